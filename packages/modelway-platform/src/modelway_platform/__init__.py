@@ -1,0 +1,1 @@
+"""What platform engineers run: control, deployment, discovery and the gateway."""

@@ -1,0 +1,1 @@
+"""A declared deployment becomes running replicas (DPLO)."""

@@ -1,0 +1,1 @@
+"""Who answers where: replicas register under a lease, the gateway follows."""

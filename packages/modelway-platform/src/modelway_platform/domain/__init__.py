@@ -1,0 +1,1 @@
+"""Frozen values and pure decisions; the standard library only."""

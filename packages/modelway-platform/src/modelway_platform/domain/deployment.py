@@ -1,0 +1,64 @@
+"""The Deployment document as a value, and what is observed of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from modelway_platform.domain.identity import VersionKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What a person declares: this package, as this version, so many times, on that cluster.
+
+    `package` is `sha256:<64 hex>` once accepted; a path in a document is replaced by its digest when applied.
+    """
+
+    key: VersionKey
+    package: str
+    cluster: str = "local"
+    replicas: int = 1
+    workers: int = 1
+    stage: str = "production"
+    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    drain_seconds: float = 10.0
+
+
+class Phase(StrEnum):
+    """Where a deployment is on its way; the word shown in tables."""
+
+    PENDING = "Pending"
+    FETCHING = "Fetching"
+    BUILDING = "Building"
+    PLACING = "Placing"
+    READY = "Ready"
+    DEGRADED = "Degraded"
+    FAILED = "Failed"
+    DELETING = "Deleting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One fact about a deployment with its reason, in words a person can act on.
+
+    Types in use: `PackageVerified`, `EnvironmentBuilt`, `ReplicasReady`. `status` is true, false, or None for unknown.
+    `since` is in seconds of Unix time.
+    """
+
+    type: str
+    status: bool | None
+    reason: str
+    message: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentStatus:
+    """What is really there: written by the reconciler, read by people."""
+
+    phase: Phase = Phase.PENDING
+    observed_revision: int = 0
+    ready_replicas: int = 0
+    updated_replicas: int = 0
+    conditions: tuple[Condition, ...] = ()

@@ -1,0 +1,103 @@
+"""What the store keeps about documents, replicas and keys, as values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from modelway_platform.domain.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.route import Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """An accepted change of one document: numbered from 1 per document, kept for ever.
+
+    `name` is `project/model/version` for a Deployment, `project/model` for a Route. `document` is the normalised document
+    as JSON values. `cause` says how it came about ("apply", "undo to revision 3"). `created_at` is Unix time in seconds.
+    """
+
+    kind: Literal["Deployment", "Route"]
+    name: str
+    number: int
+    document: dict[str, Any]
+    author: str
+    cause: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRecord:
+    """A deployment as declared now, with what is observed of it."""
+
+    deployment: Deployment
+    revision: int
+    status: DeploymentStatus
+    created_at: float
+    updated_at: float
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRecord:
+    """A route as declared now."""
+
+    route: Route
+    revision: int
+    created_at: float
+    updated_at: float
+
+
+class ReplicaState(StrEnum):
+    """What the operator observes of one replica."""
+
+    STARTING = "Starting"
+    READY = "Ready"
+    DRAINING = "Draining"
+    CRASHED = "Crashed"
+    STOPPED = "Stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaRecord:
+    """One replica as its operator last saw it; enough to find and adopt it after a restart of control.
+
+    `placement` is the operator's own handle (for the process operator: pid and the kernel's start time of it).
+    """
+
+    id: str
+    key: VersionKey
+    revision: int
+    package: str
+    state: ReplicaState
+    placement: dict[str, Any]
+    restarts: int
+    started_at: float
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to a document, for `describe`; equal ones in a row are counted, not repeated."""
+
+    kind: Literal["Deployment", "Route"]
+    name: str
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+    count: int
+    first_at: float
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeyRecord:
+    """A key as kept: never the secret, only its SHA-256 and the first characters for recognition."""
+
+    id: str
+    name: str
+    role: Literal["admin", "caller"]
+    prefix: str
+    sha256: str
+    created_at: float
+    revoked_at: float | None = None

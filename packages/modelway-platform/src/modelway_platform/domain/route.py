@@ -1,0 +1,33 @@
+"""The Route document as a value: how one model's traffic is shared and protected."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from modelway_platform.domain.identity import ModelKey
+
+Access = Literal["key", "open"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionWeight:
+    """A version's relative share; 0 keeps it reachable by its pinned URL only."""
+
+    version: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What a person declares for (project, model).
+
+    `idempotent` says that a request may safely be sent to a second replica after a failure in mid-flight. Without it only
+    requests that provably never reached a replica, or that carry `Idempotency-Key`, are sent again.
+    Without a Route document a model has an implicit one: everything to its first ready version, key needed.
+    """
+
+    key: ModelKey
+    versions: tuple[VersionWeight, ...]
+    access: Access = "key"
+    idempotent: bool = False
+    timeout_seconds: float = 30.0
+    max_body_bytes: int = 64 * 1024 * 1024

@@ -1,0 +1,1 @@
+"""Off the request path: documents and endpoints become the route table."""

@@ -1,0 +1,1 @@
+"""What must survive: documents, revisions, replicas and keys in a database; packages and route tables in files."""

@@ -1,0 +1,1 @@
+"""The `modelway` command, one module per verb."""

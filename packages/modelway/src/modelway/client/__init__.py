@@ -1,0 +1,1 @@
+"""Calls a deployed model, and the platform."""

@@ -1,0 +1,1 @@
+"""A handler class and its files become one immutable archive."""

@@ -1,0 +1,1 @@
+"""A package becomes a process that answers."""
