@@ -1,0 +1,127 @@
+"""The `modelway` command: finds the verb, imports only that verb's module, runs it, says errors plainly."""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from modelway.cli.command import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Command, make_parser
+from modelway.cli.output import paint, print_error
+from modelway.errors import ModelwayError
+
+ENTRY_POINT_GROUP = "modelway.cli"
+
+
+class Verb(NamedTuple):
+    """Where a verb's `COMMAND` is and its line in the list, kept here so that `--help` imports no verb."""
+
+    module: str
+    help: str
+
+
+VERBS: Mapping[str, Verb] = MappingProxyType(
+    {
+        "new": Verb("modelway.cli.new", "start a project that works: handler, test, golden example"),
+        "check": Verb(
+            "modelway.cli.check", "say what a package of this project would be refused for, and how to fix it"
+        ),
+        "serve": Verb("modelway.cli.serve", "answer requests from a handler, a project or a package"),
+        "package": Verb("modelway.cli.package", "make the archive that is deployed"),
+        "apply": Verb("modelway.cli.apply", "declare deployments and routes from files"),
+        "get": Verb("modelway.cli.get", "list deployments, routes, endpoints or packages"),
+        "describe": Verb("modelway.cli.describe", "everything about one deployment or route"),
+        "delete": Verb("modelway.cli.delete", "remove a deployment or a route"),
+        "rollout": Verb("modelway.cli.rollout", "revisions of a deployment or route: status, history, undo"),
+        "logs": Verb("modelway.cli.logs", "read or follow access logs and server logs"),
+        "call": Verb("modelway.cli.call", "send one request to a model through the gateway"),
+        "key": Verb("modelway.cli.key", "create, list and revoke API keys"),
+    }
+)
+_GROUPS = (("On your machine", ("new", "check", "serve", "package")), ("With a platform", tuple(VERBS)[4:]))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code: 0 done, 1 an error, 2 wrong usage."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+    except ModelwayError as error:
+        print_error(error)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # `modelway get … | head` is no error; keep the interpreter's last flush quiet, too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except Exception as error:
+        if os.environ.get("MODELWAY_DEBUG"):
+            raise
+        message = f"unexpected {type(error).__name__}: {error}"
+        print_error(ModelwayError(message, hint="set MODELWAY_DEBUG=1 to see where it happened, and please report it."))
+        return EXIT_ERROR
+    return code
+
+
+def _dispatch(words: list[str]) -> int:
+    if words and words[0] == "help":
+        words = [*words[1:2], "--help"]
+    if not words or words[0] in {"-h", "--help"}:
+        _print_help()
+        return EXIT_OK
+    if words[0] in {"-V", "--version"}:
+        from importlib.metadata import version  # noqa: PLC0415 - slow to import, rarely needed
+
+        print(f"modelway {version('modelway')}")
+        return EXIT_OK
+    command = find_command(words[0])
+    if command is None:
+        _print_unknown(words[0])
+        return EXIT_USAGE
+    return command.run(make_parser(command).parse_args(words[1:]))
+
+
+def find_command(name: str) -> Command | None:
+    """The verb's command: ours, or one another distribution adds through the entry points `modelway.cli`."""
+    if name in VERBS:
+        return importlib.import_module(VERBS[name].module).COMMAND
+    return _entry_points()[name].load() if name in _entry_points() else None
+
+
+def _entry_points():  # noqa: ANN202 - EntryPoint would have to be imported for its name alone
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, not needed by our own verbs
+
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _print_unknown(name: str) -> None:
+    from difflib import get_close_matches  # noqa: PLC0415 - only for this message
+
+    close = get_close_matches(name, [*VERBS, *_entry_points()], n=1)
+    message = f"there is no command '{name}'" if not name.startswith("-") else f"there is no option '{name}'"
+    hint = f"did you mean `modelway {close[0]}`?" if close else "`modelway --help` lists them."
+    print_error(ModelwayError(message, hint=hint, code="invalid_request"))
+
+
+def _print_help() -> None:
+    lines = [
+        "Write one handler class; package it; serve it with the code that runs in production.",
+        "",
+        "usage: modelway COMMAND [arguments]",
+    ]
+    # Their one-line help would cost an import each; a platform's verbs say enough by their name and `-h`.
+    others = {name: f"from {point.dist.name if point.dist else 'a plug-in'}" for name, point in _entry_points().items()}
+    others |= {name: "run the platform on this machine" for name in others if name == "up"}
+    for title, names in _GROUPS:
+        lines += ["", paint(title, "bold")]
+        if names[0] != "new":
+            lines += [f"  {name:<10} {text}" for name, text in sorted(others.items())]
+        lines += [f"  {name:<10} {VERBS[name].help}" for name in names]
+    lines += ["", "`modelway COMMAND -h` explains one command, with an example. Start with:", "  modelway new hello"]
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
