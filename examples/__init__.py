@@ -1,0 +1,1 @@
+"""Complete projects to copy from; the tests run every one of them."""
