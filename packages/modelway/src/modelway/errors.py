@@ -66,6 +66,8 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
         "deadline_exceeded": Status(504, "DEADLINE_EXCEEDED"),
         "http_version_unsupported": Status(505, "UNIMPLEMENTED"),
         "storage_full": Status(507, "RESOURCE_EXHAUSTED"),
+        # Raised by our clients only, when there was no answer at all.
+        "unreachable": Status(503, "UNAVAILABLE"),
     }
 )
 
@@ -83,17 +85,25 @@ class ModelwayError(Exception):
         hint: What to do about it; a command where one exists.
         code: A key of `STATUS_BY_CODE`; the class's own unless given.
         details: Machine-readable extras (JSON values), such as document positions.
+        request_id: The request it is about, where a server answered one.
     """
 
     code: ClassVar[str] = "internal"
 
     def __init__(
-        self, message: str, *, hint: str = "", code: str = "", details: tuple[Mapping[str, Any], ...] = ()
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        code: str = "",
+        details: tuple[Mapping[str, Any], ...] = (),
+        request_id: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.details = details
+        self.request_id = request_id
         self.error_code = code or self.code
 
     @property
@@ -106,7 +116,7 @@ class ModelwayError(Exception):
             "code": self.error_code,
             "message": self.message,
             "hint": self.hint,
-            "request_id": request_id,
+            "request_id": request_id or self.request_id,
         }
         if self.details:
             error["details"] = [dict(detail) for detail in self.details]

@@ -1,0 +1,104 @@
+"""Where the platform is and which key opens it: flags, then the environment, then the file `modelway up` wrote."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from modelway.errors import InvalidRequestError
+
+DEFAULT_CONTROL_URL = "http://127.0.0.1:7070"
+DEFAULT_GATEWAY_URL = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One address and the key for it; the key is never part of a printed value."""
+
+    url: str
+    key: str = field(default="", repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request to it carries."""
+        return {"Authorization": f"Bearer {self.key}"} if self.key else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """The two doors of a platform: its REST API and its gateway."""
+
+    control: Server
+    gateway: Server
+
+
+class _Context(msgspec.Struct, frozen=True, kw_only=True):
+    control: str = ""
+    gateway: str = ""
+    key: str = ""
+
+
+def find_connection(
+    *, url: str = "", gateway_url: str = "", key: str = "", environment: Mapping[str, str] | None = None
+) -> Connection:
+    """Settles address and key, each from the first source that has it.
+
+    A flag wins over the environment (`MODELWAY_URL`, `MODELWAY_GATEWAY_URL`, `MODELWAY_KEY`), which wins over
+    `context.json` in `$MODELWAY_HOME` (default `~/.modelway`). The file's key is only ever sent to the file's own
+    addresses: naming another server must not hand it this machine's key.
+
+    Raises:
+        InvalidRequestError: The file cannot be used; the message names it.
+    """
+    given = os.environ if environment is None else environment
+    home = Path(given.get("MODELWAY_HOME") or Path.home() / ".modelway")
+    context = _read_context(home / "context.json")
+    control = url or given.get("MODELWAY_URL", "") or context.control or DEFAULT_CONTROL_URL
+    gateway = gateway_url or given.get("MODELWAY_GATEWAY_URL", "") or context.gateway or DEFAULT_GATEWAY_URL
+    own_key = _checked_key(key or given.get("MODELWAY_KEY", ""))
+    return Connection(
+        control=Server(url=control, key=own_key or _key_if_same(context.key, control, context.control)),
+        gateway=Server(url=gateway, key=own_key or _key_if_same(context.key, gateway, context.gateway)),
+    )
+
+
+def _read_context(path: Path) -> _Context:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Context)
+    except FileNotFoundError:
+        return _Context()
+    except OSError as error:
+        raise InvalidRequestError(
+            f"cannot read {path}: {error.strerror}", hint="check who owns it, or set MODELWAY_HOME"
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequestError(
+            f"{path} is not what `modelway up` writes: {error}",
+            hint="remove it; the next `modelway up` writes it again",
+        ) from None
+
+
+def _checked_key(key: str) -> str:
+    if not all("!" <= character <= "~" for character in key):
+        # Never repeated, not even partly: it may be a good key with a line end behind it.
+        raise InvalidRequestError(
+            "the key holds spaces, line ends or characters that no key has", hint="check --key and MODELWAY_KEY"
+        )
+    return key
+
+
+def _key_if_same(key: str, url: str, own_url: str) -> str:
+    return key if own_url and _origin(url) == _origin(own_url) else ""
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ("", "", None)
+    port = port or {"http": 80, "https": 443}.get(parts.scheme)
+    return (parts.scheme, "127.0.0.1" if host == "localhost" else host, port)

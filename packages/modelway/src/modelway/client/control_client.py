@@ -1,0 +1,307 @@
+"""The platform's REST API as Python calls: what the command line uses, and anybody's scripts may."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Literal, Self, TypeVar
+
+import msgspec
+
+from modelway.client.connection import Server, find_connection
+from modelway.client.http_client import Answer, AnswerStream, HttpClient, Timeouts, path_of
+from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
+
+DocumentKind = Literal["deployments", "routes"]
+ListKind = Literal["deployments", "routes", "endpoints", "packages", "keys"]
+_SEGMENTS: Mapping[DocumentKind, tuple[str, ...]] = {
+    "deployments": ("project", "model", "version"),
+    "routes": ("project", "model"),
+}
+_UPLOAD_SILENCE = 300.0  # the server verifies a whole archive before it answers
+Value = TypeVar("Value")
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One field that an apply changes; absent values are None."""
+
+    path: str
+    before: Any = msgspec.field(name="from", default=None)
+    after: Any = msgspec.field(name="to", default=None)
+
+
+class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one document: created, changed or unchanged."""
+
+    kind: str
+    name: str
+    action: str
+    revision: int = 0
+    changes: tuple[Change, ...] = ()
+
+
+class CreatedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A new key; `secret` is shown this once and kept nowhere."""
+
+    id: str
+    name: str
+    role: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"CreatedKey(id={self.id!r}, name={self.name!r}, role={self.role!r})"
+
+
+class UploadedPackage(msgspec.Struct, frozen=True, kw_only=True):
+    """A package the platform now has."""
+
+    digest: str
+    name: str = ""
+    version: str = ""
+    size: int = 0
+
+
+class _Results(msgspec.Struct, frozen=True):
+    results: tuple[ApplyResult, ...]
+
+
+class _Items(msgspec.Struct, frozen=True):
+    items: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFile:
+    """A file of documents as read: its name is what problems are reported under."""
+
+    name: str
+    text: str
+
+
+class _Progress:
+    """A file that says how much of it has been read."""
+
+    def __init__(self, file: BinaryIO, size: int, report: Callable[[int, int], None]) -> None:
+        self._file = file
+        self._size = size
+        self._report = report
+        self._done = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._file.read(size)
+        self._done += len(data)
+        self._report(self._done, self._size)
+        return data
+
+
+class ControlClient:
+    """The control API of one platform.
+
+    Objects (deployments, routes, …) are the JSON objects the API answers with.
+
+    Args:
+        server: Address and admin key; found as the command line finds them when not given.
+        timeouts: For single requests; watching and following wait as long as they are told.
+    """
+
+    def __init__(self, server: Server | None = None, *, timeouts: Timeouts | None = None) -> None:
+        self.server = server or find_connection().control
+        self._http = HttpClient(
+            self.server.url,
+            headers=self.server.headers,
+            timeouts=timeouts,
+            unreachable_hint="start it with `modelway up`, or say where it runs with --url or MODELWAY_URL",
+        )
+
+    # Documents
+
+    def apply(
+        self, files: Sequence[DocumentFile], packages: Mapping[str, str] | None = None, *, dry_run: bool = False
+    ) -> tuple[ApplyResult, ...]:
+        """Makes the documents the declared state: all of them, or none.
+
+        Args:
+            files: Every file with its documents.
+            packages: Digest by the path a document names its package by.
+            dry_run: Only says what would change.
+
+        Raises:
+            InvalidDocumentError: Problems with their positions in `details`.
+            ConflictError: Code `package_needed`: `details` names files and paths to upload first.
+        """
+        body = {
+            "files": [{"name": file.name, "text": file.text} for file in files],
+            "packages": dict(packages or {}),
+        }
+        query = {"dryRun": "true"} if dry_run else None
+        return _convert(self._post("/v1/apply", body, query=query).json(), _Results).results
+
+    def list_all(self, kind: ListKind) -> list[dict[str, Any]]:
+        """All objects of a kind."""
+        return _convert(self._http.request("GET", f"/v1/{kind}").json(), _Items).items
+
+    def watch(self, kind: ListKind, *, silence: float | None = None) -> Iterator[list[dict[str, Any]]]:
+        """The whole list now and again after each change, until the server ends it.
+
+        Args:
+            kind: What to watch.
+            silence: Seconds without a change after which it is given up with `DeadlineExceededError`.
+        """
+        with self._http.stream("GET", f"/v1/{kind}", query={"watch": "true"}, silence=silence) as stream:
+            for line in stream.lines():
+                yield _decode(line, _Items).items
+
+    def get(self, kind: DocumentKind, name: str) -> dict[str, Any]:
+        """One deployment (`project/model/version`) or route (`project/model`)."""
+        return self._object(self._http.request("GET", object_path(kind, name)))
+
+    def delete(self, kind: DocumentKind, name: str) -> None:
+        """Declares it gone; the replicas of a deployment finish their requests first."""
+        self._http.request("DELETE", object_path(kind, name))
+
+    def revisions(self, kind: DocumentKind, name: str) -> list[dict[str, Any]]:
+        """Every accepted change of it, oldest first."""
+        answer = self._http.request("GET", object_path(kind, name) + "/revisions")
+        return _convert(answer.json(), _Items).items
+
+    def events(self, kind: DocumentKind, name: str) -> list[dict[str, Any]]:
+        """What happened to it, oldest first."""
+        answer = self._http.request("GET", object_path(kind, name) + "/events")
+        return _convert(answer.json(), _Items).items
+
+    def undo(self, kind: DocumentKind, name: str, *, to_revision: int | None = None) -> dict[str, Any]:
+        """Declares an earlier revision again, as a new one: the one before unless `to_revision` says which."""
+        return self._object(self._post(object_path(kind, name) + "/undo", {"toRevision": to_revision}))
+
+    # Packages
+
+    def package(self, digest: str) -> dict[str, Any]:
+        """One package the platform has."""
+        return self._object(self._http.request("GET", "/v1/packages" + path_of(digest)))
+
+    def has_package(self, digest: str) -> bool:
+        """Whether it need not be uploaded."""
+        try:
+            self._http.request("HEAD", "/v1/packages" + path_of(digest))
+        except NotFoundError:
+            return False
+        return True
+
+    def upload_package(self, path: Path, *, report: Callable[[int, int], None] | None = None) -> UploadedPackage:
+        """Sends a package archive unless the platform has it already.
+
+        Args:
+            path: The archive.
+            report: Called with octets sent and octets in all.
+
+        Raises:
+            InvalidRequestError: There is no such file.
+            InvalidPackageError: The platform refuses it; the message says which entry and why.
+        """
+        try:
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+                if self.has_package(digest):
+                    return UploadedPackage(digest=digest, size=size)
+                file.seek(0)
+                body = _Progress(file, size, report or (lambda _done, _size: None))
+                headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+                answer = self._http.request("POST", "/v1/packages", body=body, headers=headers, silence=_UPLOAD_SILENCE)
+        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+            raise InvalidRequestError(f"cannot read the package {path}: {error.strerror}") from error
+        return _convert(answer.json(), UploadedPackage)
+
+    # Keys
+
+    def create_key(self, name: str, *, role: str = "caller") -> CreatedKey:
+        """A new key; its secret is in this answer and nowhere else."""
+        return _convert(self._post("/v1/keys", {"name": name, "role": role}).json(), CreatedKey)
+
+    def revoke_key(self, key_id: str) -> None:
+        """From now on the key opens nothing."""
+        self._http.request("DELETE", "/v1/keys" + path_of(key_id))
+
+    # Logs and state
+
+    def logs(
+        self,
+        *,
+        source: Literal["access", "server"] = "access",
+        project: str = "",
+        model: str = "",
+        version: str = "",
+        replica: str = "",
+        tail: int = 100,
+        follow: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Log records, oldest first; with `follow` also those to come, until the server ends it."""
+        scope = {"source": source, "project": project, "model": model, "version": version, "replica": replica}
+        query = {name: value for name, value in scope.items() if value} | {"tail": str(tail)}
+        if follow:
+            query["follow"] = "true"
+        with self._logs_stream(query, follow=follow) as stream:
+            for line in stream.lines():
+                yield _decode(line, dict[str, Any])
+
+    def status(self) -> dict[str, Any]:
+        """The platform's own state."""
+        return self._object(self._http.request("GET", "/v1/status"))
+
+    def close(self) -> None:
+        """Closes idle connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _logs_stream(self, query: Mapping[str, str], *, follow: bool) -> AnswerStream:
+        return self._http.stream("GET", "/v1/logs", query=query, silence=None if follow else 60.0)
+
+    def _post(self, path: str, value: Any, *, query: Mapping[str, str] | None = None) -> Answer:
+        headers = {"Content-Type": "application/json"}
+        return self._http.request("POST", path, query=query, body=msgspec.json.encode(value), headers=headers)
+
+    def _object(self, answer: Answer) -> dict[str, Any]:
+        return _convert(answer.json(), dict[str, Any])
+
+
+def object_path(kind: DocumentKind, name: str) -> str:
+    """`/v1/deployments/vision/digits/v1` for `vision/digits/v1`.
+
+    Raises:
+        InvalidRequestError: The name has too many or too few parts.
+    """
+    wanted = _SEGMENTS[kind]
+    parts = name.split("/")
+    if len(parts) != len(wanted) or not all(parts):
+        raise InvalidRequestError(
+            f"{name!r} is not the name of a {kind.removesuffix('s')}",
+            hint=f"a {kind.removesuffix('s')} is named {'/'.join(wanted).upper()}",
+        )
+    return f"/v1/{kind}" + path_of(*parts)
+
+
+def _convert(value: Any, into: type[Value]) -> Value:
+    try:
+        return msgspec.convert(value, into)
+    except msgspec.ValidationError as error:
+        raise UnavailableError(
+            f"the platform's answer is not what this version expects: {error}",
+            code="unreachable",
+            hint="check that both are of the same version: `modelway --version`",
+        ) from error
+
+
+def _decode(line: bytes, into: type[Value]) -> Value:
+    try:
+        value: Any = msgspec.json.decode(line)
+    except msgspec.DecodeError as error:
+        raise UnavailableError("the platform sent a line that is not JSON", code="unreachable") from error
+    return _convert(value, into)

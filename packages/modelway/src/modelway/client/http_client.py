@@ -1,0 +1,351 @@
+"""A small keep-alive HTTP/1.1 client over the standard library: all that the SDK needs, so that it needs no other.
+
+Connections are reused, but never one that the other side has already closed. A request is sent a second time only when
+it is safe to repeat (GET, HEAD, PUT, DELETE) and the reused connection broke before a single byte of the answer.
+"""
+
+import contextlib
+import http.client
+import selectors
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
+
+import msgspec
+
+from modelway.client.error_answers import error_from_answer
+from modelway.errors import DeadlineExceededError, InvalidRequestError, UnavailableError
+
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_IDLE_CONNECTIONS = 8
+_UPLOAD_BLOCK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds to wait for a connection, and for the next byte of an answer."""
+
+    connect: float = 5.0
+    silence: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer with a status below 300; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The decoded body.
+
+        Raises:
+            UnavailableError: It is not JSON, so whoever answered is not the server we meant.
+        """
+        try:
+            return msgspec.json.decode(self.body)
+        except msgspec.DecodeError as error:
+            raise UnavailableError(
+                "the server's answer is not JSON",
+                code="unreachable",
+                hint="this may not be a Modelway server; check the URL",
+            ) from error
+
+
+class Upload(Protocol):
+    """A body that is read while it is sent."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    target: str
+    body: bytes | Upload | None
+    headers: Mapping[str, str]
+    silence: float
+
+    @property
+    def is_repeatable(self) -> bool:
+        return self.method in _REPEATABLE and (self.body is None or isinstance(self.body, bytes))
+
+
+class AnswerStream:
+    """An answer read line by line while it arrives; close it (or leave its `with`) to stop the server sending."""
+
+    def __init__(self, response: http.client.HTTPResponse, connection: http.client.HTTPConnection, where: str) -> None:
+        self._response = response
+        self._connection = connection
+        self._where = where
+
+    def lines(self) -> Iterator[bytes]:
+        """Every line without its end; empty ones, which keep the connection alive, are left out.
+
+        Raises:
+            DeadlineExceededError: Silent for longer than allowed.
+            UnavailableError: The connection broke.
+        """
+        while True:
+            try:
+                line = self._response.readline()
+            except TimeoutError as error:
+                raise DeadlineExceededError(f"{self._where} has been silent for too long") from error
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                raise UnavailableError(f"the connection to {self._where} broke", code="unreachable") from error
+            if not line:
+                return
+            if stripped := line.rstrip(b"\r\n"):
+                yield stripped
+
+    def allow_silence(self, seconds: float | None) -> None:
+        """Bounds the wait for the next line; None waits for ever."""
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(seconds)
+
+    def close(self) -> None:
+        self._response.close()
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class HttpClient:
+    """Talks to one server; may be shared by threads.
+
+    Args:
+        url: `http://host[:port][/prefix]` or `https://…`.
+        headers: Sent with every request.
+        timeouts: For every request that does not bring its own.
+        unreachable_hint: What a person can do when nobody answers there.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
+        unreachable_hint: str = "",
+    ) -> None:
+        parts = _split(url)
+        self.url = url.rstrip("/")
+        self._secure = parts.scheme == "https"
+        self._host = parts.hostname or ""
+        self._port = parts.port
+        self._prefix = parts.path.rstrip("/")
+        self._headers = {"User-Agent": "modelway", **(headers or {})}
+        self._timeouts = timeouts or Timeouts()
+        self._unreachable_hint = unreachable_hint
+        self._idle: list[http.client.HTTPConnection] = []
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | Upload | None = None,
+        headers: Mapping[str, str] | None = None,
+        silence: float | None = None,
+    ) -> Answer:
+        """Sends a request and reads the whole answer.
+
+        Args:
+            method: In capitals.
+            path: Below the client's URL, percent-encoded where needed (`path_of`).
+            query: Parameters; encoded here.
+            body: Bytes, or something read while it is sent (then give `Content-Length`).
+            headers: Beside the client's own.
+            silence: Seconds to wait for the next byte instead of the client's own.
+
+        Raises:
+            ModelwayError: The typed error of an answer of 300 or more.
+            UnavailableError: Nobody listens, or the connection broke.
+            DeadlineExceededError: No answer in time.
+        """
+        wait = self._timeouts.silence if silence is None else silence
+        response, connection = self._exchange(_Request(method, self._target(path, query), body, headers or {}, wait))
+        data = self._read_whole(response, connection, wait)
+        answer = Answer(status=response.status, headers=_lower(response), body=data)
+        self._give_back(connection, response)
+        if answer.status >= 300:
+            raise error_from_answer(answer.status, answer.headers, data, asked=f"{method} {self.url}{path}")
+        return answer
+
+    def stream(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, silence: float | None = None
+    ) -> AnswerStream:
+        """Sends a request without a body and hands the answer out as it arrives, on a connection of its own.
+
+        Raises:
+            ModelwayError: As `request`.
+        """
+        wait = self._timeouts.silence if silence is None else silence
+        response, connection = self._exchange(_Request(method, self._target(path, query), None, {}, wait))
+        if response.status >= 300:
+            with contextlib.closing(connection):
+                data = response.read(65536)
+                raise error_from_answer(response.status, _lower(response), data, asked=f"{method} {self.url}{path}")
+        stream = AnswerStream(response, connection, self.url)
+        stream.allow_silence(silence)
+        return stream
+
+    def close(self) -> None:
+        """Closes idle connections; the client stays usable."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _target(self, path: str, query: Mapping[str, str] | None) -> str:
+        return f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
+
+    def _exchange(self, request: _Request) -> tuple[http.client.HTTPResponse, http.client.HTTPConnection]:
+        """Sends, and reads the head of the answer; the connection is closed when this raises."""
+        connection = self._take_idle()
+        if connection is not None:
+            try:
+                return self._send(connection, request)
+            except UnavailableError:
+                if not request.is_repeatable:
+                    raise
+        return self._send(self._connect(), request)
+
+    def _send(
+        self, connection: http.client.HTTPConnection, request: _Request
+    ) -> tuple[http.client.HTTPResponse, http.client.HTTPConnection]:
+        connection.sock.settimeout(request.silence)
+        answered = False
+        try:
+            # A server may refuse a long body before it has read it; its answer is then there to be read.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                headers = {**self._headers, **request.headers}
+                connection.request(request.method, request.target, body=request.body, headers=headers)
+            response = connection.getresponse()
+            answered = True
+        except TimeoutError as error:
+            raise self._too_late(request.silence) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(_why(error)) from error
+        finally:
+            if not answered:
+                connection.close()
+        return response, connection
+
+    def _read_whole(
+        self, response: http.client.HTTPResponse, connection: http.client.HTTPConnection, silence: float
+    ) -> bytes:
+        whole = False
+        try:
+            data = response.read()
+            whole = True
+        except TimeoutError as error:
+            raise self._too_late(silence) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable("it broke off in mid-answer") from error
+        finally:
+            if not whole:
+                connection.close()
+        return data
+
+    def _connect(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = kind(self._host, self._port, timeout=self._timeouts.connect, blocksize=_UPLOAD_BLOCK)
+        try:
+            connection.connect()
+        except TimeoutError as error:
+            connection.close()
+            raise self._unreachable(f"no connection within {self._timeouts.connect:g} s") from error
+        except OSError as error:
+            connection.close()
+            raise self._unreachable(_why(error)) from error
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return connection
+
+    def _take_idle(self) -> http.client.HTTPConnection | None:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread was faster
+                return None
+            if not _has_input(connection.sock):
+                return connection
+            connection.close()
+        return None
+
+    def _give_back(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
+        response.close()
+        # `sock` is None once the server said `Connection: close`.
+        if getattr(connection, "sock", None) is not None and len(self._idle) < _IDLE_CONNECTIONS:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _unreachable(self, why: str) -> UnavailableError:
+        return UnavailableError(f"cannot reach {self.url}: {why}", code="unreachable", hint=self._unreachable_hint)
+
+    def _too_late(self, silence: float) -> DeadlineExceededError:
+        return DeadlineExceededError(f"{self.url} did not answer within {silence:g} s")
+
+
+def path_of(*segments: str) -> str:
+    """`/a/b` with each segment percent-encoded, so that no name can leave its place in the path."""
+    for segment in segments:
+        if segment in {"", ".", ".."}:
+            raise InvalidRequestError(f"{segment!r} cannot be part of a URL path")
+    return "".join(f"/{quote(segment, safe=':')}" for segment in segments)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable, parts = False, None
+    if parts is None or not usable or parts.username is not None or parts.query or parts.fragment:
+        # The text itself may hold a password, so it is not repeated.
+        raise InvalidRequestError(
+            "the server's URL is not usable: expected http://HOST[:PORT] or https://HOST[:PORT], without user or query",
+            hint="for example http://127.0.0.1:7070",
+        )
+    return parts
+
+
+def _lower(response: http.client.HTTPResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.getheaders()}
+
+
+def _has_input(sock: socket.socket) -> bool:
+    """Whether an idle connection has something to read: the other side's farewell, never an answer."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(0))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(error, socket.gaierror):
+        return "its name cannot be resolved"
+    if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError):
+        return "it closed the connection without an answer"
+    if isinstance(error, http.client.HTTPException):
+        return "its answer is not HTTP"
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
