@@ -1,0 +1,136 @@
+"""A listening socket with its connections, its clock and its drain."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+
+from modelway.http1.connection import Phase, ServerConnection
+from modelway.http1.limits import Limits
+
+
+class Listener:
+    """All connections of one listening socket.
+
+    `clock` is the loop's time in seconds as of the last tick: deadlines need no timer of their own, one sweep per tick finds
+    those that passed. `date_line` is the current `Date` header with its line end.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.connections: set[ServerConnection] = set()
+        self.draining = False
+        self.clock = 0.0
+        self.date_line = b""
+        self._date_second = -1
+        self._server: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def port(self) -> int:
+        """The port listened on."""
+        if self._server is None or not self._server.sockets:
+            return 0
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def start(self, factory: "Callable[[Listener], ServerConnection]", listening: socket.socket) -> None:
+        """Accept on `listening` from now on."""
+        loop = asyncio.get_running_loop()
+        self._tick(loop)
+        self._server = await loop.create_server(lambda: factory(self), sock=listening, backlog=2048)
+
+    def stop_accepting(self) -> None:
+        """Refuse new connections; those that are open go on."""
+        if self._server is not None:
+            self._server.close()
+
+    async def drain(self, seconds: float) -> bool:
+        """Stop accepting, close idle connections, wait for the others; answers from now on close their connection.
+
+        Args:
+            seconds: How long to wait at most; what is open then is dropped.
+
+        Returns:
+            Whether all ended by themselves.
+        """
+        self.draining = True
+        self.stop_accepting()
+        for connection in tuple(self.connections):
+            connection.close_if_idle()
+        ends = time.monotonic() + seconds
+        while self._busy() and time.monotonic() < ends:  # noqa: ASYNC110 (ends of connections come from callbacks)
+            await asyncio.sleep(0.01)
+        clean = not self._busy()
+        await self.close()
+        return clean
+
+    async def close(self) -> None:
+        """Stop accepting and drop every connection."""
+        self.draining = True
+        self.stop_accepting()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for connection in tuple(self.connections):
+            connection.abort()
+        while self.connections:  # noqa: ASYNC110 (the loop drops each in its next turn)
+            await asyncio.sleep(0)
+
+    def _busy(self) -> bool:
+        return any(connection.phase != Phase.LINGER for connection in self.connections)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        clock = self.clock = loop.time()
+        second = int(time.time())
+        if second != self._date_second:
+            self._date_second = second
+            self.date_line = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
+        for connection in [each for each in self.connections if each.deadline <= clock]:
+            connection.deadline_passed()
+        self._timer = loop.call_later(self.limits.tick_seconds, self._tick, loop)
+
+
+def reuseport_socket(host: str, port: int) -> socket.socket:
+    """A bound TCP socket that several processes may share (SO_REUSEPORT); port 0 takes a free one.
+
+    Raises:
+        OSError: The address is not ours or is taken by somebody who does not share.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    bound.setblocking(False)
+    return bound
+
+
+async def listen(
+    factory: Callable[[Listener], ServerConnection],
+    *,
+    sock: socket.socket | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    limits: Limits | None = None,
+) -> Listener:
+    """Start answering on a socket.
+
+    Args:
+        factory: Makes the connection object; called with the listener per accepted connection.
+        sock: A bound socket; made from `host` and `port` when not given.
+        host: Address to bind; loopback unless told otherwise.
+        port: 0 takes a free one, see `Listener.port`.
+        limits: Bounds on callers.
+
+    Raises:
+        OSError: The address cannot be bound.
+    """
+    listener = Listener(limits or Limits())
+    await listener.start(factory, sock or reuseport_socket(host, port))
+    return listener
