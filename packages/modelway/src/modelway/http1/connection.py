@@ -233,7 +233,10 @@ class ServerConnection(asyncio.Protocol):
     def reject(self, status: int, code: str, message: str, hint: str = "", headers: bytes = b"") -> None:
         """Answer with an error once what has arrived is parsed, so that a request that is all in keeps its connection."""
         request_id = self.request.header(b"x-request-id") if self.request is not None else None
-        body = error_body(code, message, hint, _printable(request_id))
+        self.reject_with(status, error_body(code, message, hint, _printable(request_id)), headers)
+
+    def reject_with(self, status: int, body: bytes, headers: bytes = b"") -> None:
+        """As `reject`, with a JSON body of one's own."""
         self._rejection = (status, body, headers)
         if not self._parsing:
             self._answer_rejection()
