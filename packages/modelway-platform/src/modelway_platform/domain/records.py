@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from modelway_platform.domain.deployment import Deployment, DeploymentStatus
-from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.route import Route
 
 
@@ -14,7 +14,8 @@ class Revision:
     """An accepted change of one document: numbered from 1 per document, kept for ever.
 
     `name` is `project/model/version` for a Deployment, `project/model` for a Route. `document` is the normalised document
-    as JSON values. `cause` says how it came about ("apply", "undo to revision 3"). `created_at` is Unix time in seconds.
+    as JSON values; empty for the revision that deleted it. `cause` says how it came about ("apply", "undo to revision 3",
+    "delete"). `created_at` is Unix time in seconds.
     """
 
     kind: Literal["Deployment", "Route"]
@@ -37,6 +38,10 @@ class DeploymentRecord:
     updated_at: float
     deleting: bool = False
 
+    @property
+    def key(self) -> VersionKey:
+        return self.deployment.key
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteRecord:
@@ -46,6 +51,18 @@ class RouteRecord:
     revision: int
     created_at: float
     updated_at: float
+
+    @property
+    def key(self) -> ModelKey:
+        return self.route.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """All that is declared at one moment; decisions about a change are taken on it."""
+
+    deployments: tuple[DeploymentRecord, ...]
+    routes: tuple[RouteRecord, ...]
 
 
 class ReplicaState(StrEnum):

@@ -1,0 +1,101 @@
+"""Documents as JSON values, in the one normal form that is kept, shown and compared.
+
+The normal form spells out every field, so that a later change of a default never changes what was declared.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, assert_never
+
+from modelway_platform.domain.deployment import Deployment
+from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.route import Route, VersionWeight
+
+API_VERSION = "modelway/v1"
+Kind = Literal["Deployment", "Route"]
+Document = Deployment | Route
+
+
+def kind_of(document: Document) -> Kind:
+    """The document's `kind`."""
+    match document:
+        case Deployment():
+            return "Deployment"
+        case Route():
+            return "Route"
+        case _:
+            assert_never(document)
+
+
+def name_of(document: Document) -> str:
+    """`project/model/version` for a Deployment, `project/model` for a Route."""
+    return str(document.key)
+
+
+def document_to_json(document: Document) -> dict[str, Any]:
+    """The normal form: `apiVersion`, `kind`, `metadata`, `spec`."""
+    match document:
+        case Deployment():
+            metadata = {
+                "project": document.key.project,
+                "model": document.key.model,
+                "version": document.key.version,
+            }
+            spec = _deployment_spec(document)
+        case Route():
+            metadata = {"project": document.key.project, "model": document.key.model}
+            spec = _route_spec(document)
+        case _:
+            assert_never(document)
+    return {"apiVersion": API_VERSION, "kind": kind_of(document), "metadata": metadata, "spec": spec}
+
+
+def document_from_json(value: Mapping[str, Any]) -> Document:
+    """The reverse of `document_to_json`; for documents that were accepted once, so nothing is checked again."""
+    metadata, spec = value["metadata"], value["spec"]
+    if value["kind"] == "Deployment":
+        return Deployment(
+            key=VersionKey(metadata["project"], metadata["model"], metadata["version"]),
+            package=spec["package"],
+            cluster=spec["cluster"],
+            replicas=spec["replicas"],
+            workers=spec["workers"],
+            stage=spec["stage"],
+            env=MappingProxyType(dict(spec["env"])),
+            drain_seconds=float(spec["drainSeconds"]),
+        )
+    return Route(
+        key=ModelKey(metadata["project"], metadata["model"]),
+        versions=tuple(VersionWeight(version=item["version"], weight=item["weight"]) for item in spec["versions"]),
+        access=spec["access"],
+        idempotent=spec["idempotent"],
+        timeout_seconds=float(spec["timeoutSeconds"]),
+        max_body_bytes=spec["maxBodyBytes"],
+    )
+
+
+def _deployment_spec(document: Deployment) -> dict[str, Any]:
+    return {
+        "package": document.package,
+        "cluster": document.cluster,
+        "replicas": document.replicas,
+        "workers": document.workers,
+        "stage": document.stage,
+        "env": dict(sorted(document.env.items())),
+        "drainSeconds": _plain(document.drain_seconds),
+    }
+
+
+def _route_spec(document: Route) -> dict[str, Any]:
+    return {
+        "versions": [{"version": item.version, "weight": item.weight} for item in document.versions],
+        "access": document.access,
+        "idempotent": document.idempotent,
+        "timeoutSeconds": _plain(document.timeout_seconds),
+        "maxBodyBytes": document.max_body_bytes,
+    }
+
+
+def _plain(seconds: float) -> float | int:
+    """10 rather than 10.0: the form a person wrote."""
+    return int(seconds) if seconds == int(seconds) else seconds

@@ -1,0 +1,296 @@
+"""Declared documents: applied all or nothing, every accepted change a numbered revision, with what is observed of them."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from modelway.errors import ConflictError, NotFoundError
+from modelway_platform.domain.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.document_changes import Applied, changes_between
+from modelway_platform.domain.document_json import (
+    Document,
+    Kind,
+    document_from_json,
+    document_to_json,
+    kind_of,
+    name_of,
+)
+from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.records import Declared, DeploymentRecord, Revision, RouteRecord
+from modelway_platform.domain.route import Route
+from modelway_platform.store import document_rows, schema
+from modelway_platform.store.database import Database
+
+Admit = Callable[[Declared], None]
+
+
+def admit_everything(_: Declared) -> None:
+    """The check of a caller that has none of its own."""
+
+
+class Documents:
+    """Deployments and routes as declared, with revisions and status.
+
+    Args:
+        database: Where they are kept.
+        notify: Called after every write that changed something.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self, database: Database, notify: Callable[[], None] = lambda: None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._database = database
+        self._notify = notify
+        self._clock = clock
+
+    def apply(
+        self,
+        wanted: Sequence[Document],
+        *,
+        author: str,
+        dry_run: bool = False,
+        cause: str = "apply",
+        admit: Admit = admit_everything,
+    ) -> tuple[Applied, ...]:
+        """Declare all of `wanted`, or nothing.
+
+        `admit` is called, inside the transaction, with everything that would be declared afterwards; what it raises undoes
+        all. With `dry_run` the outcome is told and nothing is kept.
+        """
+        with self._database.write(keep=not dry_run) as connection:
+            applied = tuple(self._apply_one(connection, item, author, cause) for item in wanted)
+            admit(_declared(connection))
+        self._notify_if(not dry_run and any(item.action != "unchanged" for item in applied))
+        return applied
+
+    def apply_deployment(self, deployment: Deployment, *, author: str = "system") -> Applied:
+        """Declare one deployment."""
+        return self.apply([deployment], author=author)[0]
+
+    def apply_route(self, route: Route, *, author: str = "system") -> Applied:
+        """Declare one route."""
+        return self.apply([route], author=author)[0]
+
+    def declared(self) -> Declared:
+        """Everything declared, as of one moment."""
+        with self._database.read() as connection:
+            return _declared(connection)
+
+    def list_deployments(self) -> list[DeploymentRecord]:
+        """All deployments by name, with those being deleted."""
+        with self._database.read() as connection:
+            return list(_declared(connection).deployments)
+
+    def list_routes(self) -> list[RouteRecord]:
+        """All routes by name."""
+        with self._database.read() as connection:
+            return list(_declared(connection).routes)
+
+    def get_deployment(self, key: VersionKey) -> DeploymentRecord | None:
+        """One deployment, or None."""
+        with self._database.read() as connection:
+            row = _find(connection, "Deployment", str(key))
+        return None if row is None or row.removed else document_rows.deployment_record(row)
+
+    def get_route(self, key: ModelKey) -> RouteRecord | None:
+        """One route, or None."""
+        with self._database.read() as connection:
+            row = _find(connection, "Route", str(key))
+        return None if row is None or row.removed else document_rows.route_record(row)
+
+    def revisions(self, kind: Kind, name: str) -> list[Revision]:
+        """The history of a document, oldest first; also of one that was removed."""
+        table = schema.revisions
+        query = select(table).where(table.c.kind == kind, table.c.name == name).order_by(table.c.number)
+        with self._database.read() as connection:
+            return [document_rows.revision(row) for row in connection.execute(query)]
+
+    def undo(
+        self,
+        kind: Kind,
+        name: str,
+        to_revision: int | None = None,
+        *,
+        author: str = "system",
+        expected_revision: int | None = None,
+        admit: Admit = admit_everything,
+    ) -> Applied:
+        """Declare again what an earlier revision declared: the newest other one, or `to_revision`. A new revision results.
+
+        Raises:
+            NotFoundError: No such document or revision.
+            ConflictError: The document is not at `expected_revision`, or there is nothing to go back to.
+        """
+        with self._database.write() as connection:
+            row = _existing(connection, kind, name, expected_revision, removed_too=True)
+            target = _undo_target(connection, kind, name, row.revision, to_revision)
+            document = document_from_json(msgspec.json.decode(target.document))
+            applied = self._apply_one(connection, document, author, f"undo to revision {target.number}")
+            admit(_declared(connection))
+        self._notify_if(applied.action != "unchanged")
+        return applied
+
+    def mark_deleting(
+        self,
+        key: VersionKey,
+        *,
+        author: str = "system",
+        expected_revision: int | None = None,
+        admit: Admit = admit_everything,
+    ) -> int:
+        """Declare that a deployment shall go; its replicas leave first, then `remove_deployment` is called.
+
+        Returns:
+            The number of the revision that says so.
+        """
+        with self._database.write() as connection:
+            row = _existing(connection, "Deployment", str(key), expected_revision)
+            if row.deleting:
+                return row.revision
+            number = self._tombstone(connection, row, author, "deleting")
+            admit(_declared(connection))
+        self._notify()
+        return number
+
+    def remove_deployment(self, key: VersionKey) -> None:
+        """Forget a deployment that is gone; its history stays. Nothing happens if it was declared anew meanwhile."""
+        table = schema.documents
+        with self._database.write() as connection:
+            gone = connection.execute(
+                update(table)
+                .where(table.c.kind == "Deployment", table.c.name == str(key), table.c.deleting == 1)
+                .values(deleting=0, removed=1, status=None)
+            ).rowcount
+        self._notify_if(gone > 0)
+
+    def delete_route(self, key: ModelKey, *, author: str = "system", expected_revision: int | None = None) -> int:
+        """Forget a route; its history stays. Returns the number of the revision that says so."""
+        with self._database.write() as connection:
+            row = _existing(connection, "Route", str(key), expected_revision)
+            number = self._tombstone(connection, row, author, "removed")
+        self._notify()
+        return number
+
+    def save_status(self, key: VersionKey, status: DeploymentStatus) -> bool:
+        """Keep what is observed of a deployment. Returns whether that was news; a removed one is left alone."""
+        text = msgspec.json.encode(status).decode()
+        table = schema.documents
+        with self._database.read() as connection:
+            row = _find(connection, "Deployment", str(key))
+        if row is None or row.removed or row.status == text:
+            return False
+        with self._database.write() as connection:
+            connection.execute(
+                update(table)
+                .where(table.c.kind == "Deployment", table.c.name == str(key), table.c.removed == 0)
+                .values(status=text)
+            )
+        self._notify()
+        return True
+
+    def _notify_if(self, changed: bool) -> None:  # noqa: FBT001 - the one thing it is about
+        if changed:
+            self._notify()
+
+    def _apply_one(self, connection: Connection, document: Document, author: str, cause: str) -> Applied:
+        kind, name, now = kind_of(document), name_of(document), self._clock()
+        value = document_to_json(document)
+        text = document_rows.to_text(value)
+        row = _find(connection, kind, name)
+        if row is not None and row.document == text and not row.deleting and not row.removed:
+            return Applied(kind=kind, name=name, action="unchanged", revision=row.revision)
+        number = 1 if row is None else row.revision + 1
+        before: dict[str, Any] = {}
+        fields = {"revision": number, "document": text, "updated_at": now, "deleting": 0, "removed": 0}
+        if row is None:
+            connection.execute(insert(schema.documents).values(kind=kind, name=name, created_at=now, **fields))
+        else:
+            if row.removed:
+                fields["created_at"] = now
+            else:
+                before = msgspec.json.decode(row.document)["spec"]
+            _update(connection, kind, name, fields)
+        _insert_revision(connection, (kind, name, number), text, (author, cause, now))
+        return Applied(
+            kind=kind,
+            name=name,
+            action="changed" if before else "created",
+            revision=number,
+            changes=changes_between(before, value["spec"], "spec"),
+        )
+
+    def _tombstone(self, connection: Connection, row: Any, author: str, flag: str) -> int:
+        now, number = self._clock(), row.revision + 1
+        _update(connection, row.kind, row.name, {"revision": number, "updated_at": now, flag: 1})
+        _insert_revision(connection, (row.kind, row.name, number), "{}", (author, "delete", now))
+        return number
+
+
+def _declared(connection: Connection) -> Declared:
+    table = schema.documents
+    rows = connection.execute(select(table).where(table.c.removed == 0).order_by(table.c.name)).all()
+    return Declared(
+        deployments=tuple(document_rows.deployment_record(row) for row in rows if row.kind == "Deployment"),
+        routes=tuple(document_rows.route_record(row) for row in rows if row.kind == "Route"),
+    )
+
+
+def _find(connection: Connection, kind: Kind, name: str) -> Any:
+    table = schema.documents
+    return connection.execute(select(table).where(table.c.kind == kind, table.c.name == name)).one_or_none()
+
+
+def _existing(
+    connection: Connection, kind: Kind, name: str, expected_revision: int | None, *, removed_too: bool = False
+) -> Any:
+    row = _find(connection, kind, name)
+    if row is None or (row.removed and not removed_too):
+        raise NotFoundError(f"no {kind.lower()} {name}", hint=f"modelway get {kind.lower()}s")
+    if expected_revision is not None and row.revision != expected_revision:
+        raise ConflictError(
+            f"{kind.lower()} {name} is at revision {row.revision}, not at {expected_revision}: someone changed it",
+            hint="look at the newest revision, then try again with its number",
+        )
+    return row
+
+
+def _update(connection: Connection, kind: Kind, name: str, fields: dict[str, Any]) -> None:
+    table = schema.documents
+    connection.execute(update(table).where(table.c.kind == kind, table.c.name == name).values(**fields))
+
+
+def _insert_revision(
+    connection: Connection, identity: tuple[Kind, str, int], text: str, origin: tuple[str, str, float]
+) -> None:
+    kind, name, number = identity
+    author, cause, now = origin
+    connection.execute(
+        insert(schema.revisions).values(
+            kind=kind, name=name, number=number, document=text, author=author, cause=cause, created_at=now
+        )
+    )
+
+
+def _undo_target(connection: Connection, kind: Kind, name: str, current: int, wanted: int | None) -> Any:
+    table = schema.revisions
+    query = select(table).where(table.c.kind == kind, table.c.name == name, table.c.document != "{}")
+    if wanted is None:
+        query = query.where(table.c.number < current).order_by(table.c.number.desc()).limit(1)
+        found = connection.execute(query).one_or_none()
+        if found is None:
+            raise ConflictError(
+                f"{kind.lower()} {name} has no earlier revision to go back to",
+                hint=f"modelway rollout history {kind.lower()} {name}",
+            )
+        return found
+    found = connection.execute(query.where(table.c.number == wanted)).one_or_none()
+    if found is None:
+        raise NotFoundError(
+            f"{kind.lower()} {name} has no revision {wanted} to go back to",
+            hint=f"modelway rollout history {kind.lower()} {name}",
+        )
+    return found

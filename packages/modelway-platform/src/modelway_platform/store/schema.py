@@ -1,0 +1,99 @@
+"""The tables, as SQLAlchemy Core sees them; migrations make them, a test keeps the two the same."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+# A row stays when its document goes (`removed`), so that numbers go on and the history can be read and undone.
+documents = Table(
+    "documents",
+    metadata,
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("status", Text, nullable=True),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("deleting", Integer, nullable=False, server_default="0"),
+    Column("removed", Integer, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("kind", "name"),
+    CheckConstraint("kind IN ('Deployment', 'Route')", name="documents_kind"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("author", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    PrimaryKeyConstraint("kind", "name", "number"),
+    ForeignKeyConstraint(["kind", "name"], ["documents.kind", "documents.name"]),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("last_at", Float, nullable=False),
+    Index("events_of_document", "kind", "name", "id"),
+)
+
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("project", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("package", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("placement", Text, nullable=False),
+    Column("restarts", Integer, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("message", Text, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("prefix", String, nullable=False),
+    Column("sha256", String, nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+    Column("revoked_at", Float, nullable=True),
+    CheckConstraint("role IN ('admin', 'caller')", name="keys_role"),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
