@@ -9,6 +9,7 @@
     ├── InvalidInputError        JSON fine, values not what was declared    422
     ├── InvalidDocumentError     a document that cannot be accepted         422
     ├── InvalidPackageError      a package that cannot be made or opened    422
+    ├── InvalidHandlerError      a handler class that cannot be served      422
     ├── HandlerError             the modeller's own code failed             500
     ├── OverloadedError          a queue is full; try later                 503
     ├── UnavailableError         nobody is ready to answer                  503
@@ -53,6 +54,7 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
         "invalid_input": Status(422, "INVALID_ARGUMENT"),
         "invalid_document": Status(422, "INVALID_ARGUMENT"),
         "invalid_package": Status(422, "INVALID_ARGUMENT"),
+        "invalid_handler": Status(422, "FAILED_PRECONDITION"),
         "too_many_requests": Status(429, "RESOURCE_EXHAUSTED"),
         "head_too_large": Status(431, "INVALID_ARGUMENT"),
         "client_left": Status(499, "CANCELLED"),
@@ -169,6 +171,12 @@ class InvalidPackageError(ModelwayError):
     """A package that cannot be made, or an archive that must not be opened."""
 
     code = "invalid_package"
+
+
+class InvalidHandlerError(ModelwayError):
+    """A handler class that cannot be served as it is written; the message names class, method and parameter."""
+
+    code = "invalid_handler"
 
 
 class HandlerError(ModelwayError):

@@ -1,0 +1,165 @@
+"""What a modeller writes: one class with `load` and methods marked as stages."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MARK = "__modelway_stage__"
+ENDPOINT_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+RESERVED_ENDPOINTS = frozenset({"livez", "readyz", "metrics", "docs", "v2"})
+
+
+class StageKind(Enum):
+    """Where in a request's way a stage stands."""
+
+    PREPROCESS = "preprocess"
+    INFERENCE = "inference"
+    POSTPROCESS = "postprocess"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What a decorator wrote on a method.
+
+    Args:
+        kind: Which decorator it was.
+        endpoints: For inference the endpoint's own name (empty: the method's); for the others those they belong to (empty: all
+            that have no own one).
+        max_batch_size: Inference only: how many items go together; None means the method takes one item as it is.
+    """
+
+    kind: StageKind
+    endpoints: tuple[str, ...] = ()
+    max_batch_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Shape:
+    """The shape an array must have, written in an annotation: `Annotated[NDArray[np.float32], Shape(28, 28)]`.
+
+    Args:
+        dimensions: Length of each axis; None where any length will do.
+    """
+
+    dimensions: tuple[int | None, ...]
+
+    def __init__(self, *dimensions: int | None) -> None:
+        for length in dimensions:
+            if length is not None and length < 0:
+                raise ValueError(f"Shape{dimensions}: an axis cannot be {length} long; use None for any length")
+        object.__setattr__(self, "dimensions", dimensions)
+
+    def __str__(self) -> str:
+        inside = ", ".join("any" if length is None else str(length) for length in self.dimensions)
+        return f"({inside},)" if len(self.dimensions) == 1 else f"({inside})"
+
+
+class Handler:
+    """Serves one model: `load` once, then each request through its stages, all in one thread.
+
+        class Digits(Handler):
+            def load(self) -> None:
+                self.model = joblib.load(self.files / "model.joblib")
+
+            @inference(max_batch_size=32)
+            def predict(self, image: NDArray[np.float32]) -> NDArray[np.int64]:
+                return self.model.predict(image)
+
+    The type hints of the stages are the signature: what a caller sends is checked against them.
+    """
+
+    files: Path
+    """Folder of the package's model files; set before `load` is called."""
+
+    def load(self) -> None:
+        """Make the model ready; called once per worker process before any request."""
+
+
+@overload
+def preprocess(function: F, /) -> F: ...
+@overload
+def preprocess(*endpoints: str) -> Callable[[F], F]: ...
+def preprocess(*endpoints: Any) -> Any:
+    """Marks the stage that turns one request's fields into the input of inference.
+
+    Args:
+        endpoints: The endpoints it belongs to; none means all that have no preprocess of their own.
+    """
+    return _per_item(StageKind.PREPROCESS, endpoints)
+
+
+@overload
+def postprocess(function: F, /) -> F: ...
+@overload
+def postprocess(*endpoints: str) -> Callable[[F], F]: ...
+def postprocess(*endpoints: Any) -> Any:
+    """Marks the stage that turns one item of inference's result into the answer.
+
+    Args:
+        endpoints: The endpoints it belongs to; none means all that have no postprocess of their own.
+    """
+    return _per_item(StageKind.POSTPROCESS, endpoints)
+
+
+@overload
+def inference(function: F, /) -> F: ...
+@overload
+def inference(*, max_batch_size: int | None = None, endpoint: str = "") -> Callable[[F], F]: ...
+def inference(function: Any = None, /, *, max_batch_size: int | None = None, endpoint: str = "") -> Any:
+    """Marks the model's call; each method marked so is an endpoint.
+
+    Args:
+        function: The method, when the decorator stands without parentheses.
+        max_batch_size: With it, requests that wait together are handed over together, at most so many: arrays stacked on a new
+            first axis, anything else as a list; the method returns as many results. Without it, one call per request.
+        endpoint: Its name in the URL; the method's own unless given.
+    """
+    if max_batch_size is not None and max_batch_size < 1:
+        raise ValueError(f"@inference(max_batch_size={max_batch_size}): a batch has at least one item")
+    if endpoint:
+        check_endpoint_name(endpoint)
+    names = (endpoint,) if endpoint else ()
+    stage = Stage(kind=StageKind.INFERENCE, endpoints=names, max_batch_size=max_batch_size)
+    mark = _marker(stage)
+    return mark if function is None else mark(function)
+
+
+def check_endpoint_name(name: str) -> None:
+    """Refuses what cannot be one segment of a URL or is a path of the server itself.
+
+    Raises:
+        ValueError: With the reason.
+    """
+    if not ENDPOINT_PATTERN.fullmatch(name):
+        raise ValueError(
+            f"endpoint '{name}': use a letter, then letters, digits, '_' or '-', 63 at most, as it is part of the URL"
+        )
+    if name in RESERVED_ENDPOINTS:
+        raise ValueError(f"endpoint '{name}': this path is the server's own; name it otherwise with endpoint=\"...\"")
+
+
+def stage_of(function: object) -> Stage | None:
+    """The mark a decorator left, or None."""
+    stage = getattr(function, MARK, None)
+    return stage if isinstance(stage, Stage) else None
+
+
+def _per_item(kind: StageKind, arguments: tuple[Any, ...]) -> Any:
+    if len(arguments) == 1 and callable(arguments[0]):
+        return _marker(Stage(kind=kind))(arguments[0])
+    if not all(isinstance(name, str) for name in arguments):
+        raise TypeError(f'@{kind.value}(...) takes names of endpoints: @{kind.value}("predict")')
+    return _marker(Stage(kind=kind, endpoints=arguments))
+
+
+def _marker(stage: Stage) -> Callable[[Any], Any]:
+    def mark(function: Any) -> Any:
+        setattr(function, MARK, stage)
+        return function
+
+    return mark

@@ -1,0 +1,263 @@
+"""A handler class becomes its signature and, per endpoint, the binding that says how a request goes through it."""
+
+import inspect
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin
+
+from modelway.errors import InvalidHandlerError
+from modelway.handler import Handler, Shape, Stage, StageKind, check_endpoint_name, stage_of
+from modelway.signature.arrays import is_array_hint
+from modelway.signature.codec import Codec
+from modelway.signature.decoding import RequestDecoder
+from modelway.signature.hints import compile_hint
+from modelway.signature.values import EndpointSignature, Field, Signature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One stage's method: its name, the hints of its parameters and of what it returns."""
+
+    name: str
+    stage: Stage
+    parameters: tuple[inspect.Parameter, ...]
+    hints: Mapping[str, Any]
+
+    @property
+    def returns(self) -> Any:
+        return self.hints.get("return", Any)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointBinding:
+    """How a request of one endpoint goes through the handler.
+
+    Args:
+        name: The endpoint.
+        preprocess: Method name or None.
+        inference: Method name.
+        postprocess: Method name or None.
+        max_batch_size: None where inference takes one item as it is.
+        stacked: Per parameter of inference: stack items to one array (True), hand over a list (False), decide by the values (None).
+        inference_inputs: How many values inference takes.
+        postprocess_inputs: How many values postprocess takes.
+        keywords: Names to pass the first stage's arguments by; empty: by position.
+        decode: Makes the first stage's arguments out of a body.
+    """
+
+    name: str
+    preprocess: str | None
+    inference: str
+    postprocess: str | None
+    max_batch_size: int | None
+    stacked: tuple[bool | None, ...]
+    inference_inputs: int
+    postprocess_inputs: int
+    keywords: tuple[str, ...]
+    decode: RequestDecoder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundHandler:
+    """A handler class with what was learned from it."""
+
+    handler: type[Handler]
+    signature: Signature
+    bindings: tuple[EndpointBinding, ...]
+
+
+def bind(handler: type[Handler]) -> BoundHandler:
+    """Read the signature off a handler class.
+
+    Raises:
+        InvalidHandlerError: It cannot be served as written; the message names method and parameter.
+    """
+    methods = _stages(handler)
+    inferences = [method for method in methods if method.stage.kind is StageKind.INFERENCE]
+    if not inferences:
+        raise InvalidHandlerError(
+            f"{handler.__name__} has no endpoint", hint="mark the method that calls the model with @inference"
+        )
+    by_name: dict[str, Method] = {}
+    for method in inferences:
+        name = _endpoint_name(handler, method)
+        if name in by_name:
+            raise InvalidHandlerError(f"{handler.__name__}: two @inference methods are endpoint '{name}'")
+        by_name[name] = method
+    before = _assign(handler, methods, StageKind.PREPROCESS, tuple(by_name))
+    after = _assign(handler, methods, StageKind.POSTPROCESS, tuple(by_name))
+    pairs = [_endpoint(handler, name, before.get(name), method, after.get(name)) for name, method in by_name.items()]
+    return BoundHandler(
+        handler=handler,
+        signature=Signature(endpoints=tuple(described for described, _ in pairs)),
+        bindings=tuple(binding for _, binding in pairs),
+    )
+
+
+def signature_of(handler: type[Handler]) -> Signature:
+    """The signature alone; see `bind`."""
+    return bind(handler).signature
+
+
+def _stages(handler: type[Handler]) -> list[Method]:
+    found: dict[str, Method] = {}
+    for owner in reversed(handler.__mro__):
+        for name, member in vars(owner).items():
+            stage = stage_of(member)
+            found.pop(name, None)  # a subclass that overrides a stage decides anew
+            if stage is not None:
+                found[name] = _method(handler, name, member, stage)
+    return list(found.values())
+
+
+def _method(handler: type[Handler], name: str, function: Any, stage: Stage) -> Method:
+    where = f"{handler.__name__}.{name}"
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        raise InvalidHandlerError(f"{where}: a stage is a plain method", hint="write `def` and `return` a value")
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError, AttributeError) as error:
+        raise InvalidHandlerError(
+            f"{where}: its type hints cannot be read: {error}",
+            hint="import the names they use at run time, not only under TYPE_CHECKING",
+        ) from error
+    parameters = tuple(inspect.signature(function).parameters.values())[1:]
+    for parameter in parameters:
+        if parameter.kind in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+            raise InvalidHandlerError(
+                f"{where}: '{parameter}' has no fixed fields", hint="name each parameter and give it a type hint"
+            )
+    return Method(name=name, stage=stage, parameters=parameters, hints=hints)
+
+
+def _endpoint_name(handler: type[Handler], method: Method) -> str:
+    name = method.stage.endpoints[0] if method.stage.endpoints else method.name
+    try:
+        check_endpoint_name(name)
+    except ValueError as error:
+        raise InvalidHandlerError(
+            f"{handler.__name__}.{method.name}: {error}", hint='give it a name: @inference(endpoint="predict")'
+        ) from error
+    return name
+
+
+def _assign(
+    handler: type[Handler], methods: Sequence[Method], kind: StageKind, endpoints: tuple[str, ...]
+) -> dict[str, Method]:
+    own: dict[str, Method] = {}
+    general: Method | None = None
+    for method in methods:
+        if method.stage.kind is not kind:
+            continue
+        if not method.stage.endpoints and general is not None:
+            raise InvalidHandlerError(
+                f"{handler.__name__}: {general.name} and {method.name} are both @{kind.value} for all endpoints",
+                hint=f'say whose it is: @{kind.value}("{endpoints[0]}")',
+            )
+        general = method if not method.stage.endpoints else general
+        for name in method.stage.endpoints:
+            if name not in endpoints:
+                raise InvalidHandlerError(
+                    f"{handler.__name__}.{method.name}: there is no endpoint '{name}'",
+                    hint=f"endpoints: {', '.join(endpoints)}",
+                )
+            if name in own:
+                raise InvalidHandlerError(f"{handler.__name__}: '{name}' has two @{kind.value} methods")
+            own[name] = method
+    return (dict.fromkeys(endpoints, general) if general is not None else {}) | own
+
+
+def _endpoint(
+    handler: type[Handler], name: str, before: Method | None, method: Method, after: Method | None
+) -> tuple[EndpointSignature, EndpointBinding]:
+    batched = method.stage.max_batch_size is not None
+    first = before or method
+    itemwise = batched and before is None
+    members = {each.name: _member(handler, first, each, itemwise=itemwise) for each in first.parameters}
+    defaults = {each.name: each.default for each in first.parameters if each.default is not inspect.Parameter.empty}
+    by_keyword = any(each.kind is inspect.Parameter.KEYWORD_ONLY for each in first.parameters)
+    try:
+        decode = RequestDecoder(name, members, defaults)
+    except TypeError as error:
+        raise InvalidHandlerError(f"{handler.__name__}.{first.name}: {error}") from error
+    if batched and not method.parameters:
+        raise InvalidHandlerError(f"{handler.__name__}.{method.name}: a batched method takes the batch as a parameter")
+    binding = EndpointBinding(
+        name=name,
+        preprocess=before.name if before else None,
+        inference=method.name,
+        postprocess=after.name if after else None,
+        max_batch_size=method.stage.max_batch_size,
+        stacked=tuple(_stacked(method.hints.get(each.name, Any)) for each in method.parameters),
+        inference_inputs=len(method.parameters),
+        postprocess_inputs=len(after.parameters) if after else 1,
+        keywords=tuple(members) if by_keyword else (),
+        decode=decode,
+    )
+    described = EndpointSignature(
+        name=name,
+        inputs=tuple(_field(key, codec, required=key not in defaults) for key, codec in members.items()),
+        output=_output(after or method, itemwise=batched and after is None),
+        description=inspect.getdoc(getattr(handler, method.name)) or "",
+        max_batch_size=method.stage.max_batch_size,
+    )
+    return described, binding
+
+
+def _member(handler: type[Handler], method: Method, parameter: inspect.Parameter, *, itemwise: bool) -> Codec:
+    where = f"{handler.__name__}.{method.name}({parameter.name})"
+    if parameter.name not in method.hints:
+        raise InvalidHandlerError(
+            f"{where}: no type hint", hint=f"write what a caller sends: `{parameter.name}: float`"
+        )
+    hint = method.hints[parameter.name]
+    try:
+        return compile_hint(item_of(hint) if itemwise else hint)
+    except TypeError as error:
+        raise InvalidHandlerError(f"{where}: {error}") from error
+
+
+def item_of(hint: Any) -> Any:
+    """The hint of one item of a batch.
+
+    Raises:
+        TypeError: The hint is neither an array nor a list.
+    """
+    bare, extras = (get_args(hint)[0], get_args(hint)[1:]) if get_origin(hint) is Annotated else (hint, ())
+    if bare is Any:
+        return Any
+    if is_array_hint(bare):
+        shape = next((extra for extra in extras if isinstance(extra, Shape)), None)
+        if shape is None:
+            return bare
+        if not shape.dimensions:
+            raise TypeError("a batch has at least one axis: Shape(None, ...)")
+        return Annotated[bare, Shape(*shape.dimensions[1:])]
+    if get_origin(bare) in {list, Sequence} and get_args(bare):
+        return get_args(bare)[0]
+    raise TypeError(
+        "a batched method takes an array (stacked on its first axis) or a list[...]; or drop max_batch_size"
+    )
+
+
+def _output(method: Method, *, itemwise: bool) -> Field:
+    """Outputs are described as well as can be; a hint that cannot be described is no reason to refuse a handler."""
+    try:
+        codec = compile_hint(item_of(method.returns) if itemwise else method.returns)
+    except TypeError:
+        codec = compile_hint(Any)
+    return _field("", codec, required=True)
+
+
+def _field(name: str, codec: Codec, *, required: bool) -> Field:
+    return Field(
+        name=name, label=codec.label, schema=codec.schema, dtype=codec.dtype, shape=codec.shape, required=required
+    )
+
+
+def _stacked(hint: Any) -> bool | None:
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if is_array_hint(bare):
+        return True
+    return False if get_origin(bare) in {list, Sequence} or bare is list else None

@@ -1,0 +1,72 @@
+"""JSON schemas that stand alone: no reference leads out of them."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+MAX_DEPTH = 32
+_PREFIX = "#/$defs/"
+
+
+def native_schema(hint: Any) -> dict[str, Any]:
+    """Schema of a type msgspec knows by itself, with references replaced by what they point to.
+
+    Raises:
+        TypeError: msgspec does not know it, or it contains itself.
+    """
+    schema = msgspec.json.schema(hint)
+    definitions = cast("dict[str, Any]", schema.pop("$defs", {}))
+    return cast("dict[str, Any]", _inline(schema, definitions, 0))
+
+
+def example_of(schema: Mapping[str, Any]) -> Any:
+    """A small value that fits the schema as far as types go; for documentation and the first request to try."""
+    if schema.get("enum"):
+        return schema["enum"][0]
+    if schema.get("anyOf"):
+        return example_of(schema["anyOf"][0])
+    kind = schema.get("type", "object" if "properties" in schema else "null")
+    if isinstance(kind, list):
+        kind = cast("list[str]", kind)[0]
+    match kind:
+        case "object":
+            members = cast("dict[str, dict[str, Any]]", schema.get("properties", {}))
+            return {name: example_of(member) for name, member in members.items()}
+        case "array":
+            return _example_list(schema)
+        case "string":
+            return _FORMATS.get(str(schema.get("format", schema.get("contentEncoding", ""))), "text")
+        case _:
+            return {"boolean": False, "integer": 0, "number": 0.0}.get(str(kind))
+
+
+def _example_list(schema: Mapping[str, Any]) -> list[Any]:
+    if "prefixItems" in schema:
+        return [example_of(item) for item in schema["prefixItems"]]
+    return [example_of(schema.get("items", {"type": "number"}))] * int(schema.get("minItems", 1))
+
+
+_FORMATS = {
+    "date-time": "2026-01-01T00:00:00Z",
+    "date": "2026-01-01",
+    "time": "12:00:00",
+    "uuid": "00000000-0000-0000-0000-000000000000",
+    "decimal": "0",
+    "duration": "PT1S",
+    "base64": "AAAA",
+}
+
+
+def _inline(node: Any, definitions: Mapping[str, Any], depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise TypeError("the type contains itself or is nested too deeply")
+    if isinstance(node, list):
+        return [_inline(item, definitions, depth + 1) for item in cast("list[Any]", node)]
+    if not isinstance(node, dict):
+        return node
+    members = cast("dict[str, Any]", node)
+    reference = members.get("$ref")
+    if isinstance(reference, str) and reference.startswith(_PREFIX):
+        return _inline(definitions[reference.removeprefix(_PREFIX)], definitions, depth + 1)
+    return {name: _inline(member, definitions, depth + 1) for name, member in members.items()}

@@ -1,0 +1,90 @@
+"""The signature as a value: what each endpoint takes and answers, ready for a manifest or an API description."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import msgspec
+
+from modelway.errors import InvalidPackageError, NotFoundError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One named value.
+
+    Args:
+        name: The member of the request's JSON object.
+        schema: JSON schema, self-contained.
+        label: The type for people.
+        dtype: Arrays: the element type; empty otherwise.
+        shape: Arrays: the declared shape (null: any length); None when any.
+        required: Whether a request must have it.
+    """
+
+    name: str
+    label: str
+    schema: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    dtype: str = ""
+    shape: tuple[int | None, ...] | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSignature:
+    """What one endpoint takes and answers; `output.name` is empty."""
+
+    name: str
+    inputs: tuple[Field, ...]
+    output: Field
+    description: str = ""
+    max_batch_size: int | None = None
+
+    @property
+    def request_schema(self) -> dict[str, Any]:
+        """JSON schema of the request's body."""
+        required = [each.name for each in self.inputs if each.required]
+        schema: dict[str, Any] = {
+            "type": "object",
+            "properties": {each.name: dict(each.schema) for each in self.inputs},
+            "additionalProperties": False,
+        }
+        return schema | {"required": required} if required else schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """All endpoints of a handler, in the order they stand in its class."""
+
+    endpoints: tuple[EndpointSignature, ...]
+
+    def endpoint(self, name: str) -> EndpointSignature:
+        """The endpoint `name`.
+
+        Raises:
+            NotFoundError: There is none; the hint lists those there are.
+        """
+        for each in self.endpoints:
+            if each.name == name:
+                return each
+        raise NotFoundError(
+            f"there is no endpoint '{name[:80]}'",
+            code="endpoint_not_found",
+            hint=f"endpoints: {', '.join(each.name for each in self.endpoints)}",
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values; `from_json` reads them back."""
+        return msgspec.to_builtins(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            InvalidPackageError: It is not a signature.
+        """
+        try:
+            return msgspec.convert(value, cls)
+        except msgspec.ValidationError as error:
+            raise InvalidPackageError(f"the signature in the manifest cannot be read: {error}") from error
