@@ -1,0 +1,1 @@
+"""Clusters a replica can run on, each behind the same port."""

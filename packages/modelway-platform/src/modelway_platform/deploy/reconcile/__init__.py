@@ -1,0 +1,1 @@
+"""Declared against observed: what to do next, what to tell people, and the loop that does it."""
