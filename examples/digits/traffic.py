@@ -20,12 +20,20 @@ class Reply:
 
 
 class Caller:
-    """One keep-alive connection that carries one request at a time."""
+    """One keep-alive connection that carries one request at a time.
 
-    def __init__(self, host: str, port: int, key: str = "", timeout: float = 30.0) -> None:
+    Args:
+        host: Where to connect.
+        port: Where to connect.
+        key: Sent as bearer token unless empty.
+        timeout: Seconds for one whole exchange.
+        headers: More header lines, each with its line end.
+    """
+
+    def __init__(self, host: str, port: int, key: str = "", *, timeout: float = 30.0, headers: str = "") -> None:
         self._address = (host, port)
         authorization = f"Authorization: Bearer {key}\r\n" if key else ""
-        self._head = f"Host: {host}:{port}\r\n{authorization}Content-Type: application/json\r\n"
+        self._head = f"Host: {host}:{port}\r\n{authorization}Content-Type: application/json\r\n{headers}"
         self._timeout = timeout
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None

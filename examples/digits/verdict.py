@@ -99,7 +99,7 @@ def _judge_version(
         p50_ms=float(np.percentile(milliseconds, 50)),
         p99_ms=float(np.percentile(milliseconds, 99)),
         errors=len(mine) - len(answers),
-        differing=sum(_differs(answer, local[index]) for index, answer in answers.items()),
+        differing=sum(1 for index, answer in answers.items() if _differs(answer, local[index])),
     )
 
 

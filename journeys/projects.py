@@ -1,0 +1,90 @@
+"""Small projects to package: plain Python, so that their environments are built in a moment."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from journeys.running_platform import MODELWAY
+
+PYPROJECT = """
+[project]
+name = "echo"
+version = "1.0.0"
+requires-python = ">=3.11"
+dependencies = []
+
+[tool.modelway]
+handler = "handler:Echo"
+examples = "examples.json"
+"""
+HANDLER = '''
+"""Says who answered."""
+
+import os
+import time
+from dataclasses import dataclass
+
+from modelway import Handler, inference
+
+
+@dataclass
+class Answer:
+    text: str
+    label: str
+    replica: str
+    process: int
+
+
+class Echo(Handler):
+    def load(self) -> None:
+        self.label = os.environ.get("LABEL", "")
+        if self.label == "broken":
+            raise RuntimeError("this revision cannot load its model")
+
+    @inference
+    def echo(self, text: str, seconds: float = 0.0) -> Answer:
+        time.sleep(seconds)
+        replica = os.environ.get("MODELWAY_REPLICA_ID", "")
+        return Answer(text=text, label=self.label, replica=replica, process=os.getpid())
+'''
+EXAMPLES = '[{"endpoint": "echo", "request": {"text": "hello"}}]\n'
+
+
+def write_echo(directory: Path) -> Path:
+    """A project whose answers name the replica and the deployment's LABEL."""
+    directory.mkdir(parents=True)
+    (directory / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
+    (directory / "handler.py").write_text(HANDLER, encoding="utf-8")
+    (directory / "examples.json").write_text(EXAMPLES, encoding="utf-8")
+    return directory
+
+
+def package(project: Path, out: Path) -> Path:
+    """The project's archive, made by the command a person uses."""
+    command = [MODELWAY, "package", str(project), "-o", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    (archive,) = out.glob("*.mwpkg")
+    return archive
+
+
+def deployment(name: str, package: str, *, replicas: int = 1, **env: str) -> str:
+    """A Deployment document for `project/model/version`."""
+    project, model, version = name.split("/")
+    variables = ", ".join(f'{key}: "{value}"' for key, value in env.items())
+    return (
+        "apiVersion: modelway/v1\nkind: Deployment\n"
+        f"metadata: {{project: {project}, model: {model}, version: {version}}}\n"
+        f'spec: {{package: "{package}", cluster: local, replicas: {replicas}, env: {{{variables}}}}}\n'
+    )
+
+
+def route(name: str, weights: Mapping[str, int], *, idempotent: bool = False) -> str:
+    """A Route document for `project/model`."""
+    project, model = name.split("/")
+    versions = ", ".join(f"{{version: {version}, weight: {weight}}}" for version, weight in weights.items())
+    return (
+        "apiVersion: modelway/v1\nkind: Route\n"
+        f"metadata: {{project: {project}, model: {model}}}\n"
+        f"spec: {{versions: [{versions}], access: key, idempotent: {str(idempotent).lower()}}}\n"
+    )

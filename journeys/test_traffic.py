@@ -1,0 +1,161 @@
+"""How traffic is shared, how soon a change is seen by every gateway worker, and what a replacement costs."""
+
+import asyncio
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from examples.digits.traffic import Reply, send
+from journeys.load import Load, Sent
+from journeys.projects import deployment, route
+from journeys.running_platform import RunningPlatform
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
+REQUESTS = 10_000
+CONNECTIONS = 16
+SEEN_SECONDS = 0.2
+
+
+def test_ten_thousand_requests_are_split_exactly(platform: RunningPlatform, echo: str) -> None:
+    weights = {"v1": 5, "v2": 3, "v3": 2}
+    platform.apply(*(deployment(f"split/echo/{version}", echo) for version in weights), route("split/echo", weights))
+    platform.wait_ready(*(f"split/echo/{version}" for version in weights))
+    replies: list[Reply] = []
+
+    async def run() -> None:
+        await _until_known(platform, [f"/split/echo/{version}/echo" for version in weights])
+        callers = [platform.caller() for _ in range(CONNECTIONS)]
+        bodies = [b'{"text": "hello"}'] * REQUESTS
+        await send(callers, "/split/echo/echo", bodies, lambda _, reply: replies.append(reply))
+
+    asyncio.run(run())
+    assert Counter(reply.status for reply in replies) == {200: REQUESTS}
+    counts = Counter(reply.version for reply in replies)
+    off = {version: counts[version] - REQUESTS * weight // 10 for version, weight in weights.items()}
+    print(
+        f"{REQUESTS:,} requests over {CONNECTIONS} connections at 5/3/2: {dict(sorted(counts.items()))}, off by {off}"
+    )
+    assert all(abs(difference) <= platform.workers for difference in off.values())
+
+
+def test_every_worker_sees_a_replica_come_and_go_within_200_ms(platform: RunningPlatform, echo: str) -> None:
+    name = "seen/echo/v1"
+    platform.apply(deployment(name, echo), route("seen/echo", {"v1": 1}, idempotent=True))
+    platform.wait_ready(name)
+    marks: dict[str, float] = {}
+    with (
+        _stranger() as port,
+        platform.admin() as admin,
+        Load(
+            lambda number: platform.caller(headers=f"X-Request-Id: seen-{number}\r\n"),
+            "/seen/echo/echo",
+            connections=CONNECTIONS,
+            pause=0.002,
+        ) as load,
+    ):
+        time.sleep(0.5)
+        admin.register("stranger", name, port)
+        marks["came"] = time.monotonic()
+        time.sleep(1.0)
+        marks["leaves"] = time.monotonic()
+        admin.deregister("stranger")
+        marks["left"] = time.monotonic()
+        time.sleep(1.0)
+    assert not load.failed, load.summary()
+    worker_of = platform.workers_by_request_id("seen/echo")
+    first: dict[int, float] = defaultdict(lambda: float("inf"))
+    last: dict[int, float] = defaultdict(float)
+    for sent in load.sent:
+        worker = worker_of[f"seen-{sent.connection}"]
+        if _by_stranger(sent):
+            first[worker] = min(first[worker], sent.at + sent.reply.seconds - marks["came"])
+            last[worker] = max(last[worker], sent.at - marks["left"])
+    assert len(set(worker_of.values())) == platform.workers, "connections reached every worker"
+    assert set(first) == set(worker_of.values()), "every worker used the new replica"
+    print(f"a new replica was used by all workers after {max(first.values()) * 1000:.0f} ms;")
+    print(f"one that left was last asked {max(last.values()) * 1000:.0f} ms after it had left")
+    assert max(first.values()) <= SEEN_SECONDS
+    assert max(last.values()) <= SEEN_SECONDS
+
+
+def test_a_new_revision_replaces_replicas_without_a_failed_request(platform: RunningPlatform, echo: str) -> None:
+    """No idempotence declared: the old replica drains, the new one is ready before."""
+    name = "roll/echo/v1"
+    platform.apply(deployment(name, echo, replicas=2, LABEL="old"), route("roll/echo", {"v1": 1}))
+    platform.wait_ready(name)
+    with Load(lambda _: platform.caller(), "/roll/echo/echo", body=b'{"text": "hello", "seconds": 0.002}') as load:
+        time.sleep(0.5)
+        started = time.monotonic()
+        platform.apply(deployment(name, echo, replicas=2, LABEL="new"))
+        platform.wait_ready(name)
+        took = time.monotonic() - started
+        time.sleep(0.5)
+    print(f"rolling replacement of 2 replicas: {load.summary()}; took {took:.1f} s")
+    assert not load.failed, load.summary()
+    labels = [sent.answer["label"] for sent in load.sent]
+    assert labels[0] == "old"
+    assert labels[-1] == "new"
+
+
+def test_a_revision_that_cannot_start_leaves_the_old_one_answering(platform: RunningPlatform, echo: str) -> None:
+    name = "stuck/echo/v1"
+    platform.apply(deployment(name, echo, LABEL="good"), route("stuck/echo", {"v1": 1}))
+    platform.wait_ready(name)
+    platform.apply(deployment(name, echo, LABEL="broken"))
+    deadline = time.monotonic() + 20
+    while "cannot load its model" not in str(platform.deployment(name)):
+        assert time.monotonic() < deadline, platform.deployment(name)
+        time.sleep(0.1)
+    answer = platform.cli("call", "stuck/echo", "echo", "-d", '{"text": "hello"}').stdout
+    assert "good" in answer
+    platform.cli("rollout", "undo", "deployment", name)
+    platform.wait_ready(name)
+
+
+async def _until_known(platform: RunningPlatform, paths: list[str]) -> None:
+    """Until every worker answers for each pinned version, which takes no turn of the weights."""
+    async with asyncio.timeout(10):
+        for path in paths:
+            good = 0
+            while good < 4 * platform.workers:
+                async with platform.caller() as caller:
+                    good = good + 1 if (await caller.post(path, b'{"text": "hello"}')).status == 200 else 0
+                await asyncio.sleep(0.01)
+
+
+def _by_stranger(sent: Sent) -> bool:
+    return sent.answer.get("label") == "stranger"
+
+
+@contextmanager
+def _stranger() -> Generator[int]:
+    """A model server that nobody deployed: answers like the handler, and is registered by hand."""
+
+    class Answer(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            body = b'{"text": "hello", "label": "stranger", "replica": "stranger", "process": 0}'
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            self.wfile.write(head.encode() + body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the inherited name
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Server(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
