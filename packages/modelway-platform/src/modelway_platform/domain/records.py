@@ -118,3 +118,15 @@ class ApiKeyRecord:
     sha256: str
     created_at: float
     revoked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageRecord:
+    """A stored package: `digest` is `sha256:<hex>` of the archive, `endpoints` those of its signature."""
+
+    digest: str
+    name: str
+    version: str
+    size: int
+    endpoints: tuple[str, ...]
+    added_at: float

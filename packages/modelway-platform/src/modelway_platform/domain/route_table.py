@@ -17,7 +17,7 @@ class ReplicaEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionEntry:
-    """A version that can be asked for; `weight` 0 means by its pinned URL only."""
+    """A version that can be asked for; `weight` 0 means by its pinned URL only. It may have no replica at the moment."""
 
     version: str
     weight: int
@@ -26,7 +26,7 @@ class VersionEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
-    """All that the data plane needs to know about one model."""
+    """All that the data plane needs to know about one model; all weights may be 0 while nothing is ready."""
 
     project: str
     model: str

@@ -35,11 +35,11 @@ class Events:
         table, now = schema.events, self._clock()
         of_document = (table.c.kind == kind) & (table.c.name == name)
         with self._database.write() as connection:
-            last = connection.execute(
-                select(table).where(of_document).order_by(table.c.id.desc()).limit(1)
-            ).one_or_none()
-            if last is not None and (last.type, last.reason, last.message) == (type, reason, message):
-                connection.execute(update(table).where(table.c.id == last.id).values(count=last.count + 1, last_at=now))
+            newest = select(table).where(of_document).order_by(table.c.id.desc()).limit(1)
+            last = connection.execute(newest).mappings().one_or_none()
+            if last is not None and (last["type"], last["reason"], last["message"]) == (type, reason, message):
+                again = update(table).where(table.c.id == last["id"])
+                connection.execute(again.values(count=last["count"] + 1, last_at=now))
             else:
                 connection.execute(
                     insert(table).values(
@@ -53,8 +53,8 @@ class Events:
                         last_at=now,
                     )
                 )
-                newest = select(table.c.id).where(of_document).order_by(table.c.id.desc()).limit(KEPT_PER_DOCUMENT)
-                connection.execute(delete(table).where(of_document, table.c.id.not_in(newest)))
+                kept = select(table.c.id).where(of_document).order_by(table.c.id.desc()).limit(KEPT_PER_DOCUMENT)
+                connection.execute(delete(table).where(of_document, table.c.id.not_in(kept)))
         self._notify()
 
     def list(self, kind: Kind, name: str) -> list[Event]:
