@@ -1,0 +1,181 @@
+"""One table per kind of object: which columns, and what stands in them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from modelway.cli.output import Style, size_text
+from modelway.cli.table_text import Cell, Row, one_line
+from modelway.cli.time_text import age
+
+Object = Mapping[str, Any]
+_PHASE_STYLES: Mapping[str, Style] = {
+    "Ready": "green",
+    "Failed": "red",
+    "Degraded": "red",
+    "Deleting": "dim",
+}
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "deployments": ("name", "phase", "ready", "revision", "package", "age", "message"),
+    "routes": ("name", "versions", "access", "revision", "age"),
+    "endpoints": ("id", "model", "address", "package"),
+    "packages": ("name", "version", "size", "age", "digest"),
+}
+_WIDE_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "deployments": (
+        "name",
+        "phase",
+        "ready",
+        "updated",
+        "revision",
+        "stage",
+        "cluster",
+        "workers",
+        "age",
+        "package",
+        "message",
+    ),
+    "routes": ("name", "versions", "access", "idempotent", "timeout", "max body", "revision", "age"),
+}
+
+
+def columns_of(kind: str, *, wide: bool) -> tuple[str, ...]:
+    """Column heads of a kind's table."""
+    return _WIDE_COLUMNS.get(kind, _COLUMNS[kind]) if wide else _COLUMNS[kind]
+
+
+def row_of(kind: str, item: Object, *, wide: bool) -> Row:
+    """The object's cells under `columns_of`."""
+    cells = _CELLS[kind](item, wide)
+    return [cells[column] for column in columns_of(kind, wide=wide)]
+
+
+def name_of(kind: str, item: Object) -> str:
+    """What the object is called within its kind."""
+    if kind in {"deployments", "routes"}:
+        metadata = member(item, "metadata")
+        parts = [text(metadata, part) for part in ("project", "model", "version")[: 3 if kind == "deployments" else 2]]
+        return "/".join(parts)
+    return text(item, "id") if kind == "endpoints" else text(item, "digest")
+
+
+def phase_cell(phase: str) -> Cell:
+    """A phase in its colour."""
+    return Cell(phase or "-", _PHASE_STYLES.get(phase, "yellow"))
+
+
+def short_digest(digest: str) -> str:
+    """Enough of a digest to recognise it: `sha256:0123456789ab`."""
+    algorithm, colon, value = digest.partition(":")
+    return f"{algorithm}:{value[:12]}" if colon else digest
+
+
+def weights_text(item: Object) -> str:
+    """A route's versions with their shares: `v1 80%, v2 20%`."""
+    versions = members(member(item, "spec"), "versions")
+    total = sum(number(version, "weight") for version in versions) or 1
+    return ", ".join(
+        f"{text(version, 'version')} {number(version, 'weight') * 100 / total:.3g}%" for version in versions
+    )
+
+
+def ready_text(item: Object) -> str:
+    """Replicas ready of replicas wanted: `1/2`."""
+    replicas = member(member(item, "status"), "replicas")
+    wanted = replicas.get("wanted", member(item, "spec").get("replicas", "?"))
+    return f"{number(replicas, 'ready')}/{wanted}"
+
+
+def message_of(item: Object) -> str:
+    """The status's message, else that of the first condition that is not met."""
+    status = member(item, "status")
+    unmet = [
+        text(condition, "message") for condition in members(status, "conditions") if condition.get("status") is not True
+    ]
+    return one_line(text(status, "message") or next(filter(None, unmet), ""))
+
+
+def member(item: Object, name: str) -> Object:
+    """A member that is an object; an empty one when it is absent or something else."""
+    value = item.get(name)
+    return cast("Object", value) if isinstance(value, Mapping) else {}
+
+
+def members(item: Object, name: str) -> Sequence[Object]:
+    """A member that is a list of objects."""
+    value = item.get(name)
+    entries: Sequence[Any] = cast("Sequence[Any]", value) if isinstance(value, list) else ()
+    return [cast("Object", entry) for entry in entries if isinstance(entry, Mapping)]
+
+
+def text(item: Object, name: str) -> str:
+    """A member as text; empty when absent."""
+    value = item.get(name)
+    return "" if value is None else str(value)
+
+
+def number(item: Object, name: str) -> float | int:
+    """A member that is a number; 0 when absent."""
+    value = item.get(name)
+    return value if isinstance(value, int | float) else 0
+
+
+def _deployment_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
+    metadata, spec, status = member(item, "metadata"), member(item, "spec"), member(item, "status")
+    package = text(spec, "package")
+    return {
+        "name": name_of("deployments", item),
+        "phase": phase_cell(text(status, "phase")),
+        "ready": ready_text(item),
+        "updated": text(member(status, "replicas"), "updated"),
+        "revision": text(metadata, "revision"),
+        "stage": text(spec, "stage"),
+        "cluster": text(spec, "cluster"),
+        "workers": text(spec, "workers"),
+        "package": package if wide else short_digest(package),
+        "age": age(metadata.get("createdAt")),
+        "message": message_of(item),
+    }
+
+
+def _route_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
+    metadata, spec = member(item, "metadata"), member(item, "spec")
+    return {
+        "name": name_of("routes", item),
+        "versions": weights_text(item),
+        "access": text(spec, "access"),
+        "idempotent": "yes" if spec.get("idempotent") is True else "no",
+        "timeout": f"{number(spec, 'timeoutSeconds'):g}s",
+        "max body": size_text(int(number(spec, "maxBodyBytes"))),
+        "revision": text(metadata, "revision"),
+        "age": age(metadata.get("createdAt")),
+    }
+
+
+def _endpoint_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
+    host = text(item, "host")
+    package = text(item, "package")
+    return {
+        "id": text(item, "id"),
+        "model": "/".join(text(item, part) for part in ("project", "model", "version")),
+        "address": f"{f'[{host}]' if ':' in host else host}:{text(item, 'port')}",
+        "package": package if wide else short_digest(package),
+    }
+
+
+def _package_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
+    digest = text(item, "digest")
+    return {
+        "name": text(item, "name"),
+        "version": text(item, "version"),
+        "size": size_text(int(number(item, "size"))),
+        "age": age(item.get("createdAt")),
+        "digest": digest if wide else short_digest(digest),
+    }
+
+
+_CELLS = {
+    "deployments": _deployment_cells,
+    "routes": _route_cells,
+    "endpoints": _endpoint_cells,
+    "packages": _package_cells,
+}
