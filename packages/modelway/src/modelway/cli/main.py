@@ -5,11 +5,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelway.cli.command import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Command, make_parser
 from modelway.cli.output import paint, print_error
 from modelway.errors import ModelwayError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "modelway.cli"
 
@@ -87,10 +90,11 @@ def find_command(name: str) -> Command | None:
     """The verb's command: ours, or one another distribution adds through the entry points `modelway.cli`."""
     if name in VERBS:
         return importlib.import_module(VERBS[name].module).COMMAND
-    return _entry_points()[name].load() if name in _entry_points() else None
+    return plugin_verbs()[name].load() if name in plugin_verbs() else None
 
 
-def _entry_points():  # noqa: ANN202 - EntryPoint would have to be imported for its name alone
+def plugin_verbs() -> "dict[str, EntryPoint]":
+    """Verbs other installed distributions add, such as `up`; looked up only when needed."""
     from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, not needed by our own verbs
 
     return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
@@ -99,7 +103,7 @@ def _entry_points():  # noqa: ANN202 - EntryPoint would have to be imported for 
 def _print_unknown(name: str) -> None:
     from difflib import get_close_matches  # noqa: PLC0415 - only for this message
 
-    close = get_close_matches(name, [*VERBS, *_entry_points()], n=1)
+    close = get_close_matches(name, [*VERBS, *plugin_verbs()], n=1)
     message = f"there is no command '{name}'" if not name.startswith("-") else f"there is no option '{name}'"
     hint = f"did you mean `modelway {close[0]}`?" if close else "`modelway --help` lists them."
     print_error(ModelwayError(message, hint=hint, code="invalid_request"))
@@ -112,7 +116,7 @@ def _print_help() -> None:
         "usage: modelway COMMAND [arguments]",
     ]
     # Their one-line help would cost an import each; a platform's verbs say enough by their name and `-h`.
-    others = {name: f"from {point.dist.name if point.dist else 'a plug-in'}" for name, point in _entry_points().items()}
+    others = {name: f"from {point.dist.name if point.dist else 'a plug-in'}" for name, point in plugin_verbs().items()}
     others |= {name: "run the platform on this machine" for name in others if name == "up"}
     for title, names in _GROUPS:
         lines += ["", paint(title, "bold")]

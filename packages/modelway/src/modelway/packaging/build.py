@@ -1,0 +1,161 @@
+"""Makes a package of a project: collect, lock, stage, rehearse, write."""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from modelway.errors import InvalidPackageError
+from modelway.packaging.archive import CHUNK, write_archive
+from modelway.packaging.golden_examples import read_examples
+from modelway.packaging.limits import Limits, check_limits
+from modelway.packaging.lock import Lock, lock_environment
+from modelway.packaging.manifest import FORMAT, LOCK_ENTRY, Environment, Example, FileEntry, Framework, Manifest
+from modelway.packaging.project import Project, read_project
+from modelway.packaging.project_files import Member, project_files
+from modelway.packaging.rehearse import TIMEOUT_SECONDS, rehearse, require_answers
+
+# In this order: what a project depends on last is usually only how another one stores its models.
+FRAMEWORKS = (
+    "torch", "tensorflow", "jax", "onnxruntime", "xgboost", "lightgbm", "catboost", "scikit-learn", "spacy", "numpy",
+)  # fmt: skip
+
+
+class Progress(Protocol):
+    """Told what is being done; `done` and `total` are octets in steps that may be long."""
+
+    def __call__(self, step: str, /, *, done: int = 0, total: int = 0) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltPackage:
+    """A package that was made: the archive, its digest `sha256:<hex>`, and its manifest."""
+
+    path: Path
+    digest: str
+    manifest: Manifest
+
+
+def silent(step: str, /, *, done: int = 0, total: int = 0) -> None:
+    """Progress nobody looks at."""
+
+
+def build(
+    project_dir: Path,
+    out_dir: Path | None = None,
+    progress: Progress = silent,
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> BuiltPackage:
+    """Makes `NAME-VERSION.mwpkg` of the project in `project_dir`; the same inputs give the same bytes.
+
+    Args:
+        project_dir: Folder with a `pyproject.toml`.
+        out_dir: Where the archive goes; `project_dir/dist` unless given.
+        progress: Told each step.
+        timeout_seconds: How long loading the handler and answering the golden examples may take.
+
+    Raises:
+        InvalidPackageError: No package can be made, for instance because it would not answer its golden examples.
+    """
+    progress("read the project")
+    project = read_project(project_dir)
+    examples = read_examples(project.folder / project.examples)
+    members = project_files(project)
+    progress("lock the environment")
+    lock = lock_environment(project)
+    target = out_dir or project.folder / "dist"
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".modelway-", dir=target) as name:
+        stage = Path(name)
+        progress("collect files")
+        files = _stage(stage, members, lock, progress)
+        progress("answer the golden examples")
+        rehearsal = rehearse(project.handler, stage / "code", stage / "files", examples, timeout_seconds)
+        require_answers(rehearsal)
+        manifest = _manifest(project, files, lock, examples, rehearsal.signature)
+        check_limits(manifest, Limits())
+        path = target / f"{project.name}-{project.version}.mwpkg"
+        total = sum(entry.size for entry in files)
+        progress("write the archive", total=total)
+        digest = write_archive(
+            path, manifest, stage, lambda done: progress("write the archive", done=done, total=total)
+        )
+    return BuiltPackage(path=path, digest=digest, manifest=manifest)
+
+
+def _stage(stage: Path, members: Sequence[Member], lock: Lock, progress: Progress) -> tuple[FileEntry, ...]:
+    for folder in ("code", "files", "environment"):
+        (stage / folder).mkdir()
+    entries: list[FileEntry] = []
+    total = sum(member.source.stat().st_size for member in members)
+    done = 0
+    for member in members:
+        path = stage / member.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _place(member.source.resolve(), path)
+        entry = _entry(path, member)
+        entries.append(entry)
+        done += entry.size
+        progress("collect files", done=done, total=total)
+    (stage / LOCK_ENTRY).write_bytes(lock.text)
+    sha256 = hashlib.sha256(lock.text).hexdigest()
+    entries.append(FileEntry(path=LOCK_ENTRY, size=len(lock.text), sha256=sha256, role="environment"))
+    return tuple(sorted(entries, key=lambda entry: entry.path.encode()))
+
+
+def _place(source: Path, path: Path) -> None:
+    # A hard link costs nothing for gigabytes of weights; across file systems it has to be a copy.
+    with contextlib.suppress(OSError):
+        os.link(source, path)
+        return
+    shutil.copyfile(source, path)
+
+
+def _entry(path: Path, member: Member) -> FileEntry:
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb") as source:
+        while data := source.read(CHUNK):
+            digest.update(data)
+            size += len(data)
+    return FileEntry(path=member.path, size=size, sha256=digest.hexdigest(), role=member.role)
+
+
+def _manifest(
+    project: Project,
+    files: tuple[FileEntry, ...],
+    lock: Lock,
+    examples: tuple[Example, ...],
+    signature: dict[str, object],
+) -> Manifest:
+    lock_sha256 = hashlib.sha256(lock.text).hexdigest()
+    return Manifest(
+        format=FORMAT,
+        name=project.name,
+        version=project.version,
+        sdk=importlib.metadata.version("modelway"),
+        python=lock.python,
+        handler=project.handler,
+        framework=_framework(project, lock.versions),
+        signature=signature,
+        files=files,
+        environment=Environment(lock_sha256=lock_sha256, packages=len(lock.versions)),
+        examples=examples,
+    )
+
+
+def _framework(project: Project, versions: Mapping[str, str]) -> Framework:
+    if project.framework:
+        if project.framework not in versions:
+            message = f"[tool.modelway] framework: {project.framework!r} is not among the locked dependencies"
+            raise InvalidPackageError(message, hint="add it to [project] dependencies, or remove the setting.")
+        return Framework(name=project.framework, version=versions[project.framework])
+    found = next((name for name in FRAMEWORKS if name in versions), "")
+    return Framework(name=found, version=versions[found]) if found else Framework()
