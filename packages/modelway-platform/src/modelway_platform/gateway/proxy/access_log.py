@@ -1,0 +1,130 @@
+"""One line of JSON per request, appended to segments; a full disk loses records, counted, never a request."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.exchange import Exchange
+
+_FLUSH_BYTES = 64 * 1024
+
+
+class AccessLog:
+    """Appends records of one worker to `<folder>/worker-<index>-<segment>.ndjson`.
+
+    Records are gathered and written once per `flush` (each tick) or when 64 KiB have come together.
+
+    Args:
+        folder: Where segments go; made when missing.
+        index: The worker's number.
+        segment_bytes: Size at which the next segment begins.
+        keep_segments: Older ones of this worker are deleted.
+    """
+
+    def __init__(
+        self, folder: Path, index: int, *, segment_bytes: int = 64 * 1024 * 1024, keep_segments: int = 16
+    ) -> None:
+        self._folder = folder
+        self._index = index
+        self._segment_bytes = segment_bytes
+        self._keep_segments = keep_segments
+        self._lines: list[bytes] = []
+        self._gathered = 0
+        self._written = 0
+        self._file = -1
+        self.dropped = 0
+        self._worker = b"%d" % index
+
+    def record(self, exchange: "Exchange", status: int, code: bytes, ended: float) -> None:
+        """Add the record of an answered request.
+
+        Args:
+            exchange: The request with all that was decided about it.
+            status: What the caller was answered; 499 when it left before.
+            code: The error's stable code; empty on success.
+            ended: `time.perf_counter()` at the end of the answer.
+        """
+        request = exchange.request
+        target = request.target
+        if b'"' in target or b"\\" in target:
+            target = json.dumps(target.decode("latin-1")).encode()[1:-1]
+        version = exchange.version
+        replica = exchange.replica
+        began = exchange.sent_at
+        line = (
+            b'{"time":%.6f,"request_id":"%b",%b,"endpoint":"%b","replica":"%b","method":"%b","path":"%b","status":%d,'
+            b'"code":"%b","duration_ms":%.3f,"upstream_ms":%.3f,"bytes_in":%d,"bytes_out":%d,"key":"%b","retries":%d,'
+            b'"client":"%b","worker":%b}\n'
+            % (
+                time.time(),
+                exchange.request_id,
+                version.log_prefix if version is not None else exchange.unrouted_prefix(),
+                exchange.endpoint if b'"' not in exchange.endpoint and b"\\" not in exchange.endpoint else b"?",
+                replica.id_bytes if replica is not None else b"",
+                request.method,
+                target,
+                status,
+                code,
+                (ended - exchange.started) * 1000,
+                (ended - began) * 1000 if began else 0.0,
+                exchange.bytes_in,
+                exchange.bytes_out,
+                exchange.key_id,
+                exchange.retries,
+                exchange.caller.client_bytes,
+                self._worker,
+            )
+        )
+        self._lines.append(line)
+        self._gathered += len(line)
+        if self._gathered >= _FLUSH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has come together; counts what could not be written as dropped."""
+        lines = self._lines
+        if not lines:
+            return
+        self._lines = []
+        self._gathered = 0
+        data = b"".join(lines)
+        try:
+            if self._file < 0 or self._written >= self._segment_bytes:
+                self._next_segment()
+            written = os.write(self._file, data)
+        except OSError:
+            self.dropped += len(lines)
+            return
+        self._written += written
+        if written < len(data):
+            self._keep_whole_lines(data, written)
+
+    def close(self) -> None:
+        """Write the rest and close the segment."""
+        self.flush()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _keep_whole_lines(self, data: bytes, written: int) -> None:
+        """A full disk cut a line: take the piece back, so that what stands in the segment stays readable."""
+        whole = data.rfind(b"\n", 0, written) + 1
+        self.dropped += data.count(b"\n", whole)
+        try:
+            os.ftruncate(self._file, os.fstat(self._file).st_size - (written - whole))
+        except OSError:
+            self._written = self._segment_bytes
+
+    def _next_segment(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"worker-{self._index}-{time.time_ns()}.ndjson"
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        self._written = 0
+        for old in sorted(self._folder.glob(f"worker-{self._index}-*.ndjson"))[: -self._keep_segments]:
+            old.unlink(missing_ok=True)

@@ -1,0 +1,193 @@
+"""A caller's connection at the gateway: each request through the stages, then back and forth with a replica."""
+
+import asyncio
+import re
+from time import perf_counter
+
+from modelway.http1 import Listener, Request, ServerConnection
+from modelway.http1.answers import error_body
+from modelway_platform.gateway.proxy import forwarding, local_answers
+from modelway_platform.gateway.proxy.exchange import Exchange
+from modelway_platform.gateway.proxy.heads import request_head
+from modelway_platform.gateway.proxy.live_routes import LiveReplica
+from modelway_platform.gateway.proxy.stages import STAGES, Refusal, too_large
+from modelway_platform.gateway.proxy.worker_state import WorkerState
+
+PENDING_BYTES = 64 * 1024
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
+_OVERDUE = Refusal(
+    status=504,
+    code="deadline_exceeded",
+    message="the model did not answer in the route's time",
+    hint="raise timeoutSeconds in the Route, or see what takes so long with: modelway logs PROJECT/MODEL --source server",
+)
+
+
+class CallerConnection(ServerConnection):
+    """Between the engine (whose hooks it fills in) and a `ReplicaConnection` (which calls relay, answered, refuse)."""
+
+    __slots__ = ("_exchange", "_worker", "client_bytes")
+
+    def __init__(self, listener: Listener, worker: WorkerState) -> None:
+        super().__init__(listener)
+        self._worker = worker
+        self._exchange: Exchange | None = None
+        self.client_bytes = b""
+
+    @property
+    def clock(self) -> float:
+        """The loop's time in seconds as of the last tick."""
+        return self._listener.clock
+
+    def is_current(self, exchange: Exchange) -> bool:
+        """Whether the caller still waits for this exchange."""
+        return self._exchange is exchange
+
+    # The engine's hooks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.client_bytes = self.client.encode()
+
+    def request_received(self, request: Request) -> None:
+        if request.target.startswith(b"/_/"):
+            return
+        exchange = self._exchange = Exchange(self, request, self._worker)
+        given = request.header(b"x-request-id")
+        if given is not None and _REQUEST_ID.fullmatch(given) is not None:
+            exchange.request_id = given
+        else:
+            exchange.request_id = self._worker.new_request_id()
+        for stage in STAGES:
+            refusal = stage(exchange)
+            if refusal is not None:
+                self.refuse(exchange, refusal)
+                return
+        exchange.pending.append(request_head(exchange))
+
+    def body_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        exchange.bytes_in += len(data)
+        model = exchange.model
+        if model is not None and exchange.bytes_in > model.max_body_bytes:
+            self.refuse(exchange, too_large(model.max_body_bytes))
+            return
+        exchange.pending.append(b"%x\r\n%b\r\n" % (len(data), data) if exchange.request.chunked else data)
+        exchange.pending_bytes += len(data)
+        if exchange.connection is None and exchange.pending_bytes > PENDING_BYTES and not self.request_complete:
+            self._transport.pause_reading()
+
+    def request_completed(self) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            local_answers.answer(self, self._worker)
+            return
+        if exchange.request.chunked:
+            exchange.pending.append(b"0\r\n\r\n")
+        if exchange.model is not None:
+            self.deadline = self._listener.clock + exchange.model.timeout
+
+    def data_parsed(self) -> None:
+        exchange = self._exchange
+        if exchange is not None and exchange.pending:
+            if not exchange.sent_at:
+                exchange.sent_at = perf_counter()
+            forwarding.flush(exchange)
+
+    def client_left(self) -> None:
+        exchange = self._exchange
+        if exchange is not None:
+            self._let_go(exchange)
+            self._record(exchange, 499, b"client_left")
+
+    def answer_overdue(self) -> None:
+        if self._exchange is not None:
+            self.refuse(self._exchange, _OVERDUE)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._exchange is not None and self._exchange.connection is not None:
+            self._exchange.connection.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        exchange = self._exchange
+        if exchange is not None and exchange.connection is not None:
+            exchange.connection.resume_reading()
+            self._extend_deadline(exchange)
+
+    # What a replica's connection calls
+
+    def answer_begins(self, *, known_end: bool) -> bytes:
+        """The answer's head is about to be relayed; returns the `Connection` line it needs."""
+        self.answer_started = True
+        if not known_end:
+            self._keep_alive = False
+        return self._connection_line()
+
+    def relay(self, data: bytes) -> None:
+        """Pass a piece of the answer on."""
+        self._transport.write(data)
+        exchange = self._exchange
+        if exchange is not None and self.deadline > self._listener.clock:
+            self._extend_deadline(exchange)
+
+    def answered(self, exchange: Exchange, status: int) -> None:
+        """The answer is relayed to its end."""
+        self._exchange = None
+        self._record(exchange, status, b"")
+        self.finish_answer()
+
+    def answer_broke(self, exchange: Exchange) -> None:
+        """The replica died in mid-answer: cut the caller's connection, so that nobody takes a piece for the whole."""
+        self._let_go(exchange)
+        self._record(exchange, 502, b"replica_failed")
+        self.abort()
+
+    def connection_failed(self, exchange: Exchange, replica: LiveReplica) -> None:
+        """The connection broke before the answer's end."""
+        forwarding.connection_failed(exchange, replica)
+
+    def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Answer with an error made here."""
+        self._let_go(exchange)
+        self._record(exchange, refusal.status, refusal.code.encode())
+        if self.answer_started:
+            self.abort()
+            return
+        request_id = exchange.request_id
+        body = error_body(refusal.code, refusal.message, refusal.hint, request_id.decode())
+        self.reject_with(refusal.status, body, b"x-request-id: %b\r\n%b" % (request_id, refusal.headers))
+
+    def pause_request(self) -> None:
+        """The replica reads more slowly than the caller writes."""
+        if not self.request_complete:
+            self._transport.pause_reading()
+
+    def resume_request(self) -> None:
+        """The replica has caught up."""
+        if not self.request_complete and self.is_open:
+            self._transport.resume_reading()
+
+    # Inside
+
+    def _extend_deadline(self, exchange: Exchange) -> None:
+        if exchange.model is not None and self.request_complete:
+            self.deadline = self._listener.clock + exchange.model.timeout
+
+    def _let_go(self, exchange: Exchange) -> None:
+        self._exchange = None
+        connection = exchange.connection
+        if connection is not None:
+            exchange.connection = None
+            connection.drop()
+
+    def _record(self, exchange: Exchange, status: int, code: bytes) -> None:
+        ended = perf_counter()
+        version = exchange.version
+        metrics = version.metrics if version is not None else self._worker.metrics.unrouted
+        metrics.record(status, ended - exchange.started, exchange.bytes_in, exchange.bytes_out)
+        metrics.retries += exchange.retries
+        self._worker.log.record(exchange, status, code, ended)

@@ -1,0 +1,105 @@
+"""From the last stage to a replica: take a connection or make one, send, and send again where that is safe.
+
+Safe means: nothing of the answer has reached the caller, all that was sent is still at hand, and either the replica was never
+reached or the request is idempotent: by its method (RFC 9110, section 9.2.2), by the Route, or by an `Idempotency-Key`.
+"""
+
+import asyncio
+
+from modelway_platform.gateway.proxy.exchange import Exchange
+from modelway_platform.gateway.proxy.live_routes import LiveReplica
+from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
+from modelway_platform.gateway.proxy.stages import Refusal, no_ready_replica
+
+MAX_RETRIES = 3
+CONNECT_SECONDS = 1.0
+IDLE_SECONDS = 30.0
+_FAILED = Refusal(
+    status=502,
+    code="replica_failed",
+    message="the replica closed the connection before it answered",
+    hint="see its output with: modelway logs PROJECT/MODEL --source server; declare the Route idempotent to have such requests sent again",
+)
+
+
+def flush(exchange: Exchange) -> None:
+    """Write what is pending of the request, over an idle connection or a new one."""
+    connection = exchange.connection
+    if connection is not None:
+        connection.write(exchange.take_pending())
+        return
+    if exchange.connecting:
+        return
+    replica = exchange.replica
+    if replica is None:
+        return
+    idle = replica.idle
+    while idle:
+        connection = idle.pop()
+        if connection.is_open:
+            connection.carry(exchange)
+            return
+    exchange.connecting = True
+    task = exchange.worker.loop.create_task(_connect(exchange, replica))
+    exchange.worker.tasks.add(task)
+    task.add_done_callback(exchange.worker.tasks.discard)
+
+
+def connection_failed(exchange: Exchange, replica: LiveReplica, *, reached: bool = True) -> None:
+    """A connection could not be made (`reached` false) or broke under an exchange: try another replica, or say so."""
+    exchange.connection = None
+    caller = exchange.caller
+    replica.failed(caller.clock)
+    if not caller.is_current(exchange):
+        return
+    if caller.answer_started:
+        caller.answer_broke(exchange)
+        return
+    if may_retry(exchange, reached=reached):
+        exchange.tried = [*(exchange.tried or ()), replica]
+        version = exchange.version
+        other = version.choose_replica(caller.clock, exchange.tried) if version is not None else None
+        if other is not None:
+            exchange.replica = other
+            exchange.retries += 1
+            exchange.rewind()
+            flush(exchange)
+            return
+    caller.refuse(exchange, _FAILED if reached else no_ready_replica(exchange))
+
+
+def may_retry(exchange: Exchange, *, reached: bool) -> bool:
+    """Whether sending the request to another replica is safe, see the module."""
+    return exchange.retries < MAX_RETRIES and exchange.replayable and (not reached or exchange.idempotent)
+
+
+def close_idle(replica: LiveReplica, clock: float) -> None:
+    """Close connections unused for `IDLE_SECONDS`: sooner than replicas do, so that no request meets a closing one."""
+    kept: list[ReplicaConnection] = []
+    for connection in replica.idle:
+        if clock - connection.idle_since > IDLE_SECONDS:
+            connection.close()
+        else:
+            kept.append(connection)
+    replica.idle[:] = kept
+
+
+async def _connect(exchange: Exchange, replica: LiveReplica) -> None:
+    caller = exchange.caller
+    entry = replica.entry
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, connection = await exchange.worker.loop.create_connection(
+                lambda: ReplicaConnection(replica), entry.host, entry.port
+            )
+    except (OSError, TimeoutError):
+        exchange.connecting = False
+        connection_failed(exchange, replica, reached=False)
+        return
+    exchange.connecting = False
+    if not caller.is_current(exchange):
+        connection.idle_since = caller.clock
+        replica.idle.append(connection)
+        return
+    connection.carry(exchange)
+    caller.resume_request()

@@ -1,0 +1,167 @@
+"""The route table as the request path uses it: look-ups by bytes, counters that go on from table to table."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.weighted_round_robin import SmoothWeightedRoundRobin
+from modelway_platform.gateway.proxy.metrics import VersionMetrics
+
+if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
+
+FIRST_EJECTION_SECONDS = 0.25
+LONGEST_EJECTION_SECONDS = 5.0
+
+MetricsFor = Callable[[str, str, str], VersionMetrics]
+
+
+class LiveReplica:
+    """A replica with what this worker has learnt of it: idle connections and recent failures."""
+
+    __slots__ = ("down_until", "entry", "failures", "id_bytes", "idle", "removed")
+
+    def __init__(self, entry: ReplicaEntry) -> None:
+        self.entry = entry
+        self.id_bytes = entry.id.encode()
+        self.idle: list[ReplicaConnection] = []
+        self.failures = 0
+        self.down_until = 0.0
+        self.removed = False
+
+    def failed(self, clock: float) -> None:
+        """Leave it out for a while, longer each time (passive ejection)."""
+        self.down_until = clock + min(FIRST_EJECTION_SECONDS * 2**self.failures, LONGEST_EJECTION_SECONDS)
+        self.failures = min(self.failures + 1, 16)
+
+    def remove(self) -> None:
+        """It left the table: idle connections close now, busy ones after their answer."""
+        self.removed = True
+        for connection in self.idle:
+            connection.close()
+        self.idle.clear()
+
+
+class LiveVersion:
+    """A version's replicas, taken in turn."""
+
+    __slots__ = ("_next", "log_prefix", "metrics", "name", "replicas")
+
+    def __init__(self, name: str, metrics: VersionMetrics, log_prefix: bytes) -> None:
+        self.name = name.encode()
+        self.metrics = metrics
+        self.log_prefix = log_prefix
+        self.replicas: list[LiveReplica] = []
+        self._next = 0
+
+    def choose_replica(self, clock: float, tried: "list[LiveReplica] | None") -> LiveReplica | None:
+        """The next in turn that is up and was not tried for this request; a doubtful one when there is no other."""
+        replicas = self.replicas
+        count = len(replicas)
+        if count == 0:
+            return None
+        doubtful = None
+        for step in range(count):
+            replica = replicas[(self._next + step) % count]
+            if tried is not None and replica in tried:
+                continue
+            if replica.down_until <= clock:
+                self._next = (self._next + step + 1) % count
+                return replica
+            if doubtful is None or replica.down_until < doubtful.down_until:
+                doubtful = replica
+        return doubtful
+
+
+class LiveModel:
+    """One model: its rules, its versions by name, and the exact order in which weights take turns."""
+
+    __slots__ = ("_weighted", "access_open", "entry", "idempotent", "max_body_bytes", "robin", "timeout", "versions")
+
+    def __init__(self, entry: ModelEntry, versions: dict[bytes, LiveVersion], previous: "LiveModel | None") -> None:
+        self.entry = entry
+        self.access_open = entry.access == "open"
+        self.idempotent = entry.idempotent
+        self.max_body_bytes = entry.max_body_bytes
+        self.timeout = entry.timeout_seconds
+        self.versions = versions
+        shares = [(each.version.encode(), each.weight) for each in entry.versions if each.weight > 0 and each.replicas]
+        self._weighted = [versions[name] for name, _ in shares]
+        self.robin: SmoothWeightedRoundRobin | None = None
+        if len(shares) > 1:
+            self.robin = SmoothWeightedRoundRobin([weight for _, weight in shares])
+            if previous is not None and previous.shares() == shares:
+                self.robin = previous.robin
+
+    def shares(self) -> list[tuple[bytes, int]]:
+        """(version, weight) of those that take turns."""
+        return [
+            (each.version.encode(), each.weight) for each in self.entry.versions if each.weight > 0 and each.replicas
+        ]
+
+    def choose_version(self) -> LiveVersion | None:
+        """The next version by weights; None when none has both a weight and a replica."""
+        robin = self.robin
+        if robin is not None:
+            return self._weighted[robin.choose()]
+        return self._weighted[0] if self._weighted else None
+
+
+class LiveRoutes:
+    """All models by `project/model`, all keys by the SHA-256 of their secret. Replaced as a whole, never edited."""
+
+    __slots__ = ("keys", "known_secrets", "models", "number", "replicas")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.models: Mapping[bytes, LiveModel] = {}
+        self.keys: Mapping[str, KeyEntry] = {}
+        self.known_secrets: dict[bytes, KeyEntry] = {}
+        self.replicas: dict[str, LiveReplica] = {}
+
+
+def build(table: RouteTable, previous: LiveRoutes, metrics_for: MetricsFor) -> LiveRoutes:
+    """Routes for `table` that keep the connections, health and turns of `previous` wherever a thing is still the same."""
+    return _Builder(previous, metrics_for).build(table)
+
+
+class _Builder:
+    def __init__(self, previous: LiveRoutes, metrics_for: MetricsFor) -> None:
+        self._previous = previous
+        self._metrics_for = metrics_for
+        self._replicas: dict[str, LiveReplica] = {}
+
+    def build(self, table: RouteTable) -> LiveRoutes:
+        routes = LiveRoutes()
+        routes.number = table.number
+        routes.keys = {key.sha256: key for key in table.keys}
+        routes.models = {f"{each.project}/{each.model}".encode(): self._model(each) for each in table.models}
+        routes.replicas = self._replicas
+        for replica_id, replica in self._previous.replicas.items():
+            if self._replicas.get(replica_id) is not replica:
+                replica.remove()
+        return routes
+
+    def _model(self, entry: ModelEntry) -> LiveModel:
+        before = self._previous.models.get(f"{entry.project}/{entry.model}".encode())
+        if before is not None and before.entry == entry:
+            for version in before.versions.values():
+                self._replicas.update((each.entry.id, each) for each in version.replicas)
+            return before
+        versions = {each.version.encode(): self._version(entry, each, before) for each in entry.versions}
+        return LiveModel(entry, versions, before)
+
+    def _version(self, model: ModelEntry, entry: VersionEntry, before: LiveModel | None) -> LiveVersion:
+        old = before.versions.get(entry.version.encode()) if before is not None else None
+        prefix = f'"project":"{model.project}","model":"{model.model}","version":"{entry.version}"'.encode()
+        version = old or LiveVersion(
+            entry.version, self._metrics_for(model.project, model.model, entry.version), prefix
+        )
+        version.replicas = [self._replica(each) for each in entry.replicas]
+        return version
+
+    def _replica(self, entry: ReplicaEntry) -> LiveReplica:
+        known = self._previous.replicas.get(entry.id)
+        replica = known if known is not None and known.entry == entry else LiveReplica(entry)
+        self._replicas[entry.id] = replica
+        return replica

@@ -1,0 +1,161 @@
+"""What a worker counts, and one Prometheus page out of what all workers counted.
+
+Each worker leaves a snapshot file once a second; whichever worker is asked adds them up. Nothing is shared in memory, and a
+worker that died still counts. Base units and histograms, so that shares over a fleet can be computed.
+"""
+
+import os
+from bisect import bisect_left
+from pathlib import Path
+
+import msgspec
+
+BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_PREFIX = "modelway_gateway"
+_HELP = {
+    "requests_total": ("counter", "Requests answered, by status code."),
+    "request_duration_seconds": ("histogram", "From the request's head to the end of its answer."),
+    "retries_total": ("counter", "Requests sent again to another replica."),
+    "bytes_received_total": ("counter", "Body bytes received from callers."),
+    "bytes_sent_total": ("counter", "Body bytes sent to callers."),
+    "connections": ("gauge", "Open connections from callers."),
+    "route_table_number": ("gauge", "Number of the route table in use; the lowest over the workers."),
+    "route_table_rejected_total": ("counter", "Tables that could not be read; the last good one stayed."),
+    "access_log_dropped_total": ("counter", "Access records lost because they could not be written."),
+}
+
+
+class VersionMetrics(msgspec.Struct):
+    """Counters of one (project, model, version); the empty strings stand for requests that reached no model."""
+
+    project: str
+    model: str
+    version: str
+    codes: dict[int, int] = {}
+    buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BUCKETS_SECONDS) + 1))
+    seconds: float = 0.0
+    retries: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+    def record(self, status: int, seconds: float, bytes_in: int, bytes_out: int) -> None:
+        """Count one answered request."""
+        codes = self.codes
+        codes[status] = codes.get(status, 0) + 1
+        self.buckets[bisect_left(BUCKETS_SECONDS, seconds)] += 1
+        self.seconds += seconds
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+
+    def add(self, other: "VersionMetrics") -> None:
+        """Add another worker's counts of the same version."""
+        for status, count in other.codes.items():
+            self.codes[status] = self.codes.get(status, 0) + count
+        self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
+        self.seconds += other.seconds
+        self.retries += other.retries
+        self.bytes_in += other.bytes_in
+        self.bytes_out += other.bytes_out
+
+
+class Snapshot(msgspec.Struct):
+    """All counters of one worker."""
+
+    versions: list[VersionMetrics] = []
+    connections: int = 0
+    table_number: int = 0
+    tables_rejected: int = 0
+    log_dropped: int = 0
+
+
+class WorkerMetrics:
+    """The counters of this worker."""
+
+    def __init__(self) -> None:
+        self._versions: dict[tuple[str, str, str], VersionMetrics] = {}
+        self.tables_rejected = 0
+        self.unrouted = self.version("", "", "")
+
+    def version(self, project: str, model: str, version: str) -> VersionMetrics:
+        """The counters of a version, made at its first use and kept as long as the worker lives."""
+        key = (project, model, version)
+        found = self._versions.get(key)
+        if found is None:
+            found = self._versions[key] = VersionMetrics(project, model, version)
+        return found
+
+    def snapshot(self, *, connections: int, table_number: int, log_dropped: int) -> Snapshot:
+        """The counters as a value."""
+        return Snapshot(
+            versions=list(self._versions.values()),
+            connections=connections,
+            table_number=table_number,
+            tables_rejected=self.tables_rejected,
+            log_dropped=log_dropped,
+        )
+
+
+def write_snapshot(path: Path, snapshot: Snapshot) -> None:
+    """Replace the file at `path`, whole or not at all.
+
+    Raises:
+        OSError: The disk is full or the folder is gone.
+    """
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(msgspec.json.encode(snapshot))
+    os.replace(temporary, path)  # noqa: PTH105 (one system call, no path objects)
+
+
+def read_snapshots(folder: Path) -> list[Snapshot]:
+    """The snapshots of all workers; one that cannot be read is left out."""
+    found: list[Snapshot] = []
+    for path in sorted(folder.glob("worker-*.metrics.json")):
+        try:
+            found.append(msgspec.json.decode(path.read_bytes(), type=Snapshot))
+        except (OSError, msgspec.MsgspecError):
+            continue
+    return found
+
+
+def exposition(snapshots: list[Snapshot]) -> bytes:
+    """The Prometheus text page (exposition format 0.0.4) of all workers together."""
+    merged: dict[tuple[str, str, str], VersionMetrics] = {}
+    for snapshot in snapshots:
+        for each in snapshot.versions:
+            key = (each.project, each.model, each.version)
+            merged.setdefault(key, VersionMetrics(*key)).add(each)
+    versions = [each for _, each in sorted(merged.items())]
+    samples: dict[str, list[str]] = {name: [] for name in _HELP}
+    for each in versions:
+        _version_samples(each, samples)
+    samples["connections"].append(_sample("connections", "", sum(each.connections for each in snapshots)))
+    lowest = min((each.table_number for each in snapshots), default=0)
+    samples["route_table_number"].append(_sample("route_table_number", "", lowest))
+    rejected = sum(each.tables_rejected for each in snapshots)
+    samples["route_table_rejected_total"].append(_sample("route_table_rejected_total", "", rejected))
+    dropped = sum(each.log_dropped for each in snapshots)
+    samples["access_log_dropped_total"].append(_sample("access_log_dropped_total", "", dropped))
+    lines: list[str] = []
+    for name, (kind, text) in _HELP.items():
+        lines += [f"# HELP {_PREFIX}_{name} {text}", f"# TYPE {_PREFIX}_{name} {kind}", *samples[name]]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _version_samples(each: VersionMetrics, samples: dict[str, list[str]]) -> None:
+    labels = f'project="{each.project}",model="{each.model}",version="{each.version}"'
+    for status, count in sorted(each.codes.items()):
+        samples["requests_total"].append(_sample("requests_total", f'{labels},code="{status}"', count))
+    histogram = samples["request_duration_seconds"]
+    total = 0
+    for bound, count in zip((*BUCKETS_SECONDS, "+Inf"), each.buckets, strict=True):
+        total += count
+        histogram.append(_sample("request_duration_seconds_bucket", f'{labels},le="{bound}"', total))
+    histogram.append(_sample("request_duration_seconds_sum", labels, each.seconds))
+    histogram.append(_sample("request_duration_seconds_count", labels, total))
+    samples["retries_total"].append(_sample("retries_total", labels, each.retries))
+    samples["bytes_received_total"].append(_sample("bytes_received_total", labels, each.bytes_in))
+    samples["bytes_sent_total"].append(_sample("bytes_sent_total", labels, each.bytes_out))
+
+
+def _sample(name: str, labels: str, value: float) -> str:
+    return f"{_PREFIX}_{name}{{{labels}}} {value}" if labels else f"{_PREFIX}_{name} {value}"

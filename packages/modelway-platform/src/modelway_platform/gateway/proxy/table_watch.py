@@ -1,0 +1,49 @@
+"""Follows the route table's file: a new one is taken whole, a bad one is refused and the last good one stays."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from modelway.errors import ModelwayError
+from modelway_platform.gateway.proxy import live_routes
+from modelway_platform.gateway.proxy.worker_state import WorkerState
+from modelway_platform.store.table_file import read_table
+
+POLL_SECONDS = 0.05
+
+
+class TableWatch:
+    """Looks at the file's identity every `POLL_SECONDS` (docs/decisions/0006): needs nobody alive to be right."""
+
+    def __init__(self, path: Path, worker: WorkerState) -> None:
+        self._path = path
+        self._worker = worker
+        self._seen: tuple[int, int, int] | None = None
+
+    async def follow(self) -> None:
+        """Run until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(POLL_SECONDS)
+
+    def look(self) -> None:
+        """Take the table in the file if it is another one than last time."""
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 (twenty times a second)
+        except OSError:
+            return
+        identity = (found.st_mtime_ns, found.st_ino, found.st_size)
+        if identity == self._seen:
+            return
+        self._seen = identity
+        worker = self._worker
+        try:
+            table = read_table(self._path)
+        except (OSError, ModelwayError) as error:
+            worker.metrics.tables_rejected += 1
+            print(f"gateway: route table refused, the last good one stays: {error}", file=sys.stderr)  # noqa: T201
+            return
+        if table.number >= worker.routes.number:
+            worker.routes = live_routes.build(table, worker.routes, worker.metrics.version)
+        worker.ready = True

@@ -1,0 +1,107 @@
+"""One gateway process: a share of the port, the route table, the log, and an orderly end."""
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from modelway.http1 import Limits, Listener, listen, reuseport_socket
+from modelway_platform.gateway.proxy import forwarding
+from modelway_platform.gateway.proxy.access_log import AccessLog
+from modelway_platform.gateway.proxy.caller import CallerConnection
+from modelway_platform.gateway.proxy.metrics import write_snapshot
+from modelway_platform.gateway.proxy.table_watch import TableWatch
+from modelway_platform.gateway.proxy.worker_state import WorkerState
+
+FLUSH_SECONDS = 0.2
+SNAPSHOT_EVERY = 5  # flushes
+# A model's own limits are stricter; this one bounds what a caller may announce at all.
+GATEWAY_LIMITS = Limits(max_body_bytes=1 << 40)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """What one worker needs to know.
+
+    `control_fd` is the reading end of a pipe whose other end the supervisor holds: its end means that the supervisor is gone.
+    Times in seconds.
+    """
+
+    index: int
+    host: str
+    port: int
+    table_path: Path
+    log_dir: Path
+    metrics_path: Path
+    control_fd: int | None = None
+    drain_seconds: float = 10.0
+
+
+def run(settings: WorkerSettings) -> None:
+    """Serve until SIGTERM, SIGINT or the supervisor's end; then drain and return."""
+    uvloop.run(serve(settings))
+
+
+async def serve(settings: WorkerSettings) -> None:
+    """As `run`, on a running loop.
+
+    Raises:
+        OSError: The address cannot be bound.
+    """
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if settings.control_fd is not None:
+        os.set_blocking(settings.control_fd, False)
+        loop.add_reader(settings.control_fd, _supervisor_spoke, settings.control_fd, stop)
+    log = AccessLog(settings.log_dir, settings.index)
+    worker = WorkerState(log, settings.metrics_path.parent, loop)
+    watch = TableWatch(settings.table_path, worker)
+    watch.look()
+    bound = reuseport_socket(settings.host, settings.port)
+    listener = await listen(lambda each: CallerConnection(each, worker), sock=bound, limits=GATEWAY_LIMITS)
+    tasks = (loop.create_task(watch.follow()), loop.create_task(_keep_books(worker, listener, settings.metrics_path)))
+    try:
+        await stop.wait()
+        await listener.drain(settings.drain_seconds)
+    finally:
+        for task in (*tasks, *worker.tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, *worker.tasks, return_exceptions=True)
+        for replica in worker.routes.replicas.values():
+            replica.remove()
+        log.close()
+        _write_snapshot(worker, listener, settings.metrics_path)
+
+
+def _supervisor_spoke(descriptor: int, stop: asyncio.Event) -> None:
+    if not os.read(descriptor, 1024):
+        asyncio.get_running_loop().remove_reader(descriptor)
+        stop.set()
+
+
+async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Path) -> None:
+    """Write the log, the counters, and close connections nobody needs."""
+    flushes = 0
+    while True:
+        await asyncio.sleep(FLUSH_SECONDS)
+        worker.log.flush()
+        flushes += 1
+        if flushes % SNAPSHOT_EVERY == 0:
+            _write_snapshot(worker, listener, metrics_path)
+            for replica in worker.routes.replicas.values():
+                forwarding.close_idle(replica, listener.clock)
+
+
+def _write_snapshot(worker: WorkerState, listener: Listener, path: Path) -> None:
+    snapshot = worker.metrics.snapshot(
+        connections=len(listener.connections), table_number=worker.routes.number, log_dropped=worker.log.dropped
+    )
+    try:
+        write_snapshot(path, snapshot)
+    except OSError:
+        return  # a full disk costs a snapshot, never a request

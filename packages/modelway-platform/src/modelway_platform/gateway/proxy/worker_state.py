@@ -1,0 +1,31 @@
+"""What all connections of one worker share."""
+
+import asyncio
+import secrets
+from pathlib import Path
+
+from modelway_platform.gateway.proxy.access_log import AccessLog
+from modelway_platform.gateway.proxy.live_routes import LiveRoutes
+from modelway_platform.gateway.proxy.metrics import WorkerMetrics
+
+
+class WorkerState:
+    """Routes, counters, log and loop of this worker; passed to every connection."""
+
+    __slots__ = ("_id_prefix", "_requests", "gateway_folder", "log", "loop", "metrics", "ready", "routes", "tasks")
+
+    def __init__(self, log: AccessLog, gateway_folder: Path, loop: asyncio.AbstractEventLoop) -> None:
+        self.routes = LiveRoutes()
+        self.metrics = WorkerMetrics()
+        self.log = log
+        self.gateway_folder = gateway_folder
+        self.loop = loop
+        self.ready = False
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._id_prefix = secrets.token_hex(8).encode()
+        self._requests = 0
+
+    def new_request_id(self) -> bytes:
+        """Unique over workers and restarts: 64 random bits per worker, then a count."""
+        self._requests += 1
+        return b"%b-%x" % (self._id_prefix, self._requests)
