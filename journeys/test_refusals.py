@@ -66,28 +66,20 @@ def test_an_unknown_field_is_shown_with_line_caret_and_suggestion(platform: Runn
     assert "timeoutSeconds" in done.stderr.replace("timeoutSecond: 3", "")
 
 
+def _route(spec: str, model: str = "b") -> str:
+    return f"apiVersion: modelway/v1\nkind: Route\nmetadata: {{project: a, model: {model}}}\nspec: {spec}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("kind: [", "invalid_document"),
         ("a: &x 1\nb: *x\n", "invalid_document"),
-        ("apiVersion: modelway/v1\nkind: Routes\nmetadata: {project: a, model: b}\nspec: {}\n", "Route"),
-        ("apiVersion: modelway/v9\nkind: Route\nmetadata: {project: a, model: b}\nspec: {}\n", "modelway/v1"),
-        (
-            "apiVersion: modelway/v1\nkind: Route\nmetadata: {project: a, model: v2}\n"
-            "spec: {versions: [{version: v1, weight: 1}]}\n",
-            "v2",
-        ),
-        (
-            "apiVersion: modelway/v1\nkind: Route\nmetadata: {project: a, model: b}\n"
-            "spec: {versions: [{version: v1, weight: -1}]}\n",
-            "weight",
-        ),
-        (
-            "apiVersion: modelway/v1\nkind: Route\nmetadata: {project: a, model: b}\n"
-            "spec: {versions: [{version: v1, weight: 1}], access: no}\n",
-            "access",
-        ),
+        (_route("{}").replace("kind: Route", "kind: Routes"), "Route"),
+        (_route("{}").replace("modelway/v1", "modelway/v9"), "modelway/v1"),
+        (_route("{versions: [{version: v1, weight: 1}]}", model="v2"), "v2"),
+        (_route("{versions: [{version: v1, weight: -1}]}"), "weight"),
+        (_route("{versions: [{version: v1, weight: 1}], access: no}"), "access"),
     ],
 )
 def test_bad_documents_change_nothing(platform: RunningPlatform, tmp_path: Path, text: str, expected: str) -> None:
