@@ -4,7 +4,7 @@ import inspect
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from modelway.errors import InvalidHandlerError
 from modelway.handler import Handler, Shape, Stage, StageKind, check_endpoint_name, stage_of
@@ -13,6 +13,8 @@ from modelway.signature.codec import Codec
 from modelway.signature.decoding import RequestDecoder
 from modelway.signature.hints import compile_hint
 from modelway.signature.values import EndpointSignature, Field, Signature
+
+ResultForm = Literal["items", "tuple", "dict"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class EndpointBinding:
         max_batch_size: None where inference takes one item as it is.
         stacked: Per parameter of inference: stack items to one array (True), hand over a list (False), decide by the values (None).
         inference_inputs: How many values inference takes.
+        result: What a batched inference returns: one value per item (`items`), or several such side by side (`tuple`, `dict`).
         postprocess_inputs: How many values postprocess takes.
         keywords: Names to pass the first stage's arguments by; empty: by position.
         decode: Makes the first stage's arguments out of a body.
@@ -53,6 +56,7 @@ class EndpointBinding:
     max_batch_size: int | None
     stacked: tuple[bool | None, ...]
     inference_inputs: int
+    result: ResultForm
     postprocess_inputs: int
     keywords: tuple[str, ...]
     decode: RequestDecoder
@@ -191,6 +195,7 @@ def _endpoint(
         max_batch_size=method.stage.max_batch_size,
         stacked=tuple(_stacked(method.hints.get(each.name, Any)) for each in method.parameters),
         inference_inputs=len(method.parameters),
+        result=_result_form(method.returns),
         postprocess_inputs=len(after.parameters) if after else 1,
         keywords=tuple(members) if by_keyword else (),
         decode=decode,
@@ -241,10 +246,28 @@ def item_of(hint: Any) -> Any:
     )
 
 
+def _result_form(hint: Any) -> ResultForm:
+    origin = get_origin(hint)
+    if origin is tuple and Ellipsis not in get_args(hint):
+        return "tuple"
+    return "dict" if origin is dict else "items"
+
+
+def _item_of_result(hint: Any) -> Any:
+    match _result_form(hint):
+        case "tuple":
+            return tuple[tuple(item_of(each) for each in get_args(hint))]
+        case "dict":
+            key, value = get_args(hint)
+            return dict[key, item_of(value)]
+        case _:
+            return item_of(hint)
+
+
 def _output(method: Method, *, itemwise: bool) -> Field:
     """Outputs are described as well as can be; a hint that cannot be described is no reason to refuse a handler."""
     try:
-        codec = compile_hint(item_of(method.returns) if itemwise else method.returns)
+        codec = compile_hint(_item_of_result(method.returns) if itemwise else method.returns)
     except TypeError:
         codec = compile_hint(Any)
     return _field("", codec, required=True)

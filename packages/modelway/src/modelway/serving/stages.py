@@ -1,0 +1,201 @@
+"""A group of requests goes through one endpoint's stages; whatever is wrong with one of them stays with that one."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from modelway.errors import HandlerError, ModelwayError
+from modelway.handler import Handler
+from modelway.signature import EndpointBinding
+
+UNBATCHED_GROUP = 32
+UNBATCHED_SECONDS = 0.002
+"""One-by-one endpoints hand over several requests at once, but give results back after this long."""
+
+
+class Item:
+    """One request on its way: arguments in, then a value or an error."""
+
+    __slots__ = ("arguments", "deadline", "done", "error", "request_id", "value")
+
+    def __init__(self, arguments: tuple[Any, ...], done: Any, request_id: str, deadline: float) -> None:
+        self.arguments = arguments
+        self.done = done
+        self.request_id = request_id
+        self.deadline = deadline
+        self.value: Any = None
+        self.error: ModelwayError | None = None
+
+
+class EndpointStages:
+    """Runs one endpoint of a loaded handler, on the model's thread.
+
+    Args:
+        handler: The loaded handler.
+        binding: Which of its methods, and how they fit together.
+    """
+
+    __slots__ = (
+        "_binding",
+        "_inference",
+        "_keywords",
+        "_postprocess",
+        "_preprocess",
+        "_spread",
+        "_spread_last",
+        "batched",
+        "group_size",
+        "name",
+    )
+
+    def __init__(self, handler: Handler, binding: EndpointBinding) -> None:
+        self.name = binding.name
+        self.batched = binding.max_batch_size is not None
+        self.group_size = binding.max_batch_size or UNBATCHED_GROUP
+        self._binding = binding
+        self._keywords = binding.keywords
+        self._preprocess: Callable[..., Any] | None = (
+            getattr(handler, binding.preprocess) if binding.preprocess else None
+        )
+        self._inference: Callable[..., Any] = getattr(handler, binding.inference)
+        self._postprocess: Callable[..., Any] | None = (
+            getattr(handler, binding.postprocess) if binding.postprocess else None
+        )
+        self._spread = binding.preprocess is not None and binding.inference_inputs != 1
+        self._spread_last = binding.postprocess_inputs != 1
+
+    def run(self, items: Sequence[Item]) -> int:
+        """Fill in each item's value or error.
+
+        Returns:
+            How many were done, from the first on; the rest waits because this took long enough.
+        """
+        if self.batched:
+            self._run_batch(items)
+            return len(items)
+        ends = time.perf_counter() + UNBATCHED_SECONDS
+        for done, item in enumerate(items, start=1):
+            if item.done is not None:  # the caller may have left while others of the group ran
+                self._run_one(item)
+            if time.perf_counter() > ends:
+                return done
+        return len(items)
+
+    def _run_one(self, item: Item) -> None:
+        stage = self._binding.preprocess or self._binding.inference
+        try:
+            value = self._call_first(self._preprocess or self._inference, item.arguments)
+            if self._preprocess is not None:
+                stage = self._binding.inference
+                value = self._inference(*value) if self._spread else self._inference(value)
+            if self._postprocess is not None:
+                stage = str(self._binding.postprocess)
+                value = self._postprocess(*value) if self._spread_last else self._postprocess(value)
+            item.value = value
+        except BaseException as error:  # noqa: BLE001 - not even SystemExit of a model may end the server
+            item.error = self._failed(stage, error)
+
+    def _run_batch(self, items: Sequence[Item]) -> None:
+        ready = [item for item in items if self._prepare(item)]
+        if ready:
+            self._infer(ready)
+        if self._postprocess is None:
+            return
+        for item in ready:
+            if item.error is None:
+                try:
+                    item.value = self._postprocess(*item.value) if self._spread_last else self._postprocess(item.value)
+                except BaseException as error:  # noqa: BLE001 - as above
+                    item.error = self._failed(str(self._binding.postprocess), error)
+
+    def _prepare(self, item: Item) -> bool:
+        """Arguments become the inputs of inference; False when that failed."""
+        if self._preprocess is None:
+            return True
+        try:
+            value = self._call_first(self._preprocess, item.arguments)
+            item.arguments = tuple(value) if self._spread else (value,)
+        except BaseException as error:  # noqa: BLE001 - as above
+            item.error = self._failed(str(self._binding.preprocess), error)
+            return False
+        return True
+
+    def _infer(self, items: list[Item]) -> None:
+        """One call for all; if it fails, one call each, once, so that the bad one fails alone."""
+        groups = _by_shape(items) if len(items) > 1 else [items]
+        for group in groups:
+            try:
+                self._infer_together(group)
+            except BaseException as error:  # noqa: BLE001 - as above
+                if len(group) == 1:
+                    group[0].error = self._failed(self._binding.inference, error)
+                    continue
+                for item in group:
+                    try:
+                        self._infer_together([item])
+                    except BaseException as own:  # noqa: BLE001 - as above
+                        item.error = self._failed(self._binding.inference, own)
+
+    def _infer_together(self, items: list[Item]) -> None:
+        columns = [
+            _column([item.arguments[position] for item in items], stacked)
+            for position, stacked in enumerate(self._binding.stacked)
+        ]
+        if self._keywords and self._preprocess is None:
+            result = self._inference(**dict(zip(self._keywords, columns, strict=True)))
+        else:
+            result = self._inference(*columns)
+        for item, value in zip(items, self._split(result, len(items)), strict=True):
+            item.value = value
+
+    def _split(self, result: Any, count: int) -> Sequence[Any]:
+        match self._binding.result:
+            case "tuple":
+                return list(zip(*[self._counted(part, count) for part in result], strict=True))
+            case "dict":
+                columns = {name: self._counted(part, count) for name, part in result.items()}
+                return [{name: column[index] for name, column in columns.items()} for index in range(count)]
+            case _:
+                return self._counted(result, count)
+
+    def _counted(self, result: Any, count: int) -> Any:
+        found = len(result) if hasattr(result, "__len__") else None
+        if found != count:
+            what = f"{found} results" if found is not None else f"one {type(result).__name__}"
+            raise HandlerError(
+                f"{self.name}: '{self._binding.inference}' returned {what} for a batch of {count}",
+                hint="a method with max_batch_size returns as many results as it got items",
+            )
+        return result
+
+    def _call_first(self, method: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        if self._keywords:
+            return method(**dict(zip(self._keywords, arguments, strict=True)))
+        return method(*arguments)
+
+    def _failed(self, stage: str, error: BaseException) -> ModelwayError:
+        """The caller's view; an error of ours passes as it is, so a handler may refuse an input itself."""
+        if isinstance(error, ModelwayError):
+            return error
+        failure = HandlerError(
+            f"{self.name}: the model's '{stage}' raised {type(error).__name__}",
+            hint="the server's log has the traceback under this request id",
+        )
+        failure.__cause__ = error
+        return failure
+
+
+def _column(values: list[Any], stacked: bool | None) -> Any:  # noqa: FBT001 - a tri-state of the binding
+    if stacked is None:
+        stacked = hasattr(values[0], "__array__")
+    return sys.modules["numpy"].stack(values) if stacked else values
+
+
+def _by_shape(items: list[Item]) -> list[list[Item]]:
+    """Arrays of different shapes cannot be stacked; those of one shape go together."""
+    groups: dict[Any, list[Item]] = {}
+    for item in items:
+        key = tuple([getattr(value, "shape", None) for value in item.arguments])
+        groups.setdefault(key, []).append(item)
+    return list(groups.values())

@@ -1,0 +1,99 @@
+"""Call a handler in a test exactly as the model server would, without a socket or a process.
+
+def test_zero() -> None:
+    assert call(Digits, "predict", {"image": [0.0] * 64}, files="model") == {"label": 0}
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from modelway.handler import Handler
+from modelway.serving.dispatch import Answer, Dispatcher
+from modelway.serving.lane import InlineLane
+from modelway.signature import Signature, bind
+
+
+class Client:
+    """A loaded handler that answers calls through the server's own decoding, batching and encoding.
+
+    Args:
+        handler: The class, which is then loaded, or an instance that is ready.
+        files: What `self.files` is; the current folder unless given.
+    """
+
+    def __init__(self, handler: type[Handler] | Handler, *, files: str | Path | None = None) -> None:
+        if isinstance(handler, Handler):
+            self.handler = handler
+        else:
+            self.handler = handler()
+            self.handler.files = Path(files) if files is not None else Path.cwd()
+            self.handler.load()
+        bound = bind(type(self.handler))
+        self.signature: Signature = bound.signature
+        self._lane = InlineLane()
+        self._dispatcher = Dispatcher(self.handler, bound, self._lane)
+
+    def call(self, endpoint: str, request: Mapping[str, Any] | bytes) -> Any:
+        """The decoded answer to one request.
+
+        Args:
+            endpoint: The endpoint's name.
+            request: One member per field, arrays welcome; or raw bytes as a caller would send them.
+
+        Raises:
+            ModelwayError: What the server would answer with; a handler's own exception is its `__cause__`.
+        """
+        return _value(self._answers(endpoint, [request])[0])
+
+    def call_many(self, endpoint: str, requests: Iterable[Mapping[str, Any] | bytes]) -> list[Any]:
+        """Answers to requests that arrive together, so that they are batched; an error stands in its request's place."""
+        return [each.error or msgspec.json.decode(each.body) for each in self._answers(endpoint, list(requests))]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close; there for symmetry with the client of a server."""
+
+    def _answers(self, endpoint: str, requests: list[Mapping[str, Any] | bytes]) -> list[Answer]:
+        self.signature.endpoint(endpoint)
+        answers: list[Answer] = [Answer(500, b"")] * len(requests)
+        for index, request in enumerate(requests):
+
+            def done(answer: Answer, index: int = index) -> None:
+                answers[index] = answer
+
+            body = request if isinstance(request, bytes) else msgspec.json.encode(request, enc_hook=_tolist)
+            self._dispatcher.submit(endpoint, body, done)
+        self._lane.settle()
+        return answers
+
+
+def call(
+    handler: type[Handler] | Handler,
+    endpoint: str,
+    request: Mapping[str, Any] | bytes,
+    *,
+    files: str | Path | None = None,
+) -> Any:
+    """One call of a handler; see `Client`, which loads it only once for several.
+
+    Raises:
+        ModelwayError: What the server would answer with.
+    """
+    return Client(handler, files=files).call(endpoint, request)
+
+
+def _value(answer: Answer) -> Any:
+    if answer.error is not None:
+        raise answer.error
+    return msgspec.json.decode(answer.body)
+
+
+def _tolist(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
