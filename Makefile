@@ -2,7 +2,7 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test check format lock
+.PHONY: setup demo test check format lock docs
 
 setup:
 	@scripts/bootstrap
@@ -21,5 +21,8 @@ test: setup ## every test, fast ones first
 
 lock: setup ## rewrite requirements.lock from the pyproject files
 	@$(BIN)/uv pip compile pyproject.toml packages/modelway/pyproject.toml packages/modelway-platform/pyproject.toml \
-	  --all-extras --group dev --group examples --group benchmarks --generate-hashes --no-header --no-emit-index-url \
+	  --all-extras --group dev --group examples --group benchmarks --group docs --generate-hashes --no-header --no-emit-index-url \
 	  --no-emit-package modelway --python-version 3.11 --quiet -o requirements.lock
+
+docs: setup ## build the site into site/, failing on broken links
+	@$(BIN)/zensical build --strict --clean
