@@ -1,6 +1,7 @@
 """One table per kind of object: which columns, and what stands in them."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 from modelway.cli.output import Style, size_text
@@ -8,6 +9,7 @@ from modelway.cli.table_text import Cell, Row, one_line
 from modelway.cli.time_text import age
 
 Object = Mapping[str, Any]
+NOTHING: Object = MappingProxyType({})
 _PHASE_STYLES: Mapping[str, Style] = {
     "Ready": "green",
     "Failed": "red",
@@ -97,7 +99,7 @@ def message_of(item: Object) -> str:
 def member(item: Object, name: str) -> Object:
     """A member that is an object; an empty one when it is absent or something else."""
     value = item.get(name)
-    return cast("Object", value) if isinstance(value, Mapping) else {}
+    return cast("Object", value) if isinstance(value, Mapping) else NOTHING
 
 
 def members(item: Object, name: str) -> Sequence[Object]:

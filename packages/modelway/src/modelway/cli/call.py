@@ -1,0 +1,108 @@
+"""`modelway call`: one request to a deployed model through the gateway."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from modelway.cli.command import EXIT_OK, Command
+from modelway.cli.connect import add_connection_options, connection_of
+from modelway.cli.output import note, seconds_text
+from modelway.cli.package_facts import endpoints_of, example_request, package_of
+from modelway.client import Connection, ControlClient, ModelAnswer, ModelClient, Timeouts
+from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError
+
+_USUAL_ENDPOINT = "predict"
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="MODEL", help="PROJECT/MODEL, or PROJECT/MODEL/VERSION for that version only")
+    parser.add_argument("endpoint", nargs="?", default="", help="default: predict, or the only one there is")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "-d", "--data", metavar="JSON", help='inputs by name, as {"x": 1}; @FILE for a file, - for stdin'
+    )
+    source.add_argument("--example", action="store_true", help="the package's own golden example (needs an admin key)")
+    parser.add_argument("-v", "--verbose", action="store_true", help="also say on stderr who answered and how fast")
+    parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="default: 60")
+    parser.add_argument("--request-id", default="", metavar="ID", help="default: the gateway makes one")
+    add_connection_options(parser)
+
+
+def _run(args: argparse.Namespace) -> int:
+    connection = connection_of(args)
+    body = _body(args.data) if args.data is not None else _example(connection, args.target, args.endpoint)
+    timeouts = Timeouts(silence=args.timeout)
+    with ModelClient(args.target, server=connection.gateway, timeouts=timeouts) as client:
+        answer = _ask(client, connection, args, body)
+    print(msgspec.json.encode(answer.value).decode())
+    if args.verbose:
+        version = answer.version or "an unnamed version"
+        note(f"{version} answered in {seconds_text(answer.seconds)}, request {answer.request_id or 'without id'}")
+    return EXIT_OK
+
+
+def _ask(client: ModelClient, connection: Connection, args: argparse.Namespace, body: bytes) -> ModelAnswer:
+    endpoint = args.endpoint or _USUAL_ENDPOINT
+    try:
+        return client.ask_raw(body, endpoint=endpoint, request_id=args.request_id)
+    except NotFoundError as error:
+        if args.endpoint or error.error_code != "endpoint_not_found":
+            raise
+        names = _endpoints(connection, args.target)
+        if len(names) != 1:
+            hint = f"say which: {', '.join(names)}" if names else error.hint
+            raise NotFoundError(error.message, hint=hint, code=error.error_code) from error
+    return client.ask_raw(body, endpoint=names[0], request_id=args.request_id)
+
+
+def _endpoints(connection: Connection, target: str) -> list[str]:
+    """The target's endpoints, if this key may ask for them."""
+    try:
+        with ControlClient(connection.control) as control:
+            return endpoints_of(control, package_of(control, target))
+    except ModelwayError:
+        return []
+
+
+def _example(connection: Connection, target: str, endpoint: str) -> bytes:
+    with ControlClient(connection.control) as control:
+        digest = package_of(control, target)
+        names = [endpoint] if endpoint else [_USUAL_ENDPOINT, *endpoints_of(control, digest)]
+        requests = (example_request(control, digest, name) for name in names)
+        request = next((one for one in requests if one is not None), None)
+    if request is None:
+        raise NotFoundError(
+            f"the package of {target} has no golden example for {names[-1]}", hint="give the inputs with -d"
+        )
+    return msgspec.json.encode(request)
+
+
+def _body(data: str) -> bytes:
+    """The request's JSON text, checked here so that a slip of the pen is not answered from afar."""
+    try:
+        if data == "-":
+            text = sys.stdin.buffer.read()
+        else:
+            text = Path(data[1:]).read_bytes() if data.startswith("@") else data.encode()
+    except OSError as error:
+        raise InvalidRequestError(f"cannot read {data[1:]}: {error.strerror}") from error
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequestError(
+            f"the inputs are not JSON: {error}",
+            code="invalid_json",
+            hint="for example -d '{\"x\": 1}', or -d @request.json",
+        ) from error
+    return text
+
+
+COMMAND = Command(
+    name="call",
+    help="send one request to a model through the gateway",
+    example="modelway call vision/digits -d @request.json -v\nmodelway call vision/digits/v1 predict --example",
+    add_arguments=_add_arguments,
+    run=_run,
+)

@@ -1,0 +1,39 @@
+"""Log records as lines for people; colour only on a terminal."""
+
+from modelway.cli.object_tables import Object, number, text
+from modelway.cli.output import Style, paint, seconds_text
+from modelway.cli.table_text import one_line, printable
+from modelway.cli.time_text import clock
+
+
+def access_line(record: Object) -> str:
+    """One request: when, status, how long, who answered, and what is unusual about it."""
+    status = text(record, "status")
+    model = "/".join(filter(None, (text(record, part) for part in ("project", "model", "version"))))
+    parts = [
+        paint(clock(record.get("time")), "dim"),
+        paint(status or "---", _style(status)),
+        f"{seconds_text(number(record, 'duration_ms') / 1000):>8}",
+        f"{one_line(model) or one_line(text(record, 'path'))} {one_line(text(record, 'endpoint'))}".rstrip(),
+    ]
+    if code := text(record, "code"):
+        parts.append(paint(one_line(code), _style(status)))
+    if retries := number(record, "retries"):
+        parts.append(paint(f"retries={retries}", "yellow"))
+    labels = [("replica", text(record, "replica")), ("key", text(record, "key")), ("id", text(record, "request_id"))]
+    parts.extend(paint(f"{label}={one_line(value)}", "dim") for label, value in labels if value)
+    return "  ".join(parts)
+
+
+def server_line(record: Object) -> str:
+    """One line of a model server's output with the replica it is from."""
+    said = text(record, "line") or text(record, "message") or text(record, "text")
+    replica = one_line(text(record, "replica") or text(record, "version"))
+    moment = f"{clock(record.get('time'))}  " if record.get("time") is not None else ""
+    return f"{paint(f'{moment}{replica} |', 'cyan')} {printable(said).rstrip()}"
+
+
+def _style(status: str) -> Style:
+    if status.startswith("2"):
+        return "green"
+    return "yellow" if status.startswith("4") else "red"

@@ -1,0 +1,79 @@
+"""`modelway logs`: access records of the gateway, or what the model servers themselves wrote."""
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from modelway.cli.command import EXIT_OK, Command
+from modelway.cli.connect import add_connection_options, open_control
+from modelway.cli.log_lines import access_line, server_line
+from modelway.cli.staying_connected import stay_connected
+from modelway.client import ControlClient
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "target", nargs="?", default="", metavar="TARGET", help="PROJECT[/MODEL[/VERSION]]; default: everything"
+    )
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="go on with what is written from now on, until Ctrl-C"
+    )
+    parser.add_argument("--tail", type=int, default=100, metavar="N", help="how many of the last records; default: 100")
+    parser.add_argument(
+        "--source",
+        choices=("access", "server"),
+        default="access",
+        help="requests, or the servers' own output; default: access",
+    )
+    parser.add_argument("--version", default="", metavar="VERSION", help="only of this version")
+    parser.add_argument("--replica", default="", metavar="ID", help="only of this replica")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: one object per line")
+    add_connection_options(parser)
+    parser.set_defaults(usage_error=parser.error)
+
+
+def _run(args: argparse.Namespace) -> int:
+    target: str = args.target
+    parts = target.split("/") if target else []
+    if len(parts) > 3 or not all(parts):
+        args.usage_error(f"{args.target!r} is not PROJECT[/MODEL[/VERSION]]")
+    if args.tail < 0:
+        args.usage_error("--tail cannot be negative")
+    with open_control(args) as client:
+        for record in _records(client, args, [*parts, "", "", ""]):
+            print(_line(record, args), flush=args.follow)
+    return EXIT_OK
+
+
+def _records(client: ControlClient, args: argparse.Namespace, parts: list[str]) -> Iterator[dict[str, Any]]:
+    project, model, version = parts[0], parts[1], args.version or parts[2]
+
+    def connect(again: bool) -> Iterator[dict[str, Any]]:  # noqa: FBT001 - the shape stay_connected calls
+        return client.logs(
+            source=args.source,
+            project=project,
+            model=model,
+            version=version,
+            replica=args.replica,
+            tail=0 if again else args.tail,
+            follow=args.follow,
+        )
+
+    return stay_connected(connect) if args.follow else connect(again=False)
+
+
+def _line(record: dict[str, Any], args: argparse.Namespace) -> str:
+    if args.output == "json":
+        return msgspec.json.encode(record).decode()
+    return access_line(record) if args.source == "access" else server_line(record)
+
+
+COMMAND = Command(
+    name="logs",
+    help="read or follow access logs and server logs",
+    example="modelway logs vision/digits -f\nmodelway logs vision/digits/v2 --source server --tail 20",
+    add_arguments=_add_arguments,
+    run=_run,
+)

@@ -1,0 +1,95 @@
+"""`modelway rollout`: the revisions of a deployment or route: where it stands, what there was, and back to it."""
+
+import argparse
+
+import msgspec
+
+from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command, HelpFormatter
+from modelway.cli.connect import add_connection_options, open_control
+from modelway.cli.document_name import DocumentName, add_document_names, document_names
+from modelway.cli.follow_rollout import follow_until_ready
+from modelway.cli.object_details import CONDITION_COLUMNS, REVISION_COLUMNS, condition_rows, revision_rows
+from modelway.cli.object_tables import columns_of, member, number, row_of, text
+from modelway.cli.table_text import one_line, table_lines
+from modelway.cli.yaml_text import to_yaml
+from modelway.client import ControlClient
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="status|history|undo")
+    status = verbs.add_parser("status", help="where it stands", formatter_class=HelpFormatter)
+    status.add_argument(
+        "-w", "--watch", action="store_true", help="follow a deployment until it is ready or has failed"
+    )
+    history = verbs.add_parser("history", help="every accepted change", formatter_class=HelpFormatter)
+    history.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
+    undo = verbs.add_parser(
+        "undo", help="declare an earlier revision again, as a new one", formatter_class=HelpFormatter
+    )
+    undo.add_argument("--to-revision", type=int, metavar="N", help="default: the one before")
+    undo.add_argument("--wait", action="store_true", help="follow a deployment until it is ready or has failed")
+    for sub in (status, undo):
+        sub.add_argument(
+            "--timeout", type=float, default=120.0, metavar="SECONDS", help="how long to follow; default: 120"
+        )
+    for sub in (status, history, undo):
+        add_document_names(sub, several=False)
+        add_connection_options(sub)
+
+
+def _run(args: argparse.Namespace) -> int:
+    name = document_names(args)[0]
+    with open_control(args) as client:
+        match args.verb:
+            case "status":
+                return _status(client, name, watch=args.watch, timeout=args.timeout)
+            case "history":
+                return _history(client, name, args.output)
+            case _:
+                return _undo(client, name, args)
+
+
+def _status(client: ControlClient, name: DocumentName, *, watch: bool, timeout: float) -> int:
+    item = client.get(name.kind, name.name)
+    if watch and name.kind == "deployments":
+        return _follow(client, name, int(number(member(item, "metadata"), "revision")), timeout)
+    print("\n".join(table_lines(columns_of(name.kind, wide=False), [row_of(name.kind, item, wide=False)])))
+    if rows := condition_rows(item):
+        print("\n" + "\n".join(table_lines(CONDITION_COLUMNS, rows)))
+    return EXIT_OK
+
+
+def _follow(client: ControlClient, name: DocumentName, revision: int, timeout: float) -> int:
+    return EXIT_OK if follow_until_ready(client, {name.name: revision}, timeout=timeout) else EXIT_ERROR
+
+
+def _history(client: ControlClient, name: DocumentName, output: str) -> int:
+    revisions = client.revisions(name.kind, name.name)
+    if output == "json":
+        print(msgspec.json.format(msgspec.json.encode({"items": revisions}), indent=2).decode())
+    elif output == "yaml":
+        print(to_yaml({"items": revisions}), end="")
+    else:
+        print("\n".join(table_lines(REVISION_COLUMNS, revision_rows(revisions))))
+    return EXIT_OK
+
+
+def _undo(client: ControlClient, name: DocumentName, args: argparse.Namespace) -> int:
+    answer = client.undo(name.kind, name.name, to_revision=args.to_revision)
+    revision = int(number(answer, "revision") or number(member(answer, "metadata"), "revision"))
+    causes = {text(one, "number"): text(one, "cause") for one in client.revisions(name.kind, name.name)}
+    print(f"{name}  revision {revision}: {one_line(causes.get(str(revision), ''))}")
+    if args.wait and name.kind == "deployments":
+        return _follow(client, name, revision, args.timeout)
+    return EXIT_OK
+
+
+COMMAND = Command(
+    name="rollout",
+    help="revisions of a deployment or route: status, history, undo",
+    example="modelway rollout status deployment vision/digits/v1 --watch\n"
+    "modelway rollout history route vision/digits\n"
+    "modelway rollout undo route vision/digits --to-revision 3",
+    add_arguments=_add_arguments,
+    run=_run,
+)
