@@ -30,17 +30,15 @@ class ArchiveReader:
 
     def __init__(self, source: BinaryIO, size: int, limits: Limits) -> None:
         self._source = source
+        self._size = size
         self._digest = hashlib.sha256()
         self._seen: set[str] = {MANIFEST_NAME}
-        self.manifest_bytes = self._read_manifest(size)
+        self.manifest_bytes = self._read_manifest()
         self.manifest = parse_manifest(self.manifest_bytes)
         check_limits(self.manifest, limits)
-        expected = archive_size(len(self.manifest_bytes), self.manifest)
-        # Truncation and trailing data are refused here, before anything is written. Only when the sizes differ for
-        # another reason does reading go on: the entry that lies is then found and named.
-        self._surplus = size - expected
+        self._surplus = size - archive_size(len(self.manifest_bytes), self.manifest)
 
-    def _read_manifest(self, size: int) -> bytes:
+    def _read_manifest(self) -> bytes:
         block = self._read(BLOCK)
         length = tar_header.declared_size(block) if len(block) == BLOCK else -1
         if not 0 <= length <= MAX_MANIFEST_BYTES or block != tar_header.header(MANIFEST_NAME, length):
@@ -54,7 +52,7 @@ class ArchiveReader:
             else:
                 message = "not a package: " + tar_header.problem(block, MANIFEST_NAME, length, ())
             raise InvalidPackageError(message, hint=HINT)
-        if size < BLOCK + length:
+        if self._size < BLOCK + length:
             raise InvalidPackageError(f"entry {shown(MANIFEST_NAME)}: the archive is truncated in it", hint=HINT)
         data = self._read(length)
         self._read_padding(MANIFEST_NAME, length)
@@ -95,7 +93,10 @@ class ArchiveReader:
         self._read_padding(entry.path, entry.size)
 
     def check_headers(self) -> None:
-        """If the archive's size is not what its manifest says, finds out why without reading any content."""
+        """Refuses an archive whose size is not what its manifest says, naming the entry at fault.
+
+        It comes before anything is written and reads no content, so refusing a large archive costs nothing.
+        """
         if not self._surplus:
             return
         last = MANIFEST_NAME
@@ -104,8 +105,10 @@ class ArchiveReader:
             if block != tar_header.header(entry.path, entry.size):
                 raise InvalidPackageError(tar_header.problem(block, entry.path, entry.size, self._seen), hint=HINT)
             self._seen.add(entry.path)
-            self._source.seek(entry.size + tar_header.padding(entry.size), os.SEEK_CUR)
+            position = self._source.seek(entry.size + tar_header.padding(entry.size), os.SEEK_CUR)
             last = entry.path
+            if position > self._size:
+                raise InvalidPackageError(f"entry {shown(last)}: the archive is truncated in it", hint=HINT)
         self._fail_at_end(last, self._source.read(len(TRAILER)))
 
     def _fail_at_end(self, last: str, trailer: bytes) -> None:
@@ -139,10 +142,11 @@ def open_archive(path: Path, limits: Limits) -> Generator[ArchiveReader]:
     except OSError as error:
         reason = error.strerror or "cannot be opened"
         raise NotFoundError(f"{path}: {reason}", hint="make a package with `modelway package`.") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise InvalidPackageError(f"{path}: not a regular file", hint="give the path of a .mwpkg file.")
     with os.fdopen(descriptor, "rb") as source:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise InvalidPackageError(f"{path}: not a regular file", hint="give the path of a .mwpkg file.")
         yield ArchiveReader(source, status.st_size, limits)
 
 

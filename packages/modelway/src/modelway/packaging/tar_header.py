@@ -42,13 +42,13 @@ def header(path: str, size: int) -> bytes:
     split = split_path(path)
     assert split is not None, "checked by check_entry_path"
     prefix, name = split
-    numbers = b"0000644\00000000\00000000\0" + _size_field(size) + b"00000000000\0"
+    numbers = b"0000644\x000000000\x000000000\x00" + _size_field(size) + b"00000000000\x00"
     block = bytearray(BLOCK)
     block[0 : len(name)] = name
     block[100:148] = numbers
     block[148:156] = b"        "
     block[156:157] = b"0"
-    block[257:265] = b"ustar\000"
+    block[257:265] = b"ustar\x0000"
     block[345 : 345 + len(prefix)] = prefix
     block[148:156] = b"%06o\0 " % sum(block)
     return bytes(block)
