@@ -172,15 +172,7 @@ class ServerConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._head_open = False
-        parser = self._parser
-        request = accept(
-            parser.get_method(),
-            self._target,
-            self._headers,
-            parser.get_http_version(),
-            self._listener.limits,
-            keep_alive=parser.should_keep_alive(),
-        )
+        request = accept(self._parser, self._target, self._headers, self._listener.limits)
         if self.request is not None:
             self._wait_in_line(request)
         else:

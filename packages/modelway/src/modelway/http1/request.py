@@ -5,26 +5,38 @@ class Request:
     """The head of a request after the engine's checks.
 
     `target` is what stood in the request line (origin form: the scheme and authority of an absolute one are cut off).
-    `headers` holds (lower-case name, value) in order of arrival. `content_length` is None for a chunked body and 0 where
+    `headers` holds (lower-case name, value) in order of arrival, `fields` the same by name. `content_length` is None for a chunked body and 0 where
     there is none.
     """
 
-    __slots__ = ("chunked", "content_length", "expects_continue", "headers", "keep_alive", "method", "minor", "target")
+    __slots__ = (
+        "chunked",
+        "content_length",
+        "expects_continue",
+        "fields",
+        "headers",
+        "keep_alive",
+        "method",
+        "minor",
+        "target",
+    )
 
     def __init__(
         self,
         method: bytes,
         target: bytes,
         headers: list[tuple[bytes, bytes]],
+        fields: dict[bytes, bytes],
+        *,
         content_length: int | None,
         minor: int,
-        *,
         keep_alive: bool,
         expects_continue: bool,
     ) -> None:
         self.method = method
         self.target = target
         self.headers = headers
+        self.fields = fields
         self.content_length = content_length
         self.chunked = content_length is None
         self.minor = minor
@@ -42,8 +54,5 @@ class Request:
         return self.target.partition(b"?")[2]
 
     def header(self, name: bytes) -> bytes | None:
-        """First value of the header `name` (lower-case), or None."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        """Value of the header `name` (lower-case), the last one where it is repeated, or None."""
+        return self.fields.get(name)

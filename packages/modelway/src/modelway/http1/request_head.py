@@ -6,13 +6,14 @@ The parser (llhttp) already refuses bad tokens, bare line feeds, folded lines, r
 
 import re
 
+import httptools
+
 from modelway.http1.limits import Limits
 from modelway.http1.request import Request
 
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]{0,255}")
 _ABSOLUTE = re.compile(rb"https?://[^/?#@\\]*", re.IGNORECASE)
-_CHECKED = frozenset({b"content-length", b"transfer-encoding", b"host", b"expect"})
-_MINOR_VERSIONS = {"1.1": 1, "1.0": 0}
+_ONCE = (b"host", b"transfer-encoding", b"expect")
 
 
 class RefusedHeadError(Exception):
@@ -26,75 +27,87 @@ class RefusedHeadError(Exception):
 
 
 def accept(
-    method: bytes,
-    target: bytes,
-    headers: list[tuple[bytes, bytes]],
-    version: str,
-    limits: Limits,
-    *,
-    keep_alive: bool,
+    parser: httptools.HttpRequestParser, target: bytes, headers: list[tuple[bytes, bytes]], limits: Limits
 ) -> Request:
     """The request this head makes.
+
+    Args:
+        parser: It has just read the head.
+        target: As in the request line.
+        headers: (lower-case name, value) in order of arrival.
+        limits: Bounds on size.
 
     Raises:
         RefusedHeadError: It is ambiguous, too large, or of a protocol not spoken here.
     """
-    minor = _MINOR_VERSIONS.get(version)
-    if minor is None:
-        raise RefusedHeadError(505, "http_version_unsupported", f"HTTP/{version} is not spoken here")
     if len(target) > limits.max_target_bytes:
         raise RefusedHeadError(414, "target_too_long", f"the request target is over {limits.max_target_bytes} bytes")
     if len(headers) > limits.max_headers:
         raise RefusedHeadError(431, "head_too_large", f"more than {limits.max_headers} header lines")
-    content_length: int | None = 0
-    hosts = 0
-    expects_continue = False
-    for name, value in headers:
-        if name not in _CHECKED:
-            continue
-        if name == b"host":
-            hosts += 1
-            if _HOST.fullmatch(value) is None:
-                raise RefusedHeadError(400, "invalid_request", "the Host header has characters no host has")
-        elif name == b"content-length":
-            content_length = _length(value)
-        elif name == b"transfer-encoding":
-            content_length = _chunked(value, minor, content_length)
-        elif value.lower() == b"100-continue":
-            expects_continue = minor == 1
-        else:
-            raise RefusedHeadError(417, "expectation_failed", "only 'Expect: 100-continue' is understood")
-    if hosts > 1 or (hosts == 0 and minor == 1):
-        raise RefusedHeadError(400, "invalid_request", "an HTTP/1.1 request has exactly one Host header")
+    fields = dict(headers)
+    if len(fields) != len(headers):
+        _refuse_repeated(headers)
+    keep_alive = parser.should_keep_alive()
+    # llhttp keeps HTTP/1.1 alive by default and nothing else; only where that does not tell is the version asked for,
+    # since it is formatted anew at each question.
+    minor = 1 if keep_alive and b"connection" not in fields else _minor_version(parser.get_http_version())
+    host = fields.get(b"host")
+    if host is None:
+        if minor == 1:
+            raise RefusedHeadError(400, "invalid_request", "an HTTP/1.1 request has exactly one Host header")
+    elif _HOST.fullmatch(host) is None:
+        raise RefusedHeadError(400, "invalid_request", "the Host header has characters no host has")
+    method = parser.get_method()
     return Request(
         method,
-        _origin_form(method, target),
+        target if target[:1] == b"/" else _origin_form(method, target),
         headers,
-        content_length,
-        minor,
+        fields,
+        content_length=_body_length(fields, minor),
+        minor=minor,
         keep_alive=keep_alive,
-        expects_continue=expects_continue,
+        expects_continue=b"expect" in fields and _expects_continue(fields[b"expect"], minor),
     )
 
 
-def _length(value: bytes) -> int:
-    if not value.isdigit() or len(value) > 18:
+def _minor_version(version: str) -> int:
+    if version == "1.1":
+        return 1
+    if version == "1.0":
+        return 0
+    raise RefusedHeadError(505, "http_version_unsupported", f"HTTP/{version} is not spoken here")
+
+
+def _refuse_repeated(headers: list[tuple[bytes, bytes]]) -> None:
+    names = [name for name, _ in headers]
+    for name in _ONCE:
+        if names.count(name) > 1:
+            raise RefusedHeadError(400, "invalid_request", f"more than one {name.decode()} header")
+
+
+def _body_length(fields: dict[bytes, bytes], minor: int) -> int | None:
+    """Bytes of the body; None for a chunked one."""
+    if b"transfer-encoding" in fields:
+        if minor == 0:
+            raise RefusedHeadError(400, "invalid_request", "Transfer-Encoding is not part of HTTP/1.0")
+        if fields[b"transfer-encoding"].lower() != b"chunked":
+            raise RefusedHeadError(501, "not_implemented", "only 'Transfer-Encoding: chunked' is understood")
+        return None
+    length = fields.get(b"content-length")
+    if length is None:
+        return 0
+    if not length.isdigit() or len(length) > 18:
         raise RefusedHeadError(400, "invalid_request", "Content-Length is not a plain number")
-    return int(value)
+    return int(length)
 
 
-def _chunked(value: bytes, minor: int, content_length: int | None) -> None:
-    if content_length is None:
-        raise RefusedHeadError(400, "invalid_request", "more than one Transfer-Encoding header")
-    if minor == 0:
-        raise RefusedHeadError(400, "invalid_request", "Transfer-Encoding is not part of HTTP/1.0")
-    if value.lower() != b"chunked":
-        raise RefusedHeadError(501, "not_implemented", "only 'Transfer-Encoding: chunked' is understood")
+def _expects_continue(value: bytes, minor: int) -> bool:
+    if value.lower() != b"100-continue":
+        raise RefusedHeadError(417, "expectation_failed", "only 'Expect: 100-continue' is understood")
+    return minor == 1
 
 
 def _origin_form(method: bytes, target: bytes) -> bytes:
-    if target.startswith(b"/"):
-        return target
     if method == b"CONNECT":
         raise RefusedHeadError(501, "not_implemented", "CONNECT is not supported")
     if target == b"*" and method == b"OPTIONS":
