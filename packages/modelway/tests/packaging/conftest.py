@@ -71,8 +71,8 @@ class Forge:
         path.write_bytes(data)
         return path
 
-    def manifest(self, files: Sequence[dict[str, Any]], lock: bytes = LOCK, **changes: Any) -> bytes:
-        value = {
+    def manifest(self, files: Sequence[dict[str, Any]], lock: bytes = LOCK, /, **changes: Any) -> bytes:
+        value: dict[str, Any] = {
             "format": 1,
             "name": "hello",
             "version": "1",

@@ -431,7 +431,7 @@ def test_limits_are_the_callers(forge: Any, tmp_path: Path) -> None:
     archive = forge.archive([forge.entry(name=b"files/x", data=b"x" * 100), forge.entry(name=b"files/y", data=b"y")])
     for limits, says in (
         (Limits(entries=2), "3 entries, at most 2"),
-        (Limits(file_bytes=110), "'environment/requirements.lock': "),
+        (Limits(file_bytes=99), "'files/x': 100 bytes, at most 99"),
         (Limits(total_bytes=150), "bytes, at most 150"),
     ):
         with pytest.raises(InvalidPackageError, match=says):

@@ -85,7 +85,7 @@ def build(
         total = sum(entry.size for entry in files)
         progress("write the archive", total=total)
         digest = write_archive(
-            path, manifest, stage, lambda done: progress("write the archive", done=done, total=total)
+            path, manifest, stage, lambda done: progress("write the archive", done=min(done, total), total=total)
         )
     return BuiltPackage(path=path, digest=digest, manifest=manifest)
 
@@ -103,7 +103,7 @@ def _stage(stage: Path, members: Sequence[Member], lock: Lock, progress: Progres
         entry = _entry(path, member)
         entries.append(entry)
         done += entry.size
-        progress("collect files", done=done, total=total)
+        progress("collect files", done=min(done, total), total=total)
     (stage / LOCK_ENTRY).write_bytes(lock.text)
     sha256 = hashlib.sha256(lock.text).hexdigest()
     entries.append(FileEntry(path=LOCK_ENTRY, size=len(lock.text), sha256=sha256, role="environment"))
