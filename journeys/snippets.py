@@ -150,7 +150,8 @@ class Session:
         elif block.language == "python":
             script = self._state / "block.py"
             script.write_text(self._with_free_ports(block.text), encoding="utf-8")
-            self._command(f"python {shlex.quote(str(script))}", [], fails=block.mode == "fails")
+            # Read from stdin, Python finds the page's own files in the working directory.
+            self._command(f"python - < {shlex.quote(str(script))}", [], fails=block.mode == "fails")
         else:
             self._console(block)
 
