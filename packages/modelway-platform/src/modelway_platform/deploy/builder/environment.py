@@ -60,6 +60,10 @@ class EnvironmentBuilder:
         for leftover in self._folder.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(leftover, ignore_errors=True)
 
+    def exists(self, key: str) -> bool:
+        """Whether the environment with this key is complete and its interpreter there."""
+        return python_of(self._folder / key).exists()
+
     async def build(self, lock: Path, python: str, progress: Progress) -> Environment:
         """The environment for the requirements in `lock` on Python `python` (`3.11`).
 
@@ -67,9 +71,8 @@ class EnvironmentBuilder:
             PreparationError: It cannot be made; the message says what uv said.
         """
         key = await asyncio.to_thread(self._key, lock, python)
-        folder = self._folder / key
-        if python_of(folder).exists():
-            return Environment(key=key, folder=folder, seconds=0.0)
+        if self.exists(key):
+            return Environment(key=key, folder=self._folder / key, seconds=0.0)
         if key not in self._builds:
             task = asyncio.create_task(self._make(key, lock, python, progress))
             task.add_done_callback(lambda _: self._builds.pop(key, None))
@@ -112,7 +115,7 @@ class EnvironmentBuilder:
         progress(f"making an environment for Python {python}")
         await self._uv.run("venv", "--relocatable", "--python", _interpreter(python), str(folder))
         progress("installing what the package's lock names")
-        arguments = ("--require-hashes", "--strict", "--python", str(python_of(folder)), str(lock))
+        arguments = ("--require-hashes", "--python", str(python_of(folder)), str(lock))
         await self._uv.run("pip", "sync", *arguments, progress=lambda line: _tell(line, progress))
         site_packages = folder / "lib" / f"python{python}" / "site-packages"
         await asyncio.to_thread(self._sdk.install, site_packages)

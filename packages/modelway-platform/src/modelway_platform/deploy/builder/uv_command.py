@@ -15,12 +15,13 @@ _PASSED_ON = frozenset(
     | {"SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
     | {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 )
+# These would weaken the lock or send uv somewhere else than to the environment it is given.
+_KEPT_BACK = frozenset({"UV_NO_VERIFY_HASHES", "UV_SYSTEM_PYTHON", "UV_PROJECT", "UV_WORKING_DIR"})
 # People who set up pip for their mirror have set up uv, too.
 _FROM_PIP = {
     "PIP_FIND_LINKS": "UV_FIND_LINKS",
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
     "PIP_EXTRA_INDEX_URL": "UV_INDEX",
-    "PIP_NO_INDEX": "UV_NO_INDEX",
     "PIP_CERT": "SSL_CERT_FILE",
 }
 _LONGEST_MESSAGE = 600
@@ -70,16 +71,18 @@ class UvCommand:
         except TimeoutError:
             raise PreparationError("BuildTimeout", f"uv took longer than {self.limit_seconds:.0f} s") from None
         finally:
-            with suppress(ProcessLookupError):  # and whatever it started to build from source
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            if process.returncode is None:
+                with suppress(ProcessLookupError):  # and whatever it started to build from source
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
         if status != 0:
             raise PreparationError("BuildFailed", readable("\n".join(lines)) or f"uv exited with status {status}")
 
 
 def uv_environment(variables: Mapping[str, str]) -> dict[str, str]:
     """What uv gets of our environment: its own settings, pip's where uv has none, and how to reach an index."""
-    found = {name: value for name, value in variables.items() if name in _PASSED_ON or name.startswith("UV_")}
+    wanted = {name for name in variables if name in _PASSED_ON or name.startswith("UV_")} - _KEPT_BACK
+    found = {name: variables[name] for name in sorted(wanted)}
     for pip_name, uv_name in _FROM_PIP.items():
         if variables.get(pip_name):
             # pip separates several by spaces, uv file locations by commas; UV_INDEX takes spaces.
@@ -89,7 +92,7 @@ def uv_environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def readable(output: str) -> str:
-    """uv's complaint as one paragraph: no drawing, no credentials, what helps if it is the network."""
+    """What uv complained about as one paragraph: no drawing, no credentials, what helps if it is the network."""
     lines = [_DRAWING.sub("", line) for line in _SECRET.sub("//***@", output).splitlines()]
     told = [line.strip() for line in lines if line.strip() and not line.startswith(("Using Python", "warning:"))]
     start = next((index for index, line in enumerate(told) if line.startswith("error:")), 0)

@@ -1,0 +1,66 @@
+"""The command line and environment of a model server on this machine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelway_platform.deploy.builder.environment import python_of
+from modelway_platform.deploy.builder.preparation import unpacked_folder
+from modelway_platform.deploy.operators.port import ReplicaSpec
+from modelway_platform.deploy.operators.process import Launch
+
+# A replica runs other people's code: it gets what a program needs to run here, and none of the platform's secrets.
+_PASSED_ON = frozenset({"HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE"})
+_PASSED_ON_PREFIXES = ("CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeCommand:
+    """Turns a spec into `python -m modelway.cli.main serve …` in the package's own environment.
+
+    Args:
+        packages: Holds the unpacked packages.
+        environments: Holds the environments, by key.
+        register_url: Where replicas register.
+        register_token: What they register with; it opens nothing else.
+        variables: The environment of the platform, of which a fixed list is passed on.
+    """
+
+    packages: Path
+    environments: Path
+    register_url: str
+    register_token: str
+    variables: Mapping[str, str]
+
+    def __call__(self, spec: ReplicaSpec) -> Launch:
+        environment = self.environments / spec.environment
+        arguments = (
+            *(str(python_of(environment)), "-m", "modelway.cli.main", "serve"),
+            str(unpacked_folder(self.packages, spec.package)),
+            *("--host", "127.0.0.1", "--port", "0", "--workers", str(spec.workers)),
+            *("--name", str(spec.key), "--drain-seconds", f"{spec.drain_seconds:g}"),
+        )
+        return Launch(arguments=arguments, environment=self._environment(spec, environment))
+
+    def _environment(self, spec: ReplicaSpec, environment: Path) -> dict[str, str]:
+        passed_on = {
+            name: value
+            for name, value in self.variables.items()
+            if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+        }
+        return {
+            **passed_on,
+            "PATH": f"{environment / 'bin'}:{self.variables.get('PATH', '/usr/bin:/bin')}",
+            "VIRTUAL_ENV": str(environment),
+            "PYTHONUNBUFFERED": "1",
+            "NO_COLOR": "1",
+            **spec.env,
+            # Ours come last: a document cannot make a replica claim to be another.
+            "MODELWAY_REGISTER_URL": self.register_url,
+            "MODELWAY_REGISTER_TOKEN": self.register_token,
+            "MODELWAY_REPLICA_ID": spec.id,
+            "MODELWAY_PROJECT": spec.key.project,
+            "MODELWAY_MODEL": spec.key.model,
+            "MODELWAY_VERSION": spec.key.version,
+            "MODELWAY_PACKAGE": spec.package,
+        }

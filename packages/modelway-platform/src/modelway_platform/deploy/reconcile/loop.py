@@ -1,0 +1,172 @@
+"""Keeps what is there as it is declared: level-triggered, so that a lost message loses nothing.
+
+Each pass reads what is declared, looks at what is there, takes the next steps and says how it stands. Passes follow every
+change of either side, and the clock.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection
+
+from modelway_platform.deploy.reconcile.decision import (
+    ForgetReplica,
+    Preparation,
+    Prepare,
+    RemoveDeployment,
+    RestartReplica,
+    Stage,
+    StartReplica,
+    Step,
+    StopReplica,
+    Wait,
+    decide,
+)
+from modelway_platform.deploy.reconcile.fleet import Fleet
+from modelway_platform.deploy.reconcile.preparations import Preparations
+from modelway_platform.deploy.reconcile.status import status_of
+from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.records import DeploymentRecord, ReplicaState
+from modelway_platform.store.changes import Changes
+from modelway_platform.store.documents import Documents
+from modelway_platform.store.events import Events
+
+RESYNC_SECONDS = 10.0
+_AFTER_ERROR = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Drives every deployment to what its document says.
+
+    Args:
+        documents: What is declared; gets the statuses.
+        events: What happened, for people.
+        fleet: The replicas.
+        preparations: Packages being made startable.
+        changes: Whoever changes anything this depends on notifies it.
+        registered: The ids of all registered endpoints, now.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        documents: Documents,
+        events: Events,
+        fleet: Fleet,
+        preparations: Preparations,
+        changes: Changes,
+        registered: Callable[[], Collection[str]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._documents = documents
+        self._events = events
+        self._fleet = fleet
+        self._preparations = preparations
+        self._changes = changes
+        self._registered = registered
+        self._clock = clock
+        self._told: dict[VersionKey, Preparation] = {}
+
+    async def run(self) -> None:
+        """Adopts what runs already, then reconciles until cancelled."""
+        await self._fleet.load()
+        while True:
+            seen = self._changes.number
+            try:
+                wake_at = await self._pass()
+            except Exception:  # a full disk, a locked database: whatever it is, the next pass may succeed
+                log.exception("reconcile pass failed")
+                await asyncio.sleep(_AFTER_ERROR)
+                continue
+            timeout = min(max(wake_at - self._clock(), 0.0), RESYNC_SECONDS)
+            await self._changes.wait(seen, timeout)
+
+    async def stop_all(self, limit_seconds: float) -> bool:
+        """After `run` has ended: lets all replicas finish and leave. Returns whether all have gone in time."""
+        await self._preparations.close()
+        deadline = time.monotonic() + limit_seconds
+        while True:
+            seen = self._changes.number
+            await self._fleet.look(())
+            await self._fleet.stop_all("the platform is shut down")
+            if not self._fleet.running():
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            await self._changes.wait(seen, timeout=0.5)
+
+    async def _pass(self) -> float:
+        records = await asyncio.to_thread(self._documents.list_deployments)
+        await self._fleet.look(frozenset(self._registered()))
+        wake_at = self._clock() + RESYNC_SECONDS
+        for record in records:
+            try:
+                wake_at = min(wake_at, await self._reconcile(record))
+            except Exception:  # one deployment's trouble is not another's
+                log.exception("reconcile failed", extra={"deployment": str(record.deployment.key)})
+                wake_at = min(wake_at, self._clock() + _AFTER_ERROR)
+        for key in self._fleet.keys() - {record.deployment.key for record in records}:
+            await self._clear(key)
+        return wake_at
+
+    async def _reconcile(self, record: DeploymentRecord) -> float:
+        """Takes the next steps of one deployment; returns when to look again at the latest."""
+        key, now = record.deployment.key, self._clock()
+        preparation = self._preparations.state(record.deployment.package)
+        await self._tell(key, preparation)
+        seen = [held.seen() for held in self._fleet.of(key)]
+        wake_at = now + RESYNC_SECONDS
+        for step in decide(record, preparation, seen, now):
+            if isinstance(step, Wait):
+                wake_at = min(wake_at, step.until)
+            else:
+                await self._take(step, record)
+        after = [held.seen() for held in self._fleet.of(key)]
+        status = status_of(record, self._preparations.state(record.deployment.package), after, now)
+        if status != record.status:
+            await asyncio.to_thread(self._documents.save_status, key, status)
+        return wake_at
+
+    async def _take(self, step: Step, record: DeploymentRecord) -> None:
+        package = record.deployment.package
+        match step:
+            case Prepare():
+                self._preparations.begin(package)
+            case StartReplica():
+                environment = self._preparations.environment(package)
+                if environment := await self._preparations.startable(package, environment):
+                    await self._fleet.start(record, environment)
+            case RestartReplica(id=replica_id):
+                spec = self._fleet.get(replica_id).spec
+                if environment := await self._preparations.startable(spec.package, spec.environment):
+                    await self._fleet.restart(replica_id, environment)
+            case StopReplica(id=replica_id, why=why):
+                await self._fleet.stop(replica_id, why)
+            case ForgetReplica(id=replica_id):
+                await self._fleet.forget(replica_id)
+            case RemoveDeployment():
+                await asyncio.to_thread(self._documents.remove_deployment, record.deployment.key)
+                self._told.pop(record.deployment.key, None)
+            case Wait():
+                pass
+
+    async def _clear(self, key: VersionKey) -> None:
+        """Ends replicas nobody declares: their document went while control was away."""
+        for held in self._fleet.of(key):
+            if held.state in {ReplicaState.STOPPED, ReplicaState.CRASHED}:
+                await self._fleet.forget(held.id)
+            elif held.state is not ReplicaState.DRAINING:
+                await self._fleet.stop(held.id, "its deployment is gone")
+
+    async def _tell(self, key: VersionKey, preparation: Preparation) -> None:
+        """Records how preparing ended, once."""
+        before = self._told.get(key)
+        if preparation.stage not in {Stage.PREPARED, Stage.FAILED} or preparation == before:
+            return
+        self._told[key] = preparation
+        level = "Warning" if preparation.stage is Stage.FAILED else "Normal"
+        reason = preparation.reason if preparation.stage is Stage.FAILED else "EnvironmentBuilt"
+        await asyncio.to_thread(self._events.add, "Deployment", str(key), level, reason, preparation.message)

@@ -1,0 +1,354 @@
+"""The loop with a real store and real processes; only the model server and the environment are stand-ins."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from modelway_platform.deploy.builder.environment import Environment
+from modelway_platform.deploy.builder.failure import PreparationError
+from modelway_platform.deploy.builder.preparation import Prepared
+from modelway_platform.deploy.operators import process_table
+from modelway_platform.deploy.operators.port import ReplicaSpec
+from modelway_platform.deploy.operators.process import Launch, ProcessOperator
+from modelway_platform.deploy.reconcile.fleet import Fleet
+from modelway_platform.deploy.reconcile.loop import Reconciler
+from modelway_platform.deploy.reconcile.preparations import Preparations
+from modelway_platform.domain.deployment import Deployment, Phase
+from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.records import DeploymentRecord, ReplicaRecord
+from modelway_platform.store.changes import Changes
+from modelway_platform.store.database import Database
+from modelway_platform.store.documents import Documents
+from modelway_platform.store.events import Events
+from modelway_platform.store.replicas import Replicas
+
+KEY = VersionKey("vision", "digits", "v1")
+DEPLOYMENT = Deployment(key=KEY, package="sha256:" + "a" * 64, replicas=2, drain_seconds=2.0)
+OTHER = "sha256:" + "b" * 64
+
+
+class KilledError(BaseException):
+    """Stands for kill -9 of control: nothing may catch it."""
+
+
+class FailingReplicas(Replicas):
+    """Dies before or after its n-th write."""
+
+    def __init__(self, database: Database, notify: Callable[[], None], point: int) -> None:
+        super().__init__(database, notify)
+        self._left = point
+
+    def save(self, record: ReplicaRecord) -> None:
+        self._step()
+        super().save(record)
+        self._step()
+
+    def delete(self, replica_id: str) -> None:
+        self._step()
+        super().delete(replica_id)
+        self._step()
+
+    def _step(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise KilledError
+
+
+class StandInPreparer:
+    """A package is startable at once, unless its digest says that it is broken."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.broken: dict[str, PreparationError] = {}
+
+    def is_startable(self, package: str, environment: str) -> bool:
+        return True
+
+    async def unpack(self, package: str) -> Path:
+        if package in self.broken:
+            raise self.broken[package]
+        return self.folder
+
+    async def build(self, folder: Path, progress: Callable[[str], None]) -> Prepared:
+        progress("installing")
+        return Prepared(folder=folder, environment=Environment(key="e", folder=folder, seconds=0.1), packages=3)
+
+
+class Control:
+    """One control process's worth of objects over a directory; `kill` leaves replicas running, as kill -9 would."""
+
+    def __init__(self, folder: Path, instance: str, launch: Callable[[ReplicaSpec], Launch], point: int = 0) -> None:
+        self.changes = Changes()
+        self.database = Database.open(folder / "modelway.db")
+        notify = self.changes.notify
+        self.documents = Documents(self.database, notify)
+        self.events = Events(self.database, notify)
+        self.replicas = FailingReplicas(self.database, notify, point)
+        self.registered: set[str] = set()
+        self.folder = folder / "replicas"
+        self.operator = ProcessOperator(self.folder, instance=instance, launch=launch, on_change=self._ended)
+        self.preparer = StandInPreparer(folder)
+        self.preparations = Preparations(self.preparer, notify=notify)
+        fleet = Fleet(
+            store=self.replicas, events=self.events, operator=self.operator, drop_endpoint=self.registered.discard
+        )
+        self.reconciler = Reconciler(
+            documents=self.documents,
+            events=self.events,
+            fleet=fleet,
+            preparations=self.preparations,
+            changes=self.changes,
+            registered=lambda: self.registered,
+        )
+        self.discovery = asyncio.create_task(self._discover())
+        self.task = asyncio.create_task(self.reconciler.run())
+
+    def _ended(self, replica_id: str) -> None:
+        self.registered.discard(replica_id)
+        self.changes.notify()
+
+    async def _discover(self) -> None:
+        """Stands for discovery: whoever runs and has said `ready` registers."""
+        while True:
+            await asyncio.sleep(0.01)
+            for replica_id, observed in self.operator.observe().items():
+                log = self.folder / replica_id / "server.log"
+                said = log.read_text() if log.exists() else ""
+                alive = observed.exited_at is None and "ready" in said and "stopping" not in said
+                if alive and replica_id not in self.registered:
+                    self.registered.add(replica_id)
+                    self.changes.notify()
+
+    def record(self) -> DeploymentRecord | None:
+        return self.documents.get_deployment(KEY)
+
+    def settled(self, ready: int) -> bool:
+        record = self.record()
+        return (
+            record is not None
+            and record.status.observed_revision == record.revision
+            and record.status.phase is Phase.READY
+            and (record.status.updated_replicas, record.status.ready_replicas) == (ready, ready)
+            and record.status.conditions[-1].reason == "AllReady"
+        )
+
+    def reached(self, wanted: int) -> bool:
+        return self.settled(wanted) if wanted else self.record() is None
+
+    async def kill(self) -> None:
+        self.task.cancel()
+        with suppress(asyncio.CancelledError, KilledError):
+            await self.task
+        await self.preparations.close()
+        self.discovery.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.discovery
+        self.operator.close()
+        self.database.close()
+
+
+@pytest.fixture
+def instance() -> str:
+    return f"test-{os.getpid()}-{time.monotonic_ns()}"
+
+
+@pytest_asyncio.fixture
+async def control(
+    tmp_path: Path, instance: str, launch: Callable[[ReplicaSpec], Launch]
+) -> AsyncIterator[Callable[..., Control]]:
+    made: list[Control] = []
+
+    def make(point: int = 0, folder: Path | None = None) -> Control:
+        made.append(Control(folder or tmp_path, instance, launch, point))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.kill()
+    process_table.end_marked(instance)
+
+
+async def until(what: Callable[[], Any], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+def processes(instance: str) -> dict[str, int]:
+    found = [(marked.replica, marked.identity.pid) for marked in process_table.find_marked(instance)]
+    assert len(dict(found)) == len(found), "a replica is running twice"
+    return dict(found)
+
+
+async def test_starts_what_is_declared_and_says_so(control: Callable[..., Control], instance: str) -> None:
+    one = control()
+    one.documents.apply_deployment(DEPLOYMENT)
+    await until(lambda: one.settled(2))
+    record = one.record()
+    assert record is not None
+    assert [condition.type for condition in record.status.conditions] == [
+        "PackageVerified",
+        "EnvironmentBuilt",
+        "ReplicasReady",
+    ]
+    assert all(condition.status for condition in record.status.conditions)
+    assert set(processes(instance)) == one.registered
+    reasons = {event.reason for event in one.events.list("Deployment", str(KEY))}
+    assert {"EnvironmentBuilt", "ReplicaStarted", "ReplicaReady"} <= reasons
+
+
+async def test_scales_and_deletes(control: Callable[..., Control], instance: str) -> None:
+    one = control()
+    one.documents.apply_deployment(DEPLOYMENT)
+    await until(lambda: one.settled(2))
+    before = processes(instance)
+    one.documents.apply_deployment(replace(DEPLOYMENT, replicas=3))
+    await until(lambda: one.settled(3))
+    assert before.items() <= processes(instance).items()
+    one.documents.apply_deployment(replace(DEPLOYMENT, replicas=1))
+    await until(lambda: one.settled(1) and len(processes(instance)) == 1)
+    one.documents.mark_deleting(KEY)
+    await until(lambda: one.record() is None)
+    assert not processes(instance)
+    assert one.replicas.list() == []
+
+
+async def test_replaces_without_ever_having_too_few(control: Callable[..., Control], instance: str) -> None:
+    one = control()
+    one.documents.apply_deployment(DEPLOYMENT)
+    await until(lambda: one.settled(2))
+    before = set(processes(instance))
+    one.documents.apply_deployment(replace(DEPLOYMENT, package=OTHER))
+    fewest = 2
+    while not one.settled(2):
+        fewest = min(fewest, len(one.registered))
+        await asyncio.sleep(0.005)
+    assert fewest == 2
+    await until(lambda: len(processes(instance)) == 2)
+    assert not before & set(processes(instance))
+
+
+async def test_a_killed_replica_leaves_the_routes_at_once_and_comes_back(
+    control: Callable[..., Control], instance: str
+) -> None:
+    one = control()
+    one.documents.apply_deployment(DEPLOYMENT)
+    await until(lambda: one.settled(2))
+    name, pid = next(iter(processes(instance).items()))
+    os.kill(pid, signal.SIGKILL)
+    started = time.monotonic()
+    await until(lambda: name not in one.registered)
+    assert time.monotonic() - started < 0.5
+    await until(lambda: one.record().status.phase is Phase.DEGRADED)  # type: ignore[union-attr]
+    await until(lambda: one.settled(2))
+    assert 0.9 < time.monotonic() - started < 5
+    assert name in processes(instance)
+    assert [record.restarts for record in one.replicas.list() if record.id == name] == [1]
+
+
+async def test_a_replica_that_cannot_start_says_why_and_is_tried_again(control: Callable[..., Control]) -> None:
+    one = control()
+    one.documents.apply_deployment(replace(DEPLOYMENT, replicas=1, env={"MODE": "crash"}))
+    await until(lambda: (record := one.record()) and record.status.phase is Phase.FAILED)
+    record = one.record()
+    assert record is not None
+    assert "exited with status 3: ValueError: the model is broken" in record.status.conditions[-1].message
+    await until(lambda: one.replicas.list()[0].restarts >= 2)
+    one.documents.apply_deployment(replace(DEPLOYMENT, replicas=1))
+    await until(lambda: one.settled(1))
+
+
+async def test_a_package_that_cannot_be_built_leaves_the_old_one_serving(
+    control: Callable[..., Control], instance: str
+) -> None:
+    one = control()
+    one.documents.apply_deployment(DEPLOYMENT)
+    await until(lambda: one.settled(2))
+    before = processes(instance)
+    one.preparer.broken[OTHER] = PreparationError("BuildFailed", "no such version: torch==99")
+    one.documents.apply_deployment(replace(DEPLOYMENT, package=OTHER))
+    await until(lambda: (record := one.record()) and record.status.phase is Phase.DEGRADED)
+    record = one.record()
+    assert record is not None
+    assert "no such version: torch==99" in " ".join(condition.message for condition in record.status.conditions)
+    assert processes(instance) == before
+    one.documents.apply_deployment(DEPLOYMENT)
+    await until(lambda: one.settled(2))
+    assert processes(instance) == before
+
+
+async def test_a_killed_control_is_followed_by_one_that_adopts(control: Callable[..., Control], instance: str) -> None:
+    one = control()
+    one.documents.apply_deployment(DEPLOYMENT)
+    await until(lambda: one.settled(2))
+    before = processes(instance)
+    await one.kill()
+    assert processes(instance) == before
+    victim = min(before)
+    os.kill(before[victim], signal.SIGKILL)
+    two = control()
+    await until(lambda: two.settled(2) and len(processes(instance)) == 2)
+    after = processes(instance)
+    assert set(after) == set(before)
+    assert [name for name in after if after[name] != before[name]] == [victim]
+
+
+async def test_stopping_everything_leaves_no_process_and_no_record(
+    control: Callable[..., Control], instance: str
+) -> None:
+    one = control()
+    one.documents.apply_deployment(DEPLOYMENT)
+    await until(lambda: one.settled(2))
+    one.task.cancel()
+    with suppress(asyncio.CancelledError):
+        await one.task
+    assert await one.reconciler.stop_all(10)
+    assert not processes(instance)
+    assert one.replicas.list() == []
+    await one.kill()
+    two = control()
+    await until(lambda: two.settled(2) and len(processes(instance)) == 2)
+
+
+@pytest.mark.slow
+async def test_killed_at_any_write_the_next_control_finishes_without_doubles_or_orphans(
+    control: Callable[..., Control], instance: str, tmp_path: Path
+) -> None:
+    """Start, replace and delete; control dies before and after every durable write of a replica's record."""
+    steps: list[Callable[[Documents], object]] = [
+        lambda documents: documents.apply_deployment(DEPLOYMENT),
+        lambda documents: documents.apply_deployment(replace(DEPLOYMENT, package=OTHER, replicas=1)),
+        lambda documents: documents.mark_deleting(KEY),
+    ]
+    kills = 0
+    for point in range(1, 60):
+        folder = tmp_path / str(point)
+        one, survived = control(point, folder), True
+        for number, step in enumerate(steps):
+            step(one.documents)
+            wanted = (2, 1, 0)[number]
+            deadline = time.monotonic() + 15
+            while not one.reached(wanted):
+                assert time.monotonic() < deadline, f"kill at {point}: step {number} did not finish"
+                if one.task.done():
+                    survived = False
+                    kills += 1
+                    await one.kill()
+                    one = control(0, folder)
+                await asyncio.sleep(0.02)
+            await until(lambda wanted=wanted: len(processes(instance)) == wanted)
+        assert one.replicas.list() == []
+        await one.kill()
+        if survived:
+            break
+    assert kills >= 20
