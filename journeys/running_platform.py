@@ -142,7 +142,8 @@ class RunningPlatform:
             try:
                 if b") Z " in (entry / "stat").read_bytes():
                     continue
-                if marker in (entry / "environ").read_bytes() or home in (entry / "cmdline").read_bytes():
+                environment = (entry / "environ").read_bytes()
+                if marker in environment or home in environment or home in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
             except OSError:
                 continue
