@@ -66,7 +66,7 @@ def test_round_trips_through_a_real_parser(value: object) -> None:
 
 
 def test_reads_like_a_document() -> None:
-    value = {
+    value: dict[str, object] = {
         "kind": "Deployment",
         "metadata": {"project": "vision", "version": "v1"},
         "spec": {"package": "sha256:0aff", "replicas": 2, "env": {}, "weights": [0.5, 1]},
