@@ -8,8 +8,8 @@ from modelway.http1 import Listener, Request, ServerConnection
 from modelway.http1.answers import error_body
 from modelway_platform.gateway.proxy import forwarding, local_answers
 from modelway_platform.gateway.proxy.exchange import Exchange
-from modelway_platform.gateway.proxy.heads import request_head
 from modelway_platform.gateway.proxy.live_routes import LiveReplica
+from modelway_platform.gateway.proxy.request_head import request_head
 from modelway_platform.gateway.proxy.stages import STAGES, Refusal, too_large
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 
@@ -53,7 +53,7 @@ class CallerConnection(ServerConnection):
         if request.target.startswith(b"/_/"):
             return
         exchange = self._exchange = Exchange(self, request, self._worker)
-        given = request.header(b"x-request-id")
+        given = request.fields.get(b"x-request-id")
         if given is not None and _REQUEST_ID.fullmatch(given) is not None:
             exchange.request_id = given
         else:
@@ -134,8 +134,10 @@ class CallerConnection(ServerConnection):
         if exchange is not None and self.deadline > self._listener.clock:
             self._extend_deadline(exchange)
 
-    def answered(self, exchange: Exchange, status: int) -> None:
-        """The answer is relayed to its end."""
+    def answered(self, exchange: Exchange, status: int, last: bytes) -> None:
+        """Pass the last piece of the answer on: with it the answer is whole."""
+        if last:
+            self._transport.write(last)
         self._exchange = None
         self._record(exchange, status, b"")
         self.finish_answer()

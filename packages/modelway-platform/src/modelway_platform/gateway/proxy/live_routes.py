@@ -116,7 +116,7 @@ class LiveRoutes:
         self.number = 0
         self.models: Mapping[bytes, LiveModel] = {}
         self.keys: Mapping[str, KeyEntry] = {}
-        self.known_secrets: dict[bytes, KeyEntry] = {}
+        self.known_secrets: dict[bytes, bytes] = {}
         self.replicas: dict[str, LiveReplica] = {}
 
 

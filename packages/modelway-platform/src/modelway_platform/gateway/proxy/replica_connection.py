@@ -5,24 +5,23 @@ from typing import cast
 
 import httptools
 
+from modelway_platform.gateway.proxy.answer_head import relayed_head
 from modelway_platform.gateway.proxy.exchange import Exchange
-from modelway_platform.gateway.proxy.heads import Headers, answer_head
 from modelway_platform.gateway.proxy.live_routes import LiveReplica
 
-_BODILESS_STATUSES = frozenset({204, 304})
+MAX_HEAD_BYTES = 64 * 1024
 
 
 class ReplicaConnection(asyncio.Protocol):
     """Carries one exchange at a time and waits in its replica's idle stack between two."""
 
     __slots__ = (
+        "_body",
         "_ended",
-        "_extra",
-        "_headers",
-        "_interim",
-        "_out",
+        "_head",
         "_parser",
         "_rechunked",
+        "_single_use",
         "_status",
         "_transport",
         "_until_close",
@@ -37,20 +36,20 @@ class ReplicaConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._parser = httptools.HttpResponseParser(self)
-        self._headers: Headers = []
-        self._out: list[bytes] = []
+        self._head = b""
+        self._body: list[bytes] = []
         self._status = 0
-        self._interim = False
         self._rechunked = False
         self._until_close = False
         self._ended = False
-        self._extra = False
+        self._single_use = False
 
     def carry(self, exchange: Exchange) -> None:
         """Take an exchange on: write what is pending of its request, hand back what is answered."""
         self.exchange = exchange
         exchange.connection = self
-        self._ended = self._extra = self._until_close = False
+        self._ended = False
+        self._until_close = False
         self._status = 0
         self._transport.write(exchange.take_pending())
 
@@ -90,32 +89,39 @@ class ReplicaConnection(asyncio.Protocol):
                 self.replica.idle.remove(self)
         elif self._until_close and exc is None:
             exchange.connection = None
-            if self._rechunked:
-                exchange.caller.relay(b"0\r\n\r\n")
-            exchange.caller.answered(exchange, self._status)
+            exchange.caller.answered(exchange, self._status, b"0\r\n\r\n" if self._rechunked else b"")
         else:
             exchange.caller.connection_failed(exchange, self.replica)
 
     def data_received(self, data: bytes) -> None:
         exchange = self.exchange
         if exchange is None:
-            self._transport.abort()
+            self._transport.abort()  # nobody asked for this
             return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
-            self._extra = True
+            self._single_use = True
             if not self._ended:
-                self.exchange = None
-                self._transport.abort()
-                exchange.caller.connection_failed(exchange, self.replica)
+                self._break(exchange)
                 return
-        if self._out:
-            out = self._out
-            self._out = []
-            exchange.caller.relay(out[0] if len(out) == 1 else b"".join(out))
-        if self._ended:
-            self._release(exchange)
+        head = b""
+        if self._status == 0:
+            head = self._begin_answer(exchange, data)
+            if not head:
+                return
+        body = self._body
+        if body:
+            self._body = []
+            exchange.bytes_out += sum(map(len, body))
+            if self._rechunked:
+                body = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in body]
+        if not self._ended:
+            exchange.caller.relay(b"".join((head, *body)))
+        else:
+            if self._rechunked:
+                body.append(b"0\r\n\r\n")
+            self._release(exchange, b"".join((head, *body)))
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
@@ -129,60 +135,55 @@ class ReplicaConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self._ended:
-            self._extra = True
-        self._headers = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        exchange = self.exchange
-        status = self._parser.get_status_code()
-        if exchange is None or self._extra:
-            return
-        if status < 200:
-            self._interim = True
-            return
-        self._status = status
-        head_only = exchange.request.method == b"HEAD"
-        length_known = status in _BODILESS_STATUSES
-        chunked = False
-        for name, _ in self._headers:
-            lower = name.lower()
-            if lower == b"content-length":
-                length_known = True
-            elif lower == b"transfer-encoding":
-                chunked = True
-        self._until_close = not length_known and not chunked and not head_only
-        self._rechunked = not length_known and not head_only and exchange.request.minor == 1
-        caller = exchange.caller
-        line = caller.answer_begins(known_end=length_known or self._rechunked or head_only)
-        self._out.append(answer_head(exchange, status, self._headers, rechunked=self._rechunked, connection_line=line))
-        if head_only:
-            # The parser waits for a body that HEAD never has: end here, and do not use this connection again.
-            self._ended = self._extra = True
+            self._single_use = True
 
     def on_body(self, body: bytes) -> None:
-        exchange = self.exchange
-        if exchange is None or self._extra:
-            return
-        exchange.bytes_out += len(body)
-        self._out.append(b"%x\r\n%b\r\n" % (len(body), body) if self._rechunked else body)
+        if not self._ended:
+            self._body.append(body)
 
     def on_message_complete(self) -> None:
-        if self._interim:
-            self._interim = False
-            return
-        if self._ended:
-            return
-        self._ended = True
-        if not self._parser.should_keep_alive():
-            self._extra = True
-        if self._rechunked:
-            self._out.append(b"0\r\n\r\n")
+        parser = self._parser
+        if parser.get_status_code() >= 200:
+            self._ended = True
+            if not parser.should_keep_alive():
+                self._single_use = True
 
-    def _release(self, exchange: Exchange) -> None:
-        """The answer is relayed: back to the idle stack, unless anything about this connection is doubtful."""
+    # Inside
+
+    def _begin_answer(self, exchange: Exchange, data: bytes) -> bytes:
+        """The head to relay; empty while the replica's is not whole, and behind an interim answer."""
+        if self._head:
+            data = self._head + data
+        end = data.find(b"\r\n\r\n")
+        while end >= 0 and data[9:10] == b"1":  # interim answers (RFC 9110, section 15.2) are for us alone
+            data = data[end + 4 :]
+            end = data.find(b"\r\n\r\n")
+        if end < 0:
+            self._head = data
+            if len(data) > MAX_HEAD_BYTES:
+                self._break(exchange)
+            return b""
+        self._head = b""
+        answer = exchange.worker.known_lines.read(data[:end])
+        self._status = answer.status
+        head_only = exchange.request.method == b"HEAD"
+        if head_only:
+            # The parser waits for a body that HEAD never has: end here, and do not use this connection again.
+            self._ended = self._single_use = True
+        bounded = answer.length_known or head_only
+        self._until_close = not bounded and not answer.chunked
+        self._rechunked = not bounded and exchange.request.minor == 1
+        line = exchange.caller.answer_begins(known_end=bounded or self._rechunked)
+        return relayed_head(exchange, answer, rechunked=self._rechunked, connection_line=line)
+
+    def _break(self, exchange: Exchange) -> None:
+        """What came is no HTTP: as good as a broken connection."""
+        self.exchange = None
+        self._transport.abort()
+        exchange.caller.connection_failed(exchange, self.replica)
+
+    def _release(self, exchange: Exchange, last: bytes) -> None:
+        """Relay the last piece; back to the idle stack, unless anything about this connection is doubtful."""
         self.exchange = None
         exchange.connection = None
         replica = self.replica
@@ -190,9 +191,9 @@ class ReplicaConnection(asyncio.Protocol):
             replica.failures = 0
             replica.down_until = 0.0
         caller = exchange.caller
-        if self._extra or replica.removed or exchange.pending or not caller.request_complete:
+        if self._single_use or replica.removed or exchange.pending or not caller.request_complete:
             self._transport.close()
         else:
             self.idle_since = caller.clock
             replica.idle.append(self)
-        caller.answered(exchange, self._status)
+        caller.answered(exchange, self._status, last)

@@ -69,15 +69,15 @@ def authenticate(exchange: Exchange) -> Refusal | None:
     if secret is None:
         return _UNAUTHENTICATED
     routes = exchange.worker.routes
-    key = routes.known_secrets.get(secret)
-    if key is None:
+    key_id = routes.known_secrets.get(secret)
+    if key_id is None:
         key = routes.keys.get(sha256(secret).hexdigest())
         if key is None:
             return _UNAUTHENTICATED
         if len(routes.known_secrets) >= MAX_KNOWN_SECRETS:
             routes.known_secrets.clear()
-        routes.known_secrets[secret] = key
-    exchange.key_id = key.id.encode()
+        key_id = routes.known_secrets[secret] = key.id.encode()
+    exchange.key_id = key_id
     return None
 
 
@@ -100,7 +100,7 @@ def require_route(exchange: Exchange) -> Refusal | None:
             hint="addresses are /{project}/{model}/{endpoint} and /{project}/{model}/{version}/{endpoint}",
         )
     method = exchange.request.method
-    exchange.idempotent = model.idempotent or method in _SAFE_METHODS
+    exchange.idempotent = model.idempotent or method in _SAFE_METHODS or b"idempotency-key" in exchange.request.fields
     return None
 
 
@@ -169,10 +169,8 @@ def no_ready_replica(exchange: Exchange) -> Refusal:
 
 
 def _secret(exchange: Exchange) -> bytes | None:
-    for name, value in exchange.request.headers:
-        if name == b"authorization":
-            scheme, _, secret = value.partition(b" ")
-            return secret.strip() if scheme.lower() == b"bearer" else None
-        if name == b"x-api-key":
-            return value
-    return None
+    fields = exchange.request.fields
+    bearer = fields.get(b"authorization")
+    if bearer is None:
+        return fields.get(b"x-api-key")
+    return bearer[7:].strip() if bearer[:7].lower() == b"bearer " else None

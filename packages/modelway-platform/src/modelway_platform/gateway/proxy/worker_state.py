@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 from modelway_platform.gateway.proxy.access_log import AccessLog
+from modelway_platform.gateway.proxy.answer_head import KnownLines
 from modelway_platform.gateway.proxy.live_routes import LiveRoutes
 from modelway_platform.gateway.proxy.metrics import WorkerMetrics
 
@@ -12,7 +13,18 @@ from modelway_platform.gateway.proxy.metrics import WorkerMetrics
 class WorkerState:
     """Routes, counters, log and loop of this worker; passed to every connection."""
 
-    __slots__ = ("_id_prefix", "_requests", "gateway_folder", "log", "loop", "metrics", "ready", "routes", "tasks")
+    __slots__ = (
+        "_id_prefix",
+        "_requests",
+        "gateway_folder",
+        "known_lines",
+        "log",
+        "loop",
+        "metrics",
+        "ready",
+        "routes",
+        "tasks",
+    )
 
     def __init__(self, log: AccessLog, gateway_folder: Path, loop: asyncio.AbstractEventLoop) -> None:
         self.routes = LiveRoutes()
@@ -20,6 +32,7 @@ class WorkerState:
         self.log = log
         self.gateway_folder = gateway_folder
         self.loop = loop
+        self.known_lines = KnownLines()
         self.ready = False
         self.tasks: set[asyncio.Task[None]] = set()
         self._id_prefix = secrets.token_hex(8).encode()
