@@ -13,15 +13,15 @@ Job = Callable[[], None]
 class Lane(Protocol):
     """The three ways work moves between the side that takes requests and the side that runs the model."""
 
-    def soon(self, callback: Callable[[], Any]) -> None:
+    def soon(self, callback: Callable[[], Any], /) -> Any:
         """Call on the requests' side, after everything that has already arrived."""
         ...
 
-    def run(self, job: Job) -> None:
+    def run(self, job: Job, /) -> Any:
         """Run on the model's side; jobs run one after another."""
         ...
 
-    def back(self, callback: Callable[[], Any]) -> None:
+    def back(self, callback: Callable[[], Any], /) -> Any:
         """From the model's side: call on the requests' side."""
         ...
 
@@ -56,13 +56,13 @@ class InlineLane:
     def __init__(self) -> None:
         self._later: deque[Callable[[], Any]] = deque()
 
-    def soon(self, callback: Callable[[], Any]) -> None:
+    def soon(self, callback: Callable[[], Any], /) -> None:
         self._later.append(callback)
 
-    def run(self, job: Job) -> None:
+    def run(self, job: Job, /) -> None:
         self._later.append(job)
 
-    def back(self, callback: Callable[[], Any]) -> None:
+    def back(self, callback: Callable[[], Any], /) -> None:
         self._later.append(callback)
 
     def settle(self) -> None:

@@ -1,0 +1,142 @@
+"""`modelway serve`: a handler, project or package answers requests on this machine."""
+
+import argparse
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from modelway.cli.command import EXIT_OK, Command
+from modelway.cli.output import note, paint, seconds_text
+from modelway.errors import InvalidRequestError, UnavailableError
+
+if TYPE_CHECKING:
+    from modelway.serving.settings import Identity, RegistrationSettings, ServeSettings, Target
+    from modelway.serving.supervisor import Ready
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("target", help="project folder, .mwpkg file, unpacked package, or module:Class")
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: only this machine)")
+    parser.add_argument("--port", type=_port, default=8080, help="0 takes a free one (default: 8080)")
+    parser.add_argument("--workers", type=_positive, default=1, help="processes, each with its own model (default: 1)")
+    parser.add_argument("--name", default="", metavar="PROJECT/MODEL/VERSION", help="who it is; labels its metrics")
+    parser.add_argument(
+        "--drain-seconds", type=_seconds, default=10.0, help="for requests under way when told to stop (default: 10)"
+    )
+    parser.add_argument("--queue-size", type=_positive, default=1024, help="requests that may wait per worker")
+    parser.add_argument("--register", default="", metavar="URL", help="control API to register with, under a lease")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C."""
+    try:
+        import uvloop  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] - only to say what is missing
+    except ImportError as error:
+        raise UnavailableError("the model server is not installed", hint="pip install 'modelway[serve]'") from error
+    from modelway.serving.target import open_target  # noqa: PLC0415 - needs the extra, see above
+
+    with open_target(arguments.target) as target:
+        return asyncio.run(_serve(make_settings(arguments, target, os.environ)))
+
+
+def make_settings(arguments: argparse.Namespace, target: "Target", environment: Mapping[str, str]) -> "ServeSettings":
+    """Flags first, then the environment that a process operator sets.
+
+    Raises:
+        InvalidRequestError: A value cannot be used; the message names flag or variable.
+    """
+    from modelway.serving.settings import ServeSettings  # noqa: PLC0415 - needs the extra
+
+    identity = _identity(arguments.name, environment)
+    return ServeSettings(
+        target=target,
+        identity=identity,
+        registration=_registration(arguments.register, identity, environment),
+        host=arguments.host,
+        port=arguments.port,
+        workers=arguments.workers,
+        drain_seconds=arguments.drain_seconds,
+        queue_size=arguments.queue_size,
+    )
+
+
+async def _serve(settings: "ServeSettings") -> int:
+    from modelway.serving.supervisor import Supervisor  # noqa: PLC0415 - needs the extra
+
+    note(f"loading {settings.target.handler}")
+    await Supervisor(settings, lambda ready: _announce(settings, ready)).run()
+    note("stopped")
+    return EXIT_OK
+
+
+def _announce(settings: "ServeSettings", ready: "Ready") -> None:
+    from modelway.serving.announcement import announcement  # noqa: PLC0415 - needs the extra
+
+    host = f"[{ready.host}]" if ":" in ready.host else ready.host
+    url = f"http://{host}:{ready.port}"
+    target = settings.target
+    took = f"{seconds_text(ready.seconds)}, {seconds_text(ready.load_seconds)} of it the model's own load"
+    named = f"{target.name} {target.version}".strip()
+    print(f"{paint('ready', 'green')}: {named} on {url} after {took}")
+    for line in announcement(target, ready.signature, url):
+        print(line)
+    if not target.examples:
+        note("no golden examples: ready means only that the model is loaded")
+    print(end="", flush=True)
+
+
+def _identity(name: str, environment: Mapping[str, str]) -> "Identity":
+    from modelway.serving.settings import Identity  # noqa: PLC0415 - needs the extra
+
+    parts = (
+        name.split("/")
+        if name
+        else [environment.get(f"MODELWAY_{part}", "") for part in ("PROJECT", "MODEL", "VERSION")]
+    )
+    if len(parts) != 3 or (name and not all(parts)):
+        raise InvalidRequestError(f"--name {name}: expected PROJECT/MODEL/VERSION")
+    return Identity(project=parts[0], model=parts[1], version=parts[2], package=environment.get("MODELWAY_PACKAGE", ""))
+
+
+def _registration(url: str, identity: "Identity", environment: Mapping[str, str]) -> "RegistrationSettings | None":
+    from modelway.serving.settings import RegistrationSettings  # noqa: PLC0415 - needs the extra
+
+    url = url or environment.get("MODELWAY_REGISTER_URL", "")
+    if not url:
+        return None
+    if not identity.project:
+        raise InvalidRequestError("who registers is not known", hint="add --name PROJECT/MODEL/VERSION")
+    replica = environment.get("MODELWAY_REPLICA_ID", "") or f"{identity.model}-{os.urandom(6).hex()}"
+    return RegistrationSettings(url=url, token=environment.get("MODELWAY_REGISTER_TOKEN", ""), replica_id=replica)
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{number} is no port: 0 to 65535")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 3600:
+        raise argparse.ArgumentTypeError(f"{text}: 0 to 3600 seconds")
+    return number
+
+
+COMMAND = Command(
+    name="serve",
+    help="answer requests from a handler, a project or a package",
+    example="modelway serve .\nmodelway serve digits-1.0.0.mwpkg --workers 2",
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -1,0 +1,94 @@
+"""One caller's connection to a model server: each request goes to the dispatcher or to a page."""
+
+from math import inf
+from time import monotonic, perf_counter
+
+from modelway.errors import InvalidRequestError
+from modelway.http1 import BufferedConnection, Listener, Request
+from modelway.serving.dispatch import Answer, error_answer
+from modelway.serving.metrics import EndpointMetrics
+from modelway.serving.model_app import ModelApp
+from modelway.serving.stages import Item
+
+_READING = frozenset({b"GET", b"HEAD"})
+
+
+class ModelConnection(BufferedConnection):
+    """The server's half of a connection; one request is outstanding at a time.
+
+    Args:
+        listener: The engine's.
+        app: What this worker serves.
+    """
+
+    __slots__ = ("_app", "_item", "_metrics", "_request_id", "_started")
+
+    def __init__(self, listener: Listener, app: ModelApp) -> None:
+        super().__init__(listener)
+        self._app = app
+        self._item: Item | None = None
+        self._metrics: EndpointMetrics | None = None
+        self._request_id = b""
+        self._started = 0.0
+
+    def handle(self, request: Request, body: bytes) -> None:
+        given = deadline_ms = None
+        for name, value in request.headers:
+            if name == b"x-request-id":
+                given = value
+            elif name == b"modelway-deadline-ms":
+                deadline_ms = value
+        app = self._app
+        self._request_id = request_id = app.request_ids.choose(given)
+        metrics = app.endpoints.get(request.target) or app.endpoints.get(request.path)
+        if metrics is None or request.method != b"POST" or app.dispatcher is None:
+            self._metrics = None
+            self._beside(request, allowed=b"GET, HEAD" if metrics is None else b"POST")
+            return
+        self._metrics = metrics
+        self._started = perf_counter()
+        deadline = inf
+        if deadline_ms is not None and deadline_ms.isdigit() and len(deadline_ms) < 10:
+            deadline = monotonic() + int(deadline_ms) / 1000
+        self._item = app.dispatcher.submit(
+            metrics.name, body, self._answered, request_id=request_id.decode("ascii"), deadline=deadline
+        )
+
+    def client_left(self) -> None:
+        item, app = self._item, self._app
+        if item is not None and app.dispatcher is not None:
+            app.dispatcher.drop(item)
+            self._item = None
+            if self._metrics is not None:
+                self._metrics.request_done(499, perf_counter() - self._started)
+
+    def _answered(self, answer: Answer) -> None:
+        self._item = None
+        status = answer.status
+        if self._metrics is not None:
+            self._metrics.request_done(status, perf_counter() - self._started)
+        headers = b"x-request-id: %b\r\n" % self._request_id
+        if status == 503:
+            headers += b"retry-after: 1\r\n"
+        self.respond(status, answer.body, headers=headers)
+
+    def _beside(self, request: Request, allowed: bytes) -> None:
+        """Everything that is not a request to the model."""
+        path = request.path
+        page = self._app.pages.get(path)
+        if page is not None and request.method in _READING:
+            found = page()
+            headers = b"x-request-id: %b\r\ncache-control: no-store\r\n" % self._request_id
+            self.respond(found.status, found.body, found.content_type, headers + found.headers)
+        elif page is None and allowed != b"POST":
+            self._answered(self._app.no_such_path(path, self._request_id.decode("ascii")))
+        else:
+            method = request.method.decode("latin-1")
+            error = InvalidRequestError(
+                f"{path.decode('latin-1')} does not take {method}",
+                code="method_not_allowed",
+                hint=f"use {allowed.decode()}",
+            )
+            answer = error_answer(error, self._request_id.decode("ascii"))
+            headers = b"x-request-id: %b\r\nallow: %b\r\n" % (self._request_id, allowed)
+            self.respond(answer.status, answer.body, headers=headers)

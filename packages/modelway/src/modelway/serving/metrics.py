@@ -1,0 +1,145 @@
+"""Counters and histograms of a model server, and their Prometheus text.
+
+The set of series is fixed by the signature, so each is a known cell of the board: counting is an addition, and any worker
+can answer for all.
+"""
+
+import resource
+import time
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from modelway.errors import STATUS_BY_CODE, InvalidHandlerError
+from modelway.serving.board import SLOT_CELLS, Board
+from modelway.serving.settings import Identity
+
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+STATUSES = tuple(sorted({200, *(status.http for status in STATUS_BY_CODE.values())}))
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+_STATUS_CELL = {status: index for index, status in enumerate(STATUSES)}
+
+
+class Histogram:
+    """Cells of one histogram: one per bucket, one for what is above, the sum."""
+
+    __slots__ = ("_bounds", "_cells", "_first", "_sum", "offset")
+
+    def __init__(self, board: Board, start: int, offset: int, bounds: Sequence[float]) -> None:
+        self._cells = board.cells
+        self._bounds = bounds
+        self.offset = offset
+        self._first = start + offset
+        self._sum = self._first + len(bounds) + 1
+
+    def observe(self, value: float) -> None:
+        self._cells[self._first + bisect_left(self._bounds, value)] += 1.0
+        self._cells[self._sum] += value
+
+    def lines(self, board: Board, name: str, labels: str) -> Iterator[str]:
+        bounds = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]
+        counts = list(accumulate(board.total(self.offset + index) for index in range(len(bounds))))
+        for bound, count in zip(bounds, counts, strict=True):
+            yield f'{name}_bucket{{{labels},le="{bound}"}} {count:.0f}'
+        yield f"{name}_sum{{{labels}}} {board.total(self.offset + len(bounds)):.9g}"
+        yield f"{name}_count{{{labels}}} {counts[-1]:.0f}"
+
+
+class EndpointMetrics:
+    """The series of one endpoint in one worker."""
+
+    __slots__ = ("_cells", "_statuses", "batch_size", "duration", "inference", "name", "offset")
+    CELLS = len(STATUSES) + 2 * (len(SECONDS) + 2) + len(SIZES) + 2
+
+    def __init__(self, board: Board, start: int, offset: int, name: str) -> None:
+        self.name = name
+        self.offset = offset
+        self._cells = board.cells
+        self._statuses = start + offset
+        offset += len(STATUSES)
+        self.duration = Histogram(board, start, offset, SECONDS)
+        offset += len(SECONDS) + 2
+        self.inference = Histogram(board, start, offset, SECONDS)
+        offset += len(SECONDS) + 2
+        self.batch_size = Histogram(board, start, offset, SIZES)
+
+    def request_done(self, status: int, seconds: float) -> None:
+        self._cells[self._statuses + _STATUS_CELL.get(status, _STATUS_CELL[500])] += 1.0
+        self.duration.observe(seconds)
+
+
+class Metrics:
+    """All series of one worker; `text` speaks for all workers.
+
+    Args:
+        board: The shared memory.
+        index: This worker's slot.
+        identity: Labels.
+        endpoints: Names of the endpoints.
+    """
+
+    def __init__(self, board: Board, index: int, identity: Identity, endpoints: Iterable[str]) -> None:
+        self._board = board
+        self._started = time.time()
+        labels = {"project": identity.project, "model": identity.model, "version": identity.version}
+        self._labels = ",".join(f'{name}="{value}"' for name, value in labels.items())
+        start = board.slot(index)
+        self._waiting_cell = start
+        self.endpoints: dict[str, EndpointMetrics] = {}
+        for position, name in enumerate(endpoints):
+            self.endpoints[name] = EndpointMetrics(board, start, 1 + position * EndpointMetrics.CELLS, name)
+        if 1 + len(self.endpoints) * EndpointMetrics.CELLS >= SLOT_CELLS:
+            raise InvalidHandlerError(
+                f"{len(self.endpoints)} endpoints are too many", hint="serve them as several models"
+            )
+
+    def batch_done(self, endpoint: str, size: int, seconds: float) -> None:
+        metrics = self.endpoints[endpoint]
+        metrics.inference.observe(seconds)
+        metrics.batch_size.observe(size)
+
+    def set_waiting(self, count: int) -> None:
+        self._board.cells[self._waiting_cell] = float(count)
+
+    def text(self) -> bytes:
+        """Prometheus text format."""
+        lines: list[str] = []
+        lines += self._requests()
+        for name, about, attribute in (
+            ("modelway_request_duration_seconds", "From the whole request to its answer.", "duration"),
+            ("modelway_inference_duration_seconds", "What the handler's stages took per batch.", "inference"),
+            ("modelway_batch_size", "Requests that went to the model together.", "batch_size"),
+        ):
+            lines += [f"# HELP {name} {about}", f"# TYPE {name} histogram"]
+            for each in self.endpoints.values():
+                histogram: Histogram = getattr(each, attribute)
+                lines += histogram.lines(self._board, name, f'{self._labels},endpoint="{each.name}"')
+        lines += self._gauges()
+        return ("\n".join(lines) + "\n").encode()
+
+    def _requests(self) -> Iterator[str]:
+        yield "# HELP modelway_requests_total Requests answered, by HTTP status."
+        yield "# TYPE modelway_requests_total counter"
+        for each in self.endpoints.values():
+            for position, status in enumerate(STATUSES):
+                count = self._board.total(each.offset + position)
+                if count or status == 200:
+                    labels = f'{self._labels},endpoint="{each.name}",code="{status}"'
+                    yield f"modelway_requests_total{{{labels}}} {count:.0f}"
+
+    def _gauges(self) -> Iterator[str]:
+        board = self._board
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        for name, kind, about, value in (
+            ("modelway_requests_waiting", "gauge", "Requests that wait for the model.", board.total(0)),
+            ("modelway_workers", "gauge", "Worker processes wanted.", board.workers),
+            ("modelway_workers_ready", "gauge", "Worker processes that are ready.", board.ready_workers),
+        ):
+            yield from (f"# HELP {name} {about}", f"# TYPE {name} {kind}", f"{name}{{{self._labels}}} {value:.0f}")
+        yield "# HELP process_cpu_seconds_total CPU time of the worker that answered."
+        yield "# TYPE process_cpu_seconds_total counter"
+        yield f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.3f}"
+        yield "# HELP process_start_time_seconds When the worker that answered started."
+        yield "# TYPE process_start_time_seconds gauge"
+        yield f"process_start_time_seconds {self._started:.3f}"

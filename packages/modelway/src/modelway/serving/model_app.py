@@ -1,0 +1,125 @@
+"""What all connections of one worker share: its endpoints once the model is loaded, and the pages beside them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from modelway.errors import ModelwayError, UnavailableError
+from modelway.serving.board import Board
+from modelway.serving.dispatch import Answer, Dispatcher, error_answer
+from modelway.serving.docs_page import docs_page
+from modelway.serving.events import Events
+from modelway.serving.metrics import CONTENT_TYPE, EndpointMetrics, Metrics
+from modelway.serving.openapi import openapi_document
+from modelway.serving.request_id import RequestIds
+from modelway.serving.settings import WorkerSettings
+from modelway.signature import Signature
+
+JSON = b"application/json"
+
+
+class Page(NamedTuple):
+    """An answer to GET."""
+
+    status: int
+    body: bytes
+    content_type: bytes = JSON
+    headers: bytes = b""
+
+
+class ModelApp:
+    """State of one worker's server; `open` makes it answer requests.
+
+    Args:
+        settings: What the supervisor said.
+        board: Shared with the other workers.
+        events: Where failures are written.
+    """
+
+    def __init__(self, settings: WorkerSettings, board: Board, events: Events) -> None:
+        self.settings = settings
+        self.board = board
+        self.events = events
+        self.request_ids = RequestIds()
+        self.dispatcher: Dispatcher | None = None
+        self.metrics: Metrics | None = None
+        self.endpoints: Mapping[bytes, EndpointMetrics] = {}
+        self.pages: Mapping[bytes, Callable[[], Page]] = {
+            b"/livez": self._livez,
+            b"/readyz": self._readyz,
+            b"/": self._index,
+        }
+        self._signature: Signature | None = None
+
+    def attach(self, dispatcher: Dispatcher, signature: Signature, metrics: Metrics) -> None:
+        """The model is loaded: from now on there are endpoints, though callers are refused until `open`."""
+        self.dispatcher = dispatcher
+        self.metrics = metrics
+        self._signature = signature
+        target = self.settings.target
+        document = msgspec.json.encode(openapi_document(signature, target.name, target.version))
+        page = docs_page(signature, target.name, target.version)
+        self.pages = {
+            **self.pages,
+            b"/metrics": self._metrics,
+            b"/openapi.json": lambda: Page(200, document),
+            b"/docs": lambda: Page(200, page.html, b"text/html; charset=utf-8", page.headers),
+        }
+
+    def open(self) -> None:
+        """Golden examples were answered: take requests."""
+        assert self.metrics is not None
+        self.endpoints = {f"/{name}".encode(): each for name, each in self.metrics.endpoints.items()}
+
+    def no_such_path(self, path: bytes, request_id: str) -> Answer:
+        """404 with the endpoints there are, or 503 while they are not open."""
+        name = path[1:].decode("latin-1")
+        if self._signature is None or not self.endpoints:
+            error: ModelwayError = UnavailableError("the model is not ready yet", hint="ask /readyz; try again")
+            return error_answer(error, request_id)
+        try:
+            self._signature.endpoint(name)
+        except ModelwayError as missing:
+            return error_answer(missing, request_id)
+        raise AssertionError(name)
+
+    # Observer
+
+    def batch_done(self, endpoint: str, size: int, seconds: float) -> None:
+        if self.metrics is not None:
+            self.metrics.batch_done(endpoint, size, seconds)
+
+    def handler_failed(self, endpoint: str, request_id: str, error: ModelwayError) -> None:
+        self.events.emit(
+            "handler_failed",
+            error=error.__cause__ or error,
+            endpoint=endpoint,
+            request_id=request_id,
+            message=error.message,
+        )
+
+    # Pages
+
+    def _livez(self) -> Page:
+        return Page(200, b'{"live":true}')
+
+    def _readyz(self) -> Page:
+        board = self.board
+        ready = board.is_ready
+        body: dict[str, Any] = {"ready": ready, "workers": {"ready": board.ready_workers, "wanted": board.workers}}
+        if board.draining:
+            body["draining"] = True
+        return Page(200 if ready else 503, msgspec.json.encode(body))
+
+    def _metrics(self) -> Page:
+        assert self.metrics is not None
+        assert self.dispatcher is not None
+        self.metrics.set_waiting(self.dispatcher.waiting)
+        return Page(200, self.metrics.text(), CONTENT_TYPE)
+
+    def _index(self) -> Page:
+        target = self.settings.target
+        endpoints = [each.name for each in self._signature.endpoints] if self._signature else []
+        body = {"name": target.name, "version": target.version, "endpoints": endpoints, "docs": "/docs"}
+        return Page(200, msgspec.json.encode(body))

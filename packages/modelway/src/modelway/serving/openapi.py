@@ -1,0 +1,86 @@
+"""The API of one model server as an OpenAPI 3.1 document, made from its signature."""
+
+from typing import Any
+
+from modelway.signature import EndpointSignature, Signature, example_of
+
+_ERRORS = {
+    "400": "The body is not JSON.",
+    "413": "The body is too large.",
+    "422": "The JSON is not what the signature declares; the message names the field.",
+    "500": "The model's own code failed.",
+    "503": "Not ready, or too many requests wait already; see Retry-After.",
+    "504": "The time given was over.",
+}
+
+
+def openapi_document(signature: Signature, title: str, version: str) -> dict[str, Any]:
+    """The document, as JSON values."""
+    paths: dict[str, Any] = {f"/{each.name}": {"post": _operation(each)} for each in signature.endpoints}
+    for path, about in (("/livez", "The process answers."), ("/readyz", "Every worker can answer requests.")):
+        paths[path] = {
+            "get": {
+                "operationId": path[1:],
+                "tags": ["server"],
+                "summary": about,
+                "responses": {"200": {"description": "Yes."}, "503": {"description": "No."}},
+            }
+        }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version or "0"},
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {"schemas": {"Error": _error_schema()}},
+    }
+
+
+def request_example(endpoint: EndpointSignature) -> dict[str, Any]:
+    """A request that fits the signature's types: the required fields with small values."""
+    return {each.name: example_of(each.schema) for each in endpoint.inputs if each.required}
+
+
+def _operation(endpoint: EndpointSignature) -> dict[str, Any]:
+    summary, _, rest = endpoint.description.partition("\n")
+    failed = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+    operation: dict[str, Any] = {
+        "operationId": endpoint.name,
+        "tags": ["model"],
+        "summary": summary or endpoint.name,
+        "parameters": [
+            {
+                "name": "X-Request-Id",
+                "in": "header",
+                "required": False,
+                "description": "Comes back in the answer, in errors and in logs; made when absent.",
+                "schema": {"type": "string", "maxLength": 128},
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": endpoint.request_schema, "example": request_example(endpoint)}},
+        },
+        "responses": {
+            "200": {
+                "description": endpoint.output.label,
+                "content": {"application/json": {"schema": dict(endpoint.output.schema)}},
+            },
+            **{status: {"description": about, **failed} for status, about in _ERRORS.items()},
+        },
+    }
+    return operation | {"description": rest.strip()} if rest.strip() else operation
+
+
+def _error_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["code", "message", "hint", "request_id"],
+                "properties": {"code": text, "message": text, "hint": text, "request_id": text},
+            }
+        },
+    }

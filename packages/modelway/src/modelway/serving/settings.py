@@ -1,0 +1,95 @@
+"""What a model server is told when it starts: read once, then handed on."""
+
+from dataclasses import dataclass, field
+
+from modelway.packaging import Example
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What to serve.
+
+    Args:
+        handler: `module:Class`.
+        code: Folder the module is imported from.
+        files: What the handler sees as `self.files`.
+        name: The model's name, for people.
+        version: Its version, for people; may be empty.
+        examples: Golden examples; each worker answers them before it is ready.
+    """
+
+    handler: str
+    code: str
+    files: str
+    name: str
+    version: str = ""
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who this replica is to the platform; labels of its metrics. Empty outside a platform."""
+
+    project: str = ""
+    model: str = ""
+    version: str = ""
+    package: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationSettings:
+    """Where a replica registers its endpoint.
+
+    Args:
+        url: The control API.
+        token: What it registers with.
+        replica_id: The endpoint's id.
+        ttl_seconds: Length of the lease asked for.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    replica_id: str
+    ttl_seconds: float = 6.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """Everything about one model server.
+
+    Args:
+        target: What to serve.
+        identity: Who it is.
+        registration: Where to register; None outside a platform.
+        host: Address to bind.
+        port: 0 takes a free one.
+        workers: How many processes, each with its own copy of the model.
+        drain_seconds: How long requests under way may take when the server is told to stop.
+        queue_size: How many requests may wait per worker.
+        max_body_bytes: Longest request body.
+    """
+
+    target: Target
+    identity: Identity = field(default_factory=Identity)
+    registration: RegistrationSettings | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    drain_seconds: float = 10.0
+    queue_size: int = 1024
+    max_body_bytes: int = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """What the supervisor tells one worker, as JSON over its control socket."""
+
+    target: Target
+    identity: Identity
+    host: str
+    port: int
+    index: int
+    workers: int
+    queue_size: int
+    max_body_bytes: int
+    board_fd: int

@@ -1,0 +1,225 @@
+"""A worker process: loads the model, answers the golden examples, then callers.
+
+    python -m modelway.serving.worker CONTROL_FD
+
+The supervisor starts it, says everything over the control socket and hears from it there. When that socket ends, the
+supervisor is gone and so is the worker.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from modelway.errors import HandlerError, ModelwayError
+from modelway.handler import Handler
+from modelway.http1 import Limits, Listener, listen
+from modelway.packaging import difference, import_handler
+from modelway.serving.board import Board, WorkerState
+from modelway.serving.connection import ModelConnection
+from modelway.serving.dispatch import Answer, Dispatcher
+from modelway.serving.events import Events
+from modelway.serving.lane import ThreadLane
+from modelway.serving.metrics import Metrics
+from modelway.serving.model_app import ModelApp
+from modelway.serving.settings import Target, WorkerSettings
+from modelway.signature import BoundHandler, bind
+
+EXIT_NOT_LOADED = 3
+EXIT_ORPHANED = 4
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A model that is ready, and how long its own code took."""
+
+    handler: Handler
+    bound: BoundHandler
+    seconds: float
+
+
+class Worker:
+    """One worker's life.
+
+    Args:
+        settings: What the supervisor said.
+        control: The socket to the supervisor.
+    """
+
+    def __init__(self, settings: WorkerSettings, control: socket.socket) -> None:
+        self._settings = settings
+        self._control = control
+        self._board = Board(settings.board_fd, settings.workers)
+        self._events = Events(worker=settings.index)
+        self._app = ModelApp(settings, self._board, self._events)
+        self._drain_seconds = 0.0
+        self._told_to_stop = asyncio.Event()
+
+    async def run(self) -> int:
+        """Serve until told to stop; the exit code."""
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._control.fileno(), self._hear)
+        lane = ThreadLane(loop)
+        listener = await self._listen()
+        try:
+            await self._open(lane)
+        except ModelwayError as error:
+            self._events.emit("not_loaded", error=error.__cause__, message=error.message)
+            self._say({"event": "failed", "message": error.message, "hint": error.hint})
+            await listener.close()
+            return EXIT_NOT_LOADED
+        await self._told_to_stop.wait()
+        self._board.set_state(settings.index, WorkerState.GONE)
+        await listener.drain(self._drain_seconds)
+        lane.stop(0.1)
+        return 0
+
+    async def _listen(self) -> Listener:
+        settings = self._settings
+        limits = Limits(max_body_bytes=settings.max_body_bytes)
+        app = self._app
+        return await listen(
+            lambda listener: ModelConnection(listener, app), host=settings.host, port=settings.port, limits=limits
+        )
+
+    async def _open(self, lane: ThreadLane) -> None:
+        settings = self._settings
+        loaded = await _on_lane(lane, lambda: load(settings.target))
+        signature = loaded.bound.signature
+        names = [each.name for each in signature.endpoints]
+        dispatcher = Dispatcher(loaded.handler, loaded.bound, lane, observer=self._app, queue_size=settings.queue_size)
+        metrics = Metrics(self._board, settings.index, settings.identity, names)
+        await answer_examples(settings.target, dispatcher, names)
+        self._app.attach(dispatcher, signature, metrics)
+        gc.collect()
+        gc.freeze()  # the model stays; looking at it again in every collection costs tail latency
+        self._app.open()
+        self._pulse(metrics, dispatcher)
+        self._board.set_state(settings.index, WorkerState.READY)
+        self._say({"event": "ready", "load_seconds": loaded.seconds, "signature": signature.to_json()})
+
+    def _pulse(self, metrics: Metrics, dispatcher: Dispatcher) -> None:
+        """Once a second, so that whichever worker is asked for metrics knows how many wait in all of them."""
+        metrics.set_waiting(dispatcher.waiting)
+        asyncio.get_running_loop().call_later(1.0, self._pulse, metrics, dispatcher)
+
+    def _hear(self) -> None:
+        try:
+            line = self._control.recv(4096)
+        except BlockingIOError:
+            return
+        if not line:
+            os._exit(EXIT_ORPHANED)  # the supervisor is gone; the model may be busy for long, so nothing is waited for
+        word, _, seconds = line.decode().partition(" ")
+        if word == "stop":
+            self._drain_seconds = float(seconds)
+            self._told_to_stop.set()
+
+    def _say(self, message: dict[str, Any]) -> None:
+        data = msgspec.json.encode(message) + b"\n"
+        self._control.setblocking(True)
+        try:
+            self._control.sendall(data)
+        except OSError:
+            return  # its end is noticed by `_hear`
+        finally:
+            self._control.setblocking(False)
+
+
+def load(target: Target) -> Loaded:
+    """Import the handler, read its signature, load the model.
+
+    Raises:
+        ModelwayError: It cannot be served; the cause is chained.
+    """
+    started = time.perf_counter()
+    handler_class = import_handler(Path(target.code), target.handler)
+    if not issubclass(handler_class, Handler):
+        raise HandlerError(f"{target.handler} is no modelway.Handler", hint="derive the class from modelway.Handler")
+    bound = bind(handler_class)
+    try:
+        handler = handler_class()
+        handler.files = Path(target.files)
+        handler.load()
+    except ModelwayError:
+        raise
+    except BaseException as error:
+        raise HandlerError(
+            f"{target.handler} cannot be loaded: {type(error).__name__}: {error}", hint="see the traceback"
+        ) from error
+    return Loaded(handler, bound, time.perf_counter() - started)
+
+
+async def answer_examples(target: Target, dispatcher: Dispatcher, names: list[str]) -> None:
+    """Ready means: the golden examples were answered, by the code that answers callers.
+
+    Raises:
+        HandlerError: One was not, or not as expected.
+    """
+    for number, example in enumerate(target.examples, start=1):
+        where = f"golden example {number} ({example.endpoint})"
+        if example.endpoint not in names:
+            raise HandlerError(f"{where}: there is no such endpoint; endpoints: {', '.join(names)}")
+        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        dispatcher.submit(example.endpoint, msgspec.json.encode(example.request), done.set_result)
+        answer = await done
+        if answer.error is not None:
+            raise HandlerError(f"{where}: {answer.error.message}") from answer.error.__cause__ or answer.error
+        problem = ""
+        if example.response is not None:
+            problem = difference(example.response, msgspec.json.decode(answer.body), example.tolerance)
+        if problem:
+            raise HandlerError(f"{where}: {problem}", hint="correct the model or the example")
+
+
+async def _on_lane(lane: ThreadLane, job: Any) -> Any:
+    result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def run() -> None:
+        try:
+            value = job()
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            lane.back(lambda error=error: result.set_exception(error))
+        else:
+            lane.back(lambda: result.set_result(value))
+
+    lane.run(run)
+    return await result
+
+
+def _receive(control: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = control.recv(size - len(data))
+        if not piece:
+            sys.exit(EXIT_ORPHANED)
+        data += piece
+    return data
+
+
+def main(control_fd: int) -> int:
+    """Run the worker behind `control_fd`; the exit code."""
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.SIG_IGN)  # the supervisor decides, also when the whole process group is told
+    control = socket.socket(fileno=control_fd)
+    with control:
+        size = int.from_bytes(_receive(control, 8), "big")
+        settings = msgspec.json.decode(_receive(control, size), type=WorkerSettings)
+        control.setblocking(False)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(Worker(settings, control).run())
+
+
+if __name__ == "__main__":
+    code = main(int(sys.argv[1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a busy model thread or a library's own threads must not hold the process
