@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from email.utils import formatdate
 
-from modelway.http1.connection import Phase, ServerConnection
+from modelway.http1.answering import AnsweringConnection
+from modelway.http1.connection import ServerConnection
 from modelway.http1.limits import Limits
 
 
@@ -14,16 +15,18 @@ class Listener:
     """All connections of one listening socket.
 
     `clock` is the loop's time in seconds as of the last tick: deadlines need no timer of their own, one sweep per tick finds
-    those that passed. `date_line` is the current `Date` header with its line end.
+    those that passed. `stalled` are those whose caller does not take what was written, with the time to look at them again.
+    `date_line` is the current `Date` header with its line end.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.connections: set[ServerConnection] = set()
+        self.stalled: dict[AnsweringConnection, float] = {}
         self.draining = False
         self.clock = 0.0
         self.date_line = b""
-        self._date_second = -1
+        self._date_second: int = -1
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -37,8 +40,8 @@ class Listener:
     async def start(self, factory: "Callable[[Listener], ServerConnection]", listening: socket.socket) -> None:
         """Accept on `listening` from now on."""
         loop = asyncio.get_running_loop()
-        self._tick(loop)
         self._server = await loop.create_server(lambda: factory(self), sock=listening, backlog=2048)
+        self._tick(loop)
 
     def stop_accepting(self) -> None:
         """Refuse new connections; those that are open go on."""
@@ -59,9 +62,10 @@ class Listener:
         for connection in tuple(self.connections):
             connection.close_if_idle()
         ends = time.monotonic() + seconds
-        while self._busy() and time.monotonic() < ends:  # noqa: ASYNC110 (ends of connections come from callbacks)
+        # Lingering ones too: an answer may be on its way still. They end by themselves soon.
+        while self.connections and time.monotonic() < ends:  # noqa: ASYNC110 (ends come from callbacks)
             await asyncio.sleep(0.01)
-        clean = not self._busy()
+        clean = all(connection.is_answered for connection in self.connections)
         await self.close()
         return clean
 
@@ -77,18 +81,23 @@ class Listener:
         while self.connections:  # noqa: ASYNC110 (the loop drops each in its next turn)
             await asyncio.sleep(0)
 
-    def _busy(self) -> bool:
-        return any(connection.phase != Phase.LINGER for connection in self.connections)
-
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         clock = self.clock = loop.time()
         second = int(time.time())
         if second != self._date_second:
             self._date_second = second
             self.date_line = f"date: {formatdate(second, usegmt=True)}\r\n".encode()
-        for connection in [each for each in self.connections if each.deadline <= clock]:
-            connection.deadline_passed()
         self._timer = loop.call_later(self.limits.tick_seconds, self._tick, loop)
+        for connection in [each for each in self.connections if each.deadline <= clock]:
+            self._call(connection.deadline_passed, loop)
+        for connection in [each for each, at in self.stalled.items() if at <= clock]:
+            self._call(connection.stall_passed, loop)
+
+    def _call(self, passed: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            passed()
+        except Exception as error:  # noqa: BLE001 (one connection's bug must not cost the others their clock)
+            loop.call_exception_handler({"message": "a passed deadline's hook failed", "exception": error})
 
 
 def reuseport_socket(host: str, port: int) -> socket.socket:
@@ -132,5 +141,10 @@ async def listen(
         OSError: The address cannot be bound.
     """
     listener = Listener(limits or Limits())
-    await listener.start(factory, sock or reuseport_socket(host, port))
+    listening = sock or reuseport_socket(host, port)
+    try:
+        await listener.start(factory, listening)
+    except OSError:
+        listening.close()
+        raise
     return listener

@@ -5,8 +5,8 @@ class Request:
     """The head of a request after the engine's checks.
 
     `target` is what stood in the request line (origin form: the scheme and authority of an absolute one are cut off).
-    `headers` holds (lower-case name, value) in order of arrival, `fields` the same by name. `content_length` is None for a chunked body and 0 where
-    there is none.
+    `headers` holds (lower-case name, value) in order of arrival, `fields` the same by name, the last where one is repeated;
+    values may have white space at their end. `content_length` is None for a chunked body and 0 where there is none.
     """
 
     __slots__ = (
@@ -55,4 +55,5 @@ class Request:
 
     def header(self, name: bytes) -> bytes | None:
         """Value of the header `name` (lower-case), the last one where it is repeated, or None."""
-        return self.fields.get(name)
+        value = self.fields.get(name)
+        return value.strip(b" \t") if value is not None else None
