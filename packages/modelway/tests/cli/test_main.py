@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+
 from modelway.cli.main import VERBS, main, plugin_verbs
 
 

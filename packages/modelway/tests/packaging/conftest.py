@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,3 +134,74 @@ def snapshot() -> Callable[[Path], dict[str, str]]:
         return found
 
     return take
+
+
+HANDLER = """
+import json
+import zipfile
+from modelway import Handler, inference
+from words import ENDING
+
+
+class Greeter(Handler):
+    def load(self) -> None:
+        self.greetings: dict[str, str] = json.loads((self.files / "greetings.json").read_text())
+
+    @inference
+    def greet(self, name: str, language: str = "en") -> str:
+        return f"{self.greetings[language]}, {name}{ENDING}"
+"""
+PYPROJECT = """
+[project]
+name = "Greeter.Model"
+version = "1.0"
+dependencies = ["tinylib>=1"]
+
+[tool.modelway]
+handler = "handler:Greeter"
+files = ["greetings.json"]
+"""
+EXAMPLES = '[{"endpoint": "greet", "request": {"name": "Ada"}, "response": "Hello, Ada!"}]'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project folder a package can be made of."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "handler.py").write_text(HANDLER)
+    (folder / "words.py").write_text('ENDING = "!"\n')
+    (folder / "greetings.json").write_text('{"en": "Hello"}')
+    (folder / "examples.json").write_text(EXAMPLES)
+    (folder / "pyproject.toml").write_text(PYPROJECT)
+    return folder
+
+
+def wheel(folder: Path, name: str, version: str) -> None:
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        info = f"{name}-{version}.dist-info"
+        archive.writestr(f"{name}.py", "")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of wheels that is all uv sees; pip's variable names it, as on a machine without network."""
+    folder = tmp_path / "wheelhouse"
+    folder.mkdir()
+    for name, version in (
+        ("msgspec", "9.0"),
+        ("uvloop", "9.0"),
+        ("httptools", "9.0"),
+        ("tinylib", "1.0"),
+        ("tinylib", "1.5"),
+    ):
+        wheel(folder, name, version)
+    for variable in ("UV_FIND_LINKS", "UV_INDEX_URL", "UV_DEFAULT_INDEX"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    return folder

@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Literal, Self, TextIO
 
@@ -19,16 +18,6 @@ def paint(text: str, style: Style, stream: TextIO | None = None) -> str:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not target.isatty():
         return text
     return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
-
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], stream: TextIO | None = None) -> None:
-    """Rows under capital column heads, two spaces apart; no frame, so that `awk` and people both read it."""
-    target = sys.stdout if stream is None else stream
-    lines = [[column.upper() for column in columns], *[list(row) for row in rows]]
-    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
-    for number, line in enumerate(lines):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        print(paint(text, "bold", target) if number == 0 else text, file=target)
 
 
 def print_error(error: ModelwayError) -> None:

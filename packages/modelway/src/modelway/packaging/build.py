@@ -1,25 +1,23 @@
 """Makes a package of a project: collect, lock, stage, rehearse, write."""
 
-import contextlib
 import hashlib
 import importlib.metadata
-import os
-import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from modelway.errors import InvalidPackageError
-from modelway.packaging.archive import CHUNK, write_archive
+from modelway.packaging.archive import write_archive
 from modelway.packaging.golden_examples import read_examples
 from modelway.packaging.limits import Limits, check_limits
 from modelway.packaging.lock import Lock, lock_environment
-from modelway.packaging.manifest import FORMAT, LOCK_ENTRY, Environment, Example, FileEntry, Framework, Manifest
+from modelway.packaging.manifest import FORMAT, Environment, Example, FileEntry, Framework, Manifest
 from modelway.packaging.project import Project, read_project
-from modelway.packaging.project_files import Member, project_files
+from modelway.packaging.project_files import project_files
 from modelway.packaging.rehearse import TIMEOUT_SECONDS, rehearse, require_answers
+from modelway.packaging.staging import stage_lock, stage_members
 
 # In this order: what a project depends on last is usually only how another one stores its models.
 FRAMEWORKS = (
@@ -75,7 +73,8 @@ def build(
     with tempfile.TemporaryDirectory(prefix=".modelway-", dir=target) as name:
         stage = Path(name)
         progress("collect files")
-        files = _stage(stage, members, lock, progress)
+        files = stage_members(stage, members, lambda done, total: progress("collect files", done=done, total=total))
+        files = tuple(sorted((*files, stage_lock(stage, lock.text)), key=lambda entry: entry.path.encode()))
         progress("answer the golden examples")
         rehearsal = rehearse(project.handler, stage / "code", stage / "files", examples, timeout_seconds)
         require_answers(rehearsal)
@@ -88,44 +87,6 @@ def build(
             path, manifest, stage, lambda done: progress("write the archive", done=min(done, total), total=total)
         )
     return BuiltPackage(path=path, digest=digest, manifest=manifest)
-
-
-def _stage(stage: Path, members: Sequence[Member], lock: Lock, progress: Progress) -> tuple[FileEntry, ...]:
-    for folder in ("code", "files", "environment"):
-        (stage / folder).mkdir()
-    entries: list[FileEntry] = []
-    total = sum(member.source.stat().st_size for member in members)
-    done = 0
-    for member in members:
-        path = stage / member.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _place(member.source.resolve(), path)
-        entry = _entry(path, member)
-        entries.append(entry)
-        done += entry.size
-        progress("collect files", done=min(done, total), total=total)
-    (stage / LOCK_ENTRY).write_bytes(lock.text)
-    sha256 = hashlib.sha256(lock.text).hexdigest()
-    entries.append(FileEntry(path=LOCK_ENTRY, size=len(lock.text), sha256=sha256, role="environment"))
-    return tuple(sorted(entries, key=lambda entry: entry.path.encode()))
-
-
-def _place(source: Path, path: Path) -> None:
-    # A hard link costs nothing for gigabytes of weights; across file systems it has to be a copy.
-    with contextlib.suppress(OSError):
-        os.link(source, path)
-        return
-    shutil.copyfile(source, path)
-
-
-def _entry(path: Path, member: Member) -> FileEntry:
-    digest = hashlib.sha256()
-    size = 0
-    with path.open("rb") as source:
-        while data := source.read(CHUNK):
-            digest.update(data)
-            size += len(data)
-    return FileEntry(path=member.path, size=size, sha256=digest.hexdigest(), role=member.role)
 
 
 def _manifest(

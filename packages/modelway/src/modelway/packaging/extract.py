@@ -40,22 +40,27 @@ def extract(path: Path, destination: Path, limits: Limits | None = None, *, dige
         raise ConflictError(f"{destination} exists", hint="remove it or unpack somewhere else.")
     with open_archive(path, limits or Limits()) as reader:
         reader.check_headers()
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        _check_space(destination.parent, reader.manifest)
-        work = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".partial", dir=destination.parent))
         try:
-            _unpack(reader, work)
-            found = reader.finish()
-            if digest and found != digest:
-                message = f"the archive's digest is {found}, wanted {digest}"
-                raise InvalidPackageError(message, hint="fetch the package again.")
-            work.chmod(0o755)
-            _put_in_place(work, destination)
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            _check_space(destination.parent, reader.manifest)
+            _unpack_and_rename(reader, destination, digest)
         except OSError as error:
             raise _explained(error, destination) from error
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
         return reader.manifest
+
+
+def _unpack_and_rename(reader: ArchiveReader, destination: Path, digest: str) -> None:
+    work = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".partial", dir=destination.parent))
+    try:
+        _unpack(reader, work)
+        found = reader.finish()
+        if digest and found != digest:
+            message = f"the archive's digest is {found}, wanted {digest}"
+            raise InvalidPackageError(message, hint="fetch the package again.")
+        work.chmod(0o755)
+        _put_in_place(work, destination)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _unpack(reader: ArchiveReader, work: Path) -> None:

@@ -1,0 +1,96 @@
+"""`modelway check`: what a package of this project would be refused for, and how to fix it."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command
+from modelway.cli.output import Steps, note, paint, seconds_text
+from modelway.cli.package import add_timeout
+from modelway.cli.table_text import Cell, table_lines
+from modelway.errors import ModelwayError
+from modelway.packaging.examine import Examination, examine
+from modelway.packaging.rehearse import Outcome, Rehearsal
+
+EXAMPLE = """
+modelway check         # the project here
+modelway check digits  # another one
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.add_argument(
+        "directory", nargs="?", type=Path, default=Path(), metavar="DIR", help="project folder (default: here)"
+    )
+    add_timeout(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Examines the project and prints all that was found."""
+    with Steps() as steps:
+        found = examine(arguments.directory, steps, timeout_seconds=arguments.timeout)
+    note("")
+    if found.rehearsal:
+        _print_rehearsal(found.rehearsal)
+    for remark in found.remarks:
+        _print_finding(remark, paint("note", "yellow"))
+    for problem in found.problems:
+        _print_finding(problem, paint("problem", "red"))
+    print(_verdict(found))
+    return EXIT_ERROR if found.problems else EXIT_OK
+
+
+def _print_rehearsal(rehearsal: Rehearsal) -> None:
+    endpoints = [
+        (each["name"], ", ".join(map(_field, each["inputs"])), each["output"]["label"])
+        for each in rehearsal.signature["endpoints"]
+    ]
+    print("\n".join(table_lines(("endpoint", "takes", "answers"), endpoints)), end="\n\n")
+    examples = [
+        (str(number), outcome.example.endpoint, _result(outcome), seconds_text(outcome.seconds))
+        for number, outcome in enumerate(rehearsal.outcomes, start=1)
+    ]
+    if examples:
+        print("\n".join(table_lines(("example", "endpoint", "result", "took"), examples)), end="\n\n")
+
+
+def _field(field: dict[str, Any]) -> str:
+    return f"{field['name']}: {field['label']}" + ("" if field["required"] else " (optional)")
+
+
+def _result(outcome: Outcome) -> Cell:
+    if outcome.problem:
+        return Cell("wrong", "red")
+    return Cell("as expected" if outcome.example.response is not None else "answered", "green")
+
+
+def _print_finding(finding: ModelwayError, label: str) -> None:
+    print(f"{label}: {finding.message}")
+    if finding.hint:
+        print(f"  fix: {finding.hint}")
+
+
+def _verdict(found: Examination) -> str:
+    if found.problems:
+        count = len(found.problems)
+        return paint(
+            f"\n{count} problem{'s' if count > 1 else ''}: `modelway package` would refuse this project.", "red"
+        )
+    assert found.project is not None
+    assert found.rehearsal is not None
+    name = f"{found.project.name} {found.project.version}"
+    answered = len(found.rehearsal.outcomes)
+    loaded = seconds_text(found.rehearsal.load_seconds)
+    return paint(
+        f"ok: {name} loads in {loaded} and answers its {answered} golden examples. Next: modelway package", "green"
+    )
+
+
+COMMAND = Command(
+    name="check",
+    help="Say what a package of this project would be refused for, and how to fix it.",
+    example=EXAMPLE,
+    add_arguments=add_arguments,
+    run=run,
+)

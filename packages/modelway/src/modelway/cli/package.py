@@ -1,0 +1,65 @@
+"""`modelway package`: makes the archive that is deployed."""
+
+import argparse
+import os
+from pathlib import Path
+
+from modelway.cli.command import EXIT_OK, Command
+from modelway.cli.output import Steps, note, paint, size_text
+from modelway.packaging import build
+
+EXAMPLE = """
+modelway package                 # the project here, into ./dist
+modelway package digits -o /tmp  # another project, to another folder
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's arguments."""
+    parser.add_argument(
+        "directory", nargs="?", type=Path, default=Path(), metavar="DIR", help="project folder (default: here)"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the archive goes (default: DIR/dist)")
+    add_timeout(parser)
+
+
+def add_timeout(parser: argparse.ArgumentParser) -> None:
+    """The option of verbs that rehearse a handler."""
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="how long loading the handler and answering the golden examples may take (default: 120)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Builds the package and prints where it is."""
+    with Steps() as steps:
+        built = build(arguments.directory, arguments.output, steps, timeout_seconds=arguments.timeout)
+    path = near_path(built.path)
+    manifest = built.manifest
+    framework = f"{manifest.framework.name} {manifest.framework.version}".strip()
+    held = f"{len(manifest.files)} files, {len(manifest.examples)} golden examples answered, {framework}"
+    print(f"{paint('package', 'bold')}  {path}")
+    print(f"{paint('digest', 'bold')}   {built.digest}")
+    print(f"{paint('size', 'bold')}     {size_text(built.path.stat().st_size)}")
+    print(f"{paint('holds', 'bold')}    {held}")
+    note(f"\nnext: modelway serve {path}")
+    return EXIT_OK
+
+
+def near_path(path: Path) -> str:
+    """The path as a person would type it: relative when that is shorter."""
+    relative = os.path.relpath(path)
+    return min(relative, str(path), key=len)
+
+
+COMMAND = Command(
+    name="package",
+    help="Make the archive that is deployed; refused unless it answers its own golden examples.",
+    example=EXAMPLE,
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -1,0 +1,114 @@
+"""`new`, `check` and `package` as a modeller uses them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelway.cli.main import main
+from modelway.packaging import verify
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "greeter"]) == 0
+    capsys.readouterr()
+    return tmp_path / "greeter"
+
+
+def test_new_prints_files_and_the_next_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "greeter"]) == 0
+    printed = capsys.readouterr()
+    files = printed.out.splitlines()
+    assert "greeter/handler.py" in files
+    assert all(Path(file).is_file() for file in files)
+    assert "next: cd greeter && modelway check" in printed.err
+    assert len((tmp_path / "greeter" / "README.md").read_text().splitlines()) <= 10
+
+
+@pytest.mark.parametrize("name", ["Greeter", "a_b", "-x", "a" * 64])
+def test_new_refuses_what_cannot_be_in_a_url(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", str(tmp_path / name)]) == 1
+    assert "cannot be a model's name" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_never_overwrites(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", str(project)]) == 1
+    assert "error[conflict]" in capsys.readouterr().err
+
+
+def test_check_shows_signature_and_examples(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(project)]) == 0
+    printed = capsys.readouterr()
+    assert "greet     name: str, language: str (optional)" in printed.out
+    assert printed.out.count("as expected") == 2
+    assert "ok: greeter 1.0.0" in printed.out
+    assert "answer the golden examples" in printed.err
+
+
+def test_check_lists_every_problem_with_its_fix(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "examples.json").write_text(
+        '[{"endpoint": "greet", "request": {"name": "Ada"}, "response": {"text": "Hi"}},'
+        ' {"endpoint": "greet", "request": {"nom": "Ada"}}]'
+    )
+    (project / "handler.py").write_text("import msgspec, pytest\n" + (project / "handler.py").read_text())
+    assert main(["check", str(project)]) == 1
+    out = capsys.readouterr().out
+    assert 'golden example 1 (greet): $.text: expected "Hi", got "Hello, Ada!"' in out
+    assert "golden example 2 (greet): expected an answer, got error[invalid_input]" in out
+    assert "handler.py imports pytest, but 'pytest' is not a dependency" in out
+    assert "imports msgspec" not in out  # the SDK brings it
+    assert out.count("  fix: ") >= 3
+    assert "2 problems" in out
+
+
+def test_check_without_a_handler_still_reports_the_rest(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "handler.py").write_text("import nowhere_to_be_found\n")
+    (project / "examples.json").unlink()
+    assert main(["check", str(project)]) == 1
+    out = capsys.readouterr().out
+    assert "nowhere_to_be_found" in out
+    assert "no golden examples" in out
+
+
+def test_the_new_projects_tests_pass(project: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(project)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
+
+
+def test_package_prints_what_it_made(
+    project: Path, wheelhouse: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    assert main(["package"]) == 0
+    printed = capsys.readouterr()
+    made = dict(line.split(maxsplit=1) for line in printed.out.splitlines())
+    assert made["package"] == "dist/greeter-1.0.0.mwpkg"
+    assert made["digest"] == verify(Path(made["package"]))[1]
+    assert "next: modelway serve dist/greeter-1.0.0.mwpkg" in printed.err
+    assert "✓ lock the environment" in printed.err
+
+
+def test_package_refuses_with_endpoint_expected_and_got(
+    project: Path, wheelhouse: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "examples.json").write_text(
+        '[{"endpoint": "greet", "request": {"name": "Ada"}, "response": {"text": 1}}]'
+    )
+    assert main(["package", str(project)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "error[invalid_package]: 1 of 1 golden examples" in printed.err
+    assert '(greet): $.text: expected 1, got "Hello, Ada!"' in printed.err
+    assert "hint: " in printed.err
+    assert "✗ answer the golden examples" in printed.err
