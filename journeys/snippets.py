@@ -113,6 +113,7 @@ class Session:
         self._environment = os.environ | {
             "HOME": str(directory),
             "MODELWAY_HOME": str(directory / "home"),
+            "LC_ALL": "C.UTF-8",
             "NO_COLOR": "1",
             "PYTHONUNBUFFERED": "1",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

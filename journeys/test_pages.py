@@ -27,6 +27,12 @@ def test_every_verb_has_a_heading() -> None:
     assert sorted(headings) == sorted({*VERBS, *plugin_verbs()})
 
 
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="each Python lays help out in its own way")
+def test_the_command_lines_reference_is_what_the_commands_say() -> None:
+    done = subprocess.run([sys.executable, ROOT / "scripts/cli_reference.py"], capture_output=True, check=True)
+    assert done.stdout.decode() == (DOCS / "cli.md").read_text("utf-8"), "run scripts/cli_reference.py --write"
+
+
 def test_the_module_map_is_what_the_code_says() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "scripts/architecture.py", "--check"], capture_output=True, check=False
