@@ -46,8 +46,8 @@ def identify(pid: int) -> Identity | None:
     return None if state in {"Z", "X", "x"} else Identity(pid=pid, start_time=start_time, boot=boot_id())
 
 
-def find_marked(instance: str) -> Iterator[Marked]:
-    """Every running process whose environment names this platform instance."""
+def find_marked(instance: str, variable: str = INSTANCE_VARIABLE) -> Iterator[Marked]:
+    """Every running process but this one whose environment names the platform instance in `variable`."""
     for entry in _PROC.iterdir():
         if not entry.name.isdigit():
             continue
@@ -55,7 +55,7 @@ def find_marked(instance: str) -> Iterator[Marked]:
             environment = (entry / "environ").read_bytes()
         except OSError:  # ended meanwhile, or another user's
             continue
-        if f"{INSTANCE_VARIABLE}={instance}".encode() not in environment.split(b"\0"):
+        if f"{variable}={instance}".encode() not in environment.split(b"\0"):
             continue
         pid = int(entry.name)
         identity = identify(pid)

@@ -1,0 +1,35 @@
+"""The process of one gateway worker, as the supervisor starts it."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.gateway.proxy import worker
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serves one share of the gateway's port until told to stop or the supervisor ends."""
+    parser = argparse.ArgumentParser(prog="modelway-gateway")
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--index", type=int, required=True)
+    parser.add_argument("--lifeline", type=int, required=True)
+    given = parser.parse_args(arguments)
+    directory = StateDirectory(root=given.directory)
+    worker.run(
+        worker.WorkerSettings(
+            index=given.index,
+            host=given.host,
+            port=given.port,
+            table_path=directory.table,
+            log_dir=directory.access_logs,
+            metrics_path=directory.worker_metrics(given.index),
+            control_fd=given.lifeline,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""`modelway up`: the whole platform on this machine, in one command."""
+
+import argparse
+import asyncio
+import http.client
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelway.cli.command import EXIT_OK, Command
+from modelway.cli.output import note, paint
+from modelway.errors import InvalidRequestError, ModelwayError
+from modelway_platform.apps import listening_ports, supervisor
+from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
+from modelway_platform.apps.state_directory import StateDirectory, only_user
+from modelway_platform.deploy.operators import process_table
+
+START_SECONDS = 30.0
+# Replicas have the drain time of their deployment; control gives up on them after a minute.
+CONTROL_STOP_SECONDS = 75.0
+WORKER_STOP_SECONDS = 15.0
+LEFT_OVER_SECONDS = 5.0
+MOST_WORKERS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpSettings:
+    """What the person asked for, ports settled."""
+
+    directory: StateDirectory
+    host: str
+    port: int
+    control_host: str
+    control_port: int
+    workers: int
+
+    @property
+    def gateway_url(self) -> str:
+        return url_of(self.host, self.port)
+
+    @property
+    def control_url(self) -> str:
+        return url_of(self.control_host, self.control_port)
+
+
+def url_of(host: str, port: int) -> str:
+    """Where to reach a server of ours from this machine."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - a comparison, nothing is bound here
+    return f"http://{reachable}:{port}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the verb's options."""
+    home = os.environ.get("MODELWAY_HOME") or "~/.modelway"
+    add = parser.add_argument
+    add("--directory", type=Path, default=Path(home), help="where all state is kept ($MODELWAY_HOME, else ~/.modelway)")
+    add("--host", default="127.0.0.1", help="address of the gateway (127.0.0.1)")
+    add("--port", type=int, default=8000, help="port of the gateway; 0 for any free one (8000)")
+    add("--control-host", default="127.0.0.1", help="address of the control API (127.0.0.1)")
+    add("--control-port", type=int, default=7070, help="port of the control API; 0 for any free one (7070)")
+    add("--workers", type=int, default=1, help="gateway processes, which share the port (1)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the platform until Ctrl-C."""
+    if not 1 <= arguments.workers <= MOST_WORKERS:
+        raise InvalidRequestError(f"--workers {arguments.workers}: give a number from 1 to {MOST_WORKERS}")
+    directory = StateDirectory(root=arguments.directory.expanduser().absolute())
+    directory.make()
+    with only_user(directory):
+        end_left_over(directory.instance())
+        settings = UpSettings(
+            directory=directory,
+            host=arguments.host,
+            port=listening_ports.settle(arguments.host, arguments.port, "--port"),
+            control_host=arguments.control_host,
+            control_port=listening_ports.settle(
+                arguments.control_host, arguments.control_port, "--control-port", "--control-host"
+            ),
+            workers=arguments.workers,
+        )
+        supervisor.adopt_orphans()
+        try:
+            asyncio.run(supervise(settings))
+        finally:
+            end_replicas_if_control_did_not(directory.instance())
+    return EXIT_OK
+
+
+async def supervise(settings: UpSettings) -> None:
+    """Starts everything and returns when everything has been stopped again."""
+    lifeline, held = os.pipe()
+    try:
+        parts = supervisor.Supervisor(
+            _control(settings, lifeline), [_worker(settings, lifeline, n) for n in range(settings.workers)], say=note
+        )
+        await parts.run(lambda: _until_ready(settings), lambda: _print_ready(settings))
+    finally:
+        os.close(lifeline)
+        os.close(held)
+
+
+def end_left_over(instance: str) -> None:
+    """Waits for control and workers of a killed `modelway up`: they end by themselves, or are ended."""
+    deadline = time.monotonic() + LEFT_OVER_SECONDS
+    while left := list(process_table.find_marked(instance, PART_VARIABLE)):
+        if time.monotonic() >= deadline:
+            for part in left:
+                process_table.send(part.identity, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def end_replicas_if_control_did_not(instance: str) -> None:
+    """Nothing may outlive an orderly end, even if control could not do its part."""
+    left = process_table.end_marked(instance)
+    if left:
+        note(f"ended {left} processes of replicas by force")
+
+
+def _control(settings: UpSettings, lifeline: int) -> ChildSettings:
+    arguments = (
+        "--host",
+        settings.control_host,
+        "--port",
+        str(settings.control_port),
+        "--gateway",
+        settings.gateway_url,
+    )
+    return _child(settings, "control", lifeline, arguments, output=None, stop_seconds=CONTROL_STOP_SECONDS)
+
+
+def _worker(settings: UpSettings, lifeline: int, index: int) -> ChildSettings:
+    arguments = ("--host", settings.host, "--port", str(settings.port), "--index", str(index))
+    output = settings.directory.gateway_log
+    return _child(settings, "gateway", lifeline, arguments, output=output, stop_seconds=WORKER_STOP_SECONDS)
+
+
+def _child(
+    settings: UpSettings,
+    module: str,
+    lifeline: int,
+    arguments: tuple[str, ...],
+    *,
+    output: Path | None,
+    stop_seconds: float,
+) -> ChildSettings:
+    places = ("--directory", str(settings.directory.root), "--lifeline", str(lifeline))
+    return ChildSettings(
+        name=module,
+        arguments=(sys.executable, "-m", f"modelway_platform.apps.{module}", *places, *arguments),
+        environment={**os.environ, PART_VARIABLE: settings.directory.instance()},
+        lifeline=lifeline,
+        output=output,
+        stop_seconds=stop_seconds,
+    )
+
+
+async def _until_ready(settings: UpSettings) -> None:
+    """Returns when control and gateway both say that they are ready."""
+    deadline = time.monotonic() + START_SECONDS
+    probes = (
+        ("control", settings.control_url, "/readyz"),
+        ("the gateway", settings.gateway_url, "/_/readyz"),
+    )
+    for name, url, path in probes:
+        while not await asyncio.to_thread(_answers, url, path):
+            if time.monotonic() >= deadline:
+                logs = settings.directory.control_log.parent
+                raise ModelwayError(f"{name} was not ready after {START_SECONDS:.0f} s", hint=f"see the logs in {logs}")
+            await asyncio.sleep(0.05)
+
+
+def _answers(url: str, path: str) -> bool:
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _print_ready(settings: UpSettings) -> None:
+    lines = (
+        paint("Modelway is ready", "green"),
+        f"  gateway  {settings.gateway_url}",
+        f"  control  {settings.control_url}",
+        f"  state    {settings.directory.root}",
+    )
+    print("\n".join(lines), flush=True)  # noqa: T201 - a verb of the command line prints
+    note("Ctrl-C stops everything; `modelway up` with the same directory brings it back")
+
+
+COMMAND = Command(
+    name="up",
+    help="Run the platform on this machine: control, gateway and the replicas you deploy.",
+    example="modelway up\nmodelway up --port 9000 --workers 2 --directory ./state",
+    add_arguments=add_arguments,
+    run=run,
+)
