@@ -36,8 +36,9 @@ def subparsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPar
     # argparse has no public way to list them.
     actions: list[Any] = parser._actions  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     for action in actions:
-        if isinstance(action.choices, dict):
-            yield from cast("dict[str, argparse.ArgumentParser]", action.choices).values()
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+            found: Any = action  # pyright: ignore[reportUnknownVariableType] - of parsers of parsers
+            yield from cast("dict[str, argparse.ArgumentParser]", found.choices).values()
 
 
 def section(command: Command) -> str:
