@@ -1,7 +1,7 @@
 """Unpacks an archive of unknown origin: below the destination or nowhere, whole or not at all.
 
 Everything is created through directory descriptors without following links, in a private folder beside the
-destination that takes its name only when complete and durable (docs/decisions: tarfile's filters are no boundary).
+destination that takes its name only when complete and durable (docs/decisions/0009).
 """
 
 import contextlib
