@@ -35,15 +35,16 @@ class ServerConnection(AnsweringConnection):
 
     __slots__ = (
         "_body_began",
+        "_body_bytes_before",
         "_body_skipped",
         "_framing_bytes",
-        "_framing_since",
         "_head_bytes",
         "_headers",
         "_next_running",
         "_parser",
         "_segment_bytes",
         "_target",
+        "_trailing_bytes",
         "body_bytes",
     )
 
@@ -57,7 +58,8 @@ class ServerConnection(AnsweringConnection):
         self._body_skipped = False
         self._body_began = 0.0
         self._framing_bytes = 0
-        self._framing_since = 0
+        self._trailing_bytes = 0
+        self._body_bytes_before = 0
         self._next_running = False
         self.body_bytes = 0  # of the outstanding request, so far
 
@@ -284,15 +286,20 @@ class ServerConnection(AnsweringConnection):
             except RefusedHeadError as refused:
                 self._fail(refused.status, refused.code, refused.message)
             return
+        received = self.body_bytes - self._body_bytes_before
+        self._body_bytes_before = self.body_bytes
         if self._framing_bytes == _UNKNOWN:
             self._body_began = clock
-            self._framing_bytes = self._framing_since = self.body_bytes
+            self._framing_bytes = self._trailing_bytes = 0
         else:
-            self._framing_bytes += self._segment_bytes
-        # `_framing_bytes` counts all bytes, body included, since the segment after the head.
-        framing = self._framing_bytes - self.body_bytes
-        if framing > limits.max_framing_bytes + self.body_bytes * limits.framing_per_body_byte:
+            framing = self._segment_bytes - received
+            self._framing_bytes += framing
+            # Since the last byte of body: a chunk extension or a trailer that goes on and on.
+            self._trailing_bytes = 0 if received else self._trailing_bytes + framing
+        allowed = limits.max_framing_bytes + self.body_bytes * limits.framing_per_body_byte
+        if self._framing_bytes > allowed or self._trailing_bytes > limits.max_framing_bytes:
             self._fail(413, "payload_too_large", "too much chunk framing around too little body")
+            return
         self.deadline = min(
             clock + limits.body_idle_seconds,
             self._body_began + limits.body_idle_seconds + self.body_bytes / limits.min_bytes_per_second,
