@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from modelway_platform.deploy.operators import process, process_table
-from modelway_platform.deploy.operators.last_words import exit_text, last_words
+from modelway_platform.deploy.operators.last_words import ending, exit_text, last_words
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch, ProcessOperator
 
@@ -183,8 +183,12 @@ def test_exit_text() -> None:
 def test_last_words_come_from_this_run_and_are_short(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     log.write_text("earlier run\n\x1b[31merror[invalid_package]: cannot open\x1b[0m\nhint: make it again\n\n")
-    assert last_words(log, 0) == "error[invalid_package]: cannot open"
+    assert last_words(log, 0) == "cannot open"
     assert last_words(log, log.stat().st_size) == ""
     assert last_words(tmp_path / "absent", 0) == ""
+    log.write_text('{"time":1,"event":"not_loaded","message":"no file model.joblib"}\n')
+    assert last_words(log, 0) == "not_loaded: no file model.joblib"
+    assert ending(1, log, 0) == "exited with status 1: not_loaded: no file model.joblib"
+    assert "model.joblib" not in ending(-9, log, 0)
     log.write_text("x" * 100_000)
     assert len(last_words(log, 0)) == 300

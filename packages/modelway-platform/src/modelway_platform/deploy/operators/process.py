@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from modelway_platform.deploy.operators import process_table
-from modelway_platform.deploy.operators.last_words import exit_text, last_words
+from modelway_platform.deploy.operators.last_words import ending
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.operators.process_table import Identity
 
@@ -180,9 +180,8 @@ class ProcessOperator:
                 signal.pidfd_send_signal(known.running.handle, signal.SIGKILL)
 
     def _ended(self, replica_id: str, status: int | None, offset: int) -> Observed:
-        words = last_words(self._folder / replica_id / LOG_NAME, offset)
-        reason = exit_text(status)
-        return Observed(exited_at=time.time(), reason=f"{reason}: {words}" if words else reason)
+        reason = ending(status, self._folder / replica_id / LOG_NAME, offset)
+        return Observed(exited_at=time.time(), reason=reason)
 
     def _release(self, running: _Running) -> None:
         asyncio.get_running_loop().remove_reader(running.handle)
