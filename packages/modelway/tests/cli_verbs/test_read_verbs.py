@@ -120,11 +120,13 @@ def test_watching_appends_what_changes(start_modelway: Any, modelway: Run, appli
 
 def test_watching_survives_a_lost_connection_and_ends_with_ctrl_c(start_modelway: Any, applied: Any) -> None:
     watching = start_modelway("get", "routes", "--watch", "-o", "json")
-    assert json.loads(watching.stdout.readline())["items"]
+    assert len(json.loads(watching.stdout.readline())["items"]) == 1
     applied.end_streams = True
-    time.sleep(0.3)
+    time.sleep(0.5)
     applied.end_streams = False
-    assert json.loads(watching.stdout.readline())["items"]
+    del applied.objects["routes"]["vision/digits"]
+    applied.changed()
+    assert json.loads(watching.stdout.readline())["items"] == []
     watching.send_signal(signal.SIGINT)
     _, errors = watching.communicate(timeout=5)
     assert (watching.returncode, errors) == (130, "")

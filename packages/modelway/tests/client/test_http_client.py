@@ -3,6 +3,7 @@
 import io
 import socket
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -218,8 +219,20 @@ def test_unusable_urls_are_refused_without_repeating_them(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["mw_x\r\nX-Evil: 1", "mw_\u20ac"])
+def test_a_header_that_cannot_be_sent_is_refused_without_showing_it(serve: Serve, says: Any, value: str) -> None:
+    server = serve(lambda asked: says())
+    with (
+        HttpClient(server.url, headers={"Authorization": value}) as client,
+        pytest.raises(InvalidRequestError) as caught,
+    ):
+        client.request("GET", "/")
+    assert "mw_" not in "".join(traceback.format_exception(caught.value))
+    assert server.asked == []
+
+
 def test_no_name_leaves_its_place_in_a_path() -> None:
     assert path_of("a b", "c/d?e#f", "ü", "sha256:0") == "/a%20b/c%2Fd%3Fe%23f/%C3%BC/sha256:0"
-    for bad in ("", ".", ".."):
+    for bad in ("", ".", "..", "\udcff"):
         with pytest.raises(InvalidRequestError):
             path_of("a", bad)

@@ -113,6 +113,8 @@ def _changes(kind: str, lists: Iterator[list[Object]], output: str) -> Iterator[
     before: dict[str, Object] | None = None
     for items in lists:
         now = {name_of(kind, item): item for item in items}
+        if now == before:
+            continue  # a new connection starts with the list we have
         if output == "json":
             yield msgspec.json.encode({"items": items}).decode() + "\n"
         elif output == "yaml":

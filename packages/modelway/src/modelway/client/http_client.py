@@ -203,8 +203,8 @@ class HttpClient:
 
     def close(self) -> None:
         """Closes idle connections; the client stays usable."""
-        while self._idle:
-            self._idle.pop().close()
+        while (connection := self._pop_idle()) is not None:
+            connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -244,6 +244,11 @@ class HttpClient:
             raise self._too_late(request.silence) from error
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(_why(error)) from error
+        except ValueError:
+            # Not chained: its text shows the header's value, which may be a key.
+            raise InvalidRequestError(
+                "a header holds characters that cannot be sent; check key and request id"
+            ) from None
         finally:
             if not answered:
                 connection.close()
@@ -280,15 +285,17 @@ class HttpClient:
         return connection
 
     def _take_idle(self) -> http.client.HTTPConnection | None:
-        while self._idle:
-            try:
-                connection = self._idle.pop()
-            except IndexError:  # another thread was faster
-                return None
+        while (connection := self._pop_idle()) is not None:
             if not _has_input(connection.sock):
                 return connection
             connection.close()
         return None
+
+    def _pop_idle(self) -> http.client.HTTPConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     def _give_back(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
         response.close()
@@ -308,9 +315,14 @@ class HttpClient:
 def path_of(*segments: str) -> str:
     """`/a/b` with each segment percent-encoded, so that no name can leave its place in the path."""
     for segment in segments:
-        if segment in {"", ".", ".."}:
+        if segment in {"", ".", ".."} or not _is_text(segment):
             raise InvalidRequestError(f"{segment!r} cannot be part of a URL path")
     return "".join(f"/{quote(segment, safe=':')}" for segment in segments)
+
+
+def _is_text(segment: str) -> bool:
+    """Whether it can be written as UTF-8; what a shell hands over may hold anything."""
+    return not any("\ud800" <= character <= "\udfff" for character in segment)
 
 
 def _split(url: str) -> SplitResult:
