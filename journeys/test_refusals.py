@@ -28,7 +28,7 @@ def test_a_package_that_cannot_answer_its_own_example_is_not_made(tmp_path: Path
     done = _modelway("package", str(project), "-o", str(tmp_path / "dist"))
     assert done.returncode == 1
     assert "error[invalid_package]" in done.stderr
-    assert "goodbye" in done.stderr
+    assert "golden example 1 (echo)" in done.stderr
     assert not list(tmp_path.glob("dist/*.mwpkg"))
 
 
