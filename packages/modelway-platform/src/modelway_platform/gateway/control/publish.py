@@ -1,0 +1,150 @@
+"""Publishes the route table: compiles what is declared and observed, and replaces the file the workers read.
+
+A table that is unfit, or that cannot be compiled or written at the moment, is never published: the last good one stays.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modelway.errors import ModelwayError
+from modelway_platform.domain.compile_route_table import compile_table
+from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.records import ApiKeyRecord, Declared
+from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.store.changes import Changes
+from modelway_platform.store.table_file import InvalidTableError, read_table, write_table
+
+DEBOUNCE_SECONDS = 0.005
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the publisher gets what it compiles; each is asked anew for every table."""
+
+    declared: Callable[[], Declared]
+    endpoints: Callable[[], Iterable[Endpoint]]
+    keys: Callable[[], Iterable[ApiKeyRecord]]
+    next_number: Callable[[int], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublisherState:
+    """What the publisher did, for status and metrics. `refusal` is empty while all is well."""
+
+    number: int = 0
+    published: int = 0
+    refused: int = 0
+    refusal: str = ""
+    models: int = 0
+    replicas: int = 0
+    last_seconds: float = 0.0
+
+
+def print_nothing(_: str) -> None:
+    """For those who only look at the state."""
+
+
+class Publisher:
+    """Keeps the table file equal to what is declared and observed.
+
+    Args:
+        path: The table file; its content at start is the last good table.
+        sources: What is compiled.
+        on_refusal: Told, in words, whenever a table is refused for a reason that is news.
+    """
+
+    def __init__(self, path: Path, sources: Sources, on_refusal: Callable[[str], None] = print_nothing) -> None:
+        self._path = path
+        self._sources = sources
+        self._on_refusal = on_refusal
+        self._lock = threading.Lock()
+        self._table = last_table(path)
+        self._state = PublisherState()
+        if self._table is not None:
+            self._state = replace(self._state, number=self._table.number, **_sizes(self._table))
+
+    @property
+    def table(self) -> RouteTable | None:
+        """The last good table; None before the first."""
+        return self._table
+
+    @property
+    def state(self) -> PublisherState:
+        """What was done so far."""
+        return self._state
+
+    def publish(self) -> bool:
+        """Compile, and write if anything is different. Returns whether the file now says what is declared and observed."""
+        with self._lock:
+            started = time.perf_counter()
+            try:
+                written = self._publish()
+            except Exception as error:  # noqa: BLE001 - whatever is wrong here, traffic goes on by the last good table
+                reason = _reason(error)
+                news = reason != self._state.refusal
+                self._state = replace(self._state, refused=self._state.refused + 1, refusal=reason)
+                if news:
+                    self._on_refusal(reason)
+                return False
+            self._state = replace(self._state, refusal="")
+            if written is not None:
+                self._table = written
+                self._state = replace(
+                    self._state,
+                    number=written.number,
+                    published=self._state.published + 1,
+                    last_seconds=time.perf_counter() - started,
+                    **_sizes(written),
+                )
+            return True
+
+    async def run(self, changes: Changes) -> None:
+        """Publish now and after every change, for ever; cancel to stop."""
+        while True:
+            seen = changes.number
+            good = await asyncio.to_thread(self.publish)
+            await changes.wait(seen, None if good else RETRY_SECONDS)
+            await asyncio.sleep(DEBOUNCE_SECONDS)
+
+    def _publish(self) -> RouteTable | None:
+        table = self._table
+        compiled = compile_table(
+            self._sources.declared(),
+            self._sources.endpoints(),
+            self._sources.keys(),
+            table.number if table is not None else 1,
+            table,
+        )
+        if compiled == table and self._path.exists():
+            return None
+        numbered = replace(compiled, number=self._sources.next_number(table.number if table is not None else 0))
+        write_table(self._path, numbered)
+        return numbered
+
+
+def last_table(path: Path) -> RouteTable | None:
+    """The table a former process left; None without a readable one."""
+    try:
+        return read_table(path)
+    except (FileNotFoundError, InvalidTableError):
+        return None
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case ModelwayError():
+            return error.message
+        case OSError():
+            return f"the table file cannot be written: {error.strerror}"
+        case _:
+            return f"the table cannot be compiled: {type(error).__name__}: {error}"
+
+
+def _sizes(table: RouteTable) -> dict[str, int]:
+    replicas = sum(len(version.replicas) for model in table.models for version in model.versions)
+    return {"models": len(table.models), "replicas": replicas}
