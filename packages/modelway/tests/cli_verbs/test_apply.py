@@ -100,16 +100,26 @@ def test_all_problems_are_shown_with_place_line_caret_and_hint(modelway: Run, de
     assert done.stderr.splitlines() == [
         "deploy/a-digits.yaml:4:36: unknown field `replica`",
         "    4 | spec: {package: dist/digits.mwpkg, replica: 2}",
-        "      |                                    ^^^^^^^^",
+        "      |                                    ^^^^^^^",
         "  hint: did you mean `replicas`?",
         "",
         "deploy/b-route.yml:2:3: unknown field `replica`",
         "    2 |   replica: 1",
-        "      |   ^^^^^^^^",
+        "      |   ^^^^^^^",
         "  hint: did you mean `replicas`?",
         "",
         "error[invalid_document]: 2 problems in 2 files; nothing was applied",
     ]
+
+
+def test_the_caret_stands_right_in_long_and_wide_lines(modelway: Run, deploy: Path) -> None:
+    (deploy / "a-digits.yaml").write_text(f"{{x: {'가' * 100}, replica: 1, y: {'z' * 500}}}")
+    done = modelway("apply", "-f", "deploy/a-digits.yaml")
+    line, caret = done.stderr.splitlines()[1:3]
+    before = line[: line.index("replica:")]
+    assert len(line) < 140
+    assert caret.index("^") == len(before) + before.count("가")  # each takes two columns
+    assert caret.count("^") == len("replica")
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,15 @@ from modelway.cli.table_text import display_width, printable
 from modelway.client import DocumentFile
 from modelway.errors import ModelwayError
 
-_WORD = re.compile(r"[\w./:@-]+|\S")
-_LONGEST_LINE = 160
+_WORD = re.compile(r"[\w./@-]+(?::[\w./@-]+)*|\S")
+# What the platform counts as line ends, too.
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_LONGEST_LINE = 120
 
 
 def print_problems(error: ModelwayError, files: Sequence[DocumentFile]) -> None:
     """Every problem in `error.details` on stderr, then one line that says how many and that nothing was done."""
-    lines_of = {file.name: file.text.splitlines() for file in files}
+    lines_of = {file.name: _LINE_END.split(file.text) for file in files}
     for problem in error.details:
         _print_problem(problem, lines_of)
     count = len(error.details)
@@ -46,10 +48,12 @@ def _print_problem(problem: Mapping[str, Any], lines_of: Mapping[str, Sequence[s
 
 def _print_source(source: str, line: int, column: int | None) -> None:
     margin = f"{line:>5} | "
-    text = printable(source).replace("\t", " ")[:_LONGEST_LINE]
+    place = (column or 1) - 1
+    start = max(0, place - _LONGEST_LINE // 2) if len(source) > _LONGEST_LINE else 0
+    text = printable(source[start : start + _LONGEST_LINE]).replace("\t", " ")
     note(paint(margin, "dim", sys.stderr) + text)
-    if column is not None and 1 <= column <= len(text) + 1:
-        word = _WORD.match(text, column - 1)
+    if column is not None and 0 <= place <= len(source):
+        word = _WORD.match(text, place - start)
         width = display_width(word.group()) if word else 1
-        before = " " * display_width(text[: column - 1])
+        before = " " * display_width(text[: place - start])
         note(f"{paint('      | ', 'dim', sys.stderr)}{before}{paint('^' * width, 'red', sys.stderr)}")
