@@ -154,6 +154,7 @@ def _print_results(results: Sequence[ApplyResult], *, dry_run: bool, output: str
             for change in result.changes:
                 arrow = f"{paint(_value(change.before), 'red')} → {paint(_value(change.after), 'green')}"
                 print(f"    {one_line(change.path)}: {arrow}")
+    sys.stdout.flush()  # before what --wait says on stderr
     if dry_run:
         note("dry run: nothing was changed")
 
