@@ -119,7 +119,7 @@ def _converter(dtype: Any, dimensions: tuple[int | None, ...] | None) -> Convert
     def convert(value: Any, path: str) -> Any:
         try:
             if checked:
-                _check_kind(numpy.asarray(value).dtype, dtype, value, path)
+                _check_kind(numpy.asarray(value), dtype, value, path)
             if narrow:
                 with errstate(over="raise"):
                     array = make(value, dtype)
@@ -137,12 +137,11 @@ def _converter(dtype: Any, dimensions: tuple[int | None, ...] | None) -> Convert
 
 
 def _check_kind(found: Any, wanted: Any, value: Any, path: str) -> None:
-    kind: str = found.kind
+    kind: str = found.dtype.kind
     if kind == "O" and nested_shape(value) is None:
         raise ValueError(path)
-    size = len(cast("list[Any]", value)) if isinstance(value, list) else 1
     accepted = _ACCEPTED[wanted.kind] if wanted is not None else "biufU"
-    if kind not in accepted and not (kind == "f" and size == 0):
+    if kind not in accepted and found.size:
         expected = "numbers" if wanted is None else str(wanted.name)
         raise InvalidInputError(f"{path}: expected {expected}, got {_KIND_NAMES.get(kind, kind)}")
 

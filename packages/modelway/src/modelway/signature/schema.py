@@ -27,8 +27,8 @@ def example_of(schema: Mapping[str, Any]) -> Any:
     if schema.get("anyOf"):
         return example_of(schema["anyOf"][0])
     kind = schema.get("type", "object" if "properties" in schema else "null")
-    if isinstance(kind, list):
-        kind = cast("list[str]", kind)[0]
+    if isinstance(kind, list):  # an array of any shape: ["array", "number"]
+        return [example_of({"type": cast("list[str]", kind)[-1]})]
     match kind:
         case "object":
             members = cast("dict[str, dict[str, Any]]", schema.get("properties", {}))
