@@ -32,10 +32,10 @@ def test_a_request_id_that_is_none_is_replaced(shared: Server, given: str) -> No
         (("POST", "/add", b'{"rows": NaN}'), 400, "invalid_json", "the body is not JSON"),
         (("POST", "/add", {"rows": ["x"]}), 422, "invalid_input", "rows[0]: expected float, got str"),
         (("POST", "/add", {"row": [1]}), 422, "invalid_input", "row: unknown field"),
-        (("POST", "/add", {"rows": []}), 500, "handler_failed", "add: the model's 'add' raised ArithmeticError"),
-        (("POST", "/sub", {}), 404, "endpoint_not_found", "there is no endpoint 'sub'"),
+        (("POST", "/add", b'{"rows": []}'), 500, "handler_failed", "add: the model's 'add' raised ArithmeticError"),
+        (("POST", "/sub", b"{}"), 404, "endpoint_not_found", "there is no endpoint 'sub'"),
         (("GET", "/add", None), 405, "method_not_allowed", "/add does not take GET"),
-        (("POST", "/metrics", {}), 405, "method_not_allowed", "/metrics does not take POST"),
+        (("POST", "/metrics", b"{}"), 405, "method_not_allowed", "/metrics does not take POST"),
         (("GET", "/favicon.ico", None), 404, "endpoint_not_found", "there is no endpoint"),
     ],
 )

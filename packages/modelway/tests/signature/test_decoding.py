@@ -267,7 +267,7 @@ def test_an_array_survives_the_way_through_json(shape: list[int], dtype: Any, *,
 
     class Echo(Handler):
         @inference  # pyright: ignore[reportUnknownArgumentType]
-        def echo(self, value: hint) -> None: ...  # pyright: ignore[reportInvalidTypeForm]
+        def echo(self, value: hint) -> None: ...  # pyright: ignore[reportInvalidTypeForm, reportUnknownParameterType]
 
     (decoded,) = bind(Echo).bindings[0].decode(msgspec.json.encode({"value": array.tolist()}))
     assert decoded.dtype == dtype
