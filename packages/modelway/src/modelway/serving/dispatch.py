@@ -1,7 +1,7 @@
 """Requests wait, go to the model together and come back as answers, without a coroutine or a timer per request.
 
 Batching is greedy: whenever the model is idle, everything that has arrived goes at once, up to the endpoint's limit. Under
-load batches form by themselves, and nobody waits for a batch to fill (docs/decisions/0010).
+load batches form by themselves, and nobody waits for a batch to fill (docs/decisions/0011).
 """
 
 import time
