@@ -1,6 +1,9 @@
 """The answering half of a connection: whole answers, streams, a caller that reads slowly or not at all, and the end."""
 
 import asyncio
+import fcntl
+import struct
+import termios
 from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, cast
@@ -61,7 +64,7 @@ class AnsweringConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.write_paused = True
-        self._unsent = self._transport.get_write_buffer_size()
+        self._unsent = self._bytes_not_taken()
         self._listener.stalled[self] = self._listener.clock + self._listener.limits.write_stall_seconds
         if self.phase == ANSWER:
             self.deadline = inf
@@ -73,7 +76,7 @@ class AnsweringConnection(asyncio.Protocol):
     def stall_passed(self) -> None:
         """Called by the listener's clock while writing is paused: a caller that takes something may take longer."""
         limits = self._listener.limits
-        unsent = self._transport.get_write_buffer_size()
+        unsent = self._bytes_not_taken()
         if self._unsent - unsent < limits.min_bytes_per_second * limits.write_stall_seconds:
             self.abort()
         else:
@@ -260,12 +263,26 @@ class AnsweringConnection(asyncio.Protocol):
 
     def _linger_passed(self) -> None:
         """Wait on only for a caller that still takes what was written."""
-        unsent = self._transport.get_write_buffer_size()
+        unsent = self._bytes_not_taken()
         if 0 < unsent < self._unsent:
             self._unsent = unsent
             self.deadline = self._listener.clock + self._listener.limits.write_stall_seconds
         else:
             self.abort()
+
+    def _bytes_not_taken(self) -> int:
+        """What is written and not yet with the caller.
+
+        The system's part of it matters: a socket's buffer of megabytes reports room only once a third of it is free, which
+        takes a slow caller longer than `write_stall_seconds`.
+        """
+        ours = self._transport.get_write_buffer_size()
+        try:
+            descriptor = self._transport.get_extra_info("socket").fileno()
+            (systems,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))
+        except (AttributeError, OSError):
+            return ours  # closed meanwhile, or a system that does not tell
+        return ours + systems
 
     def _leave(self) -> None:
         """The caller is gone: say so once if something was outstanding."""

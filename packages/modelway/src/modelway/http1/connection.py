@@ -38,6 +38,7 @@ class ServerConnection(AnsweringConnection):
         "_body_bytes_before",
         "_body_skipped",
         "_framing_bytes",
+        "_fresh",
         "_head_bytes",
         "_headers",
         "_next_running",
@@ -52,6 +53,7 @@ class ServerConnection(AnsweringConnection):
         super().__init__(listener)
         self._parser = httptools.HttpRequestParser(self)
         self._segment_bytes = 0
+        self._fresh = b""  # the segment being read, until its first head is in
         self._head_bytes = 0
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -104,7 +106,12 @@ class ServerConnection(AnsweringConnection):
             self._begin_linger()
 
     def data_received(self, data: bytes) -> None:
-        if self.phase >= LINGER:
+        phase = self.phase
+        if phase == IDLE:
+            if self._take_known(data):
+                return
+            self._fresh = data
+        elif phase >= LINGER:
             return
         self._segment_bytes = len(data)
         self._parsing = True
@@ -113,6 +120,7 @@ class ServerConnection(AnsweringConnection):
         except _STOPPED as error:
             self._parser_stopped(error, data)
         self._parsing = False
+        self._fresh = b""
         if self._head_open or self.phase == BODY:
             self._more_to_come()
         if self._rejection is not None:
@@ -149,6 +157,9 @@ class ServerConnection(AnsweringConnection):
         if self._head_bytes + self._segment_bytes > limits.max_target_bytes:
             check_size(self._target, self._headers, limits)
         request = accept(parser, self._target, self._headers, limits)
+        if self._fresh:
+            self._listener.known_heads.remember(self._fresh, request)
+            self._fresh = b""
         if b"upgrade" in request.fields and parser.should_upgrade():
             self._body_skipped = request.content_length != 0
         if self.request is not None or self.write_paused:
@@ -200,6 +211,26 @@ class ServerConnection(AnsweringConnection):
 
     # Inside
 
+    def _take_known(self, data: bytes) -> bool:
+        """A whole request with a head seen before, which is most of them, goes past the parser."""
+        found = self._listener.known_heads.whole_request(data)
+        if found is None or self.write_paused:
+            return False
+        request, body_begins = found
+        self._parsing = True
+        self._begin(request)
+        if request.content_length and self._rejection is None and self.request is request:
+            self.body_bytes = request.content_length
+            self.body_received(data[body_begins:])
+        if self.request is request:
+            self._complete()
+        self._parsing = False
+        if self._rejection is not None:
+            self._answer_rejection()
+        else:
+            self.data_parsed()
+        return True
+
     def _begin(self, request: Request) -> None:
         self.request = request
         self.request_complete = False
@@ -238,13 +269,16 @@ class ServerConnection(AnsweringConnection):
             return
         self._next_running = True
         try:
-            while self._waiting and self.request is None and not self.write_paused and self.phase < LINGER:
+            while self._waiting and self.request is None and not self.write_paused and self._can_go_on():
                 self._run(self._waiting.popleft())
         except Exception as error:  # noqa: BLE001 (who answered the request before must not get this one's exception)
             self._broken(error)
         self._next_running = False
-        if not self._waiting and self.phase < LINGER and not self._transport.is_closing():
+        if not self._waiting and self._can_go_on():
             self._transport.resume_reading()
+
+    def _can_go_on(self) -> bool:
+        return self.phase < LINGER and not self._transport.is_closing()
 
     def _run(self, waiting: Waiting) -> None:
         request = waiting.request

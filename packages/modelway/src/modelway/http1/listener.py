@@ -8,6 +8,7 @@ from email.utils import formatdate
 
 from modelway.http1.answering import AnsweringConnection
 from modelway.http1.connection import ServerConnection
+from modelway.http1.known_heads import KnownHeads
 from modelway.http1.limits import Limits
 
 
@@ -23,6 +24,7 @@ class Listener:
         self.limits = limits
         self.connections: set[ServerConnection] = set()
         self.stalled: dict[AnsweringConnection, float] = {}
+        self.known_heads = KnownHeads()
         self.draining = False
         self.clock = 0.0
         self.date_line = b""

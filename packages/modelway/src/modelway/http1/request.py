@@ -16,6 +16,7 @@ class Request:
         "fields",
         "headers",
         "keep_alive",
+        "known",
         "method",
         "minor",
         "target",
@@ -42,6 +43,7 @@ class Request:
         self.minor = minor
         self.keep_alive = keep_alive
         self.expects_continue = expects_continue
+        self.known = False
 
     @property
     def path(self) -> bytes:

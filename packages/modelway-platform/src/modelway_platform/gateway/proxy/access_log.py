@@ -1,6 +1,5 @@
 """One line of JSON per request, appended to segments; a full disk loses records, counted, never a request."""
 
-import json
 import os
 import time
 from pathlib import Path
@@ -47,38 +46,28 @@ class AccessLog:
             code: The error's stable code; empty on success.
             ended: `time.perf_counter()` at the end of the answer.
         """
-        request = exchange.request
-        target = request.target
-        if b'"' in target or b"\\" in target:
-            target = json.dumps(target.decode("latin-1")).encode()[1:-1]
         version = exchange.version
         replica = exchange.replica
+        admission = exchange.admission
         # Whole microseconds: formatting floats costs more than everything else here.
         now = time.time_ns() // 1000
-        whole = int((ended - exchange.started) * 1e6)
-        at_replica = int((ended - exchange.sent_at) * 1e6) if exchange.sent_at else 0
         line = (
-            b'{"time":%d.%06d,"request_id":"%b",%b,"endpoint":"%b","replica":"%b","method":"%b","path":"%b","status":%d,'
-            b'"code":"%b","duration_ms":%d.%03d,"upstream_ms":%d.%03d,"bytes_in":%d,"bytes_out":%d,"key":"%b","retries":%d,'
-            b'"client":"%b","worker":%b}\n'
+            b'{"time":%d.%06d,"request_id":"%b",%b,%b,"replica":"%b","status":%d,"code":"%b","duration_us":%d,'
+            b'"upstream_us":%d,"bytes_in":%d,"bytes_out":%d,"key":"%b","retries":%d,"client":"%b","worker":%b}\n'
             % (
                 now // 1_000_000,
                 now % 1_000_000,
                 exchange.request_id,
                 version.log_prefix if version is not None else exchange.unrouted_prefix(),
-                exchange.endpoint if b'"' not in exchange.endpoint and b"\\" not in exchange.endpoint else b"?",
+                admission.logged,
                 replica.id_bytes if replica is not None else b"",
-                request.method,
-                target,
                 status,
                 code,
-                whole // 1000,
-                whole % 1000,
-                at_replica // 1000,
-                at_replica % 1000,
+                (ended - exchange.started) * 1e6,
+                (ended - exchange.sent_at) * 1e6 if exchange.sent_at else 0,
                 exchange.bytes_in,
                 exchange.bytes_out,
-                exchange.key_id,
+                admission.key_id,
                 exchange.retries,
                 exchange.caller.client_bytes,
                 self._worker,

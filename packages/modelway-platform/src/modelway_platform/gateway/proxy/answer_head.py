@@ -7,84 +7,84 @@ from modelway.http1.answers import status_line
 from modelway_platform.gateway.proxy.exchange import Exchange
 from modelway_platform.gateway.proxy.hop_by_hop import HOP_BY_HOP, connection_options
 
-MAX_KNOWN_LINES = 2048
-MAX_KNOWN_LINE_BYTES = 128
+MAX_KNOWN_HEADS = 512
+MAX_KNOWN_HEAD_BYTES = 2048
 _OURS = frozenset({b"x-request-id", b"modelway-version"})
 _BODILESS_STATUSES = frozenset({204, 304})
-_UNKNOWN, _KEEP, _LENGTH, _DROP = range(4)
 
 
 class AnswerHead:
     """A replica's head, read: what to relay, and how the answer's end is known.
 
-    `options` are the headers that its `Connection` names: they end here. `length_known`: by Content-Length or because there is no body; else `chunked`, or by the connection's end.
+    `relayed` is its status line and the lines to keep. `length_known`: by Content-Length or because there is no body; else
+    `chunked`, or by the connection's end. `plain_length`: bytes of the body where nothing but a Content-Length decides and the
+    connection stays; -1 elsewhere.
     """
 
-    __slots__ = ("chunked", "length_known", "lines", "options", "status")
+    __slots__ = ("chunked", "length_known", "plain_length", "relayed", "status")
 
-    def __init__(self, status: int) -> None:
-        self.status = status
-        self.lines: list[bytes] = []
-        self.length_known = status in _BODILESS_STATUSES
+    def __init__(self, head: bytes) -> None:
+        first, *lines = head.removesuffix(b"\r\n").split(b"\r\n")
+        self.status = int(first[9:12])
+        self.length_known = self.status in _BODILESS_STATUSES
         self.chunked = False
-        self.options: frozenset[bytes] = frozenset()
+        fields = [(line.partition(b":")[0].lower(), line) for line in lines]
+        dropped = HOP_BY_HOP | _OURS
+        length = -1
+        for name, line in fields:
+            if name == b"content-length":
+                length = int(line.partition(b":")[2])
+            elif name == b"transfer-encoding":
+                self.chunked = True
+            elif name == b"connection":
+                dropped |= connection_options(line.partition(b":")[2])
+        plain = self.status >= 200 and not self.length_known and not self.chunked and b"connection" not in dict(fields)
+        self.plain_length = length if plain else -1
+        self.length_known = self.length_known or length >= 0
+        kept = [line + b"\r\n" for name, line in fields if name not in dropped]
+        self.relayed = status_line(self.status) + b"".join(kept)
 
 
-class KnownLines:
-    """Lines that were looked at before: most heads consist of nothing else.
+class KnownHeads:
+    """Heads read before. A replica's answers differ in their bodies: between two ticks of `Date` most heads are the same.
 
-    Bounded; forgotten as a whole when full.
+    The echo of the request's id, which is always another, is taken out before. Bounded; forgotten as a whole when full.
     """
 
-    __slots__ = ("_lines",)
+    __slots__ = ("_heads",)
 
     def __init__(self) -> None:
-        self._lines: dict[bytes, int] = {}
+        self._heads: dict[bytes, AnswerHead] = {}
 
-    def read(self, head: bytes) -> AnswerHead:
-        """Sort a head's lines; `head` is without the empty line at its end."""
-        answer = AnswerHead(int(head[9:12]))
-        lines = head.split(b"\r\n")
-        del lines[0]
-        keep = answer.lines.append
-        known = self._lines
-        for line in lines:
-            kind = known.get(line, _UNKNOWN)
-            if kind == _UNKNOWN:
-                kind = self._look_at(line, answer)
-            if kind != _DROP:
-                keep(line)
-                if kind == _LENGTH:
-                    answer.length_known = True
-        if answer.options:
-            answer.lines = [line for line in answer.lines if line.partition(b":")[0].lower() not in answer.options]
-        return answer
+    def read(self, head: bytes, request_id: bytes) -> AnswerHead:
+        """What `head` (up to its empty line) says, for the answer to request `request_id`; the parser has accepted it."""
+        head = head.replace(b"\r\nx-request-id: " + request_id + b"\r\n", b"\r\n")
+        known = self._heads.get(head)
+        if known is None:
+            known = AnswerHead(head)
+            if len(self._heads) >= MAX_KNOWN_HEADS:
+                self._heads.clear()
+            if len(head) <= MAX_KNOWN_HEAD_BYTES:
+                self._heads[head] = known
+        return known
 
-    def _look_at(self, line: bytes, answer: AnswerHead) -> int:
-        name, _, value = line.partition(b":")
-        name = name.lower()
-        if name in _OURS:
-            return _DROP
-        kind = _DROP if name in HOP_BY_HOP else _LENGTH if name == b"content-length" else _KEEP
-        if name == b"transfer-encoding":
-            answer.chunked = True
-        elif name == b"connection" and (options := connection_options(value)):
-            answer.options |= options
-        elif len(line) <= MAX_KNOWN_LINE_BYTES:
-            if len(self._lines) >= MAX_KNOWN_LINES:
-                self._lines.clear()
-            self._lines[line] = kind
-        return kind
+    def recall(self, head: bytes, request_id: bytes) -> AnswerHead | None:
+        """As `read`, of heads only that were read before; the same bytes need no second parsing."""
+        return self._heads.get(head.replace(b"\r\nx-request-id: " + request_id + b"\r\n", b"\r\n"))
 
 
 def relayed_head(exchange: Exchange, answer: AnswerHead, *, rechunked: bool, connection_line: bytes) -> bytes:
     """The head the caller gets: the replica's lines, with who answered and the request's id."""
     version = exchange.version
-    return b"%b%b\r\nx-request-id: %b\r\nmodelway-version: %b\r\n%b%b\r\n" % (
-        status_line(answer.status),
-        b"\r\n".join(answer.lines) if answer.lines else b"via: 1.1 modelway",
-        exchange.request_id,
-        version.name if version is not None else b"",
-        b"transfer-encoding: chunked\r\n" if rechunked else b"",
-        connection_line,
+    return b"".join(
+        (
+            answer.relayed,
+            b"x-request-id: ",
+            exchange.request_id,
+            b"\r\nmodelway-version: ",
+            version.name if version is not None else b"",
+            b"\r\ntransfer-encoding: chunked\r\n" if rechunked else b"\r\n",
+            connection_line,
+            b"\r\n",
+        )
     )

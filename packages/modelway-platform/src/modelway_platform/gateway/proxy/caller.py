@@ -6,11 +6,10 @@ from time import perf_counter
 
 from modelway.http1 import Listener, Request, ServerConnection
 from modelway.http1.answers import error_body
-from modelway_platform.gateway.proxy import forwarding, local_answers
+from modelway_platform.gateway.proxy import forwarding, local_answers, pipeline
+from modelway_platform.gateway.proxy.admission import Refusal, too_large
 from modelway_platform.gateway.proxy.exchange import Exchange
 from modelway_platform.gateway.proxy.live_routes import LiveReplica
-from modelway_platform.gateway.proxy.request_head import request_head
-from modelway_platform.gateway.proxy.stages import STAGES, Refusal, too_large
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 
 PENDING_BYTES = 64 * 1024
@@ -58,19 +57,18 @@ class CallerConnection(ServerConnection):
             exchange.request_id = given
         else:
             exchange.request_id = self._worker.new_request_id()
-        for stage in STAGES:
-            refusal = stage(exchange)
-            if refusal is not None:
-                self.refuse(exchange, refusal)
-                return
-        exchange.pending.append(request_head(exchange))
+        refusal = pipeline.decide(exchange)
+        if refusal is None:
+            exchange.pending.append(b"%b%b\r\n\r\n" % (exchange.admission.forwarded, exchange.request_id))
+        else:
+            self.refuse(exchange, refusal)
 
     def body_received(self, data: bytes) -> None:
         exchange = self._exchange
         if exchange is None:
             return
         exchange.bytes_in += len(data)
-        model = exchange.model
+        model = exchange.admission.model
         if model is not None and exchange.bytes_in > model.max_body_bytes:
             self.refuse(exchange, too_large(model.max_body_bytes))
             return
@@ -86,8 +84,8 @@ class CallerConnection(ServerConnection):
             return
         if exchange.request.chunked:
             exchange.pending.append(b"0\r\n\r\n")
-        if exchange.model is not None:
-            self.deadline = self._listener.clock + exchange.model.timeout
+        if exchange.admission.model is not None:
+            self.deadline = self._listener.clock + exchange.admission.model.timeout
 
     def data_parsed(self) -> None:
         exchange = self._exchange
@@ -176,8 +174,8 @@ class CallerConnection(ServerConnection):
     # Inside
 
     def _extend_deadline(self, exchange: Exchange) -> None:
-        if exchange.model is not None and self.request_complete:
-            self.deadline = self._listener.clock + exchange.model.timeout
+        if exchange.admission.model is not None and self.request_complete:
+            self.deadline = self._listener.clock + exchange.admission.model.timeout
 
     def _let_go(self, exchange: Exchange) -> None:
         self._exchange = None

@@ -6,10 +6,11 @@ reached or the request is idempotent: by its method (RFC 9110, section 9.2.2), b
 
 import asyncio
 
+from modelway_platform.gateway.proxy.admission import Refusal
+from modelway_platform.gateway.proxy.choices import no_ready_replica
 from modelway_platform.gateway.proxy.exchange import Exchange
 from modelway_platform.gateway.proxy.live_routes import LiveReplica
 from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
-from modelway_platform.gateway.proxy.stages import Refusal, no_ready_replica
 
 MAX_RETRIES = 3
 CONNECT_SECONDS = 1.0
@@ -56,7 +57,7 @@ def connection_failed(exchange: Exchange, replica: LiveReplica, *, reached: bool
         caller.answer_broke(exchange)
         return
     if may_retry(exchange, reached=reached):
-        exchange.tried = [*(exchange.tried or ()), replica]
+        exchange.tried += (replica,)
         version = exchange.version
         other = version.choose_replica(caller.clock, exchange.tried) if version is not None else None
         if other is not None:
@@ -70,7 +71,7 @@ def connection_failed(exchange: Exchange, replica: LiveReplica, *, reached: bool
 
 def may_retry(exchange: Exchange, *, reached: bool) -> bool:
     """Whether sending the request to another replica is safe, see the module."""
-    return exchange.retries < MAX_RETRIES and exchange.replayable and (not reached or exchange.idempotent)
+    return exchange.retries < MAX_RETRIES and exchange.replayable and (not reached or exchange.admission.idempotent)
 
 
 def close_idle(replica: LiveReplica, clock: float) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from modelway.http1 import Request
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.domain.weighted_round_robin import SmoothWeightedRoundRobin
+from modelway_platform.gateway.proxy.admission import Admission
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
 
 if TYPE_CHECKING:
@@ -54,32 +56,47 @@ class LiveVersion:
         self.replicas: list[LiveReplica] = []
         self._next = 0
 
-    def choose_replica(self, clock: float, tried: "list[LiveReplica] | None") -> LiveReplica | None:
+    def choose_replica(self, clock: float, tried: tuple[LiveReplica, ...]) -> LiveReplica | None:
         """The next in turn that is up and was not tried for this request; a doubtful one when there is no other."""
         replicas = self.replicas
-        count = len(replicas)
-        if count == 0:
-            return None
-        doubtful = None
-        for step in range(count):
-            replica = replicas[(self._next + step) % count]
-            if tried is not None and replica in tried:
-                continue
+        turn = self._next
+        if turn >= len(replicas):
+            if not replicas:
+                return None
+            turn = 0
+        self._next = turn + 1
+        replica = replicas[turn]
+        if replica.down_until <= clock and not tried:
+            return replica
+        return self._look_further(turn, clock, tried)
+
+    def _look_further(self, turn: int, clock: float, tried: tuple[LiveReplica, ...]) -> LiveReplica | None:
+        others = [each for each in (*self.replicas[turn:], *self.replicas[:turn]) if each not in tried]
+        for replica in others:
             if replica.down_until <= clock:
-                self._next = (self._next + step + 1) % count
+                self._next = self.replicas.index(replica) + 1
                 return replica
-            if doubtful is None or replica.down_until < doubtful.down_until:
-                doubtful = replica
-        return doubtful
+        return min(others, key=lambda each: each.down_until, default=None)
 
 
 class LiveModel:
     """One model: its rules, its versions by name, and the exact order in which weights take turns."""
 
-    __slots__ = ("_weighted", "access_open", "entry", "idempotent", "max_body_bytes", "robin", "timeout", "versions")
+    __slots__ = (
+        "_weighted",
+        "access_open",
+        "entry",
+        "idempotent",
+        "max_body_bytes",
+        "name",
+        "robin",
+        "timeout",
+        "versions",
+    )
 
     def __init__(self, entry: ModelEntry, versions: dict[bytes, LiveVersion], previous: "LiveModel | None") -> None:
         self.entry = entry
+        self.name = f"{entry.project}/{entry.model}"
         self.access_open = entry.access == "open"
         self.idempotent = entry.idempotent
         self.max_body_bytes = entry.max_body_bytes
@@ -110,13 +127,14 @@ class LiveModel:
 class LiveRoutes:
     """All models by `project/model`, all keys by the SHA-256 of their secret. Replaced as a whole, never edited."""
 
-    __slots__ = ("keys", "known_secrets", "models", "number", "replicas")
+    __slots__ = ("admissions", "keys", "known_secrets", "models", "number", "replicas")
 
     def __init__(self) -> None:
         self.number = 0
         self.models: Mapping[bytes, LiveModel] = {}
         self.keys: Mapping[str, KeyEntry] = {}
         self.known_secrets: dict[bytes, bytes] = {}
+        self.admissions: dict[Request, Admission] = {}
         self.replicas: dict[str, LiveReplica] = {}
 
 

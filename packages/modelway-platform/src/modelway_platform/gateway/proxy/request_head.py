@@ -1,6 +1,8 @@
-"""A request's head on its way to a replica: the endpoint as its path, our id, one framing; nobody else may set ours."""
+"""A request's head on its way to a replica: the endpoint as its path, one framing, our id; nobody else may set ours."""
 
-from modelway_platform.gateway.proxy.exchange import Exchange
+import json
+
+from modelway.http1 import Request
 from modelway_platform.gateway.proxy.hop_by_hop import HOP_BY_HOP, connection_options
 
 # Set here and nowhere else; the caller's key ends at the gateway.
@@ -9,27 +11,28 @@ _NOT_FORWARDED = HOP_BY_HOP | _OURS | {b"content-length"}
 _BODILESS_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 
 
-def request_head(exchange: Exchange) -> bytes:
-    """The head a replica gets."""
-    request = exchange.request
+def forwarded_lines(request: Request, path_tail: bytes) -> bytes:
+    """The head a replica gets, up to the value of its last line: `x-request-id`."""
     fields = request.fields
     dropped = _NOT_FORWARDED
     if b"connection" in fields:
-        listed = connection_options(b",".join(value for name, value in request.headers if name == b"connection"))
-        if listed:
-            dropped = dropped | listed
+        dropped |= connection_options(b",".join(value for name, value in request.headers if name == b"connection"))
+    lines = [request.method, b" /", path_tail, b" HTTP/1.1\r\n"]
+    for name, value in request.headers:
+        if name not in dropped:
+            lines += (name, b": ", value, b"\r\n")
+    if b"host" not in fields:
+        lines.append(b"host: modelway\r\n")
     length = request.content_length
     if length is None:
-        framing = b"transfer-encoding: chunked\r\n"
+        lines.append(b"transfer-encoding: chunked\r\n")
     elif length or request.method not in _BODILESS_METHODS:
-        framing = b"content-length: %d\r\n" % length
-    else:
-        framing = b""
-    return b"%b /%b HTTP/1.1\r\n%b%b%bx-request-id: %b\r\n\r\n" % (
-        request.method,
-        exchange.path_tail,
-        b"".join([b"%b: %b\r\n" % each for each in request.headers if each[0] not in dropped]),
-        framing,
-        b"" if b"host" in fields else b"host: modelway\r\n",
-        exchange.request_id,
-    )
+        lines.append(b"content-length: %d\r\n" % length)
+    lines.append(b"x-request-id: ")
+    return b"".join(lines)
+
+
+def log_fields(request: Request, endpoint: bytes) -> bytes:
+    """Members of the access record that the head determines, as JSON without braces."""
+    texts = {"endpoint": endpoint, "method": request.method, "path": request.target}
+    return json.dumps({name: text.decode("latin-1") for name, text in texts.items()})[1:-1].encode()

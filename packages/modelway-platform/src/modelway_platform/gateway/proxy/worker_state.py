@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from modelway_platform.gateway.proxy.access_log import AccessLog
-from modelway_platform.gateway.proxy.answer_head import KnownLines
+from modelway_platform.gateway.proxy.answer_head import KnownHeads
 from modelway_platform.gateway.proxy.live_routes import LiveRoutes
 from modelway_platform.gateway.proxy.metrics import WorkerMetrics
 
@@ -17,7 +17,7 @@ class WorkerState:
         "_id_prefix",
         "_requests",
         "gateway_folder",
-        "known_lines",
+        "known_heads",
         "log",
         "loop",
         "metrics",
@@ -32,7 +32,7 @@ class WorkerState:
         self.log = log
         self.gateway_folder = gateway_folder
         self.loop = loop
-        self.known_lines = KnownLines()
+        self.known_heads = KnownHeads()
         self.ready = False
         self.tasks: set[asyncio.Task[None]] = set()
         self._id_prefix = secrets.token_hex(8).encode()

@@ -1,0 +1,193 @@
+"""What a request's head decides by itself: where it goes, whether it may, and what is passed on of it.
+
+The same head under the same route table always gets the same admission, so those of heads that come again are kept.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from modelway.http1 import Request
+from modelway_platform.gateway.proxy.request_head import forwarded_lines, log_fields
+
+if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.live_routes import LiveModel, LiveRoutes
+
+MAX_KNOWN_SECRETS = 10_000
+MAX_KNOWN_ADMISSIONS = 4096
+_PRIVATE_ENDPOINTS = frozenset({b"metrics", b"livez", b"readyz"})
+_SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An answer made here: a stable error code with its status, and words for the caller."""
+
+    status: int
+    code: str
+    message: str
+    hint: str = ""
+    headers: bytes = b""
+
+
+class Admission:
+    """The decisions, filled in by the stages one after another.
+
+    `path_tail` is the path and query a replica gets, without the slash; `forwarded` the header lines it gets, our request id
+    left open at the end; `logged` the part of the access record that the head determines.
+    """
+
+    __slots__ = ("endpoint", "forwarded", "idempotent", "key_id", "logged", "model", "path_tail", "pinned")
+
+    def __init__(self) -> None:
+        self.model: LiveModel | None = None
+        self.pinned = b""
+        self.endpoint = b""
+        self.path_tail = b""
+        self.key_id = b""
+        self.idempotent = False
+        self.forwarded = b""
+        self.logged = b""
+
+
+Stage = Callable[[Admission, Request, "LiveRoutes"], Refusal | None]
+
+_UNAUTHENTICATED = Refusal(
+    status=401,
+    code="unauthenticated",
+    message="this address needs a valid key",
+    hint="send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'; make one with: modelway key create NAME",
+    headers=b'www-authenticate: Bearer realm="modelway"\r\n',
+)
+
+
+def match_route(admission: Admission, request: Request, routes: "LiveRoutes") -> None:
+    """`/{project}/{model}/{endpoint}` or `/{project}/{model}/{version}/{endpoint}` names a model.
+
+    An unknown model is refused only after authentication, so that nobody learns from a refusal what exists.
+    """
+    path, mark, query = request.target.partition(b"?")
+    slash = path.find(b"/", path.find(b"/", 1) + 1)
+    if slash < 0:
+        return
+    admission.model = routes.models.get(path[1:slash])
+    version, found, endpoint = path[slash + 1 :].partition(b"/")
+    if found:
+        admission.pinned = version
+        admission.endpoint = endpoint
+    else:
+        admission.endpoint = version
+    admission.path_tail = admission.endpoint + mark + query
+
+
+def authenticate(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
+    """A known key, unless the route is declared open."""
+    model = admission.model
+    if model is not None and model.access_open:
+        return None
+    secret = _secret(request)
+    if secret is None:
+        return _UNAUTHENTICATED
+    key_id = routes.known_secrets.get(secret)
+    if key_id is None:
+        key = routes.keys.get(sha256(secret).hexdigest())
+        if key is None:
+            return _UNAUTHENTICATED
+        if len(routes.known_secrets) >= MAX_KNOWN_SECRETS:
+            routes.known_secrets.clear()
+        key_id = routes.known_secrets[secret] = key.id.encode()
+    admission.key_id = key_id
+    return None
+
+
+def require_route(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
+    """There is such a model, and the address names one of its endpoints and versions."""
+    model = admission.model
+    if model is None:
+        return Refusal(
+            status=404,
+            code="model_not_found",
+            message="no model is routed under this address",
+            hint="addresses are /{project}/{model}/{endpoint}; list them with: modelway get routes",
+        )
+    endpoint = admission.endpoint
+    if not endpoint or endpoint.find(b"/") >= 0 or endpoint in _PRIVATE_ENDPOINTS:
+        return Refusal(
+            status=404,
+            code="endpoint_not_found",
+            message=f"{model.name} has no endpoint under this address",
+            hint="addresses are /{project}/{model}/{endpoint} and /{project}/{model}/{version}/{endpoint}",
+        )
+    if admission.pinned and admission.pinned not in model.versions:
+        return Refusal(
+            status=404,
+            code="version_not_found",
+            message=f"{model.name} has no such version",
+            hint="list versions with: modelway get deployments",
+        )
+    return None
+
+
+def limit_body(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
+    """A body announced as too large is not read; one that grows too large is stopped while it comes."""
+    model = admission.model
+    length = request.content_length
+    if model is not None and length is not None and length > model.max_body_bytes:
+        return too_large(model.max_body_bytes)
+    return None
+
+
+def prepare(admission: Admission, request: Request, routes: "LiveRoutes") -> None:
+    """What is passed on of the head, and whether the request may be sent twice."""
+    model = admission.model
+    admission.idempotent = (
+        (model is not None and model.idempotent)
+        or request.method in _SAFE_METHODS
+        or b"idempotency-key" in request.fields
+    )
+    admission.forwarded = forwarded_lines(request, admission.path_tail)
+
+
+STAGES: tuple[Stage, ...] = (match_route, authenticate, require_route, limit_body, prepare)
+
+
+def admit(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
+    """Run the stages on an empty admission; the first refusal ends it."""
+    for stage in STAGES:
+        refusal = stage(admission, request, routes)
+        if refusal is not None:
+            break
+    else:
+        refusal = None
+    admission.logged = log_fields(request, admission.endpoint)
+    return refusal
+
+
+def known_admission(request: Request, routes: "LiveRoutes") -> Admission | None:
+    """The admission of a head that came before under this table."""
+    return routes.admissions.get(request)
+
+
+def remember(admission: Admission, request: Request, routes: "LiveRoutes") -> None:
+    """Keep an admission for the next time its head comes; bounded, forgotten as a whole when full."""
+    if len(routes.admissions) >= MAX_KNOWN_ADMISSIONS:
+        routes.admissions.clear()
+    routes.admissions[request] = admission
+
+
+def too_large(limit: int) -> Refusal:
+    """The answer to a body over the route's limit, in bytes."""
+    return Refusal(
+        status=413,
+        code="payload_too_large",
+        message=f"the body is over this route's limit of {limit} bytes",
+        hint="send less, or raise maxBodyBytes in the Route",
+    )
+
+
+def _secret(request: Request) -> bytes | None:
+    bearer = request.fields.get(b"authorization")
+    if bearer is None:
+        return request.fields.get(b"x-api-key")
+    return bearer[7:].strip() if bearer[:7].lower() == b"bearer " else None

@@ -1,0 +1,37 @@
+"""What is decided anew for each request: which version, which replica."""
+
+from modelway_platform.gateway.proxy.admission import Refusal
+from modelway_platform.gateway.proxy.exchange import Exchange
+
+
+def choose_version(exchange: Exchange) -> Refusal | None:
+    """The pinned version, or the next by weights."""
+    admission = exchange.admission
+    model = admission.model
+    if model is None:
+        return None
+    exchange.version = model.versions.get(admission.pinned) if admission.pinned else model.choose_version()
+    return no_ready_replica(exchange) if exchange.version is None else None
+
+
+def choose_replica(exchange: Exchange) -> Refusal | None:
+    """Round robin over the version's replicas that are up."""
+    version = exchange.version
+    if version is None:
+        return None
+    exchange.replica = version.choose_replica(exchange.caller.clock, exchange.tried)
+    return no_ready_replica(exchange) if exchange.replica is None else None
+
+
+def no_ready_replica(exchange: Exchange) -> Refusal:
+    """The answer when nobody can take a request."""
+    model = exchange.admission.model
+    name = model.name if model is not None else "this model"
+    version = f" version {exchange.version.name.decode()}" if exchange.version is not None else ""
+    return Refusal(
+        status=503,
+        code="no_ready_replica",
+        message=f"no replica of {name}{version} is ready",
+        hint="see why with: modelway describe deployment",
+        headers=b"retry-after: 1\r\n",
+    )
