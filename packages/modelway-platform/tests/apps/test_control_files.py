@@ -56,7 +56,7 @@ def test_events_go_to_the_file_with_their_fields_and_warnings_to_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "logs" / "control.log"
-    log = logging.getLogger("test")
+    log = logging.getLogger("modelway_platform.test")
     with event_log(path):
         log.info("replica started", extra={"replica": "r1"})
         try:

@@ -50,15 +50,15 @@ def event_log(path: Path) -> Generator[None]:
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(ShortLines())
     terminal.setLevel(logging.WARNING)
-    root = logging.getLogger()
-    before = root.level
-    root.setLevel(logging.INFO)
+    root, ours = logging.getLogger(), logging.getLogger("modelway_platform")
+    before = ours.level
+    ours.setLevel(logging.INFO)  # others only from warnings on, which is the root's level
     for handler in (file, terminal):
         root.addHandler(handler)
     try:
         yield
     finally:
-        root.setLevel(before)
+        ours.setLevel(before)
         for handler in (file, terminal):
             root.removeHandler(handler)
         file.close()

@@ -39,17 +39,11 @@ class UpSettings:
 
     @property
     def gateway_url(self) -> str:
-        return url_of(self.host, self.port)
+        return listening_ports.url_of(self.host, self.port)
 
     @property
     def control_url(self) -> str:
-        return url_of(self.control_host, self.control_port)
-
-
-def url_of(host: str, port: int) -> str:
-    """Where to reach a server of ours from this machine."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - a comparison, nothing is bound here
-    return f"http://{reachable}:{port}"
+        return listening_ports.url_of(self.control_host, self.control_port)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,7 @@ class Fleet:
         store: Replicas,
         events: Events,
         operator: Operator,
-        drop_endpoint: Callable[[str], None],
+        drop_endpoint: Callable[[str], object],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
