@@ -33,7 +33,7 @@ class Events:
 class App(BufferedConnection):
     """Answers by path; see `handle`."""
 
-    __slots__ = ("events",)
+    __slots__ = ("__weakref__", "events")
 
     def __init__(self, listener: Listener, events: Events) -> None:
         super().__init__(listener)
@@ -102,6 +102,17 @@ class Server:
     def connections(self) -> int:
         return len(self.listener.connections)
 
+    @property
+    def connection(self) -> ServerConnection:
+        """The only one there is."""
+        (connection,) = self.listener.connections
+        return connection
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """That of the only connection."""
+        return self.connection._transport  # pyright: ignore[reportPrivateUsage]
+
     def run(self, coroutine: Coroutine[Any, Any, T], within: float = 20) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(within)
 
@@ -151,18 +162,22 @@ class Caller:
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(5)
-        self.socket.connect(("127.0.0.1", port))
+        try:
+            self.socket.connect(("127.0.0.1", port))
+        except OSError:
+            self.socket.close()
+            raise
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = b""
+        self.unread = bytearray()
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
     def answer(self, *, head: bool = False) -> Answer:
         """The next answer; fails on anything that is not well-formed."""
-        while b"\r\n\r\n" not in self._buffer:
-            self._more()
-        raw, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
+        while b"\r\n\r\n" not in self.unread:
+            self.more()
+        raw = self._take(self.unread.index(b"\r\n\r\n") + 4)[:-4]
         first, *lines = raw.split(b"\r\n")
         version, status, _ = first.split(b" ", 2)
         assert version == b"HTTP/1.1"
@@ -182,21 +197,20 @@ class Caller:
         while True:
             data = self.socket.recv(1 << 16)
             if not data:
-                rest, self._buffer = self._buffer, b""
-                return rest
-            self._buffer += data
+                return self._take(len(self.unread))
+            self.unread += data
 
     def ended(self) -> bool:
         """Whether the server ends the connection, however, without another byte."""
         try:
-            return self._buffer == b"" and self.socket.recv(1) == b""
+            return not self.unread and self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
 
     def nothing_for(self, seconds: float) -> bool:
         self.socket.settimeout(seconds)
         try:
-            return self._buffer == b"" and self.socket.recv(1) == b"?"
+            return not self.unread and self.socket.recv(1) == b"?"
         except TimeoutError:
             return True
         finally:
@@ -214,9 +228,9 @@ class Caller:
             return self.rest()
         pieces: list[bytes] = []
         while True:
-            while b"\r\n" not in self._buffer:
-                self._more()
-            size, self._buffer = self._buffer.split(b"\r\n", 1)
+            while b"\r\n" not in self.unread:
+                self.more()
+            size = self._take(self.unread.index(b"\r\n") + 2)
             piece = self._take(int(size, 16) + 2)
             assert piece.endswith(b"\r\n")
             if len(piece) == 2:
@@ -224,15 +238,16 @@ class Caller:
             pieces.append(piece[:-2])
 
     def _take(self, size: int) -> bytes:
-        while len(self._buffer) < size:
-            self._more()
-        taken, self._buffer = self._buffer[:size], self._buffer[size:]
+        while len(self.unread) < size:
+            self.more()
+        taken = bytes(self.unread[:size])
+        del self.unread[:size]
         return taken
 
-    def _more(self) -> None:
+    def more(self) -> None:
         data = self.socket.recv(1 << 16)
-        assert data, f"ended in mid-answer: {self._buffer[:200]!r}"
-        self._buffer += data
+        assert data, f"ended in mid-answer: {self.unread[:200]!r}"
+        self.unread += data
 
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
