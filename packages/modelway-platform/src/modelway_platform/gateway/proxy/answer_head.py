@@ -38,7 +38,10 @@ class AnswerHead:
                 self.chunked = True
             elif name == b"connection":
                 dropped |= connection_options(line.partition(b":")[2])
-        plain = self.status >= 200 and not self.length_known and not self.chunked and b"connection" not in dict(fields)
+        stays = all(
+            line.partition(b":")[2].strip().lower() == b"keep-alive" for name, line in fields if name == b"connection"
+        )
+        plain = self.status >= 200 and not self.length_known and not self.chunked and stays
         self.plain_length = length if plain else -1
         self.length_known = self.length_known or length >= 0
         kept = [line + b"\r\n" for name, line in fields if name not in dropped]

@@ -8,19 +8,23 @@ def choose_version(exchange: Exchange) -> Refusal | None:
     """The pinned version, or the next by weights."""
     admission = exchange.admission
     model = admission.model
-    if model is None:
-        return None
-    exchange.version = model.versions.get(admission.pinned) if admission.pinned else model.choose_version()
-    return no_ready_replica(exchange) if exchange.version is None else None
+    if model is not None:
+        version = model.versions.get(admission.pinned) if admission.pinned else model.choose_version()
+        if version is not None:
+            exchange.version = version
+            return None
+    return no_ready_replica(exchange)
 
 
 def choose_replica(exchange: Exchange) -> Refusal | None:
     """Round robin over the version's replicas that are up."""
     version = exchange.version
-    if version is None:
-        return None
-    exchange.replica = version.choose_replica(exchange.caller.clock, exchange.tried)
-    return no_ready_replica(exchange) if exchange.replica is None else None
+    if version is not None:
+        replica = version.choose_replica(exchange.caller.clock, exchange.tried)
+        if replica is not None:
+            exchange.replica = replica
+            return None
+    return no_ready_replica(exchange)
 
 
 def no_ready_replica(exchange: Exchange) -> Refusal:

@@ -1,27 +1,22 @@
-"""The way of every request, as lists: read them from top to bottom.
+"""The way of every request: read it from top to bottom.
 
 1. record: the engine has read the head; an `Exchange` begins, with its request id (`caller.py`).
-2. `ADMISSION`, decided by the head alone and kept for heads that come again: match the route, authenticate, require the route,
-   limit the body, prepare what is passed on.
-3. `CHOICES`, decided anew each time: the version by exact weights, the replica in turn.
+2. admit (`admission.STAGES`, a list), decided by the head alone and kept for heads that come again: match the route,
+   authenticate, require the route, limit the body, prepare what is passed on.
+3. choose (`choices.py`), decided anew each time: the version by exact weights, the replica in turn.
 4. forward: over a kept connection, again where that is safe (`forwarding.py`); the answer comes back (`replica_connection.py`).
 5. record: counters and one line in the access log (`metrics.py`, `access_log.py`).
 
 Stages know what they decide on, never each other.
 """
 
-from collections.abc import Callable
-
 from modelway_platform.gateway.proxy import admission, choices
 from modelway_platform.gateway.proxy.admission import Admission, Refusal
 from modelway_platform.gateway.proxy.exchange import Exchange
 
-ADMISSION = admission.STAGES
-CHOICES: tuple[Callable[[Exchange], Refusal | None], ...] = (choices.choose_version, choices.choose_replica)
-
 
 def decide(exchange: Exchange) -> Refusal | None:
-    """Run both lists; the first refusal ends the way."""
+    """Admission, then choices; the first refusal ends the way."""
     request = exchange.request
     routes = exchange.worker.routes
     known = routes.admissions.get(request)
@@ -34,8 +29,4 @@ def decide(exchange: Exchange) -> Refusal | None:
             return refusal
         if request.known:
             admission.remember(exchange.admission, request, routes)
-    for choice in CHOICES:
-        refusal = choice(exchange)
-        if refusal is not None:
-            return refusal
-    return None
+    return choices.choose_version(exchange) or choices.choose_replica(exchange)
