@@ -1,0 +1,42 @@
+"""The control API as one application, from parts that are passed in."""
+
+from collections import Counter
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modelway_platform.deploy.api.documents_api import DocumentsApi
+from modelway_platform.deploy.api.endpoints_api import EndpointsApi
+from modelway_platform.deploy.api.frontier import Frontier
+from modelway_platform.deploy.api.health_api import HealthApi
+from modelway_platform.deploy.api.keys_api import KeysApi
+from modelway_platform.deploy.api.logs_api import LogsApi
+from modelway_platform.deploy.api.packages_api import PackagesApi
+from modelway_platform.deploy.api.parts import ApiParts
+
+
+def make_app(parts: ApiParts) -> Starlette:
+    """The application; the caller starts a server with it and closes `parts` afterwards."""
+    counts: Counter[tuple[str, int]] = Counter()
+    return Starlette(
+        routes=[
+            *HealthApi(parts, counts).paths(),
+            *DocumentsApi(parts).paths(),
+            *PackagesApi(parts).paths(),
+            *EndpointsApi(parts).paths(),
+            *KeysApi(parts).paths(),
+            *LogsApi(parts).paths(),
+        ],
+        exception_handlers={HTTPException: _leave_to_frontier},
+        middleware=[
+            Middleware(Frontier, keys=parts.keys, replica_token=parts.replica_token, counts=counts),
+        ],
+    )
+
+
+async def _leave_to_frontier(_: Request, error: Exception) -> Response:
+    """Starlette would answer "Not Found" as plain text; the frontier knows the platform's form."""
+    raise error

@@ -1,0 +1,138 @@
+"""Applies files of documents: read, admitted against everything declared, and declared all at once or not at all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from modelway.errors import ConflictError, InvalidDocumentError, InvalidRequestError
+from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
+from modelway_platform.domain.admit_documents import problems_with, repeated_documents
+from modelway_platform.domain.deployment import Deployment
+from modelway_platform.domain.document_changes import Applied
+from modelway_platform.domain.document_node import Mark
+from modelway_platform.domain.document_problem import Problem, problem_detail
+from modelway_platform.domain.read_document import Written, is_digest, read_document
+from modelway_platform.domain.records import Declared, PackageRecord
+from modelway_platform.store.documents import Documents
+from modelway_platform.store.packages import PackageStore
+
+MAX_FILES = 500
+MAX_PROBLEMS_SHOWN = 100
+
+
+class ApplyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of documents; its name is what problems are reported under."""
+
+    name: str
+    text: str
+
+
+class ApplyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/apply`; `packages` has the digest of each package that a document names by a path."""
+
+    files: tuple[ApplyFile, ...]
+    packages: dict[str, str] = {}
+
+
+def apply_documents(
+    request: ApplyRequest, documents: Documents, packages: PackageStore, *, author: str, dry_run: bool
+) -> tuple[Applied, ...]:
+    """Declare what the files say.
+
+    Raises:
+        InvalidDocumentError: With every problem and its place in `details`. Nothing was changed.
+        ConflictError: Code `package_needed`, with the packages to upload in `details`. Nothing was changed.
+    """
+    if len(request.files) > MAX_FILES:
+        raise InvalidRequestError(f"{len(request.files)} files at once; at most {MAX_FILES} are taken")
+    texts = {file.name: file.text for file in request.files}
+    if len(texts) < len(request.files):
+        raise InvalidRequestError("two files have the same name", hint="each file needs its own")
+    written, problems = _read(request.files)
+    problems += repeated_documents(written)
+    if not written and not problems:
+        problems = [Problem(file=name, mark=Mark(1, 1), message="holds no document") for name in texts] or [
+            Problem(file="(request)", mark=Mark(1, 1), message="names no file")
+        ]
+    _refuse(problems, texts)
+    resolved = _resolve_packages(written, request.packages, packages, dry_run=dry_run)
+    known = _known_packages(resolved, documents.declared(), packages)
+    if dry_run:
+        # What is to be uploaded is not here yet; that alone does not make the documents wrong.
+        known |= {digest: _unseen(digest) for digest in request.packages.values() if digest not in known}
+
+    def admit(after: Declared) -> None:
+        _refuse(problems_with(resolved, after, known), texts)
+
+    return documents.apply([item.document for item in resolved], author=author, dry_run=dry_run, admit=admit)
+
+
+def _read(files: Sequence[ApplyFile]) -> tuple[list[Written], list[Problem]]:
+    written: list[Written] = []
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            nodes = read_yaml(file.text)
+        except YamlRefusedError as error:
+            problems.append(Problem(file=file.name, mark=error.mark, message=error.message, hint=error.hint))
+            continue
+        for node in nodes:
+            read = read_document(file.name, node)
+            if isinstance(read, Written):
+                written.append(read)
+            else:
+                problems.extend(read)
+    return written, problems
+
+
+def _refuse(problems: Sequence[Problem], texts: Mapping[str, str]) -> None:
+    if not problems:
+        return
+    first = problems[0]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    raise InvalidDocumentError(
+        f"{first.file}:{first.mark.line}:{first.mark.column}: {first.message}{more}",
+        hint=first.hint,
+        details=tuple(
+            problem_detail(problem, texts.get(problem.file, "")) for problem in problems[:MAX_PROBLEMS_SHOWN]
+        ),
+    )
+
+
+def _resolve_packages(
+    written: Sequence[Written], digests: Mapping[str, str], packages: PackageStore, *, dry_run: bool
+) -> list[Written]:
+    """The documents with digests in place of paths."""
+    resolved: list[Written] = []
+    needed: list[dict[str, str]] = []
+    for item in written:
+        document = item.document
+        if not isinstance(document, Deployment) or is_digest(document.package):
+            resolved.append(item)
+            continue
+        digest = digests.get(document.package)
+        if digest is not None and not is_digest(digest):
+            raise InvalidRequestError(f"packages: {digest[:100]!r} is not a digest", hint="sha256: and 64 hex digits")
+        if digest is None or not (dry_run or packages.has(digest)):
+            needed.append({"file": item.file, "path": document.package})
+            continue
+        resolved.append(replace(item, document=replace(document, package=digest)))
+    if needed:
+        raise ConflictError(
+            f"{len(needed)} package(s) have to be uploaded first: {needed[0]['path'][:200]}",
+            hint="POST /v1/packages, then apply again with their digests; `modelway apply` does so by itself",
+            code="package_needed",
+            details=tuple(needed),
+        )
+    return resolved
+
+
+def _known_packages(written: Sequence[Written], declared: Declared, packages: PackageStore) -> dict[str, PackageRecord]:
+    digests = {record.deployment.package for record in declared.deployments}
+    digests |= {item.document.package for item in written if isinstance(item.document, Deployment)}
+    return {digest: packages.get(digest) for digest in digests if packages.has(digest)}
+
+
+def _unseen(digest: str) -> PackageRecord:
+    return PackageRecord(digest=digest, name="", version="", size=0, endpoints=(), added_at=0.0)

@@ -1,0 +1,84 @@
+"""Requests in and answers out: typed JSON bodies within bounds, JSON answers, errors in the platform's one form."""
+
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modelway.errors import InvalidRequestError, ModelwayError
+
+MAX_BODY_BYTES = 64 * 1024
+Body = TypeVar("Body")
+
+
+async def read_json(request: Request, into: type[Body], limit: int = MAX_BODY_BYTES) -> Body:
+    """The body as `into`; unknown members are refused by types that forbid them.
+
+    Raises:
+        InvalidRequestError: Not JSON, or not of that shape.
+        ModelwayError: Code `payload_too_large`.
+    """
+    body = await _read(request, limit)
+    try:
+        return msgspec.json.decode(body, type=into)
+    except msgspec.ValidationError as error:
+        raise InvalidRequestError(f"the request's body: {error}", hint="see docs/http-api.md") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequestError(
+            f"the request's body is not JSON: {error}", hint="send JSON in UTF-8", code="invalid_json"
+        ) from error
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise ModelwayError(
+                f"the request's body is larger than {limit} bytes", hint="send less at once", code="payload_too_large"
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """`value` as JSON."""
+    return Response(msgspec.json.encode(value), status, headers, media_type="application/json")
+
+
+def error_answer(error: ModelwayError, request_id: str) -> Response:
+    """An error in the form every part of the platform uses."""
+    headers: dict[str, str] = {}
+    if error.http == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.http in {429, 503}:
+        headers["Retry-After"] = "1"
+    return json_answer(error.as_json(request_id), error.http, headers)
+
+
+def expected_revision(request: Request) -> int | None:
+    """The number in `If-Match`, or None where any revision will do."""
+    value = request.headers.get("if-match", "").strip().strip('"')
+    if value in {"", "*"}:
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > 12:
+        raise InvalidRequestError("If-Match: expected a revision's number", hint='If-Match: "3"')
+    return int(value)
+
+
+def flag(request: Request, name: str) -> bool:
+    """A query parameter that is `true` or `false`, false when absent."""
+    value = request.query_params.get(name, "false")
+    if value not in {"true", "false"}:
+        raise InvalidRequestError(f"query parameter {name}: expected true or false")
+    return value == "true"
+
+
+def moment(seconds: float | None) -> str | None:
+    """Unix time as RFC 3339 text in UTC."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,118 @@
+"""`/livez`, `/readyz`, `/metrics` and `/v1/status`: how the control process itself is."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route as Path
+
+from modelway.errors import UnavailableError
+from modelway_platform.deploy.api.exchange import json_answer, moment
+from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.domain.deployment import Phase
+
+
+class HealthApi:
+    """Handlers about the process; `counts` is what the frontier counts."""
+
+    def __init__(self, parts: ApiParts, counts: "Counter[tuple[str, int]]") -> None:
+        self._parts = parts
+        self._counts = counts
+        self._started_at = time.time()
+        self._version = version("modelway-platform")
+
+    def paths(self) -> list[Path]:
+        """Where the handlers are found."""
+        return [
+            Path("/livez", self.live, methods=["GET"]),
+            Path("/readyz", self.ready, methods=["GET"]),
+            Path("/metrics", self.metrics, methods=["GET"]),
+            Path("/v1/status", self.status, methods=["GET"]),
+        ]
+
+    async def live(self, request: Request) -> Response:
+        """The process runs."""
+        return PlainTextResponse("ok\n")
+
+    async def ready(self, request: Request) -> Response:
+        """The process can do its work: its database answers, and whoever started it agrees."""
+        await asyncio.to_thread(self._parts.documents.list_routes)
+        if not self._parts.ready():
+            raise UnavailableError("the control process is still starting", hint="ask again in a moment")
+        return PlainTextResponse("ok\n")
+
+    async def status(self, request: Request) -> Response:
+        """What is there, in numbers."""
+        return json_answer(await asyncio.to_thread(self._status))
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus text."""
+        text = await asyncio.to_thread(self._metrics)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    def _status(self) -> dict[str, Any]:
+        declared = self._parts.documents.declared()
+        return {
+            "version": self._version,
+            "startedAt": moment(self._started_at),
+            "deployments": len(declared.deployments),
+            "routes": len(declared.routes),
+            "endpoints": len(self._parts.endpoints.endpoints()),
+            **self._parts.status(),
+        }
+
+    def _metrics(self) -> str:
+        deployments = self._parts.documents.list_deployments()
+        phases = Counter(Phase.DELETING if record.deleting else record.status.phase for record in deployments)
+        lines = [
+            *_family("modelway_build_info", "gauge", "Version of the platform.", {_label(version=self._version): 1}),
+            *_family("modelway_control_start_time_seconds", "gauge", "Start, in Unix time.", {"": self._started_at}),
+            *_family(
+                "modelway_control_requests_total",
+                "counter",
+                "Requests answered.",
+                {
+                    _label(method=method, code=str(code)): count
+                    for (method, code), count in sorted(self._counts.items())
+                },
+            ),
+            *_family(
+                "modelway_deployments",
+                "gauge",
+                "Deployments by phase.",
+                {_label(phase=phase.value): phases[phase] for phase in Phase},
+            ),
+            *_family(
+                "modelway_replicas_wanted",
+                "gauge",
+                "Replicas declared.",
+                {_of(record.key): record.deployment.replicas for record in deployments if not record.deleting},
+            ),
+            *_family(
+                "modelway_replicas_ready",
+                "gauge",
+                "Replicas ready.",
+                {_of(record.key): record.status.ready_replicas for record in deployments},
+            ),
+            *_family("modelway_endpoints", "gauge", "Registered.", {"": len(self._parts.endpoints.endpoints())}),
+            *(f"{name} {value:g}" for name, value in self._parts.gauges().items()),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def _family(name: str, kind: str, description: str, samples: Mapping[str, float]) -> list[str]:
+    head = [f"# HELP {name} {description}", f"# TYPE {name} {kind}"]
+    return [*head, *(f"{name}{labels} {value!r}" for labels, value in samples.items())]
+
+
+def _label(**labels: str) -> str:
+    return "{" + ",".join(f'{name}="{value}"' for name, value in labels.items()) + "}"
+
+
+def _of(key: Any) -> str:
+    return _label(project=key.project, model=key.model, version=key.version)

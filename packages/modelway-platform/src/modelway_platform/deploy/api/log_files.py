@@ -1,0 +1,240 @@
+"""Log records from the files that gateway workers and replicas append to; nothing is kept in memory."""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from modelway_platform.deploy.api.parts import LogQuery
+from modelway_platform.domain.records import ReplicaRecord
+
+_BLOCK = 256 * 1024
+# How far back a tail looks for records that match; a filter that matches nothing must not read for minutes.
+_LOOK_BACK_BYTES = 64 * 1024 * 1024
+_LONGEST_LINE = 64 * 1024
+_POLL_SECONDS = 0.1
+_QUIET_POLLS = 100
+_REPLICA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+Record = Mapping[str, Any]
+Parse = Callable[[bytes], Record | None]
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A file being followed: how far it was read, and how its lines become records."""
+
+    path: Path
+    parse: Parse
+    offset: int
+
+
+class FileLogs:
+    """The log reader of a platform on one machine.
+
+    Args:
+        access: Folder of the gateway's segments, `worker-<n>-<segment>.ndjson`.
+        replicas: Folder with a folder per replica, `server.log` in it.
+        known_replicas: Gives the replicas whose versions are known.
+    """
+
+    def __init__(self, access: Path, replicas: Path, known_replicas: Callable[[], Iterable[ReplicaRecord]]) -> None:
+        self._access = access
+        self._replicas = replicas
+        self._known_replicas = known_replicas
+
+    async def read(self, query: LogQuery) -> AsyncIterator[Record | None]:
+        """The last records that match; with `follow` then the new ones, and None every ten seconds without any."""
+        followed: dict[Path, _Followed] = {}
+        for record in await asyncio.to_thread(self._start, query, followed):
+            yield record
+        quiet = 0
+        while query.follow:
+            await asyncio.sleep(_POLL_SECONDS)
+            records = await asyncio.to_thread(self._news, query, followed)
+            for record in records:
+                yield record
+            quiet = 0 if records else quiet + 1
+            if quiet >= _QUIET_POLLS:
+                quiet = 0
+                yield None
+
+    def _start(self, query: LogQuery, followed: dict[Path, _Followed]) -> list[Record]:
+        """The tail; `followed` gets every file with the place where following it begins."""
+        sources = self._sources(query)
+        for group in sources:
+            for path, parse in group:
+                followed[path] = _Followed(path, parse, _whole_size(path))
+        if not query.tail:
+            return []
+        found = [record for group in sources for record in _tail(group, followed, query.tail)]
+        if query.source == "access":
+            found.sort(key=_time)
+        return found[-query.tail :]
+
+    def _news(self, query: LogQuery, followed: dict[Path, _Followed]) -> list[Record]:
+        for group in self._sources(query):
+            for path, parse in group:
+                followed.setdefault(path, _Followed(path, parse, 0))
+        found = [record for file in followed.values() for record in _appended(file)]
+        return sorted(found, key=_time) if query.source == "access" else found
+
+    def _sources(self, query: LogQuery) -> list[list[tuple[Path, Parse]]]:
+        """Groups of files, oldest file first in each; records of a group follow each other in time."""
+        if query.source == "access":
+            return self._segments(query)
+        return [[(path, parse)] for path, parse in self._server_logs(query)]
+
+    def _segments(self, query: LogQuery) -> list[list[tuple[Path, Parse]]]:
+        groups: dict[str, list[Path]] = {}
+        for path in self._access.glob("worker-*.ndjson"):
+            groups.setdefault(path.stem.rpartition("-")[0], []).append(path)
+
+        def parse(line: bytes) -> Record | None:
+            return _access_record(line, query)
+
+        return [[(path, parse) for path in sorted(paths, key=_segment_order)] for _, paths in sorted(groups.items())]
+
+    def _server_logs(self, query: LogQuery) -> Iterator[tuple[Path, Parse]]:
+        known = {record.id: record for record in self._known_replicas()}
+        for record in known.values():
+            wanted = (query.project, query.model, query.version, query.replica)
+            actual = (record.key.project, record.key.model, record.key.version, record.id)
+            if all(want in {"", value} for want, value in zip(wanted, actual, strict=True)):
+                yield self._server_log(record.id), _server_parser(record.id, record)
+        if query.replica not in known and _REPLICA_ID.fullmatch(query.replica):
+            # One that is gone may still have its log, which is when it is wanted most.
+            yield self._server_log(query.replica), _server_parser(query.replica, None)
+
+    def _server_log(self, replica_id: str) -> Path:
+        return self._replicas / replica_id / "server.log"
+
+
+def _tail(group: list[tuple[Path, Parse]], followed: Mapping[Path, _Followed], count: int) -> list[Record]:
+    newest_first: list[Record] = []
+    budget = _LOOK_BACK_BYTES
+    for path, parse in reversed(group):
+        end = followed[path].offset
+        for line in _lines_backwards(path, end, budget):
+            record = parse(line)
+            if record is not None:
+                newest_first.append(record)
+            if len(newest_first) >= count:
+                return newest_first[::-1]
+        budget -= end
+        if budget <= 0:
+            break
+    return newest_first[::-1]
+
+
+def _lines_backwards(path: Path, end: int, budget: int) -> Iterator[bytes]:
+    """The lines before `end`, which is the end of one, last first, out of at most `budget` bytes."""
+    try:
+        file = path.open("rb")
+    except OSError:
+        return
+    with file:
+        rest = b""
+        position = end
+        while position > 0 and end - position < budget:
+            start = max(0, position - _BLOCK)
+            file.seek(start)
+            first, *lines = (file.read(position - start) + rest).split(b"\n")
+            position = start
+            rest = first if len(first) <= _LONGEST_LINE else b""
+            yield from (line for line in reversed(lines) if line)
+        if position == 0 and rest:
+            yield rest
+
+
+def _whole_size(path: Path) -> int:
+    """Where the last complete line of the file ends; what follows is still being written."""
+    size = _size(path)
+    if size == 0:
+        return 0
+    try:
+        with path.open("rb") as file:
+            start = max(0, size - _LONGEST_LINE)
+            file.seek(start)
+            found = file.read(size - start).rfind(b"\n")
+    except OSError:
+        return 0
+    return start + found + 1 if found >= 0 else size
+
+
+def _appended(file: _Followed) -> Iterator[Record]:
+    size = _size(file.path)
+    if size < file.offset:  # begun anew
+        file.offset = 0
+    if size == file.offset:
+        return
+    try:
+        with file.path.open("rb") as opened:
+            opened.seek(file.offset)
+            data = opened.read(_LOOK_BACK_BYTES)
+    except OSError:
+        return
+    whole = data.rfind(b"\n") + 1
+    if not whole and len(data) > _LONGEST_LINE:
+        whole = len(data)
+    file.offset += whole
+    for line in data[:whole].split(b"\n"):
+        record = file.parse(line) if line else None
+        if record is not None:
+            yield record
+
+
+def _access_record(line: bytes, query: LogQuery) -> Record | None:
+    # A cheap look first: most lines of a busy gateway are about something else.
+    for wanted in (query.project, query.model, query.version, query.replica):
+        if wanted and wanted.encode() not in line:
+            return None
+    try:
+        record: Any = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    fields = cast("dict[str, Any]", record)
+    for name in ("project", "model", "version", "replica"):
+        wanted = getattr(query, name)
+        if wanted and fields.get(name) != wanted:
+            return None
+    # Workers write whole microseconds, which are cheap; people read milliseconds.
+    for name in ("duration", "upstream"):
+        if f"{name}_us" in fields:
+            fields[f"{name}_ms"] = fields.pop(f"{name}_us") / 1000
+    return fields
+
+
+def _server_parser(replica_id: str, replica: ReplicaRecord | None) -> Parse:
+    origin: dict[str, Any] = {"replica": replica_id}
+    if replica is not None:
+        origin |= {"project": replica.key.project, "model": replica.key.model, "version": replica.key.version}
+
+    def parse(line: bytes) -> Record:
+        return origin | {"line": line[:_LONGEST_LINE].rstrip(b"\r").decode(errors="replace")}
+
+    return parse
+
+
+def _segment_order(path: Path) -> tuple[int, str]:
+    number = path.stem.rpartition("-")[2]
+    return (int(number) if number.isdigit() else 0, path.name)
+
+
+def _time(record: Record) -> float:
+    value = record.get("time")
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - one call, in a loop over many files
+    except OSError:
+        return 0

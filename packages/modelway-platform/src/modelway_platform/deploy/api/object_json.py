@@ -1,0 +1,135 @@
+"""Deployments, routes and what belongs to them as the JSON objects the API answers with."""
+
+from typing import Any
+
+from modelway_platform.deploy.api.exchange import moment
+from modelway_platform.domain.deployment import Condition, Phase
+from modelway_platform.domain.document_changes import Applied
+from modelway_platform.domain.document_json import document_to_json
+from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.records import (
+    ApiKeyRecord,
+    DeploymentRecord,
+    Event,
+    PackageRecord,
+    Revision,
+    RouteRecord,
+)
+
+
+def deployment_json(record: DeploymentRecord) -> dict[str, Any]:
+    """A deployment with what is observed of it."""
+    value = _object_json(record)
+    status = record.status
+    value["status"] = {
+        "phase": (Phase.DELETING if record.deleting else status.phase).value,
+        "message": _message(status.conditions),
+        "observedRevision": status.observed_revision,
+        "replicas": {
+            "wanted": 0 if record.deleting else record.deployment.replicas,
+            "ready": status.ready_replicas,
+            "updated": status.updated_replicas,
+        },
+        "conditions": [
+            {
+                "type": condition.type,
+                "status": condition.status,
+                "reason": condition.reason,
+                "message": condition.message,
+                "since": moment(condition.since),
+            }
+            for condition in status.conditions
+        ],
+    }
+    return value
+
+
+def route_json(record: RouteRecord) -> dict[str, Any]:
+    """A route; nothing is observed of it."""
+    return {**_object_json(record), "status": {}}
+
+
+def revision_json(revision: Revision) -> dict[str, Any]:
+    """One line of a document's history."""
+    return {
+        "number": revision.number,
+        "author": revision.author,
+        "cause": revision.cause,
+        "createdAt": moment(revision.created_at),
+        "document": revision.document,
+    }
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """One thing that happened."""
+    return {
+        "type": event.type,
+        "reason": event.reason,
+        "message": event.message,
+        "count": event.count,
+        "firstAt": moment(event.first_at),
+        "lastAt": moment(event.last_at),
+    }
+
+
+def applied_json(applied: Applied) -> dict[str, Any]:
+    """What became of one document."""
+    return {
+        "kind": applied.kind,
+        "name": applied.name,
+        "action": applied.action,
+        "revision": applied.revision,
+        "changes": [{"path": item.path, "from": item.before, "to": item.after} for item in applied.changes],
+    }
+
+
+def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
+    """A registered replica."""
+    return {
+        "id": endpoint.id,
+        "project": endpoint.key.project,
+        "model": endpoint.key.model,
+        "version": endpoint.key.version,
+        "host": endpoint.host,
+        "port": endpoint.port,
+        "package": endpoint.package,
+    }
+
+
+def package_json(package: PackageRecord) -> dict[str, Any]:
+    """A stored package."""
+    return {
+        "digest": package.digest,
+        "name": package.name,
+        "version": package.version,
+        "size": package.size,
+        "endpoints": package.endpoints,
+        "createdAt": moment(package.added_at),
+    }
+
+
+def key_json(key: ApiKeyRecord) -> dict[str, Any]:
+    """A key, without anything that opens something."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "role": key.role,
+        "prefix": key.prefix,
+        "createdAt": moment(key.created_at),
+        "revokedAt": moment(key.revoked_at),
+    }
+
+
+def _object_json(record: DeploymentRecord | RouteRecord) -> dict[str, Any]:
+    value = document_to_json(record.deployment if isinstance(record, DeploymentRecord) else record.route)
+    value["metadata"] |= {
+        "name": str(record.key),
+        "revision": record.revision,
+        "createdAt": moment(record.created_at),
+        "updatedAt": moment(record.updated_at),
+    }
+    return value
+
+
+def _message(conditions: tuple[Condition, ...]) -> str:
+    return next((condition.message for condition in conditions if condition.status is not True), "")

@@ -1,0 +1,93 @@
+"""What the API is made of: everything is passed in by the process that serves it, siblings through small protocols."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.store.changes import Changes
+from modelway_platform.store.documents import Documents
+from modelway_platform.store.events import Events
+from modelway_platform.store.keys import Keys
+from modelway_platform.store.packages import PackageStore
+
+
+class EndpointRegistry(Protocol):
+    """Where replicas are known; `discovery.embedded.Leases` is one."""
+
+    def register(self, endpoint: Endpoint, ttl: float) -> float:
+        """Note or renew; returns the lease's length."""
+        ...
+
+    def deregister(self, endpoint_id: str) -> bool:
+        """Forget; returns whether it was known."""
+        ...
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All that are known now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogQuery:
+    """Which records to read; an empty text stands for any."""
+
+    source: Literal["access", "server"] = "access"
+    project: str = ""
+    model: str = ""
+    version: str = ""
+    replica: str = ""
+    tail: int = 100
+    follow: bool = False
+
+
+class LogReader(Protocol):
+    """Where log records come from; `deploy.api.log_files.FileLogs` is one."""
+
+    def read(self, query: LogQuery) -> AsyncIterator[Mapping[str, Any] | None]:
+        """The last `tail` records, oldest first; with `follow` then those to come, None now and then while there are none."""
+        ...
+
+
+def no_facts() -> Mapping[str, Any]:
+    """For a process that has nothing to add."""
+    return {}
+
+
+def always_ready() -> bool:
+    """For a process that serves only once it is ready."""
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiParts:
+    """Everything `make_app` needs.
+
+    Args:
+        documents: Declared deployments and routes.
+        events: What happened to them.
+        keys: API keys.
+        packages: Package archives; give it `inspect_package`, so that nothing unreadable is stored.
+        endpoints: Registered replicas. Its changes must notify `changes`, or watchers see them late.
+        changes: Notified after every write; watchers wait for it.
+        logs: Access and server logs.
+        replica_token: The secret by which replicas register; opens nothing else.
+        status: More members for `/v1/status`.
+        gauges: More samples for `/metrics`: value by name, labels included, as `name{label="x"}`.
+        ready: Whether `/readyz` says yes.
+        closing: Set it, then notify `changes`, to end all watching and following before the server stops.
+    """
+
+    documents: Documents
+    events: Events
+    keys: Keys
+    packages: PackageStore
+    endpoints: EndpointRegistry
+    changes: Changes
+    logs: LogReader
+    replica_token: str
+    status: Callable[[], Mapping[str, Any]] = no_facts
+    gauges: Callable[[], Mapping[str, float]] = no_facts
+    ready: Callable[[], bool] = always_ready
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
