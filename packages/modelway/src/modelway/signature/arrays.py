@@ -10,6 +10,7 @@ from typing import Any, cast, get_args, get_origin
 from modelway.errors import InvalidInputError
 from modelway.handler import Shape
 from modelway.signature.codec import Codec, Convert
+from modelway.signature.packing import make_pack
 
 MAX_AXES = 32
 _ELEMENT: dict[str, tuple[Any, str]] = {
@@ -116,7 +117,11 @@ def _converter(dtype: Any, dimensions: tuple[int | None, ...] | None) -> Convert
     narrow = dtype is not None and dtype.kind == "f" and dtype.itemsize < numpy.dtype(float).itemsize
     exact = dimensions if dimensions is not None and None not in dimensions else None
 
+    pack = make_pack(dtype, dimensions)
+
     def convert(value: Any, path: str) -> Any:
+        if pack is not None and (packed := pack(value)) is not None:
+            return packed
         try:
             if checked:
                 _check_kind(numpy.asarray(value), dtype, value, path)

@@ -22,10 +22,8 @@ def native_schema(hint: Any) -> dict[str, Any]:
 
 def example_of(schema: Mapping[str, Any]) -> Any:
     """A small value that fits the schema as far as types go; for documentation and the first request to try."""
-    if schema.get("enum"):
-        return schema["enum"][0]
-    if schema.get("anyOf"):
-        return example_of(schema["anyOf"][0])
+    if schema.get("enum") or schema.get("anyOf"):
+        return schema["enum"][0] if schema.get("enum") else example_of(schema["anyOf"][0])
     kind = schema.get("type", "object" if "properties" in schema else "null")
     if isinstance(kind, list):  # an array of any shape: ["array", "number"]
         return [example_of({"type": cast("list[str]", kind)[-1]})]
