@@ -158,7 +158,7 @@ def test_answer_taken_slowly_but_steadily_arrives_whole(
     server: Server, call: Callable[..., Caller], ending: bytes
 ) -> None:
     server.start(write_stall_seconds=0.5, linger_seconds=0.05, keep_alive_seconds=0.1)
-    caller = call(receive_buffer=1 << 16)
+    caller = call(receive_buffer=1 << 18)
     caller.send(b"GET /big?20000000 HTTP/1.1\r\nHost: x\r\n%b\r\n" % ending)
     began = time.monotonic()
     while time.monotonic() < began + 1:

@@ -115,10 +115,14 @@ class ServerConnection(AnsweringConnection):
             return
         self._segment_bytes = len(data)
         self._parsing = True
+        stopped: Exception | None = None
         try:
             self._parser.feed_data(data)
         except _STOPPED as error:
-            self._parser_stopped(error, data)
+            stopped = error
+        if stopped is not None:  # outside of `except`, which would become the context of errors to come
+            self._parser_stopped(stopped, data)
+            stopped = None  # its traceback knows this frame
         self._parsing = False
         self._fresh = b""
         if self._head_open or self.phase == BODY:
@@ -350,12 +354,10 @@ class ServerConnection(AnsweringConnection):
                 self._parser = parser_of_body(self, newest)
             else:
                 self._parser = httptools.HttpRequestParser(self)
-            try:
-                self._parser.feed_data(rest)
-            except _STOPPED as another:
-                error = another
-            else:
+            another = _feed(self._parser, rest)
+            if another is None:
                 return
+            error = another
         if self.phase >= LINGER:
             return
         cause = error.__context__
@@ -408,3 +410,11 @@ class ServerConnection(AnsweringConnection):
             self.abort()
         else:
             self._write_last(500, "internal", "the server failed on this request")
+
+
+def _feed(parser: httptools.HttpRequestParser, data: memoryview) -> Exception | None:
+    try:
+        parser.feed_data(data)
+    except _STOPPED as error:
+        return error
+    return None
