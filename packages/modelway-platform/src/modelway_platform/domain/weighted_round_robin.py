@@ -1,56 +1,67 @@
-"""Exact shares without randomness: smooth weighted round robin."""
+"""Exact shares without randomness: a weighted round robin that never strays by as much as one."""
 
 from collections.abc import Sequence
 from math import gcd
 
-LONGEST_CYCLE = 1024
+# Longer rounds (weights without a common divisor, in the thousands) are worked out anew each time.
+_LONGEST_KEPT_ROUND = 10_000
 
 
 class SmoothWeightedRoundRobin:
     """Chooses among `len(weights)` alternatives so that every prefix of choices is close to the declared shares.
 
-    Each alternative gains its weight per choice; the richest is taken and pays the total (the algorithm nginx introduced
-    in its upstream module). The order depends on the weights alone, never on connections or chance. After any n choices
-    every alternative has been taken within one of n · weight / total.
+    After any n choices every alternative has been taken within one of n · weight / total, and after each `total` choices
+    exactly as often as declared. The order depends on the weights alone, never on connections or chance.
+
+    Of the alternatives that are due, the one whose turn would soonest be too late is taken (Tijdeman, "The chairman assignment
+    problem", 1980: k alternatives stay within 1 - 1/(2k - 2)). The better known rule that takes the one with the most credit
+    strays by up to 1.12 from five alternatives on (docs/decisions/0012).
 
     Args:
         weights: Relative, not negative; at least one positive.
     """
 
-    __slots__ = ("_credit", "_cycle", "_total", "_turn", "_weights")
+    __slots__ = ("_credit", "_keeps", "_late", "_next", "_round", "_slack", "_total", "_weights")
 
     def __init__(self, weights: Sequence[int]) -> None:
         if not weights or min(weights) < 0 or sum(weights) == 0:
             raise ValueError("weights must be non-negative with a positive sum")
         divisor = gcd(*weights)
-        self._weights = tuple(weight // divisor for weight in weights)
-        self._total = sum(self._weights)
-        self._credit = [0] * len(weights)
-        self._turn = 0
-        # The choices repeat after `_total` of them; a short round is worked out once, here.
-        self._cycle = tuple(self._work_out() for _ in range(self._total)) if self._total <= LONGEST_CYCLE else ()
+        # (index in `weights`, weight) of those that are ever chosen.
+        self._weights = tuple((index, weight // divisor) for index, weight in enumerate(weights) if weight)
+        self._total = sum(weights) // divisor
+        # n · weight - taken · total: how much an alternative is owed, in units of 1/total of a choice.
+        self._credit = [0] * len(self._weights)
+        # The bound 1 - 1/(2k - 2), times total, as `_late` over `_slack`.
+        self._slack = max(2 * len(self._weights) - 2, 1)
+        self._late = self._total * (self._slack - 1)
+        # Choices repeat after `total`, so the first round is kept and then only read.
+        self._round: list[int] = []
+        self._keeps = self._total <= _LONGEST_KEPT_ROUND
+        self._next = 0
 
     def choose(self) -> int:
         """Index of the next alternative."""
-        turn = self._turn
-        if turn < len(self._cycle):
-            self._turn = turn + 1
-            return self._cycle[turn]
-        if self._cycle:
-            self._turn = 1
-            return self._cycle[0]
-        return self._work_out()
+        position = self._next
+        if position < len(self._round):
+            chosen = self._round[position]
+        else:
+            chosen = self._decide()
+            if self._keeps:
+                self._round.append(chosen)
+        position += 1
+        self._next = position if position < self._total else 0
+        return chosen
 
-    def _work_out(self) -> int:
-        credit = self._credit
-        best = 0
-        best_credit = -self._total - 1
-        for index, weight in enumerate(self._weights):
-            if weight == 0:
-                continue
-            value = credit[index] + weight
-            credit[index] = value
-            if value > best_credit:
-                best, best_credit = index, value
-        credit[best] = best_credit - self._total
-        return best
+    def _decide(self) -> int:
+        credit, total, slack, late = self._credit, self._total, self._slack, self._late
+        best = chosen = -1
+        best_left, best_weight = 0, 1
+        for place, (index, weight) in enumerate(self._weights):
+            owed = credit[place] = credit[place] + weight
+            if owed * slack >= total:
+                left = late - owed * slack
+                if best < 0 or left * best_weight < best_left * weight:
+                    best, chosen, best_left, best_weight = place, index, left, weight
+        credit[best] -= total
+        return chosen
