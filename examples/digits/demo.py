@@ -71,7 +71,9 @@ class Demo:
         started = time.monotonic()
         with self.console.status(name):
             yield
-        self.console.print(f"[green]✓[/] {name}  [dim]{time.monotonic() - started:.1f} s[/]", highlight=False)
+        self.console.print(
+            f"[green]✓[/] {name}  [dim]{time.monotonic() - started:.1f} s[/]", highlight=False, soft_wrap=True
+        )
 
     def wait_until_ready(self) -> None:
         """Show every deployment's phase until all replicas answer."""
@@ -142,9 +144,11 @@ class Demo:
 
     def show(self, verdict: Verdict) -> None:
         """The table and the checks."""
-        table = Table(title=f"{len(self.digits.labels):,} requests to {MODEL}", title_justify="left")
+        title = f"{len(self.digits.labels):,} requests to {MODEL}"
+        table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+        table.caption, table.caption_justify = "unseen: accuracy on images not used in training", "left"
         table.add_column("version")
-        heads = ("requests", "share", "declared", "accuracy", "not trained on", "p50 ms", "p99 ms", "errors")
+        heads = ("requests", "share", "declared", "accuracy", "unseen", "p50 ms", "p99 ms", "errors")
         for head in heads:
             table.add_column(head, justify="right")
         for row in verdict.rows:
@@ -159,11 +163,12 @@ class Demo:
                 f"{row.p99_ms:.1f}",
                 str(row.errors),
             )
-        self.console.print(table)
+        self.console.print("", table, "")
         if verdict.passed:
             self.console.print(
                 f"[green]✓[/] every request answered · shares within {self.workers} of exact · accuracy as declared · "
-                "every answer equal to the model file's own"
+                "every answer equal to the model file's own",
+                soft_wrap=True,
             )
         for problem in verdict.problems:
             self.console.print(f"[red]✗[/] {problem}", highlight=False)
