@@ -2,16 +2,29 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test check format lock docs
+.PHONY: setup demo test check check-lint check-imports check-types check-architecture format lock docs \
+  bench-gateway bench-serving bench-start
 
 setup:
-	@scripts/bootstrap
+	@scripts/bootstrap && mkdir -p .cache
 
 demo: setup ## train, package, deploy, route and call two versions of a digit classifier
 	@$(BIN)/python -m examples.digits.demo $(if $(EXIT),--exit)
 
 check: setup ## all a change needs before it is committed, under 50 s
-	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/lint-imports --no-cache >/dev/null && $(BIN)/pyright --warnings && echo "check: ok"
+	@$(MAKE) --no-print-directory --output-sync=target -j4 check-lint check-imports check-types check-architecture && echo "check: ok"
+
+check-lint:
+	@ruff format --check --quiet . && ruff check --quiet .
+
+check-imports:
+	@lint-imports --no-cache > .cache/imports.txt 2>&1 || { cat .cache/imports.txt; exit 1; }
+
+check-types:
+	@pyright --warnings > .cache/types.txt 2>&1 || { tail -30 .cache/types.txt; exit 1; }
+
+check-architecture:
+	@python scripts/architecture.py --check
 
 format: setup
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
@@ -26,3 +39,12 @@ lock: setup ## rewrite requirements.lock from the pyproject files
 
 docs: setup ## build the site into site/, failing on broken links
 	@$(BIN)/zensical build --strict --clean
+
+bench-gateway: setup ## our gateway, nginx and Envoy before the same upstream, in turn
+	@python -m benchmarks.gateway
+
+bench-serving: setup ## our model server, granian and uvicorn with the same model, in turn
+	@python -m benchmarks.serving
+
+bench-start: setup ## installed sizes, `modelway --help`, and how soon `modelway serve` is ready
+	@python -m benchmarks.sizes
