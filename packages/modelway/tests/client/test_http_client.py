@@ -84,7 +84,7 @@ def test_only_what_is_safe_to_repeat_is_sent_again(raw_server: Any, method: str,
 def test_nobody_there_is_said_with_the_hint() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    client = HttpClient(f"http://127.0.0.1:{port}", unreachable_hint="start it")
+    client = HttpClient(f"http://127.0.0.1:{port}", hints={"unreachable": "start it"})
     with pytest.raises(UnavailableError, match="connection refused") as caught:
         client.request("GET", "/")
     assert (caught.value.error_code, caught.value.hint) == ("unreachable", "start it")

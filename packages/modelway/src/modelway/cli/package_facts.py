@@ -2,9 +2,9 @@
 
 from typing import Any, cast
 
-from modelway.cli.object_tables import Object, member, members, text
+from modelway.cli.object_tables import NOTHING, Object, member, members, text
 from modelway.client import ControlClient
-from modelway.errors import ForbiddenError, InvalidRequestError, NotFoundError, UnauthenticatedError
+from modelway.errors import ModelwayError, NotFoundError
 
 
 def endpoints_of(client: ControlClient, digest: str) -> list[str]:
@@ -36,8 +36,8 @@ def package_of(client: ControlClient, target: str) -> str:
 def _package(client: ControlClient, digest: str) -> Object:
     try:
         return client.package(digest)
-    except (NotFoundError, ForbiddenError, UnauthenticatedError, InvalidRequestError):
-        return {}
+    except ModelwayError:  # what is only nice to know stops nobody
+        return NOTHING
 
 
 def _name(item: Object) -> str:

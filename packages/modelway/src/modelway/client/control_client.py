@@ -111,7 +111,10 @@ class ControlClient:
             self.server.url,
             headers=self.server.headers,
             timeouts=timeouts,
-            unreachable_hint="start it with `modelway up`, or say where it runs with --url or MODELWAY_URL",
+            hints={
+                "unreachable": "start it with `modelway up`, or say where it runs with --url or MODELWAY_URL",
+                "unauthenticated": "give an admin key with MODELWAY_KEY or --key; `modelway up` keeps one in context.json",
+            },
         )
 
     # Documents
@@ -156,9 +159,18 @@ class ControlClient:
         """One deployment (`project/model/version`) or route (`project/model`)."""
         return self._object(self._http.request("GET", object_path(kind, name)))
 
-    def delete(self, kind: DocumentKind, name: str) -> None:
-        """Declares it gone; the replicas of a deployment finish their requests first."""
-        self._http.request("DELETE", object_path(kind, name))
+    def delete(self, kind: DocumentKind, name: str, *, force: bool = False) -> None:
+        """Declares it gone; the replicas of a deployment finish their requests first.
+
+        Args:
+            kind: Of what.
+            name: Its name.
+            force: A deployment that a route still gives traffic to, too.
+
+        Raises:
+            ConflictError: A route gives it traffic.
+        """
+        self._http.request("DELETE", object_path(kind, name), query={"force": "true"} if force else None)
 
     def revisions(self, kind: DocumentKind, name: str) -> list[dict[str, Any]]:
         """Every accepted change of it, oldest first."""

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 import msgspec
 
 from modelway.client.error_answers import error_from_answer
-from modelway.errors import DeadlineExceededError, InvalidRequestError, UnavailableError
+from modelway.errors import DeadlineExceededError, InvalidRequestError, ModelwayError, UnavailableError
 
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _IDLE_CONNECTIONS = 8
@@ -127,7 +127,7 @@ class HttpClient:
         url: `http://host[:port][/prefix]` or `https://…`.
         headers: Sent with every request.
         timeouts: For every request that does not bring its own.
-        unreachable_hint: What a person can do when nobody answers there.
+        hints: What a person can do about an error, by its code, in place of what the server advises.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class HttpClient:
         *,
         headers: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
-        unreachable_hint: str = "",
+        hints: Mapping[str, str] | None = None,
     ) -> None:
         parts = _split(url)
         self.url = url.rstrip("/")
@@ -146,7 +146,7 @@ class HttpClient:
         self._prefix = parts.path.rstrip("/")
         self._headers = {"User-Agent": "modelway", **(headers or {})}
         self._timeouts = timeouts or Timeouts()
-        self._unreachable_hint = unreachable_hint
+        self._hints = dict(hints or {})
         self._idle: list[http.client.HTTPConnection] = []
 
     def request(
@@ -180,7 +180,7 @@ class HttpClient:
         answer = Answer(status=response.status, headers=_lower(response), body=data)
         self._give_back(connection, response)
         if answer.status >= 300:
-            raise error_from_answer(answer.status, answer.headers, data, asked=f"{method} {self.url}{path}")
+            raise self._refusal(answer.status, answer.headers, data, asked=f"{method} {self.url}{path}")
         return answer
 
     def stream(
@@ -196,7 +196,7 @@ class HttpClient:
         if response.status >= 300:
             with contextlib.closing(connection):
                 data = response.read(65536)
-                raise error_from_answer(response.status, _lower(response), data, asked=f"{method} {self.url}{path}")
+                raise self._refusal(response.status, _lower(response), data, asked=f"{method} {self.url}{path}")
         stream = AnswerStream(response, connection, self.url)
         stream.allow_silence(silence)
         return stream
@@ -306,7 +306,14 @@ class HttpClient:
             connection.close()
 
     def _unreachable(self, why: str) -> UnavailableError:
-        return UnavailableError(f"cannot reach {self.url}: {why}", code="unreachable", hint=self._unreachable_hint)
+        return UnavailableError(
+            f"cannot reach {self.url}: {why}", code="unreachable", hint=self._hints.get("unreachable", "")
+        )
+
+    def _refusal(self, status: int, headers: Mapping[str, str], body: bytes, *, asked: str) -> ModelwayError:
+        error = error_from_answer(status, headers, body, asked=asked)
+        error.hint = self._hints.get(error.error_code, error.hint)
+        return error
 
     def _too_late(self, silence: float) -> DeadlineExceededError:
         return DeadlineExceededError(f"{self.url} did not answer within {silence:g} s")

@@ -43,7 +43,10 @@ class ModelClient:
             self.server.url,
             headers=self.server.headers,
             timeouts=timeouts,
-            unreachable_hint="start it with `modelway up`, or say where the gateway is with MODELWAY_GATEWAY_URL",
+            hints={
+                "unreachable": "start it with `modelway up`, or say where the gateway is with MODELWAY_GATEWAY_URL",
+                "unauthenticated": "give a key with MODELWAY_KEY; `modelway key create NAME` makes one",
+            },
         )
 
     def call(self, inputs: Mapping[str, Any] | None = None, *, endpoint: str = "predict") -> Any:

@@ -1,0 +1,257 @@
+"""The same commands against the platform's own REST API, served as `modelway up` serves it."""
+
+import asyncio
+import hashlib
+import json
+import subprocess
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+import uvicorn
+import yaml
+
+from modelway.packaging import Environment, Example, FileEntry, Framework, Manifest
+from modelway.packaging.archive import write_archive
+from modelway.signature import EndpointSignature, Field, Signature
+from modelway_platform.deploy.api.application import make_app
+from modelway_platform.deploy.api.inspect_package import inspect_package
+from modelway_platform.deploy.api.parts import ApiParts, LogQuery
+from modelway_platform.discovery.embedded import Leases
+from modelway_platform.domain.deployment import Condition, DeploymentStatus, Phase
+from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.identity import VersionKey
+from modelway_platform.store.changes import Changes
+from modelway_platform.store.database import Database
+from modelway_platform.store.documents import Documents
+from modelway_platform.store.events import Events
+from modelway_platform.store.keys import Keys
+from modelway_platform.store.packages import PackageStore
+
+Run = Callable[..., CompletedProcess[str]]
+LOCK = b"msgspec==0.20.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
+DOCUMENTS = """\
+apiVersion: modelway/v1
+kind: Deployment
+metadata: {project: vision, model: digits, version: v1}
+spec:
+  package: dist/digits.mwpkg
+  replicas: 2
+---
+apiVersion: modelway/v1
+kind: Route
+metadata: {project: vision, model: digits}
+spec: {versions: [{version: v1, weight: 1}]}
+"""
+
+
+class FewLogs:
+    """Two records, and a third for whoever follows."""
+
+    async def read(self, query: LogQuery) -> AsyncIterator[Mapping[str, Any] | None]:
+        for number in range(2):
+            yield {"time": 1.5, "replica": "r", "line": f"{query.source} {query.model} {number}"}
+        if query.follow:
+            yield None
+            yield {"time": 1.5, "replica": "r", "line": "later"}
+            while True:
+                await asyncio.sleep(0.05)
+                yield None
+
+
+class Served:
+    """The API on a free port, in a thread of its own, over a real database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.changes = Changes()
+        self._database = Database.open(folder / "modelway.db")
+        self.documents = Documents(self._database, self.changes.notify)
+        self.leases = Leases(on_change=self.changes.notify)
+        keys = Keys(self._database, self.changes.notify)
+        self.secret = keys.create("admin", "admin")[1]
+        self._parts = ApiParts(
+            documents=self.documents,
+            events=Events(self._database, self.changes.notify),
+            keys=keys,
+            packages=PackageStore(folder / "packages", inspect_package),
+            endpoints=self.leases,
+            changes=self.changes,
+            logs=FewLogs(),
+            replica_token="r" * 40,
+        )
+        config = uvicorn.Config(make_app(self._parts), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive()
+        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+
+    def make_ready(self, name: str) -> None:
+        """What the reconciler would do."""
+        key = VersionKey(*name.split("/"))
+        until = time.monotonic() + 20
+        while (record := self.documents.get_deployment(key)) is None:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        for number in range(record.deployment.replicas):
+            package = record.deployment.package
+            self.leases.register(
+                Endpoint(id=f"r-{number}", key=key, host="127.0.0.1", port=9000 + number, package=package), 30
+            )
+        met = Condition(type="ReplicasReady", status=True, reason="AllReady", message="all ready", since=1.0)
+        count = record.deployment.replicas
+        status = DeploymentStatus(
+            phase=Phase.READY,
+            observed_revision=record.revision,
+            ready_replicas=count,
+            updated_replicas=count,
+            conditions=(met,),
+        )
+        self.documents.save_status(key, status)
+
+    def close(self) -> None:
+        self._parts.closing.set()
+        self.changes.notify()
+        self._server.should_exit = True
+        self._server.force_exit = True
+        self._thread.join()
+        self._database.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path, environment: dict[str, str]) -> Iterator[Served]:
+    found = Served(tmp_path)
+    environment.update(MODELWAY_URL=found.url, MODELWAY_KEY=found.secret, MODELWAY_GATEWAY_URL="http://127.0.0.1:1")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Path:
+    """A folder of documents with the package they name."""
+    folder, stage = tmp_path / "deploy", tmp_path / "stage"
+    (folder / "dist").mkdir(parents=True)
+    files: list[FileEntry] = []
+    for path, data, role in (
+        ("code/handler.py", b"# code", "code"),
+        ("environment/requirements.lock", LOCK, "environment"),
+    ):
+        (stage / path).parent.mkdir(parents=True)
+        (stage / path).write_bytes(data)
+        files.append(FileEntry(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest(), role=role))  # pyright: ignore[reportArgumentType] - the loop loses the literals
+    number = {"type": "number"}
+    inputs, output = (Field(name="x", label="number", schema=number),), Field(name="", label="number", schema=number)
+    signature = Signature(endpoints=(EndpointSignature(name="predict", inputs=inputs, output=output),))
+    manifest = Manifest(
+        format=1,
+        name="digits",
+        version="1.0",
+        sdk="0.1.0",
+        python="3.11",
+        handler="handler:Digits",
+        framework=Framework(),
+        signature=signature.to_json(),
+        files=tuple(files),
+        environment=Environment(lock_sha256=hashlib.sha256(LOCK).hexdigest(), packages=1),
+        examples=(Example(endpoint="predict", request={"x": 1}),),
+    )
+    write_archive(folder / "dist" / "digits.mwpkg", manifest, stage, lambda _: None)
+    (folder / "digits.yaml").write_text(DOCUMENTS)
+    return folder
+
+
+def test_from_a_document_to_ready_and_back(modelway: Run, served: Served, deploy: Path) -> None:
+    dry = modelway("apply", "-f", "deploy", "--dry-run")
+    assert (dry.returncode, dry.stdout.count("created")) == (0, 2), dry.stderr
+    assert modelway("get", "packages", "-o", "name").stdout == ""
+
+    threading.Timer(0.0, served.make_ready, ["vision/digits/v1"]).start()
+    applied = modelway("apply", "-f", "deploy", "--wait")
+    assert applied.returncode == 0, applied.stderr
+    assert applied.stdout.splitlines() == [
+        "deployment vision/digits/v1  created  revision 1",
+        "route vision/digits          created  revision 1",
+    ]
+    assert "uploaded digits.mwpkg" in applied.stderr
+    assert applied.stderr.splitlines()[-1].split()[:3] == ["vision/digits/v1", "Ready", "2/2"]
+
+    row = modelway("get", "deployments").stdout.splitlines()[1].split()
+    assert row[:4] == ["vision/digits/v1", "Ready", "2/2", "1"]
+    assert modelway("get", "routes").stdout.splitlines()[1].split()[:4] == ["vision/digits", "v1", "100%", "key"]
+    assert len(modelway("get", "endpoints", "vision/digits/v1").stdout.splitlines()) == 3
+    listed = json.loads(modelway("get", "deployments", "-o", "json").stdout)
+    assert yaml.safe_load(modelway("get", "deployments", "-o", "yaml").stdout) == listed
+
+    shown = modelway("describe", "deployment", "vision/digits/v1").stdout
+    assert "modelway call vision/digits/v1 predict -d '{\"x\":1}'" in shown
+    assert "Applied" in shown
+    assert "v1       1       Ready  2/2" in modelway("describe", "route", "vision/digits").stdout
+
+    (deploy / "digits.yaml").write_text(DOCUMENTS.replace("replicas: 2", "replicas: 3"))
+    assert "    spec.replicas: 2 → 3" in modelway("apply", "-f", "deploy").stdout
+    undone = modelway("rollout", "undo", "deployment", "vision/digits/v1")
+    assert undone.stdout == "deployment vision/digits/v1  revision 3: undo to revision 1\n"
+    history = modelway("rollout", "history", "deployment", "vision/digits/v1").stdout.splitlines()
+    assert [line.split()[0] for line in history] == ["REVISION", "1", "2", "3"]
+    assert history[-1].endswith("replicas 3 → 2")
+
+    refused = modelway("delete", "deployment", "vision/digits/v1")
+    assert refused.returncode == 1
+    assert (
+        "hint: apply the route without it first, or `modelway delete deployment vision/digits/v1 --force`"
+        in refused.stderr
+    )
+    assert modelway("delete", "route", "vision/digits").stdout == "route vision/digits  removed\n"
+    assert modelway("delete", "deployment/vision/digits/v1").returncode == 0
+    assert modelway("get", "deployments").stdout.splitlines()[1].split()[1] == "Deleting"
+
+
+def test_mistakes_in_documents(modelway: Run, served: Served, deploy: Path) -> None:
+    (deploy / "digits.yaml").write_text(
+        DOCUMENTS.replace("replicas: 2", "replica: 2").replace("weight: 1", "weight: -1")
+    )
+    done = modelway("apply", "-f", "deploy")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "deploy/digits.yaml:6:3: " in done.stderr
+    assert "    6 |   replica: 2\n      |   ^^^^^^^\n" in done.stderr
+    assert 'hint: did you mean "replicas"?' in done.stderr
+    assert "deploy/digits.yaml:11:" in done.stderr
+    assert done.stderr.endswith("error[invalid_document]: 2 problems in deploy/digits.yaml; nothing was applied\n")
+
+
+def test_a_file_that_is_no_package_is_refused(modelway: Run, served: Served, deploy: Path) -> None:
+    (deploy / "dist" / "digits.mwpkg").write_bytes(b"x" * 3_000_000)
+    done = modelway("apply", "-f", "deploy")
+    assert done.returncode == 1
+    assert "error[invalid_package]" in done.stderr
+
+
+def test_watching_sees_what_others_do(start_modelway: Any, modelway: Run, served: Served, deploy: Path) -> None:
+    watching: subprocess.Popen[str] = start_modelway("get", "deployments", "--watch", "-o", "json")
+    assert watching.stdout is not None
+    assert json.loads(watching.stdout.readline()) == {"items": []}
+    modelway("apply", "-f", "deploy")
+    assert json.loads(watching.stdout.readline())["items"][0]["status"]["phase"] == "Pending"
+    served.make_ready("vision/digits/v1")
+    assert json.loads(watching.stdout.readline())["items"][0]["status"]["phase"] == "Ready"
+
+
+def test_keys_and_logs(modelway: Run, start_modelway: Any, served: Served) -> None:
+    secret = modelway("key", "create", "nightly").stdout.strip()
+    refused = modelway("get", "routes", MODELWAY_KEY=secret)
+    assert (refused.returncode, "error[forbidden]" in refused.stderr, secret in refused.stderr) == (1, True, False)
+    key_id = modelway("key", "list").stdout.splitlines()[-1].split()[0]
+    assert modelway("key", "revoke", key_id).returncode == 0
+    unknown = modelway("get", "routes", MODELWAY_KEY=secret)
+    assert "hint: give an admin key with MODELWAY_KEY" in unknown.stderr
+
+    lines = modelway("logs", "vision/digits", "--source", "server").stdout.splitlines()
+    assert [line.partition("| ")[2] for line in lines] == ["server digits 0", "server digits 1"]
+    following: subprocess.Popen[str] = start_modelway("logs", "-f", "-o", "json")
+    assert following.stdout is not None
+    assert [json.loads(following.stdout.readline())["line"] for _ in range(3)][-1] == "later"
