@@ -37,6 +37,7 @@ class Server:
     process: subprocess.Popen[bytes]
     url: str
     rows: dict[int, list[dict[str, float]]] = field(default_factory=dict[int, list[dict[str, float]]])
+    distinct: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
 
 
 def nginx(folder: Path, name: str, server_block: str) -> subprocess.Popen[bytes]:
@@ -152,6 +153,17 @@ end
 """
 
 
+# Each head another: nothing that is kept for heads that come again can help.
+_DISTINCT_HEADS = """
+local number = 0
+request = function()
+  number = number + 1
+  wrk.headers["X-Trace"] = tostring(number)
+  return wrk.format()
+end
+"""
+
+
 def measure(server: Server, script: Path, connections: int, seconds: float) -> dict[str, float]:
     """One run of wrk against one server."""
     before = cpu_seconds(server.process.pid)
@@ -232,6 +244,9 @@ def run_rounds(servers: list[Server], folder: Path, rounds: int, seconds: float)
                     print(
                         f"round {number + 1}/{rounds} c={connections} {server.name} {row['rps']:.0f}/s", file=sys.stderr
                     )
+        distinct = folder / "distinct.lua"
+        distinct.write_text(_SCRIPT % SECRET + _DISTINCT_HEADS)
+        servers[0].distinct.append(measure(servers[0], distinct, 32, seconds))
     for server in servers:
         check_answer(server)
 
@@ -269,6 +284,7 @@ def report(servers: list[Server], rounds: int, seconds: float) -> None:
                 "nginx_cpu_us": round(median(plain, 32, "cpu_us"), 2),
                 "envoy_cpu_us": round(median(envoy, 32, "cpu_us"), 2),
                 "cpu_vs_nginx": round(median(ours, 32, "cpu_us") / median(plain, 32, "cpu_us"), 3),
+                "cpu_us_distinct_heads": round(statistics.median(row["cpu_us"] for row in ours.distinct), 2),
                 "rounds": rounds,
                 "seconds": seconds,
                 **figures,
