@@ -89,7 +89,7 @@ class ServerConnection(AnsweringConnection):
         self._transport = cast("asyncio.Transport", transport)
         self.deadline = listener.clock + listener.limits.head_seconds
         listener.connections.add(self)
-        if listener.draining or len(listener.connections) > listener.limits.max_connections:
+        if listener.refusing or len(listener.connections) > listener.limits.max_connections:
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -25,7 +25,8 @@ class Listener:
         self.connections: set[ServerConnection] = set()
         self.stalled: dict[AnsweringConnection, float] = {}
         self.known_heads = KnownHeads()
-        self.draining = False
+        self.draining = False  # answers close their connection
+        self.refusing = False  # new connections are dropped
         self.clock = 0.0
         self.date_line = b""
         self._date_second: int = -1
@@ -47,6 +48,7 @@ class Listener:
 
     def stop_accepting(self) -> None:
         """Refuse new connections; those that are open go on."""
+        self.refusing = True
         if self._server is not None:
             self._server.close()
 
