@@ -1,5 +1,6 @@
 """A real `modelway up` in its own directory, with the means to ask it, to hurt it and to see what it leaves behind."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -201,7 +202,7 @@ class RunningPlatform:
         """Which gateway worker answered each request id, as the access log says."""
         project, model = name.split("/")
         with self.control() as control:
-            records = list(control.logs(source="access", project=project, model=model, tail=100_000))
+            records = list(control.logs(source="access", project=project, model=model, tail=10_000))
         return {record["request_id"]: record["worker"] for record in records}
 
     def caller(self, *, key: str | None = None, headers: str = "") -> Caller:
@@ -256,9 +257,24 @@ class RunningPlatform:
                 )
                 time.sleep(0.05)
 
+    def wait_routed(self, path: str) -> None:
+        """Wait until every gateway worker answers for a pinned path, which takes no turn of the weights."""
+
+        async def ask() -> None:
+            good = 0
+            async with asyncio.timeout(10):
+                while good < 6 * self.workers:  # each on a connection of its own, which any worker may get
+                    async with self.caller() as caller:
+                        good = good + 1 if (await caller.post(path, b'{"text": "hello"}')).status == 200 else 0
+                    await asyncio.sleep(0.01)
+
+        asyncio.run(ask())
+
     def _is_ready(self, name: str) -> bool:
         deployment = self.deployment(name)
         if deployment is None or deployment["status"]["phase"] != "Ready":
+            return False
+        if deployment["status"]["observedRevision"] != deployment["metadata"]["revision"]:
             return False
         replicas = deployment["status"]["replicas"]
         wanted = replicas["wanted"]

@@ -19,6 +19,7 @@ def test_a_killed_replica_costs_no_idempotent_request(platform: RunningPlatform,
     """Idempotent is what the Route document declares: `idempotent: true`."""
     platform.apply(deployment("killed/echo/v1", echo, replicas=2), route("killed/echo", {"v1": 1}, idempotent=True))
     platform.wait_ready("killed/echo/v1")
+    platform.wait_routed("/killed/echo/v1/echo")
     with Load(lambda _: platform.caller(), "/killed/echo/echo", connections=16) as load:
         time.sleep(1.0)
         victim, pid = next(iter(platform.replica_processes("killed/echo/v1").items()))
@@ -43,6 +44,7 @@ def test_killed_control_costs_no_request_and_comes_back_with_the_same_replicas(
     digest = platform.upload(echo_package)
     platform.apply(deployment("survive/echo/v1", digest, replicas=2), route("survive/echo", {"v1": 1}))
     platform.wait_ready("survive/echo/v1")
+    platform.wait_routed("/survive/echo/v1/echo")
     before = platform.replica_processes("survive/echo/v1")
     with Load(lambda _: platform.caller(), "/survive/echo/echo") as load:
         time.sleep(0.5)

@@ -24,10 +24,11 @@ def test_ten_thousand_requests_are_split_exactly(platform: RunningPlatform, echo
     weights = {"v1": 5, "v2": 3, "v3": 2}
     platform.apply(*(deployment(f"split/echo/{version}", echo) for version in weights), route("split/echo", weights))
     platform.wait_ready(*(f"split/echo/{version}" for version in weights))
+    for version in weights:
+        platform.wait_routed(f"/split/echo/{version}/echo")
     replies: list[Reply] = []
 
     async def run() -> None:
-        await _until_known(platform, [f"/split/echo/{version}/echo" for version in weights])
         callers = [platform.caller() for _ in range(CONNECTIONS)]
         bodies = [b'{"text": "hello"}'] * REQUESTS
         await send(callers, "/split/echo/echo", bodies, lambda _, reply: replies.append(reply))
@@ -46,6 +47,7 @@ def test_every_worker_sees_a_replica_come_and_go_within_200_ms(platform: Running
     name = "seen/echo/v1"
     platform.apply(deployment(name, echo), route("seen/echo", {"v1": 1}, idempotent=True))
     platform.wait_ready(name)
+    platform.wait_routed("/seen/echo/v1/echo")
     marks: dict[str, float] = {}
     with (
         _stranger() as port,
@@ -87,6 +89,7 @@ def test_a_new_revision_replaces_replicas_without_a_failed_request(platform: Run
     name = "roll/echo/v1"
     platform.apply(deployment(name, echo, replicas=2, LABEL="old"), route("roll/echo", {"v1": 1}))
     platform.wait_ready(name)
+    platform.wait_routed("/roll/echo/v1/echo")
     with Load(lambda _: platform.caller(), "/roll/echo/echo", body=b'{"text": "hello", "seconds": 0.002}') as load:
         time.sleep(0.5)
         started = time.monotonic()
@@ -114,17 +117,6 @@ def test_a_revision_that_cannot_start_leaves_the_old_one_answering(platform: Run
     assert "good" in answer
     platform.cli("rollout", "undo", "deployment", name)
     platform.wait_ready(name)
-
-
-async def _until_known(platform: RunningPlatform, paths: list[str]) -> None:
-    """Until every worker answers for each pinned version, which takes no turn of the weights."""
-    async with asyncio.timeout(10):
-        for path in paths:
-            good = 0
-            while good < 4 * platform.workers:
-                async with platform.caller() as caller:
-                    good = good + 1 if (await caller.post(path, b'{"text": "hello"}')).status == 200 else 0
-                await asyncio.sleep(0.01)
 
 
 def _by_stranger(sent: Sent) -> bool:
