@@ -134,9 +134,9 @@ class Recorder(BufferedConnection):
         self.seen.append("left")
 
 
-def result_of(pieces: list[bytes]) -> tuple[bytes, list[str], str]:
+def result_of(pieces: list[bytes], listener: Listener | None = None) -> tuple[bytes, list[str], str]:
     """What a connection writes and hands over when `pieces` arrive one after the other."""
-    listener = Listener(Limits())
+    listener = listener or Listener(Limits())
     connection = Recorder(listener)
     wire = Wire(pieces)
     connection.connection_made(wire)
@@ -160,6 +160,16 @@ def test_cuts_make_no_difference(data: bytes, drawn: st.DataObject | None) -> No
     assert result_of([data[at : at + 1] for at in range(len(data))]) == whole
     for at in range(1, len(data)) if drawn is None else (drawn.draw(st.integers(0, len(data))) for _ in range(20)):
         assert result_of([piece for piece in (data[:at], data[at:]) if piece]) == whole
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(requests(), max_size=6), mutated())
+def test_heads_seen_before_make_no_difference(pieces: list[bytes], odd: bytes) -> None:
+    """Each request in a segment of its own, which is when the parser is passed by."""
+    listener = Listener(Limits())
+    segments = [*pieces, odd, *pieces]
+    first = result_of([b"".join(segments)])
+    assert [result_of(segments, listener) for _ in range(4)] == [first] * 4
 
 
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")

@@ -86,6 +86,8 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "bare lf": (400, b"GET / HTTP/1.1\nHost: x\n\n"),
     "bare lf after header": (400, head(b"A: b\nTransfer-Encoding: chunked") + b"0\r\n\r\n"),
     "bare cr": (400, head(b"A: b\rTransfer-Encoding: chunked") + b"0\r\n\r\n"),
+    "head ended by bare lf": (400, b"GET / HTTP/1.1\r\nHost: x\r\n\nGET / HTTP/1.1\r\n\r\n"),
+    "head ended by bare cr": (400, b"GET / HTTP/1.1\r\nHost: x\r\n\rGET / HTTP/1.1\r\n\r\n"),
     "two cr": (400, head(b"A: b\r")),
     "space before colon": (400, head(b"Transfer-Encoding : chunked") + b"0\r\n\r\n"),
     "tab before colon": (400, head(b"Content-Length\t: 5") + b"hello"),

@@ -141,10 +141,11 @@ def test_answer_never_taken(server: Server, call: Callable[..., Caller]) -> None
         caller.close()
 
 
-def test_answer_taken_in_drips(server: Server, call: Callable[..., Caller]) -> None:
-    server.start(write_stall_seconds=0.2, min_bytes_per_second=1_000_000)
+@pytest.mark.parametrize("ending", [b"", b"Connection: close\r\n"])
+def test_answer_taken_in_drips(server: Server, call: Callable[..., Caller], ending: bytes) -> None:
+    server.start(write_stall_seconds=0.2, linger_seconds=0.1, min_bytes_per_second=1_000_000)
     caller = call(receive_buffer=4096)
-    caller.send(GET % b"/big?50000000")
+    caller.send(b"GET /big?50000000 HTTP/1.1\r\nHost: x\r\n%b\r\n" % ending)
     server.wait_for(lambda: server.connections == 1)
     began = time.monotonic()
     while server.connections:

@@ -64,6 +64,8 @@ class AnsweringConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.write_paused = True
+        if self.phase >= LINGER:
+            return  # `_linger_passed` looks after it
         self._unsent = self._bytes_not_taken()
         self._listener.stalled[self] = self._listener.clock + self._listener.limits.write_stall_seconds
         if self.phase == ANSWER:
@@ -75,13 +77,10 @@ class AnsweringConnection(asyncio.Protocol):
 
     def stall_passed(self) -> None:
         """Called by the listener's clock while writing is paused: a caller that takes something may take longer."""
-        limits = self._listener.limits
-        unsent = self._bytes_not_taken()
-        if self._unsent - unsent < limits.min_bytes_per_second * limits.write_stall_seconds:
-            self.abort()
+        if self._has_taken_enough():
+            self._listener.stalled[self] = self._listener.clock + self._listener.limits.write_stall_seconds
         else:
-            self._unsent = unsent
-            self._listener.stalled[self] = self._listener.clock + limits.write_stall_seconds
+            self.abort()
 
     # Answering
 
@@ -258,17 +257,23 @@ class AnsweringConnection(asyncio.Protocol):
 
     def _begin_linger(self) -> None:
         self.phase = LINGER
+        self._listener.stalled.pop(self, None)
         self.deadline = self._listener.clock + self._listener.limits.linger_seconds
         self._unsent = inf
 
     def _linger_passed(self) -> None:
         """Wait on only for a caller that still takes what was written."""
-        unsent = self._bytes_not_taken()
-        if 0 < unsent < self._unsent:
-            self._unsent = unsent
+        if self._has_taken_enough() and self._unsent:
             self.deadline = self._listener.clock + self._listener.limits.write_stall_seconds
         else:
             self.abort()
+
+    def _has_taken_enough(self) -> bool:
+        limits = self._listener.limits
+        unsent = self._bytes_not_taken()
+        taken = self._unsent - unsent
+        self._unsent = unsent
+        return taken >= limits.min_bytes_per_second * limits.write_stall_seconds
 
     def _bytes_not_taken(self) -> int:
         """What is written and not yet with the caller.

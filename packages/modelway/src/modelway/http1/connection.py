@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from modelway.http1.listener import Listener
 
 _UNKNOWN = -1
+# So many heads not seen before, one after the other, and this caller's are taken to differ each time (a request id does it).
+_MAX_UNKNOWN_HEADS = 16
 _STOPPED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 
 
@@ -46,6 +48,7 @@ class ServerConnection(AnsweringConnection):
         "_segment_bytes",
         "_target",
         "_trailing_bytes",
+        "_unknown_heads",
         "body_bytes",
     )
 
@@ -53,6 +56,7 @@ class ServerConnection(AnsweringConnection):
         super().__init__(listener)
         self._parser = httptools.HttpRequestParser(self)
         self._segment_bytes = 0
+        self._unknown_heads = 0
         self._fresh = b""  # the segment being read, until its first head is in
         self._head_bytes = 0
         self._target = b""
@@ -107,9 +111,10 @@ class ServerConnection(AnsweringConnection):
 
     def data_received(self, data: bytes) -> None:
         phase = self.phase
-        if phase == IDLE:
+        if phase == IDLE and self._unknown_heads < _MAX_UNKNOWN_HEADS:
             if self._take_known(data):
                 return
+            self._unknown_heads += 1
             self._fresh = data
         elif phase >= LINGER:
             return
@@ -151,8 +156,10 @@ class ServerConnection(AnsweringConnection):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head_open:  # trailers are read and dropped
+        if self._head_open:
             self._headers.append((name.lower(), value))
+        elif name.lower() == b"connection":  # other trailers are read and dropped; the parser heeds this one
+            self._closed_by_trailer()
 
     def on_headers_complete(self) -> None:
         self._head_open = False
@@ -187,6 +194,13 @@ class ServerConnection(AnsweringConnection):
         elif self.request is not None:
             self._complete()
 
+    def _closed_by_trailer(self) -> None:
+        request = self._waiting[-1].request if self._waiting else self.request
+        if request is not None:
+            request.keep_alive = False
+            if request is self.request:
+                self._keep_alive = False
+
     # Called by the listener
 
     def deadline_passed(self) -> None:
@@ -220,14 +234,18 @@ class ServerConnection(AnsweringConnection):
         found = self._listener.known_heads.whole_request(data)
         if found is None or self.write_paused:
             return False
+        self._unknown_heads = 0
         request, body_begins = found
         self._parsing = True
-        self._begin(request)
-        if request.content_length and self._rejection is None and self.request is request:
-            self.body_bytes = request.content_length
-            self.body_received(data[body_begins:])
-        if self.request is request:
-            self._complete()
+        try:
+            self._begin(request)
+            if request.content_length and self._rejection is None and self.request is request:
+                self.body_bytes = request.content_length
+                self.body_received(data[body_begins:])
+            if self.request is request:
+                self._complete()
+        except Exception as error:  # noqa: BLE001 (as where the parser calls)
+            self._broken(error)
         self._parsing = False
         if self._rejection is not None:
             self._answer_rejection()

@@ -2,21 +2,25 @@
 
 Only heads that the parser and `request_head.accept` took whole are kept, and only plain ones: HTTP/1.1, kept alive, a body of
 stated length or none, no `Expect` and no offer to upgrade. The key is every byte of the head, so nothing can differ unseen.
+A head is kept when it comes for the second time: heads that come once (with a request id) would only push the others out.
+Requests kept here are shared between connections and must not be changed.
 """
 
 from modelway.http1.request import Request
 
 MAX_HEADS = 1024
 MAX_HEAD_BYTES = 2048
+MAX_SEEN = 8192
 
 
 class KnownHeads:
     """Requests by the bytes of their heads; bounded, and forgotten as a whole when full."""
 
-    __slots__ = ("_requests",)
+    __slots__ = ("_requests", "_seen")
 
     def __init__(self) -> None:
         self._requests: dict[bytes, Request] = {}
+        self._seen: set[int] = set()
 
     def whole_request(self, segment: bytes) -> tuple[Request, int] | None:
         """The request that `segment` is, head and body and nothing else, with the offset of its body; None if not known."""
@@ -33,6 +37,12 @@ class KnownHeads:
         head = segment[: segment.find(b"\r\n\r\n") + 4]
         # A segment may begin with empty lines, which the parser skips; then its first empty line is not the head's end.
         if not 16 < len(head) <= MAX_HEAD_BYTES or not segment[:1].isalpha() or b"upgrade" in request.fields:
+            return
+        number = hash(head)
+        if number not in self._seen:
+            if len(self._seen) >= MAX_SEEN:
+                self._seen.clear()
+            self._seen.add(number)
             return
         if len(self._requests) >= MAX_HEADS:
             self._requests.clear()
