@@ -137,36 +137,41 @@ def test_workers_end_with_their_supervisor(serve: Serve) -> None:
 
 
 def test_a_drain_fails_no_request(serve: Serve) -> None:
+    """Callers like a gateway's: they keep connections, go elsewhere when told, and open new ones for a moment longer."""
     server = serve(".", "--workers", "2").until_ready()
     failures: list[str] = []
     answered = [0]
-    stopped = threading.Event()
+    told = threading.Event()
 
-    def ask_on_and_on() -> None:
+    def ask_on_and_on(*, opens_new: bool) -> None:
         connection = server.connect()
-        while not stopped.is_set():
+        ends = float("inf")
+        while time.monotonic() < ends:
+            if told.is_set() and ends == float("inf"):
+                ends = time.monotonic() + 0.2
             try:
-                connection.request("POST", "/wait", body=b'{"seconds": 0.005}')
+                connection.request("POST", "/wait", body=b'{"seconds": 0.003}')
                 answer = connection.getresponse()
                 answer.read()
-            except ConnectionRefusedError:
-                return  # it has stopped accepting; nothing was sent
             except (OSError, http.client.HTTPException) as error:
                 failures.append(repr(error))
                 return
-            answered[0] += answer.status == 200
+            answered[0] += 1
             if answer.status != 200:
                 failures.append(str(answer.status))
             if answer.getheader("connection") == "close":
                 connection.close()
+                if not opens_new:
+                    return
+        connection.close()
 
-    threads = [threading.Thread(target=ask_on_and_on) for _ in range(8)]
+    threads = [threading.Thread(target=ask_on_and_on, kwargs={"opens_new": number % 2 == 0}) for number in range(8)]
     for thread in threads:
         thread.start()
     time.sleep(0.3)
+    told.set()
     server.process.send_signal(signal.SIGTERM)
     code = server.process.wait(20)
-    stopped.set()
     for thread in threads:
         thread.join()
     assert (code, failures) == (0, [])
@@ -252,3 +257,12 @@ def test_an_archive_and_an_unpacked_package_are_served(serve: Serve, project: Pa
     assert server.ask("GET", "/")[1]["name"] == "adder"
     assert json.loads((project / "examples.json").read_text())
     assert server.stop() == 0
+
+
+def test_told_to_stop_while_loading_it_ends_at_once(serve: Serve) -> None:
+    server = serve(".", "--port", str(free_port()), LOAD_SECONDS="30")
+    server.port = int(server.process.args[-1])
+    server.until(lambda: _ask_quietly(server, "/livez") == 200)
+    started = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - started < 1.5

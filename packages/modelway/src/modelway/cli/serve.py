@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from modelway.cli.command import EXIT_OK, Command
@@ -31,10 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    try:
-        import uvloop  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] - only to say what is missing
-    except ImportError as error:
-        raise UnavailableError("the model server is not installed", hint="pip install 'modelway[serve]'") from error
+    if not all(find_spec(name) for name in ("uvloop", "httptools")):
+        raise UnavailableError("the model server is not installed", hint="pip install 'modelway[serve]'")
     from modelway.serving.target import open_target  # noqa: PLC0415 - needs the extra, see above
 
     with open_target(arguments.target) as target:

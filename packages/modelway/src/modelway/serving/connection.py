@@ -50,9 +50,11 @@ class ModelConnection(BufferedConnection):
         deadline = inf
         if deadline_ms is not None and deadline_ms.isdigit() and len(deadline_ms) < 10:
             deadline = monotonic() + int(deadline_ms) / 1000
-        self._item = app.dispatcher.submit(
+        item = app.dispatcher.submit(
             metrics.name, body, self._answered, request_id=request_id.decode("ascii"), deadline=deadline
         )
+        if item is not None:  # None: answered already, and a pipelined request may have set its own since
+            self._item = item
 
     def client_left(self) -> None:
         item, app = self._item, self._app
@@ -67,6 +69,8 @@ class ModelConnection(BufferedConnection):
         status = answer.status
         if self._metrics is not None:
             self._metrics.request_done(status, perf_counter() - self._started)
+        if self._app.leaving:
+            self._keep_alive = False
         headers = b"x-request-id: %b\r\n" % self._request_id
         if status == 503:
             headers += b"retry-after: 1\r\n"

@@ -1,4 +1,4 @@
-"""What a model server says about itself: one JSON object per line on stderr, tracebacks included, bounded per second."""
+"""What a model server says about itself on stderr: one JSON object per line, on a terminal text; bounded per second."""
 
 import sys
 import time
@@ -21,6 +21,7 @@ class Events:
 
     def __init__(self, write: Callable[[str], Any] | None = None, **fields: Any) -> None:
         self._write = write or _to_stderr
+        self._for_people = write is None and sys.stderr.isatty()
         self._fields = fields
         self._second = 0
         self._written = 0
@@ -48,7 +49,15 @@ class Events:
         if error is not None:
             record["error"] = f"{type(error).__name__}: {error}"
             record["traceback"] = "".join(traceback.format_exception(error))
-        self._write(msgspec.json.encode(record, enc_hook=str).decode() + "\n")
+        self._write(_text(record) if self._for_people else msgspec.json.encode(record, enc_hook=str).decode() + "\n")
+
+
+def _text(record: dict[str, Any]) -> str:
+    trace = record.pop("traceback", "")
+    clock = time.strftime("%H:%M:%S", time.localtime(record.pop("time")))
+    event = str(record.pop("event")).replace("_", " ")
+    fields = "  ".join(f"{name}={value}" for name, value in record.items())
+    return f"{clock} {event}  {fields}\n{trace}"
 
 
 def _to_stderr(line: str) -> None:

@@ -42,6 +42,7 @@ class ModelApp:
         self.board = board
         self.events = events
         self.request_ids = RequestIds()
+        self.leaving = False  # told to stop: each answer closes its connection, so none is idle when accepting ends
         self.dispatcher: Dispatcher | None = None
         self.metrics: Metrics | None = None
         self.endpoints: Mapping[bytes, EndpointMetrics] = {}

@@ -7,16 +7,18 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelway.errors import ConflictError, ModelwayError
 from modelway.http1 import reuseport_socket
 from modelway.serving.board import Board, WorkerState, create_board_file
 from modelway.serving.events import Events
-from modelway.serving.registration import Registration
 from modelway.serving.settings import ServeSettings, WorkerSettings
 from modelway.serving.worker_process import WorkerProcess
 from modelway.signature import Signature
+
+if TYPE_CHECKING:
+    from modelway.serving.registration import Registration
 
 FIRST_BACK_OFF_SECONDS = 0.25
 LONGEST_BACK_OFF_SECONDS = 30.0
@@ -89,10 +91,12 @@ class Supervisor:
             raise self._failure
         return 0
 
-    def _make_registration(self) -> Registration | None:
+    def _make_registration(self) -> "Registration | None":
         settings = self._settings
         if settings.registration is None:
             return None
+        from modelway.serving.registration import Registration  # noqa: PLC0415 - an HTTP client only platforms need
+
         return Registration(settings.registration, settings.identity, settings.host, self._port, self._events)
 
     async def _keep_worker(self, index: int) -> None:
@@ -188,6 +192,8 @@ class Supervisor:
             self._board.start_draining()
             self._events.emit("draining", seconds=drain)
             await self._readiness_changed()
+            for worker in self._workers.values():
+                worker.leave()
             await asyncio.sleep(ANSWERING_ON_SECONDS)
         for worker in self._workers.values():
             worker.stop(drain)

@@ -60,6 +60,7 @@ class Worker:
         self._events = Events(worker=settings.index)
         self._app = ModelApp(settings, self._board, self._events)
         self._drain_seconds = 0.0
+        self._opened = False
         self._told_to_stop = asyncio.Event()
 
     async def run(self) -> int:
@@ -102,6 +103,7 @@ class Worker:
         gc.collect()
         gc.freeze()  # the model stays; looking at it again in every collection costs tail latency
         self._app.open()
+        self._opened = True
         self._pulse(metrics, dispatcher)
         self._board.set_state(settings.index, WorkerState.READY)
         self._say({"event": "ready", "load_seconds": loaded.seconds, "signature": signature.to_json()})
@@ -118,7 +120,15 @@ class Worker:
             return
         if not line:
             os._exit(EXIT_ORPHANED)  # the supervisor is gone; the model may be busy for long, so nothing is waited for
-        word, _, seconds = line.decode().partition(" ")
+        for told in line.decode().splitlines():
+            self._do(told)
+
+    def _do(self, told: str) -> None:
+        word, _, seconds = told.partition(" ")
+        if not self._opened:
+            os._exit(0)  # nobody waits for an answer, and loading cannot be interrupted otherwise
+        if word == "leave":
+            self._app.leaving = True
         if word == "stop":
             self._drain_seconds = float(seconds)
             self._told_to_stop.set()

@@ -60,6 +60,11 @@ class WorkerProcess:
             await self._writer.wait_closed()
         return code
 
+    def leave(self) -> None:
+        """Tell it to answer on, but to keep no connection open."""
+        if not self._writer.is_closing():
+            self._writer.write(b"leave\n")
+
     def stop(self, drain_seconds: float) -> None:
         """Tell it to answer what it has and end."""
         if not self._writer.is_closing():
