@@ -111,13 +111,15 @@ class Fields:
         return None if node is None else Fields(self._file, node, self.path_of(name), self._problems, self._marks)
 
     def items(self, name: str) -> tuple[Node, ...]:
-        """The nodes of a list that must be there."""
+        """The nodes of a list that must be there and hold something."""
         node = self._take(name, required=True)
         if node is None:
             return ()
         if not isinstance(node, ListNode):
             self.complain(node.mark, f"{self.path_of(name)}: expected a list, got {said(node)}")
             return ()
+        if not node.items:
+            self.complain(node.mark, f"{self.path_of(name)}: is empty", "name at least one")
         return node.items
 
     def entries(self, name: str) -> tuple[Entry, ...]:

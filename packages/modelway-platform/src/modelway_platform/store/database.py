@@ -18,7 +18,7 @@ from modelway.errors import ModelwayError
 
 # The newest migration, repeated here so that an up-to-date database opens without loading Alembic (0.6 s).
 NEWEST_MIGRATION = "0001"
-_BUSY_MILLISECONDS = 5000
+_BUSY_SECONDS = 5.0
 
 
 class Database:
@@ -28,9 +28,10 @@ class Database:
 
     Args:
         url: An SQLAlchemy URL; `sqlite:////var/lib/modelway/modelway.db`.
+        busy_seconds: How long a write waits for another process to finish its own.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_seconds: float = _BUSY_SECONDS) -> None:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite" or not parsed.database:
             raise ModelwayError(
@@ -40,7 +41,8 @@ class Database:
         self.path = Path(parsed.database)
         self._engine: Engine = create_engine(parsed)
         self._writing = threading.Lock()
-        event.listen(self._engine, "connect", _set_up_connection)
+        self._busy_seconds = busy_seconds
+        event.listen(self._engine, "connect", self._set_up_connection)
         event.listen(self._engine, "begin", _begin)
 
     @classmethod
@@ -70,13 +72,13 @@ class Database:
     @contextmanager
     def read(self) -> Generator[Connection]:
         """A connection that sees one consistent state and writes nothing."""
-        with _translated(self.path), self._engine.connect() as connection:
+        with _translated(self.path, self._busy_seconds), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self, *, keep: bool = True) -> Generator[Connection]:
         """A transaction, committed and on disk when the block ends without an exception; undone if not to `keep`."""
-        with _translated(self.path), self._writing, self._engine.connect() as plain:
+        with _translated(self.path, self._busy_seconds), self._writing, self._engine.connect() as plain:
             connection = plain.execution_options(modelway_write=True)
             with connection.begin() as transaction:
                 yield connection
@@ -86,23 +88,22 @@ class Database:
     def close(self) -> None:
         self._engine.dispose()
 
+    def _set_up_connection(self, connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun by `_begin`, not by the driver's guess
+        for pragma in (
+            f"busy_timeout={int(self._busy_seconds * 1000)}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "trusted_schema=OFF",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _set_up_connection(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # transactions are begun by `_begin`, not by the driver's guess
-    for pragma in (
-        f"busy_timeout={_BUSY_MILLISECONDS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "trusted_schema=OFF",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _begin(connection: Connection) -> None:
@@ -119,7 +120,7 @@ def _current_migration(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _translated(path: Path) -> Generator[None]:
+def _translated(path: Path, busy_seconds: float) -> Generator[None]:
     """The driver's errors in words a person can act on; the path stays in the log, not in answers."""
     try:
         yield
@@ -133,7 +134,7 @@ def _translated(path: Path) -> Generator[None]:
             ) from error
         if "locked" in reason or "busy" in reason:
             raise ModelwayError(
-                f"nothing was saved: the database stayed locked for {_BUSY_MILLISECONDS / 1000:g} s",
+                f"nothing was saved: the database stayed locked for {busy_seconds:g} s",
                 hint="try again; if it lasts, look for another process using the state directory",
                 code="overloaded",
             ) from error

@@ -1,0 +1,124 @@
+"""What documents may say, and how it is told when they do not."""
+
+import pytest
+
+from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.domain.deployment import Deployment
+from modelway_platform.domain.document_json import document_from_json, document_to_json
+from modelway_platform.domain.document_problem import Problem, problem_detail
+from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.read_document import Written, read_document
+from modelway_platform.domain.route import Route, VersionWeight
+
+HEAD = "apiVersion: modelway/v1\nkind: {}\nmetadata: {}\n"
+DEPLOYMENT = HEAD.format("Deployment", "{project: vision, model: digits, version: v1}")
+ROUTE = HEAD.format("Route", "{project: vision, model: digits}")
+
+
+def read(text: str) -> Written | list[Problem]:
+    (node,) = read_yaml(text)
+    return read_document("d.yaml", node)
+
+
+def problems(text: str) -> list[str]:
+    found = read(text)
+    assert isinstance(found, list), found
+    return [f"{problem.mark.line}:{problem.mark.column}: {problem.message} | {problem.hint}" for problem in found]
+
+
+def test_a_deployment_with_everything() -> None:
+    written = read(
+        DEPLOYMENT
+        + "spec: {package: dist/a.mwpkg, cluster: local, replicas: 2, workers: 3, stage: test, env: {A: 'b'}, "
+        "drainSeconds: 2.5}"
+    )
+    assert isinstance(written, Written)
+    assert written.document == Deployment(
+        key=VersionKey("vision", "digits", "v1"),
+        package="dist/a.mwpkg",
+        replicas=2,
+        workers=3,
+        stage="test",
+        env={"A": "b"},
+        drain_seconds=2.5,
+    )
+    assert document_from_json(document_to_json(written.document)) == written.document
+
+
+def test_a_route_with_everything() -> None:
+    written = read(
+        ROUTE + "spec:\n  versions: [{version: v1, weight: 80}, {version: v2, weight: 0}]\n  access: open\n"
+        "  idempotent: true\n  timeoutSeconds: 3\n  maxBodyBytes: 5\n"
+    )
+    assert isinstance(written, Written)
+    assert written.document == Route(
+        key=ModelKey("vision", "digits"),
+        versions=(VersionWeight(version="v1", weight=80), VersionWeight(version="v2", weight=0)),
+        access="open",
+        idempotent=True,
+        timeout_seconds=3.0,
+        max_body_bytes=5,
+    )
+    assert document_from_json(document_to_json(written.document)) == written.document
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[]", "1:1: document: expected a mapping, got a list | "),
+        ("just text", "1:1: document: expected a mapping, got the text 'just text' | "),
+        (DEPLOYMENT, "1:1: missing field spec | "),
+        (DEPLOYMENT + "spec: {}", "4:7: missing field spec.package | "),
+        (DEPLOYMENT + "spec: {pakage: a}", '4:8: unknown field spec.pakage | did you mean "package"?'),
+        (DEPLOYMENT + "spec: {package: a, drain_seconds: 3}", 'spec.drain_seconds | did you mean "drainSeconds"?'),
+        (DEPLOYMENT + "spec: {package: a, zzz: 3}", "unknown field spec.zzz | known: package, cluster, replicas"),
+        (DEPLOYMENT + "spec: {package: a}\nspecs: 1", '5:1: unknown field specs | did you mean "spec"?'),
+        (DEPLOYMENT + "spec: {package: }", "spec.package: has no value | give it one, or leave it out"),
+        (DEPLOYMENT + "spec: {package: 'sha256:12'}", "spec.package: 'sha256:12' is not allowed"),
+        (DEPLOYMENT + "spec: {package: a, replicas: -1}", "spec.replicas: -1 is outside 0 to 100"),
+        (DEPLOYMENT + "spec: {package: a, replicas: 101}", "spec.replicas: 101 is outside 0 to 100"),
+        (DEPLOYMENT + "spec: {package: a, replicas: no}", "expected a whole number, got the text 'no'"),
+        (DEPLOYMENT + "spec: {package: a, replicas: 1e3}", "expected a whole number, got the number 1e3"),
+        (DEPLOYMENT + "spec: {package: a, replicas: true}", "expected a whole number, got true"),
+        (DEPLOYMENT + "spec: {package: a, workers: 0}", "spec.workers: 0 is outside 1 to 64"),
+        (DEPLOYMENT + "spec: {package: a, env: {A: 1}}", "spec.env.A: expected a text, got the number 1 | put it in quotes"),
+        (DEPLOYMENT + "spec: {package: a, env: {A-B: x}}", "spec.env.A-B: not a variable's name"),
+        (DEPLOYMENT + "spec: {package: a, env: {MODELWAY_X: x}}", "the platform sets the MODELWAY_… variables itself"),
+        (DEPLOYMENT + "spec: {package: a, drainSeconds: .inf}", "spec.drainSeconds: expected a number"),
+        (DEPLOYMENT.replace("v1}", "1.10}") + "spec: {package: a}", 'the number 1.10 | put it in quotes: "1.10"'),
+        (DEPLOYMENT.replace("v1}", "_v1}") + "spec: {package: a}", "metadata.version: '_v1' is not allowed"),
+        (DEPLOYMENT.replace("digits", "v2") + "spec: {package: a}", "metadata.model: 'v2' is not allowed"),
+        (DEPLOYMENT.replace("vision", "Vision") + "spec: {package: a}", "metadata.project: 'Vision' is not allowed"),
+        (DEPLOYMENT.replace("modelway/v1", "modelway/v2"), "expected modelway/v1, got the text 'modelway/v2'"),
+        (DEPLOYMENT.replace("Deployment", "Deploymnt"), "2:7: kind: expected Deployment or Route, got"),
+        (ROUTE + "spec: {versions: []}", "spec.versions: is empty"),
+        (ROUTE + "spec: {versions: [{version: v1, weight: 0}]}", "spec.versions: every weight is 0"),
+        (ROUTE + "spec: {versions: [{version: v1, weight: -1}]}", "spec.versions[0].weight: -1 is outside 0 to"),
+        (ROUTE + "spec: {versions: [{version: v1}]}", "4:19: missing field spec.versions[0].weight"),
+        (ROUTE + "spec: {versions: [v1]}", "spec.versions[0]: expected a mapping, got the text 'v1'"),
+        (
+            ROUTE + "spec: {versions: [{version: v1, weight: 1}, {version: v1, weight: 1}]}",
+            "4:45: spec.versions[1]: version v1 appears twice",
+        ),
+        (ROUTE + "spec: {versions: [{version: v1, weight: 1}], access: none}", "expected key or open, got the text 'none'"),
+        (ROUTE + "spec: {versions: [{version: v1, weight: 1}], timeoutSeconds: 0}", "0 is outside 0.001 to 86400"),
+        (ROUTE + "spec: {versions: [{version: v1, weight: 1}], idempotent: 'yes'}", "expected true or false"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_its_place(text: str, expected: str) -> None:
+    found = problems(text)
+    assert any(expected in problem for problem in found), found
+
+
+def test_all_problems_are_found_at_once() -> None:
+    assert len(problems(DEPLOYMENT.replace("vision", "Vision") + "spec: {replicas: 500, xx: 1, stage: [a]}")) == 5
+
+
+def test_the_snippet_has_a_caret_below_the_place() -> None:
+    text = DEPLOYMENT + "spec:\n\tpackage: a".replace("\t", "  ") + "\n  replics: 3\n"
+    found = read(text)
+    assert isinstance(found, list)
+    (problem,) = found
+    detail = problem_detail(problem, text)
+    assert detail["snippet"] == "  replics: 3\n  ^"
+    assert (detail["file"], detail["line"], detail["column"]) == ("d.yaml", 6, 3)

@@ -1,0 +1,85 @@
+"""Replicas, events, keys and counters."""
+
+from dataclasses import replace
+
+import pytest
+
+from modelway.errors import NotFoundError
+from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.records import ReplicaRecord, ReplicaState
+from modelway_platform.store.counters import Counters
+from modelway_platform.store.database import Database
+from modelway_platform.store.events import KEPT_PER_DOCUMENT, Events
+from modelway_platform.store.keys import Keys
+from modelway_platform.store.replicas import Replicas
+
+REPLICA = ReplicaRecord(
+    id="r1",
+    key=VersionKey("vision", "digits", "v1"),
+    revision=3,
+    package="sha256:" + "a" * 64,
+    state=ReplicaState.STARTING,
+    placement={"pid": 12, "start": [1, 2]},
+    restarts=0,
+    started_at=1.5,
+)
+
+
+def test_replicas_are_saved_over_and_deleted(database: Database) -> None:
+    replicas = Replicas(database)
+    replicas.save(REPLICA)
+    changed = replace(REPLICA, state=ReplicaState.READY, restarts=2, message="up")
+    replicas.save(changed)
+    assert replicas.list() == [changed]
+    replicas.delete("r1")
+    replicas.delete("r1")
+    assert replicas.list() == []
+
+
+def test_equal_events_in_a_row_are_counted(database: Database) -> None:
+    moments = iter(range(100))
+    events = Events(database, clock=lambda: float(next(moments)))
+    for reason in ("A", "A", "B", "A"):
+        events.add("Route", "a/b", "Warning", reason, "text")
+    events.add("Route", "a/c", "Normal", "A", "text")
+    found = events.list("Route", "a/b")
+    assert [(event.reason, event.count, event.first_at, event.last_at) for event in found] == [
+        ("A", 2, 0.0, 1.0),
+        ("B", 1, 2.0, 2.0),
+        ("A", 1, 3.0, 3.0),
+    ]
+
+
+def test_old_events_go(database: Database) -> None:
+    events = Events(database)
+    for number in range(KEPT_PER_DOCUMENT + 5):
+        events.add("Route", "a/b", "Normal", "N", str(number))
+    found = events.list("Route", "a/b")
+    assert [event.message for event in found] == [str(number) for number in range(5, KEPT_PER_DOCUMENT + 5)]
+
+
+def test_keys_open_until_revoked_and_are_kept_as_hashes(database: Database) -> None:
+    keys = Keys(database)
+    record, secret = keys.create("nightly", "caller")
+    assert secret.startswith("mw_")
+    assert len(secret) == 46
+    assert keys.find(secret) == record
+    assert keys.find(secret + "x") is None
+    assert keys.find("' OR '1'='1") is None
+    assert keys.find("\udcff") is None
+    for path in database.path.parent.iterdir():
+        assert secret.encode() not in path.read_bytes()
+    keys.revoke(record.id)
+    keys.revoke(record.id)
+    assert keys.find(secret) is None
+    assert [key.revoked_at is not None for key in keys.list()] == [True]
+    with pytest.raises(NotFoundError):
+        keys.revoke("key-unknown")
+
+
+def test_table_numbers_only_grow(database: Database) -> None:
+    counters = Counters(database)
+    assert [counters.next_table_number() for _ in range(3)] == [1, 2, 3]
+    assert counters.next_table_number(after=100) == 101
+    with Database.open(database.path) as again:
+        assert Counters(again).next_table_number() == 102
