@@ -89,7 +89,7 @@ class Fleet:
         """Starts one more replica of what is declared."""
         deployment = declared.deployment
         spec = ReplicaSpec(
-            id=f"{deployment.key.model}-{deployment.key.version}-{secrets.token_hex(4)}",
+            id=_new_id(deployment.key),
             key=deployment.key,
             package=deployment.package,
             environment=environment,
@@ -171,3 +171,8 @@ class Fleet:
     async def _event(self, held: HeldReplica, kind: str, reason: str, message: str) -> None:
         level = "Warning" if kind == "Warning" else "Normal"
         await asyncio.to_thread(self._events.add, "Deployment", str(held.spec.key), level, reason, message)
+
+
+def _new_id(key: VersionKey) -> str:
+    """A name people can read, with enough chance in it never to come twice."""
+    return f"{key.model[:40]}-{key.version[:40]}-{secrets.token_hex(4)}"

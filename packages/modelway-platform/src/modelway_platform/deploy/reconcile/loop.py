@@ -69,11 +69,12 @@ class Reconciler:
         self._registered = registered
         self._clock = clock
         self._told: dict[VersionKey, Preparation] = {}
+        self._finishing = False
 
     async def run(self) -> None:
-        """Adopts what runs already, then reconciles until cancelled."""
+        """Adopts what runs already, then reconciles until `finish` is called."""
         await self._fleet.load()
-        while True:
+        while not self._finishing:
             seen = self._changes.number
             try:
                 wake_at = await self._pass()
@@ -83,6 +84,11 @@ class Reconciler:
                 continue
             timeout = min(max(wake_at - self._clock(), 0.0), RESYNC_SECONDS)
             await self._changes.wait(seen, timeout)
+
+    def finish(self) -> None:
+        """Lets `run` return after the pass it is in: cancelled in the middle of a start, it would lose a process."""
+        self._finishing = True
+        self._changes.notify()
 
     async def stop_all(self, limit_seconds: float) -> bool:
         """After `run` has ended: lets all replicas finish and leave. Returns whether all have gone in time."""

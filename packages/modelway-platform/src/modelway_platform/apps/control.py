@@ -1,0 +1,207 @@
+"""The control process: REST API, reconciler, route provider and publisher in one, restarted whole when any of them falls."""
+
+import argparse
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from modelway.errors import ConflictError, ModelwayError
+from modelway_platform.apps import control_api, listening_ports
+from modelway_platform.apps.admin_key import ensure_context
+from modelway_platform.apps.control_parts import ControlParts, ControlSettings, open_parts
+from modelway_platform.apps.event_log import event_log
+from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.deploy.api.application import make_app
+from modelway_platform.deploy.operators import process_table
+
+STOP_REPLICAS_SECONDS = 65.0
+_GRACEFUL_SECONDS = 1
+
+log = logging.getLogger("modelway_platform.apps.control")  # not `__main__`, which it is when run
+
+
+class _Orders:
+    """What signals and the supervisor's pipe ask of this process."""
+
+    def __init__(self) -> None:
+        self.given = asyncio.Event()
+        self.orphaned = False
+        self.hurry = asyncio.Event()
+
+    def stop(self) -> None:
+        """Asked once: end the replicas and leave. Asked again: at once."""
+        if self.given.is_set():
+            self.hurry.set()
+        self.given.set()
+
+    def supervisor_spoke(self, descriptor: int) -> None:
+        """Its end of the pipe is closed only by its death. Then the replicas go on: the next `modelway up` adopts them."""
+        if not os.read(descriptor, 1024):
+            asyncio.get_running_loop().remove_reader(descriptor)
+            self.orphaned = True
+            self.given.set()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that leaves signals to us: the API has to answer while replicas deregister."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs control until told to stop or the supervisor ends; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="modelway-control")
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--gateway", required=True)
+    parser.add_argument("--lifeline", type=int, required=True)
+    given = parser.parse_args(arguments)
+    settings = ControlSettings(
+        directory=StateDirectory(root=given.directory),
+        host=given.host,
+        port=given.port,
+        control_url=listening_ports.url_of(given.host, given.port),
+        gateway_url=given.gateway,
+        lifeline=given.lifeline,
+    )
+    with event_log(settings.directory.control_log):
+        try:
+            uvloop.run(serve(settings))
+        except ModelwayError as error:
+            log.error("%s%s", error.message, f" ({error.hint})" if error.hint else "")  # noqa: TRY400 - said in full
+            return 1
+        except Exception:
+            log.exception("control ends")
+            return 1
+    return 0
+
+
+async def serve(settings: ControlSettings) -> None:
+    """Runs all parts until an order comes, then ends them in order."""
+    orders = _Orders()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, orders.stop)
+    os.set_blocking(settings.lifeline, False)
+    loop.add_reader(settings.lifeline, orders.supervisor_spoke, settings.lifeline)
+    with open_parts(settings) as parts, _listening_socket(settings) as listening:
+        _settle_key(settings, parts)
+        await asyncio.to_thread(parts.publisher.publish)
+        api = control_api.api_parts(settings, parts)
+        server = _Server(_uvicorn_settings(make_app(api)))
+        jobs = (
+            asyncio.create_task(_reconcile(parts, settings.directory.instance()), name="reconciler"),
+            asyncio.create_task(parts.publisher.run(parts.changes), name="publisher"),
+            asyncio.create_task(parts.leases.expire_forever(), name="route provider"),
+            asyncio.create_task(server.serve(sockets=[listening]), name="API"),
+        )
+        try:
+            log.info("control started", extra={"pid": os.getpid()})
+            await _until_ordered(orders, jobs)
+            if not orders.orphaned:
+                parts.reconciler.finish()
+                await jobs[0]
+                await _stop_replicas(orders, parts, settings.directory.instance())
+            log.info("control stops", extra={"orphaned": orders.orphaned})
+            api.closing.set()  # ends all watching and following, for which the server would wait
+            parts.changes.notify()
+            server.should_exit = True
+            await asyncio.wait([jobs[-1]], timeout=_GRACEFUL_SECONDS + 2)
+        finally:
+            await _cancel(*jobs)
+            await parts.preparations.close()
+
+
+async def _reconcile(parts: ControlParts, instance: str) -> None:
+    """Reconciles for ever, after clearing away what an earlier control process was killed in."""
+    process_table.end_marked(instance, replica="")  # builds; replicas are adopted
+    await asyncio.to_thread(parts.preparer.clean)
+    await parts.reconciler.run()
+
+
+async def _until_ordered(orders: _Orders, jobs: Sequence[asyncio.Task[None]]) -> None:
+    """Returns when told to stop; raises what a job raised, so that the supervisor starts everything anew."""
+    given = asyncio.create_task(orders.given.wait())
+    try:
+        done, _ = await asyncio.wait([given, *jobs], return_when=asyncio.FIRST_COMPLETED)
+        for job in jobs:
+            if job in done:
+                job.result()
+                raise ModelwayError(f"the {job.get_name()} ended by itself", hint="please report it")
+    finally:
+        await _cancel(given)
+
+
+async def _stop_replicas(orders: _Orders, parts: ControlParts, instance: str) -> None:
+    stopping = asyncio.create_task(parts.reconciler.stop_all(STOP_REPLICAS_SECONDS))
+    hurry = asyncio.create_task(orders.hurry.wait())
+    await asyncio.wait([stopping, hurry], return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        process_table.end_marked(instance)
+    if not await stopping:
+        log.warning("some replicas did not stop in time")
+    await _cancel(hurry)
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _settle_key(settings: ControlSettings, parts: ControlParts) -> None:
+    path = settings.directory.context
+    secret = ensure_context(path, parts.keys, control_url=settings.control_url, gateway_url=settings.gateway_url)
+    if secret:
+        # Here and not in the supervisor: it is on the terminal before anybody can find the API ready.
+        print(f"admin key, shown this once and kept in {path}:\n  {secret}", flush=True)  # noqa: T201 - for the person
+
+
+@contextmanager
+def _listening_socket(settings: ControlSettings) -> Generator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=256)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise ConflictError(
+            f"port {settings.port} of {settings.host} is in use by another program",
+            hint="choose another with --control-port",
+        ) from error
+    with listening:
+        yield listening
+
+
+def _uvicorn_settings(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""The parts of the control process as its REST API needs them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelway_platform.apps.control_parts import ControlParts, ControlSettings
+from modelway_platform.deploy.api.log_files import FileLogs
+from modelway_platform.deploy.api.parts import ApiParts
+
+
+def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
+    """What the API asks and changes."""
+    publisher = parts.publisher
+
+    def status() -> Mapping[str, Any]:
+        state = publisher.state
+        return {
+            "gateway": settings.gateway_url,
+            "routeTable": {
+                "number": state.number,
+                "models": state.models,
+                "replicas": state.replicas,
+                "refusal": state.refusal,
+            },
+        }
+
+    def gauges() -> Mapping[str, float]:
+        state = publisher.state
+        return {
+            "modelway_route_table_number": state.number,
+            "modelway_route_tables_published_total": state.published,
+            "modelway_route_tables_refused_total": state.refused,
+        }
+
+    return ApiParts(
+        documents=parts.documents,
+        events=parts.events,
+        keys=parts.keys,
+        packages=parts.packages,
+        endpoints=parts.leases,
+        changes=parts.changes,
+        logs=FileLogs(
+            access=settings.directory.access_logs,
+            replicas=settings.directory.replicas,
+            known_replicas=parts.replicas.list,
+        ),
+        replica_token=parts.replica_token,
+        status=status,
+        gauges=gauges,
+        ready=lambda: publisher.table is not None,
+    )

@@ -1,0 +1,168 @@
+"""Everything the control process consists of, wired; nothing runs yet."""
+
+import logging
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uv
+
+from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.deploy.api.inspect_package import inspect_package
+from modelway_platform.deploy.builder.environment import EnvironmentBuilder
+from modelway_platform.deploy.builder.preparation import PackagePreparer
+from modelway_platform.deploy.builder.sdk_copy import SdkCopy
+from modelway_platform.deploy.builder.uv_command import UvCommand, uv_environment
+from modelway_platform.deploy.operators.process import ProcessOperator
+from modelway_platform.deploy.operators.process_table import INSTANCE_VARIABLE
+from modelway_platform.deploy.operators.serve_command import ServeCommand
+from modelway_platform.deploy.reconcile.fleet import Fleet
+from modelway_platform.deploy.reconcile.loop import Reconciler
+from modelway_platform.deploy.reconcile.preparations import Preparations
+from modelway_platform.discovery.embedded import Leases
+from modelway_platform.gateway.control.publish import Publisher, Sources
+from modelway_platform.store.changes import Changes
+from modelway_platform.store.counters import Counters
+from modelway_platform.store.database import Database
+from modelway_platform.store.documents import Documents
+from modelway_platform.store.events import Events
+from modelway_platform.store.keys import Keys
+from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.replicas import Replicas
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSettings:
+    """What the control process was told."""
+
+    directory: StateDirectory
+    host: str
+    port: int
+    control_url: str
+    gateway_url: str
+    lifeline: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlParts:
+    """The parts that are asked or run by name."""
+
+    changes: Changes
+    database: Database
+    documents: Documents
+    events: Events
+    keys: Keys
+    replicas: Replicas
+    packages: PackageStore
+    leases: Leases
+    publisher: Publisher
+    operator: ProcessOperator
+    preparer: PackagePreparer
+    preparations: Preparations
+    reconciler: Reconciler
+    replica_token: str
+
+
+@contextmanager
+def open_parts(settings: ControlSettings) -> Generator[ControlParts]:
+    """Opens the database and wires everything over it; closes what has to be closed.
+
+    Raises:
+        ModelwayError: The state directory cannot be used.
+    """
+    directory, changes = settings.directory, Changes()
+    with Database.open(directory.database) as database:
+        documents = Documents(database, changes.notify)
+        keys = Keys(database, changes.notify)
+        leases = Leases(on_change=changes.notify)
+        publisher = Publisher(
+            directory.table,
+            Sources(
+                declared=documents.declared,
+                endpoints=leases.endpoints,
+                keys=keys.list,
+                next_number=Counters(database).next_table_number,
+            ),
+            on_refusal=lambda reason: log.error("route table refused: %s", reason),
+        )
+        leases.seed(publisher.table)
+        packages = PackageStore(directory.packages, inspect_package)
+        parts = _deploying(settings, _Basis(database, changes, documents, keys, leases, publisher, packages))
+        try:
+            yield parts
+        finally:
+            parts.operator.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    database: Database
+    changes: Changes
+    documents: Documents
+    keys: Keys
+    leases: Leases
+    publisher: Publisher
+    packages: PackageStore
+
+
+def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
+    """Adds what turns documents into replicas."""
+    directory, changes, leases = settings.directory, basis.changes, basis.leases
+    replica_token = directory.kept_secret("replica-token")
+    events = Events(basis.database, changes.notify)
+    replicas = Replicas(basis.database, changes.notify)
+    preparer = _preparer(directory, basis.packages, os.environ)
+    preparations = Preparations(preparer, notify=changes.notify)
+
+    def ended(replica_id: str) -> None:
+        leases.drop(replica_id)
+        changes.notify()
+
+    operator = ProcessOperator(
+        directory.replicas,
+        instance=directory.instance(),
+        launch=ServeCommand(
+            packages=directory.unpacked,
+            environments=directory.environments,
+            register_url=settings.control_url,
+            register_token=replica_token,
+            variables=os.environ,
+        ),
+        on_change=ended,
+    )
+    fleet = Fleet(store=replicas, events=events, operator=operator, drop_endpoint=leases.drop)
+    reconciler = Reconciler(
+        documents=basis.documents,
+        events=events,
+        fleet=fleet,
+        preparations=preparations,
+        changes=changes,
+        registered=lambda: {endpoint.id for endpoint in leases.endpoints()},
+    )
+    return ControlParts(
+        changes=changes,
+        database=basis.database,
+        documents=basis.documents,
+        events=events,
+        keys=basis.keys,
+        replicas=replicas,
+        packages=basis.packages,
+        leases=leases,
+        publisher=basis.publisher,
+        operator=operator,
+        preparer=preparer,
+        preparations=preparations,
+        reconciler=reconciler,
+        replica_token=replica_token,
+    )
+
+
+def _preparer(directory: StateDirectory, packages: PackageStore, variables: Mapping[str, str]) -> PackagePreparer:
+    # The mark lets the next control process end a build that this one was killed in.
+    environment = uv_environment(variables) | {INSTANCE_VARIABLE: directory.instance()}
+    command = UvCommand(path=uv.find_uv_bin(), environment=environment)
+    environments = EnvironmentBuilder(directory.environments, uv=command, sdk=SdkCopy.of_this_process())
+    return PackagePreparer(directory.unpacked, archive=packages.path, environments=environments)
