@@ -1,6 +1,6 @@
 """The fast way from a list of numbers to an array: `struct` packs a row about five times faster than numpy reads a list.
 
-It takes only what is plainly right; everything else, errors included, is left to the thorough way (docs/decisions/0004).
+It takes only what is plainly right; everything else, errors included, is left to the thorough way.
 """
 
 import struct
