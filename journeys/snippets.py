@@ -227,7 +227,7 @@ class Session:
     def _script(self, command: str, *, replace: bool = False) -> str:
         state = shlex.quote(str(self._state))
         cwd = shlex.quote(str(self._cwd()))
-        start = f"[ -f {state}/variables ] && . {state}/variables; cd {cwd} || exit 99\n"
+        start = f"[ -f {state}/variables ] && . {state}/variables; cd {cwd} || exit 99; set -a\n"
         if replace:  # Ctrl-C goes to the program itself, not to a shell around it
             return f"{start}exec {self._with_free_ports(command)}"
         keep = f"status=$?; pwd > {state}/cwd; declare -px > {state}/variables; exit $status"
