@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from modelway.http1.listener import Listener
 
 
+_WRITTEN_APART = 64 * 1024  # copying a body this large behind its head costs more than a second write
+
+
 class AnsweringConnection(asyncio.Protocol):
     """What a connection knows about the request that is outstanding, and how that one is answered."""
 
@@ -66,8 +69,9 @@ class AnsweringConnection(asyncio.Protocol):
         self.write_paused = True
         if self.phase >= LINGER:
             return  # `_linger_passed` looks after it
-        self._unsent = self._bytes_not_taken()
-        self._listener.stalled[self] = self._listener.clock + self._listener.limits.write_stall_seconds
+        # The first look, soon, only sees what there is: at first the system's buffers take some, whoever reads.
+        self._unsent = inf
+        self._listener.stalled[self] = self._listener.clock + self._listener.limits.write_stall_seconds / 8
         if self.phase == ANSWER:
             self.deadline = inf
 
@@ -102,17 +106,23 @@ class AnsweringConnection(asyncio.Protocol):
                 b"%b%b%b%b\r\n" % (status_line(status), self._listener.date_line, headers, self._connection_line())
             )
         else:
+            size = len(body)
+            if request.method == b"HEAD":
+                body = b""
+            apart = size > _WRITTEN_APART
             self._transport.write(
                 b"%b%d\r\n%b%b%b\r\n%b"
                 % (
                     start_of_answer(status, content_type),
-                    len(body),
+                    size,
                     self._listener.date_line,
                     headers,
                     self._connection_line(),
-                    body if request.method != b"HEAD" else b"",
+                    b"" if apart else body,
                 )
             )
+            if apart:
+                self._transport.write(body)
         self.finish_answer()
 
     def reject(self, status: int, code: str, message: str, hint: str = "", headers: bytes = b"") -> None:
