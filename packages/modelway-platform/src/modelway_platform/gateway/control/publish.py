@@ -45,7 +45,7 @@ class PublisherState:
     last_seconds: float = 0.0
 
 
-def print_nothing(_: str) -> None:
+def say_nothing(_: str) -> None:
     """For those who only look at the state."""
 
 
@@ -58,7 +58,7 @@ class Publisher:
         on_refusal: Told, in words, whenever a table is refused for a reason that is news.
     """
 
-    def __init__(self, path: Path, sources: Sources, on_refusal: Callable[[str], None] = print_nothing) -> None:
+    def __init__(self, path: Path, sources: Sources, on_refusal: Callable[[str], None] = say_nothing) -> None:
         self._path = path
         self._sources = sources
         self._on_refusal = on_refusal
@@ -131,7 +131,7 @@ def last_table(path: Path) -> RouteTable | None:
     """The table a former process left; None without a readable one."""
     try:
         return read_table(path)
-    except (FileNotFoundError, InvalidTableError):
+    except (OSError, InvalidTableError):
         return None
 
 
