@@ -162,17 +162,28 @@ async def test_a_reused_pid_is_not_mistaken_for_the_replica(make: Callable[[], P
     assert await operator.adopt({"r1": other_boot}) == {}
 
 
-async def test_logs_of_replicas_gone_are_kept_for_a_while(
-    make: Callable[[], ProcessOperator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_logs_are_bounded_and_those_of_replicas_gone_are_kept_for_a_while(
+    make: Callable[[], ProcessOperator],
+    spec: Callable[..., ReplicaSpec],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(process, "KEPT_FOLDERS", 2)
+    monkeypatch.setattr(process, "LONGEST_LOG", 10)
     operator = make()
     for number in range(4):
         folder = tmp_path / "replicas" / f"gone-{number}"
         folder.mkdir(parents=True)
         os.utime(folder, (number, number))
-    operator.forget("gone-3")
-    assert sorted(entry.name for entry in (tmp_path / "replicas").iterdir()) == ["gone-2", "gone-3"]
+    await operator.start(spec())
+    await until(lambda: "ready" in log_of(tmp_path))
+    operator.tidy({"r1"})
+    assert sorted(entry.name for entry in (tmp_path / "replicas").iterdir()) == ["gone-2", "gone-3", "r1"]
+    assert log_of(tmp_path) == ""
+    assert (tmp_path / "replicas" / "r1" / "server.log.1").stat().st_size > 10
+    operator.stop("r1", 5)
+    await until(lambda: operator.observe()["r1"].exited_at is not None)
+    assert log_of(tmp_path) == "stopping\n"
 
 
 def test_exit_text() -> None:

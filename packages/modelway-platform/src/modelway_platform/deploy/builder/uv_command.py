@@ -97,6 +97,7 @@ def readable(output: str) -> str:
     told = [line.strip() for line in lines if line.strip() and not line.startswith(("Using Python", "warning:"))]
     start = next((index for index, line in enumerate(told) if line.startswith("error:")), 0)
     text = re.sub(r"\s+", " ", " ".join(told[start:])).removeprefix("error: ")
+    text = re.sub(r":? (cause|Caused by): ", ": ", text)
     if len(text) > _LONGEST_MESSAGE:
         text = text[: _LONGEST_MESSAGE - 1] + "…"
     if _NETWORK.search(text):

@@ -1,6 +1,6 @@
 """What the reconciler asks of a cluster; the only view it has of one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -70,4 +70,8 @@ class Operator(Protocol):
 
     def forget(self, replica_id: str) -> None:
         """Lets go of what is left of an ended replica."""
+        ...
+
+    def tidy(self, known: Collection[str]) -> None:
+        """Housekeeping, now and then: whatever grows is bounded. `known` are the replicas still recorded. May block."""
         ...

@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from modelway_platform.deploy.operators.process_table import Identity
 LOG_NAME = "server.log"
 KILL_AFTER = 5.0
 KEPT_FOLDERS = 20
+LONGEST_LOG = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,18 @@ class ProcessOperator:
         known = self._known.pop(replica_id, None)
         if known and known.running:
             self._release(known.running)
-        self._prune()
+
+    def tidy(self, known: Collection[str]) -> None:
+        """Bounds the logs of replicas, and keeps those of the last few that are gone, for whoever asks what happened."""
+        gone: list[Path] = []
+        for folder in self._folder.glob("*"):
+            if folder.name in known:
+                _bound_log(folder / LOG_NAME)
+            elif folder.is_dir():
+                gone.append(folder)
+        gone.sort(key=lambda folder: folder.stat().st_mtime)
+        for folder in gone[: max(len(gone) - KEPT_FOLDERS, 0)]:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         """Stops watching; the replicas go on."""
@@ -189,13 +201,6 @@ class ProcessOperator:
         if running.killer:
             running.killer.cancel()
 
-    def _prune(self) -> None:
-        """Keeps the logs of the last few replicas that are gone, for whoever asks what happened."""
-        gone = [entry for entry in self._folder.glob("*") if entry.is_dir() and entry.name not in self._known]
-        gone.sort(key=lambda entry: entry.stat().st_mtime)
-        for entry in gone[: max(len(gone) - KEPT_FOLDERS, 0)]:
-            shutil.rmtree(entry, ignore_errors=True)
-
 
 def _spawn(
     folder: Path, arguments: tuple[str, ...], environment: Mapping[str, str]
@@ -213,6 +218,14 @@ def _spawn(
             start_new_session=True,
         )
     return process, offset
+
+
+def _bound_log(log: Path) -> None:
+    """Starts a long log anew beside its last part; the process goes on appending, as it opened the file for that."""
+    with suppress(OSError):
+        if log.stat().st_size > LONGEST_LOG:
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+            os.truncate(log, 0)
 
 
 def _placement(identity: Identity, offset: int) -> Mapping[str, Any]:

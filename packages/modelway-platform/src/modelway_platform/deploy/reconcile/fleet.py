@@ -1,11 +1,13 @@
 """All replicas there are: every change is durable in the store before it is made real."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Literal
 
 from modelway.errors import ModelwayError
 from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
@@ -16,6 +18,8 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 from modelway_platform.store.events import Events
 from modelway_platform.store.replicas import Replicas
+
+log = logging.getLogger(__name__)
 
 _ALIVE = frozenset({ReplicaState.STARTING, ReplicaState.READY, ReplicaState.DRAINING})
 
@@ -126,6 +130,10 @@ class Fleet:
         self._operator.forget(replica_id)
         del self._held[replica_id]
 
+    async def tidy(self) -> None:
+        """Housekeeping of the operator."""
+        await asyncio.to_thread(self._operator.tidy, frozenset(self._held))
+
     async def stop_all(self, why: str) -> None:
         """Lets all replicas finish and leave, and forgets those that are gone."""
         for held in list(self._held.values()):
@@ -168,8 +176,8 @@ class Fleet:
             case ReplicaState.CRASHED | ReplicaState.DRAINING:
                 pass
 
-    async def _event(self, held: HeldReplica, kind: str, reason: str, message: str) -> None:
-        level = "Warning" if kind == "Warning" else "Normal"
+    async def _event(self, held: HeldReplica, level: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        log.info(reason, extra={"deployment": str(held.spec.key), "replica": held.id, "detail": message})
         await asyncio.to_thread(self._events.add, "Deployment", str(held.spec.key), level, reason, message)
 
 

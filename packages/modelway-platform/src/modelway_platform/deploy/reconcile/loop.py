@@ -32,6 +32,7 @@ from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 
 RESYNC_SECONDS = 10.0
+TIDY_SECONDS = 60.0
 _AFTER_ERROR = 2.0
 
 log = logging.getLogger(__name__)
@@ -74,10 +75,14 @@ class Reconciler:
     async def run(self) -> None:
         """Adopts what runs already, then reconciles until `finish` is called."""
         await self._fleet.load()
+        tidied = time.monotonic()
         while not self._finishing:
             seen = self._changes.number
             try:
                 wake_at = await self._pass()
+                if time.monotonic() - tidied >= TIDY_SECONDS:
+                    tidied = time.monotonic()
+                    await self._fleet.tidy()
             except Exception:  # a full disk, a locked database: whatever it is, the next pass may succeed
                 log.exception("reconcile pass failed")
                 await asyncio.sleep(_AFTER_ERROR)

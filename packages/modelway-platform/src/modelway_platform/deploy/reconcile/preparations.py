@@ -111,7 +111,8 @@ class Preparations:
     def _fail(self, work: _Work, reason: str, message: str, *, lasting: bool = False) -> None:
         delay = min(_RETRY_FIRST * 2.0 ** min(work.attempts - 1, 16), _RETRY_LONGEST)
         if not lasting:
-            message = f"{message} (tried {work.attempts} times; next attempt after {delay:.0f} s)"
+            tried = "once" if work.attempts == 1 else f"{work.attempts} times"
+            message = f"{message} (tried {tried}; next attempt after {delay:.0f} s)"
         retry_at = _NEVER if lasting else self._clock() + delay
         work.state = Preparation(stage=Stage.FAILED, reason=reason, message=message, retry_at=retry_at)
 
