@@ -33,15 +33,22 @@ async def read_json(request: Request, into: type[Body], limit: int = MAX_BODY_BY
 
 async def _read(request: Request, limit: int) -> bytes:
     chunks: list[bytes] = []
+    announced = request.headers.get("content-length", "")
     size = 0
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit)
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise ModelwayError(
-                f"the request's body is larger than {limit} bytes", hint="send less at once", code="payload_too_large"
-            )
+            raise _too_large(limit)
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _too_large(limit: int) -> ModelwayError:
+    return ModelwayError(
+        f"the request's body is larger than {limit} bytes", hint="send less at once", code="payload_too_large"
+    )
 
 
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -1,0 +1,239 @@
+"""The API as it is in production: a real server on a real socket over a real database, asked by a plain HTTP client."""
+
+import asyncio
+import hashlib
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from modelway.packaging import Environment, Example, FileEntry, Framework, Manifest
+from modelway.packaging.archive import write_archive
+from modelway_platform.deploy.api.application import make_app
+from modelway_platform.deploy.api.inspect_package import inspect_package
+from modelway_platform.deploy.api.log_files import FileLogs
+from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.discovery.embedded import Leases
+from modelway_platform.store.changes import Changes
+from modelway_platform.store.database import Database
+from modelway_platform.store.documents import Documents
+from modelway_platform.store.events import Events
+from modelway_platform.store.keys import Keys
+from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.replicas import Replicas
+
+REPLICA_TOKEN = "replica-token-of-this-test"
+LOCK = b"msgspec==0.20.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> Any:
+        return self.json["error"]
+
+
+@dataclass
+class Api:
+    """A running API and a key to it."""
+
+    root: Path
+    port: int
+    parts: ApiParts
+    leases: Leases
+    replicas: Replicas
+    key: str
+    streams: list[http.client.HTTPConnection] = field(default_factory=list[http.client.HTTPConnection])
+
+    def ask(
+        self, method: str, path: str, body: Any = None, *, key: str | None = "", headers: dict[str, str] | None = None
+    ) -> Reply:
+        """One request; `key` None sends none. A body that is not bytes is sent as JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        sent = dict(headers or {})
+        if key is not None:
+            sent["Authorization"] = f"Bearer {key or self.key}"
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        try:
+            connection.request(method, path, data, sent)
+            answer = connection.getresponse()
+            return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def stream(self, path: str) -> Iterator[Any]:
+        """The values of a newline-delimited answer, as they come."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        self.streams.append(connection)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {self.key}"})
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        while line := answer.readline():
+            if line.strip():
+                yield json.loads(line)
+
+    def apply(self, *texts: str, query: str = "", packages: dict[str, str] | None = None) -> Reply:
+        files = [{"name": f"f{number}.yaml", "text": text} for number, text in enumerate(texts)]
+        return self.ask("POST", f"/v1/apply{query}", {"files": files, "packages": packages or {}})
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("migrated") / "modelway.db"
+    Database.open(path).close()
+    return path.read_bytes()
+
+
+@contextmanager
+def running_api(root: Path, migrated: bytes) -> Generator[Api]:
+    (root / "modelway.db").write_bytes(migrated)
+    with Database.open(root / "modelway.db") as database:
+        changes = Changes()
+        leases = Leases(on_change=changes.notify)
+        keys = Keys(database, changes.notify)
+        replicas = Replicas(database, changes.notify)
+        for folder in ("access", "replicas"):
+            (root / folder).mkdir()
+        parts = ApiParts(
+            documents=Documents(database, changes.notify),
+            events=Events(database, changes.notify),
+            keys=keys,
+            packages=PackageStore(root / "packages", inspect_package, limit=1_000_000),
+            endpoints=leases,
+            changes=changes,
+            logs=FileLogs(root / "access", root / "replicas", replicas.list),
+            replica_token=REPLICA_TOKEN,
+            status=lambda: {"routeTable": {"number": 3}},
+            gauges=lambda: {"modelway_route_table_number": 3.0},
+        )
+        _, secret = keys.create("tester", "admin")
+        with serving(parts) as port:
+            running = Api(root, port, parts, leases, replicas, secret)
+            yield running
+            for connection in running.streams:
+                connection.close()
+
+
+@pytest.fixture
+def api(tmp_path: Path, migrated: bytes) -> Iterator[Api]:
+    with running_api(tmp_path, migrated) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def steady_api(tmp_path_factory: pytest.TempPathFactory, migrated: bytes) -> Iterator[Api]:
+    """One for all tests whose requests are refused and so leave nothing behind; starting a server takes a while."""
+    with running_api(tmp_path_factory.mktemp("steady"), migrated) as running:
+        yield running
+
+
+class serving:  # noqa: N801 - reads as a verb
+    """A uvicorn server in a thread, stopped as the control process stops it."""
+
+    def __init__(self, parts: ApiParts) -> None:
+        self._parts = parts
+        config = uvicorn.Config(make_app(parts), log_config=None, lifespan="off", timeout_graceful_shutdown=2)
+        self._server = uvicorn.Server(config)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve([self._socket])))
+
+    def __enter__(self) -> int:
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.002)
+        return self._socket.getsockname()[1]
+
+    def __exit__(self, *_: object) -> None:
+        self._parts.closing.set()
+        self._parts.changes.notify()
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def make_package(tmp_path: Path) -> Callable[..., bytes]:
+    """Writes a package that says what a real one would; nothing in it is ever run here."""
+
+    def make(name: str = "digits", version: str = "v1", endpoints: tuple[str, ...] = ("predict",)) -> bytes:
+        folder = tmp_path / f"project-{name}-{version}"
+        contents: dict[str, bytes] = {"code/handler.py": b"class Digits: ...\n", "environment/requirements.lock": LOCK}
+        for path, data in contents.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
+        roles: Any = {"code/handler.py": "code", "environment/requirements.lock": "environment"}
+        output: dict[str, Any] = {"name": "", "label": "str", "schema": {}}
+        manifest = Manifest(
+            format=1,
+            name=name,
+            version=version,
+            sdk="0.1.0",
+            python="3.11",
+            handler="handler:Digits",
+            framework=Framework(),
+            signature={"endpoints": [{"name": each, "inputs": [], "output": output} for each in endpoints]},
+            files=tuple(
+                FileEntry(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest(), role=roles[path])
+                for path, data in contents.items()
+            ),
+            environment=Environment(lock_sha256=hashlib.sha256(LOCK).hexdigest(), packages=1),
+            examples=(Example(endpoint=endpoints[0], request={"a": 1}),),
+        )
+        path = folder / "made.mwpkg"
+        write_archive(path, manifest, folder, lambda _: None)
+        return path.read_bytes()
+
+    return make
+
+
+def deployment(name: str = "vision/digits/v1", spec: str = "") -> str:
+    project, model, version = name.split("/")
+    package = "" if "package:" in spec else "package: dist/a.mwpkg, "
+    return (
+        "apiVersion: modelway/v1\nkind: Deployment\n"
+        f"metadata: {{project: {project}, model: {model}, version: {version}}}\nspec: {{{package}{spec}}}\n"
+    )
+
+
+def route(versions: str, name: str = "vision/digits", spec: str = "") -> str:
+    project, model = name.split("/")
+    return (
+        "apiVersion: modelway/v1\nkind: Route\n"
+        f"metadata: {{project: {project}, model: {model}}}\nspec: {{versions: {versions}, {spec}}}\n"
+    )
+
+
+@pytest.fixture
+def write() -> Any:
+    """Makes documents: `write.deployment(...)`, `write.route(...)`."""
+
+    class Writer:
+        deployment = staticmethod(deployment)
+        route = staticmethod(route)
+
+    return Writer
+
+
+@pytest.fixture
+def uploaded(api: Api, make_package: Callable[..., bytes]) -> dict[str, str]:
+    """A package the platform has, by the path documents name it by."""
+    reply = api.ask("POST", "/v1/packages", make_package())
+    assert reply.status == 201, reply.body
+    return {"dist/a.mwpkg": reply.json["digest"]}
