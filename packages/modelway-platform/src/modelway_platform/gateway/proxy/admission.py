@@ -3,6 +3,7 @@
 The same head under the same route table always gets the same admission, so those of heads that come again are kept.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 MAX_KNOWN_SECRETS = 10_000
 MAX_KNOWN_ADMISSIONS = 4096
-_PRIVATE_ENDPOINTS = frozenset({b"metrics", b"livez", b"readyz"})
+# What operators ask a replica itself, and what some servers would resolve to another path.
+_PRIVATE_ENDPOINTS = frozenset({b"metrics", b"livez", b"readyz", b".", b".."})
 _SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 
@@ -35,7 +37,7 @@ class Admission:
     """The decisions, filled in by the stages one after another.
 
     `path_tail` is the path and query a replica gets, without the slash; `forwarded` the header lines it gets, our request id
-    left open at the end; `logged` the part of the access record that the head determines.
+    left open at the end; `key_id` and `logged` the parts of the access record that the head determines, as JSON.
     """
 
     __slots__ = ("endpoint", "forwarded", "idempotent", "key_id", "logged", "model", "path_tail", "pinned")
@@ -62,6 +64,19 @@ _UNAUTHENTICATED = Refusal(
 )
 
 
+def require_table(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
+    """Before the first table nobody can say what is unknown or denied."""
+    if routes.number:
+        return None
+    return Refusal(
+        status=503,
+        code="not_ready",
+        message="this gateway has no route table yet",
+        hint="try again; see whether the control process runs with: modelway get routes",
+        headers=b"retry-after: 1\r\n",
+    )
+
+
 def match_route(admission: Admission, request: Request, routes: "LiveRoutes") -> None:
     """`/{project}/{model}/{endpoint}` or `/{project}/{model}/{version}/{endpoint}` names a model.
 
@@ -75,7 +90,7 @@ def match_route(admission: Admission, request: Request, routes: "LiveRoutes") ->
     version, found, endpoint = path[slash + 1 :].partition(b"/")
     if found:
         admission.pinned = version
-        admission.endpoint = endpoint
+        admission.endpoint = endpoint if version else b""
     else:
         admission.endpoint = version
     admission.path_tail = admission.endpoint + mark + query
@@ -96,7 +111,7 @@ def authenticate(admission: Admission, request: Request, routes: "LiveRoutes") -
             return _UNAUTHENTICATED
         if len(routes.known_secrets) >= MAX_KNOWN_SECRETS:
             routes.known_secrets.clear()
-        key_id = routes.known_secrets[secret] = key.id.encode()
+        key_id = routes.known_secrets[secret] = json.dumps(key.id)[1:-1].encode()
     admission.key_id = key_id
     return None
 
@@ -149,7 +164,7 @@ def prepare(admission: Admission, request: Request, routes: "LiveRoutes") -> Non
     admission.forwarded = forwarded_lines(request, admission.path_tail)
 
 
-STAGES: tuple[Stage, ...] = (match_route, authenticate, require_route, limit_body, prepare)
+STAGES: tuple[Stage, ...] = (require_table, match_route, authenticate, require_route, limit_body, prepare)
 
 
 def admit(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
@@ -162,11 +177,6 @@ def admit(admission: Admission, request: Request, routes: "LiveRoutes") -> Refus
         refusal = None
     admission.logged = log_fields(request, admission.endpoint)
     return refusal
-
-
-def known_admission(request: Request, routes: "LiveRoutes") -> Admission | None:
-    """The admission of a head that came before under this table."""
-    return routes.admissions.get(request)
 
 
 def remember(admission: Admission, request: Request, routes: "LiveRoutes") -> None:
@@ -189,5 +199,5 @@ def too_large(limit: int) -> Refusal:
 def _secret(request: Request) -> bytes | None:
     bearer = request.fields.get(b"authorization")
     if bearer is None:
-        return request.fields.get(b"x-api-key")
+        return request.header(b"x-api-key")
     return bearer[7:].strip() if bearer[:7].lower() == b"bearer " else None

@@ -10,6 +10,8 @@ from modelway_platform.gateway.proxy.hop_by_hop import HOP_BY_HOP, connection_op
 MAX_KNOWN_HEADS = 512
 MAX_KNOWN_HEAD_BYTES = 2048
 _OURS = frozenset({b"x-request-id", b"modelway-version"})
+# The parser heeds both.
+_CONNECTION_NAMES = frozenset({b"connection", b"proxy-connection"})
 _BODILESS_STATUSES = frozenset({204, 304})
 
 
@@ -19,13 +21,20 @@ class AnswerHead:
     `relayed` is its status line and the lines to keep. `length_known`: by Content-Length or because there is no body; else
     `chunked`, or by the connection's end. `plain_length`: bytes of the body where nothing but a Content-Length decides and the
     connection stays; -1 elsewhere.
+
+    Raises:
+        ValueError: It is no final answer in HTTP/1 whose body could be passed on.
     """
 
     __slots__ = ("chunked", "length_known", "plain_length", "relayed", "status")
 
     def __init__(self, head: bytes) -> None:
         first, *lines = head.removesuffix(b"\r\n").split(b"\r\n")
+        if not first.startswith(b"HTTP/1."):
+            raise ValueError("the answer is not HTTP/1")  # the parser takes older relatives, too
         self.status = int(first[9:12])
+        if self.status < 200:
+            raise ValueError("no final status")
         self.length_known = self.status in _BODILESS_STATUSES
         self.chunked = False
         fields = [(line.partition(b":")[0].lower(), line) for line in lines]
@@ -35,13 +44,17 @@ class AnswerHead:
             if name == b"content-length":
                 length = int(line.partition(b":")[2])
             elif name == b"transfer-encoding":
+                if line.partition(b":")[2].strip().lower() != b"chunked":
+                    raise ValueError("a transfer coding nobody asked for")
                 self.chunked = True
             elif name == b"connection":
                 dropped |= connection_options(line.partition(b":")[2])
-        stays = all(
-            line.partition(b":")[2].strip().lower() == b"keep-alive" for name, line in fields if name == b"connection"
+        stays = first.startswith(b"HTTP/1.1 ") and all(
+            line.partition(b":")[2].strip().lower() == b"keep-alive"
+            for name, line in fields
+            if name in _CONNECTION_NAMES
         )
-        plain = self.status >= 200 and not self.length_known and not self.chunked and stays
+        plain = not self.length_known and not self.chunked and stays
         self.plain_length = length if plain else -1
         self.length_known = self.length_known or length >= 0
         kept = [line + b"\r\n" for name, line in fields if name not in dropped]
@@ -60,7 +73,11 @@ class KnownHeads:
         self._heads: dict[bytes, AnswerHead] = {}
 
     def read(self, head: bytes, request_id: bytes) -> AnswerHead:
-        """What `head` (up to its empty line) says, for the answer to request `request_id`; the parser has accepted it."""
+        """What `head` (up to its empty line) says, for the answer to request `request_id`; the parser has accepted it.
+
+        Raises:
+            ValueError: See `AnswerHead`.
+        """
         head = head.replace(b"\r\nx-request-id: " + request_id + b"\r\n", b"\r\n")
         known = self._heads.get(head)
         if known is None:

@@ -25,12 +25,13 @@ _OVERDUE = Refusal(
 class CallerConnection(ServerConnection):
     """Between the engine (whose hooks it fills in) and a `ReplicaConnection` (which calls relay, answered, refuse)."""
 
-    __slots__ = ("_exchange", "_worker", "client_bytes")
+    __slots__ = ("_exchange", "_held", "_worker", "client_bytes")
 
     def __init__(self, listener: Listener, worker: WorkerState) -> None:
         super().__init__(listener)
         self._worker = worker
         self._exchange: Exchange | None = None
+        self._held = False  # the caller waits for the replica to take what was sent
         self.client_bytes = b""
 
     @property
@@ -52,7 +53,7 @@ class CallerConnection(ServerConnection):
         if request.target.startswith(b"/_/"):
             return
         exchange = self._exchange = Exchange(self, request, self._worker)
-        given = request.fields.get(b"x-request-id")
+        given = request.header(b"x-request-id")
         if given is not None and _REQUEST_ID.fullmatch(given) is not None:
             exchange.request_id = given
         else:
@@ -66,6 +67,7 @@ class CallerConnection(ServerConnection):
     def body_received(self, data: bytes) -> None:
         exchange = self._exchange
         if exchange is None:
+            self.reject(413, "payload_too_large", "nothing here takes a body")
             return
         exchange.bytes_in += len(data)
         model = exchange.admission.model
@@ -101,8 +103,17 @@ class CallerConnection(ServerConnection):
             self._record(exchange, 499, b"client_left")
 
     def answer_overdue(self) -> None:
-        if self._exchange is not None:
-            self.refuse(self._exchange, _OVERDUE)
+        exchange = self._exchange
+        if exchange is not None:
+            if exchange.replica is not None and not self.answer_started:
+                exchange.replica.failed(self._listener.clock)
+            self.refuse(exchange, _OVERDUE)
+
+    def deadline_passed(self) -> None:
+        if self._held and self._exchange is not None and not self.request_complete:
+            self.answer_overdue()
+        else:
+            super().deadline_passed()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -163,13 +174,19 @@ class CallerConnection(ServerConnection):
 
     def pause_request(self) -> None:
         """The replica reads more slowly than the caller writes."""
-        if not self.request_complete:
+        exchange = self._exchange
+        if not self.request_complete and exchange is not None and exchange.admission.model is not None:
             self._transport.pause_reading()
+            self._held = True
+            self.deadline = self._listener.clock + exchange.admission.model.timeout
 
     def resume_request(self) -> None:
         """The replica has caught up."""
         if not self.request_complete and self.is_open:
             self._transport.resume_reading()
+            if self._held:
+                self._held = False
+                self.deadline = self._listener.clock + self._listener.limits.body_idle_seconds
 
     # Inside
 

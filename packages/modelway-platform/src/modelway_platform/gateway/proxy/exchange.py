@@ -30,7 +30,7 @@ class Exchange:
     connection: "ReplicaConnection | None" = None
     connecting = False
     pending_bytes = 0
-    sent: "tuple[bytes, ...]" = ()
+    sent: list[bytes] | None = None
     sent_bytes = 0
     sent_at = 0.0
     replayable = True
@@ -62,15 +62,18 @@ class Exchange:
             self.pending_bytes = 0
         if self.replayable:
             self.sent_bytes += len(data)
-            self.sent += (data,)
+            if self.sent is None:
+                self.sent = [data]
+            else:
+                self.sent.append(data)
             if self.sent_bytes > REPLAY_BYTES:
-                self.sent = ()
+                self.sent = None
                 self.replayable = False
         return data
 
     def rewind(self) -> None:
         """Make all that was sent pending again, for another replica."""
-        self.pending = [*self.sent, *self.pending]
+        self.pending = [*(self.sent or ()), *self.pending]
         self.pending_bytes = sum(map(len, self.pending))
-        self.sent = ()
+        self.sent = None
         self.sent_bytes = 0

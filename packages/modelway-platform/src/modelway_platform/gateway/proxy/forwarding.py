@@ -15,6 +15,7 @@ from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
 MAX_RETRIES = 3
 CONNECT_SECONDS = 1.0
 IDLE_SECONDS = 30.0
+DOUBTFUL_SECONDS = 1.0
 _FAILED = Refusal(
     status=502,
     code="replica_failed",
@@ -37,9 +38,12 @@ def flush(exchange: Exchange) -> None:
     idle = replica.idle
     while idle:
         connection = idle.pop()
-        if connection.is_open:
+        # Unused for long, it may just now be closing: asking the system costs less than a lost request.
+        rested = exchange.caller.clock - connection.idle_since
+        if connection.is_open and (rested < DOUBTFUL_SECONDS or connection.is_quiet()):
             connection.carry(exchange)
             return
+        connection.close()
     exchange.connecting = True
     task = exchange.worker.loop.create_task(_connect(exchange, replica))
     exchange.worker.tasks.add(task)
@@ -64,6 +68,7 @@ def connection_failed(exchange: Exchange, replica: LiveReplica, *, reached: bool
             exchange.replica = other
             exchange.retries += 1
             exchange.rewind()
+            caller.resume_request()  # first: `flush` may pause again
             flush(exchange)
             return
     caller.refuse(exchange, _FAILED if reached else no_ready_replica(exchange))
@@ -93,14 +98,17 @@ async def _connect(exchange: Exchange, replica: LiveReplica) -> None:
             _, connection = await exchange.worker.loop.create_connection(
                 lambda: ReplicaConnection(replica), entry.host, entry.port
             )
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, ValueError):  # ValueError: a host name that cannot be looked up
         exchange.connecting = False
         connection_failed(exchange, replica, reached=False)
         return
     exchange.connecting = False
     if not caller.is_current(exchange):
-        connection.idle_since = caller.clock
-        replica.idle.append(connection)
+        if replica.removed:
+            connection.close()
+        else:
+            connection.idle_since = caller.clock
+            replica.idle.append(connection)
         return
+    caller.resume_request()  # first: `carry` may pause again
     connection.carry(exchange)
-    caller.resume_request()

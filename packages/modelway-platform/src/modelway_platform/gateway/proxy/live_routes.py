@@ -1,5 +1,6 @@
 """The route table as the request path uses it: look-ups by bytes, counters that go on from table to table."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -25,14 +26,19 @@ class LiveReplica:
 
     def __init__(self, entry: ReplicaEntry) -> None:
         self.entry = entry
-        self.id_bytes = entry.id.encode()
+        self.id_bytes = json.dumps(entry.id)[1:-1].encode()  # as the log writes it
         self.idle: list[ReplicaConnection] = []
         self.failures = 0
         self.down_until = 0.0
         self.removed = False
 
     def failed(self, clock: float) -> None:
-        """Leave it out for a while, longer each time (passive ejection)."""
+        """Leave it out for a while, longer each time (passive ejection).
+
+        Connections that break together are one failure.
+        """
+        if self.down_until > clock:
+            return
         self.down_until = clock + min(FIRST_EJECTION_SECONDS * 2**self.failures, LONGEST_EJECTION_SECONDS)
         self.failures = min(self.failures + 1, 16)
 

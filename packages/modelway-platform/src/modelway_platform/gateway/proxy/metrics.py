@@ -5,13 +5,17 @@ worker that died still counts. Base units and histograms, so that shares over a 
 """
 
 import os
+import time
 from bisect import bisect_left
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _PREFIX = "modelway_gateway"
+# Snapshots come once a second. Behind an older one is no worker any more: its counts stay, its present state is none.
+_ALIVE_SECONDS = 5.0
 _HELP = {
     "requests_total": ("counter", "Requests answered, by status code."),
     "request_duration_seconds": ("histogram", "From the request's head to the end of its answer."),
@@ -59,13 +63,14 @@ class VersionMetrics(msgspec.Struct):
 
 
 class Snapshot(msgspec.Struct):
-    """All counters of one worker."""
+    """All counters of one worker; `alive` is known from the file's age when it is read."""
 
     versions: list[VersionMetrics] = []
     connections: int = 0
     table_number: int = 0
     tables_rejected: int = 0
     log_dropped: int = 0
+    alive: bool = True
 
 
 class WorkerMetrics:
@@ -83,6 +88,18 @@ class WorkerMetrics:
         if found is None:
             found = self._versions[key] = VersionMetrics(project, model, version)
         return found
+
+    def resume(self, before: Snapshot, routed: Callable[[str, str, str], bool]) -> None:
+        """Go on from what the worker before this one has counted: a sum over workers must not fall when one is replaced.
+
+        Args:
+            before: Its last snapshot.
+            routed: Whether (project, model, version) is still there; counts of others are left out.
+        """
+        self.tables_rejected += before.tables_rejected
+        for each in before.versions:
+            if not each.project or routed(each.project, each.model, each.version):
+                self.version(each.project, each.model, each.version).add(each)
 
     def snapshot(self, *, connections: int, table_number: int, log_dropped: int) -> Snapshot:
         """The counters as a value."""
@@ -108,13 +125,20 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
 
 def read_snapshots(folder: Path) -> list[Snapshot]:
     """The snapshots of all workers; one that cannot be read is left out."""
-    found: list[Snapshot] = []
-    for path in sorted(folder.glob("worker-*.metrics.json")):
-        try:
-            found.append(msgspec.json.decode(path.read_bytes(), type=Snapshot))
-        except (OSError, msgspec.MsgspecError):
-            continue
-    return found
+    found = (read_snapshot(path) for path in sorted(folder.glob("worker-*.metrics.json")))
+    return [each for each in found if each is not None]
+
+
+def read_snapshot(path: Path) -> Snapshot | None:
+    """The last snapshot of one worker; None where there is none that can be read."""
+    try:
+        snapshot = msgspec.json.decode(path.read_bytes(), type=Snapshot)
+        snapshot.alive = time.time() - path.stat().st_mtime < _ALIVE_SECONDS
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if any(len(each.buckets) != len(BUCKETS_SECONDS) + 1 for each in snapshot.versions):
+        return None  # of a release with others
+    return snapshot
 
 
 def exposition(snapshots: list[Snapshot]) -> bytes:
@@ -128,8 +152,9 @@ def exposition(snapshots: list[Snapshot]) -> bytes:
     samples: dict[str, list[str]] = {name: [] for name in _HELP}
     for each in versions:
         _version_samples(each, samples)
-    samples["connections"].append(_sample("connections", "", sum(each.connections for each in snapshots)))
-    lowest = min((each.table_number for each in snapshots), default=0)
+    alive = [each for each in snapshots if each.alive]
+    samples["connections"].append(_sample("connections", "", sum(each.connections for each in alive)))
+    lowest = min((each.table_number for each in alive), default=0)
     samples["route_table_number"].append(_sample("route_table_number", "", lowest))
     rejected = sum(each.tables_rejected for each in snapshots)
     samples["route_table_rejected_total"].append(_sample("route_table_rejected_total", "", rejected))

@@ -1,6 +1,7 @@
 """One connection to a replica: requests out, its answer back to whoever waits, in pieces as they come."""
 
 import asyncio
+import select
 from typing import cast
 
 import httptools
@@ -26,6 +27,7 @@ class ReplicaConnection(asyncio.Protocol):
         "_status",
         "_transport",
         "_until_close",
+        "_write_paused",
         "exchange",
         "idle_since",
         "replica",
@@ -45,6 +47,7 @@ class ReplicaConnection(asyncio.Protocol):
         self._until_close = False
         self._ended = False
         self._single_use = False
+        self._write_paused = False
 
     def carry(self, exchange: Exchange) -> None:
         """Take an exchange on: write what is pending of its request, hand back what is answered."""
@@ -77,6 +80,12 @@ class ReplicaConnection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether another request can be written."""
         return not self._transport.is_closing()
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has arrived, an end included, of which the loop has not told yet."""
+        arrived = select.poll()
+        arrived.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not arrived.poll(0)
 
     # asyncio.Protocol
 
@@ -130,10 +139,12 @@ class ReplicaConnection(asyncio.Protocol):
             self._release(exchange, b"".join((head, *body)))
 
     def pause_writing(self) -> None:
+        self._write_paused = True
         if self.exchange is not None:
             self.exchange.caller.pause_request()
 
     def resume_writing(self) -> None:
+        self._write_paused = False
         if self.exchange is not None:
             self.exchange.caller.resume_request()
 
@@ -182,17 +193,31 @@ class ReplicaConnection(asyncio.Protocol):
                 self._break(exchange)
             return b""
         self._head = b""
-        answer = exchange.worker.known_heads.read(data[: end + 2], exchange.request_id)
+        try:
+            answer = exchange.worker.known_heads.read(data[: end + 2], exchange.request_id)
+        except ValueError:
+            self._break(exchange)
+            return b""
         self._status = answer.status
         head_only = exchange.request.method == b"HEAD"
         if head_only:
-            # The parser waits for a body that HEAD never has: end here, and do not use this connection again.
-            self._ended = self._single_use = True
+            self._end_behind_head(nothing_follows=len(data) == end + 4)
         bounded = answer.length_known or head_only
         self._until_close = not bounded and not answer.chunked
         self._rechunked = not bounded and exchange.request.minor == 1
         line = exchange.caller.answer_begins(known_end=bounded or self._rechunked)
         return relayed_head(exchange, answer, rechunked=self._rechunked, connection_line=line)
+
+    def _end_behind_head(self, *, nothing_follows: bool) -> None:
+        """The parser waits for a body, and may have seen one, that an answer to HEAD never has."""
+        self._body = []
+        if self._ended:
+            return
+        self._ended = True
+        if nothing_follows and self._parser.should_keep_alive():
+            self._parser = httptools.HttpResponseParser(self)
+        else:
+            self._single_use = True
 
     def _break(self, exchange: Exchange) -> None:
         """What came is no HTTP: as good as a broken connection."""
@@ -209,8 +234,8 @@ class ReplicaConnection(asyncio.Protocol):
             replica.failures = 0
             replica.down_until = 0.0
         caller = exchange.caller
-        if self._single_use or replica.removed or exchange.pending or not caller.request_complete:
-            self._transport.close()
+        if self._single_use or replica.removed or self._write_paused or not caller.request_complete:
+            self._transport.abort()  # not `close`, which would first write the rest of a request that is answered
         else:
             self.idle_since = caller.clock
             replica.idle.append(self)

@@ -6,7 +6,8 @@ from modelway.http1 import Request
 from modelway_platform.gateway.proxy.hop_by_hop import HOP_BY_HOP, connection_options
 
 # Set here and nowhere else; the caller's key ends at the gateway.
-_OURS = frozenset({b"x-request-id", b"modelway-version", b"modelway-mirror", b"authorization", b"x-api-key", b"expect"})
+_OURS = frozenset({b"x-request-id", b"authorization", b"x-api-key", b"expect"})
+_OUR_PREFIX = b"modelway-"
 _NOT_FORWARDED = HOP_BY_HOP | _OURS | {b"content-length"}
 _BODILESS_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 
@@ -19,7 +20,9 @@ def forwarded_lines(request: Request, path_tail: bytes) -> bytes:
         dropped |= connection_options(b",".join(value for name, value in request.headers if name == b"connection"))
     lines = [request.method, b" /", path_tail, b" HTTP/1.1\r\n"]
     for name, value in request.headers:
-        if name not in dropped:
+        # Some servers take an underscore for a hyphen.
+        plain = name.replace(b"_", b"-")
+        if plain not in dropped and not plain.startswith(_OUR_PREFIX):
             lines += (name, b": ", value, b"\r\n")
     if b"host" not in fields:
         lines.append(b"host: modelway\r\n")

@@ -5,10 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from modelway.errors import ModelwayError
+from modelway_platform.domain.route_table import RouteTable
 from modelway_platform.gateway.proxy import live_routes
 from modelway_platform.gateway.proxy.worker_state import WorkerState
-from modelway_platform.store.table_file import read_table
+from modelway_platform.store.table_file import InvalidTableError, read_table
 
 POLL_SECONDS = 0.05
 
@@ -39,11 +39,16 @@ class TableWatch:
         self._seen = identity
         worker = self._worker
         try:
-            table = read_table(self._path)
-        except (OSError, ModelwayError) as error:
+            table = _newer(read_table(self._path), worker.routes.number)
+            worker.routes = live_routes.build(table, worker.routes, worker.metrics.version)
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with a file, the worker goes on and looks again)
             worker.metrics.tables_rejected += 1
             print(f"gateway: route table refused, the last good one stays: {error}", file=sys.stderr)  # noqa: T201
             return
-        if table.number >= worker.routes.number:
-            worker.routes = live_routes.build(table, worker.routes, worker.metrics.version)
         worker.ready = True
+
+
+def _newer(table: RouteTable, number: int) -> RouteTable:
+    if table.number < number:
+        raise InvalidTableError(f"table {table.number} is older than {number}, which is in use")
+    return table

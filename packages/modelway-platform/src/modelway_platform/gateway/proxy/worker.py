@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,13 @@ from modelway.http1 import Limits, Listener, listen, reuseport_socket
 from modelway_platform.gateway.proxy import forwarding
 from modelway_platform.gateway.proxy.access_log import AccessLog
 from modelway_platform.gateway.proxy.caller import CallerConnection
-from modelway_platform.gateway.proxy.metrics import write_snapshot
+from modelway_platform.gateway.proxy.metrics import read_snapshot, write_snapshot
 from modelway_platform.gateway.proxy.table_watch import TableWatch
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 
 FLUSH_SECONDS = 0.2
+LAST_REQUESTS_SECONDS = 0.25
+DESCRIPTORS = 65_536
 SNAPSHOT_EVERY = 5  # flushes
 # A model's own limits are stricter; this one bounds what a caller may announce at all.
 GATEWAY_LIMITS = Limits(max_body_bytes=1 << 40)
@@ -42,6 +45,7 @@ class WorkerSettings:
 
 def run(settings: WorkerSettings) -> None:
     """Serve until SIGTERM, SIGINT or the supervisor's end; then drain and return."""
+    _allow_many_descriptors()
     uvloop.run(serve(settings))
 
 
@@ -62,12 +66,13 @@ async def serve(settings: WorkerSettings) -> None:
     worker = WorkerState(log, settings.metrics_path.parent, loop)
     watch = TableWatch(settings.table_path, worker)
     watch.look()
+    _resume_books(worker, settings.metrics_path)
     bound = reuseport_socket(settings.host, settings.port)
     listener = await listen(lambda each: CallerConnection(each, worker), sock=bound, limits=GATEWAY_LIMITS)
     tasks = (loop.create_task(watch.follow()), loop.create_task(_keep_books(worker, listener, settings.metrics_path)))
     try:
         await stop.wait()
-        await listener.drain(settings.drain_seconds)
+        await _drain(listener, settings.drain_seconds)
     finally:
         for task in (*tasks, *worker.tasks):
             task.cancel()
@@ -78,10 +83,43 @@ async def serve(settings: WorkerSettings) -> None:
         _write_snapshot(worker, listener, settings.metrics_path)
 
 
+async def _drain(listener: Listener, seconds: float) -> None:
+    """As `Listener.drain`, but busy connections learn first that they end.
+
+    Dropping a connection that has no request at the moment loses the one that is on its way.
+    """
+    listener.stop_accepting()
+    listener.draining = True
+    await asyncio.sleep(min(LAST_REQUESTS_SECONDS, seconds))
+    await listener.drain(seconds)
+
+
+def _allow_many_descriptors() -> None:
+    """Each request in flight takes two; the usual soft limit of 1024 is for programs that use `select`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or soft < hard:
+        wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
 def _supervisor_spoke(descriptor: int, stop: asyncio.Event) -> None:
     if not os.read(descriptor, 1024):
         asyncio.get_running_loop().remove_reader(descriptor)
         stop.set()
+
+
+def _resume_books(worker: WorkerState, path: Path) -> None:
+    before = read_snapshot(path)
+    if before is None:
+        return
+    worker.log.dropped += before.log_dropped
+    models = worker.routes.models
+
+    def routed(project: str, model: str, version: str) -> bool:
+        found = models.get(f"{project}/{model}".encode())
+        return found is not None and version.encode() in found.versions
+
+    worker.metrics.resume(before, routed)
 
 
 async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Path) -> None:

@@ -1,0 +1,508 @@
+"""A gateway worker on its own thread, replicas that follow a script byte by byte, and callers that speak raw bytes."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pytest
+import uvloop
+
+from modelway.http1 import Limits, Listener, listen
+from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.gateway.proxy import forwarding
+from modelway_platform.gateway.proxy.access_log import AccessLog
+from modelway_platform.gateway.proxy.caller import CallerConnection
+from modelway_platform.gateway.proxy.table_watch import TableWatch
+from modelway_platform.gateway.proxy.worker_state import WorkerState
+from modelway_platform.store.table_file import write_table
+
+T = TypeVar("T")
+SECRET = "mw_caller"
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
+
+
+def wait_for(condition: Callable[[], bool], within: float = 5) -> None:
+    """Fails when it does not become true in time."""
+    ends = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < ends, f"did not happen within {within} s"
+        time.sleep(0.002)
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message's head and body as they came, framing taken off the body."""
+
+    first: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    framing: bytes = b""  # of a chunked body, with its data
+
+    @property
+    def status(self) -> int:
+        return int(self.first.split(" ")[1])
+
+    @property
+    def target(self) -> str:
+        return self.first.split(" ")[1]
+
+    def header(self, name: str) -> str | None:
+        """The only one of this name; fails on two."""
+        values = [value for each, value in self.headers if each.lower() == name]
+        assert len(values) <= 1, f"{name} {len(values)} times"
+        return values[0] if values else None
+
+    @property
+    def error(self) -> str:
+        """The code of an error in the one form it has."""
+        error = json.loads(self.body)["error"]
+        assert set(error) == {"code", "message", "hint", "request_id"}
+        return str(error["code"])
+
+
+class Ended(Exception):  # noqa: N818 (a peer's end is no error)
+    """The other side ended the connection."""
+
+
+class Peer:
+    """One end of a connection, blocking, with a strict reader."""
+
+    def __init__(self, connection: socket.socket, seconds: float = 8) -> None:
+        self.socket = connection
+        self.socket.settimeout(seconds)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.unread = bytearray()
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def send_split(self, data: bytes, size: int = 1, pause: float = 0.0003) -> None:
+        for begin in range(0, len(data), size):
+            self.socket.sendall(data[begin : begin + size])
+            time.sleep(pause)
+
+    def request(self) -> Received:
+        """The next request with its body."""
+        return self._message(self.head())
+
+    def answer(self, *, to_head: bool = False) -> Received:
+        """The next answer, interim ones too; fails on anything that is not well-formed."""
+        head = self.head()
+        if to_head or head.status < 200 or head.status in {204, 304}:
+            return head
+        assert head.first.startswith("HTTP/1.1 ")
+        if head.header("content-length") is None and head.header("transfer-encoding") is None:
+            assert head.header("connection") == "close"
+            return Received(head.first, head.headers, self.rest())
+        return self._message(head)
+
+    def head(self) -> Received:
+        while b"\r\n\r\n" not in self.unread:
+            self.more()
+        first, *lines = self.take(self.unread.index(b"\r\n\r\n") + 4)[:-4].decode("latin-1").split("\r\n")
+        headers: list[tuple[str, str]] = []
+        for line in lines:
+            name, colon, value = line.partition(":")
+            assert colon
+            assert name.strip() == name
+            headers.append((name.lower(), value.strip()))
+        return Received(first, headers, b"")
+
+    def rest(self) -> bytes:
+        """Everything up to an orderly end."""
+        with suppress(Ended):
+            while True:
+                self.more()
+        return self.take(len(self.unread))
+
+    def ended(self) -> bool:
+        """Whether the other side ends, however, without another byte."""
+        try:
+            return not self.unread and self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def silent(self, seconds: float) -> bool:
+        """Whether nothing comes for a while, not even an end."""
+        self.socket.settimeout(seconds)
+        try:
+            return not self.unread and self.socket.recv(1) == b"?"
+        except TimeoutError:
+            return True
+        finally:
+            self.socket.settimeout(8)
+
+    def reset(self) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that reads
+        self.socket.close()
+
+    def take(self, size: int) -> bytes:
+        while len(self.unread) < size:
+            self.more()
+        taken = bytes(self.unread[:size])
+        del self.unread[:size]
+        return taken
+
+    def more(self) -> None:
+        data = self.socket.recv(1 << 18)
+        if not data:
+            raise Ended
+        self.unread += data
+
+    def _message(self, head: Received) -> Received:
+        if head.header("transfer-encoding") is None:
+            return Received(head.first, head.headers, self.take(int(head.header("content-length") or 0)))
+        assert head.header("content-length") is None
+        pieces: list[bytes] = []
+        framing = bytearray()
+        while True:
+            while b"\r\n" not in self.unread:
+                self.more()
+            size = self.take(self.unread.index(b"\r\n") + 2)
+            piece = self.take(int(size, 16) + 2)
+            framing += size + piece
+            assert piece.endswith(b"\r\n")
+            if len(piece) == 2:
+                return Received(head.first, head.headers, b"".join(pieces), bytes(framing))
+            pieces.append(piece[:-2])
+
+
+Script = Callable[[Peer], None]
+
+
+class Replica:
+    """A listening socket; each connection follows the script on its own thread until it returns or somebody ends it."""
+
+    def __init__(self, script: Script | bytes = OK, *, receive_buffer: int = 0) -> None:
+        self.script: Script = script if callable(script) else self.answering(script)
+        self.requests: list[Received] = []
+        self.peers: list[Peer] = []
+        self.errors: list[BaseException] = []
+        self._threads: list[threading.Thread] = []
+        self._receive_buffer = receive_buffer
+        self.port = 0
+        self._up = False
+        self._listening: socket.socket
+        self.start()
+
+    def answering(self, answer: bytes) -> Script:
+        """A script that answers all requests with the same bytes."""
+
+        def script(peer: Peer) -> None:
+            while True:
+                self.requests.append(peer.request())
+                peer.send(answer)
+
+        return script
+
+    def start(self) -> None:
+        """Listen, again on the same port where it stopped before."""
+        self._listening = socket.socket()
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self._receive_buffer:
+            self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
+        self._listening.bind(("127.0.0.1", self.port))
+        self.port = self._listening.getsockname()[1]
+        self._listening.listen(128)
+        self._up = True
+        thread = threading.Thread(target=self._accept, args=(self._listening,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def stop(self) -> None:
+        """Die: connections are refused and open ones end."""
+        self._up = False
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for peer in tuple(self.peers):
+            peer.close()
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(5)
+
+    def _accept(self, listening: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            peer = Peer(connection)
+            self.peers.append(peer)
+            if not self._up:
+                peer.close()
+                return
+            thread = threading.Thread(target=self._follow, args=(peer,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _follow(self, peer: Peer) -> None:
+        try:
+            self.script(peer)
+        except (Ended, OSError):
+            pass
+        except BaseException as error:  # noqa: BLE001 (an assertion on another thread)
+            self.errors.append(error)
+        peer.close()
+
+
+@dataclass
+class Table:
+    """What the tests say of a route table; the rest is usual."""
+
+    versions: Mapping[str, tuple[int, Sequence[Replica]]]
+    access: Literal["key", "open"] = "open"
+    idempotent: bool = False
+    timeout: float = 8
+    max_body_bytes: int = 1 << 40
+    keys: Sequence[tuple[str, Literal["admin", "caller"], str]] = (("k1", "caller", SECRET),)
+    others: Sequence[ModelEntry] = ()
+    names: dict[Replica, str] = field(default_factory=dict[Replica, str])
+
+    def made(self, number: int) -> RouteTable:
+        def entry(replica: Replica) -> ReplicaEntry:
+            return ReplicaEntry(id=self.names.get(replica, f"r{replica.port}"), host="127.0.0.1", port=replica.port)
+
+        model = ModelEntry(
+            project="p",
+            model="m",
+            access=self.access,
+            idempotent=self.idempotent,
+            timeout_seconds=self.timeout,
+            max_body_bytes=self.max_body_bytes,
+            versions=tuple(
+                VersionEntry(version=name, weight=weight, replicas=tuple(map(entry, replicas)))
+                for name, (weight, replicas) in self.versions.items()
+            ),
+        )
+        keys = tuple(
+            KeyEntry(id=name, name=name, role=role, sha256=sha256(secret.encode()).hexdigest())
+            for name, role, secret in self.keys
+        )
+        return RouteTable(number=number, models=(model, *self.others), keys=keys)
+
+
+class Gateway:
+    """One worker without its process: state, table file, log, port, on uvloop as in production."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.table_path = folder / "gateway" / "table.json"
+        self.table_path.parent.mkdir(parents=True, exist_ok=True)
+        self.loop = uvloop.new_event_loop()
+        self.loop_errors: list[dict[str, Any]] = []
+        self.loop.set_exception_handler(lambda _, context: self.loop_errors.append(context))
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+        self.log = AccessLog(folder / "access", 0)
+        self.worker = WorkerState(self.log, self.table_path.parent, self.loop)
+        self.watch = TableWatch(self.table_path, self.worker)
+        self.number = 0
+        limits = Limits(max_body_bytes=1 << 40, tick_seconds=0.01, linger_seconds=0.3)
+        self.listener: Listener = self.run(listen(lambda each: CallerConnection(each, self.worker), limits=limits))
+
+    @property
+    def port(self) -> int:
+        return self.listener.port
+
+    def publish(self, table: Table) -> None:
+        """Write the table and have the worker look."""
+        self.number += 1
+        write_table(self.table_path, table.made(self.number))
+        self.call(self.watch.look)
+
+    def table(self, *replicas: Replica, **usual: Any) -> None:
+        """Publish a table with one version."""
+        self.publish(Table({"v1": (1, replicas)}, **usual))
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
+
+    def call(self, function: Callable[[], T]) -> T:
+        async def called() -> T:
+            return function()
+
+        return self.run(called())
+
+    def records(self) -> list[dict[str, Any]]:
+        """All lines of the access log, oldest first."""
+        self.call(self.log.flush)
+        paths = sorted((self.folder / "access").glob("*.ndjson"))
+        return [json.loads(line) for path in paths for line in path.read_bytes().splitlines()]
+
+    def forget(self) -> None:
+        """Empty every cache of the request path."""
+
+        def emptied() -> None:
+            self.listener.known_heads.__init__()
+            self.worker.known_heads.__init__()
+            self.worker.routes.admissions.clear()
+            self.worker.routes.known_secrets.clear()
+
+        self.call(emptied)
+
+    def idle(self) -> int:
+        """Kept connections to replicas."""
+        return sum(len(each.idle) for each in self.worker.routes.replicas.values())
+
+    def close_idle(self) -> None:
+        """As the worker does from time to time, and as if all were old."""
+        clock = self.listener.clock + forwarding.IDLE_SECONDS + 1
+        self.call(lambda: [forwarding.close_idle(each, clock) for each in self.worker.routes.replicas.values()])
+
+    def stop(self) -> None:
+        async def ended() -> None:
+            await self.listener.close()
+            for task in tuple(self.worker.tasks):
+                task.cancel()
+            await asyncio.gather(*self.worker.tasks, return_exceptions=True)
+            for replica in self.worker.routes.replicas.values():
+                replica.remove()
+            await asyncio.sleep(0.005)
+
+        self.run(ended())
+        self.log.close()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Generator[Gateway, None, None]:
+    """A running worker without a table; nothing may have gone wrong inside at the end."""
+    made = Gateway(tmp_path)
+    yield made
+    made.stop()
+    assert not made.loop_errors
+
+
+@pytest.fixture
+def replica() -> Generator[Callable[..., Replica], None, None]:
+    """`replica(b"HTTP/1.1 ...")` or `replica(script)`; what its reader found wrong fails the test."""
+    made: list[Replica] = []
+
+    def start(script: Script | bytes = OK, **options: Any) -> Replica:
+        made.append(Replica(script, **options))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.stop()
+    assert not [error for each in made for error in each.errors]
+
+
+@pytest.fixture
+def call(gateway: Gateway) -> Generator[Callable[..., Peer], None, None]:
+    """`call(data)` connects and sends; closed at the end."""
+    made: list[Peer] = []
+
+    def connect(data: bytes = b"", *, port: int = 0, receive_buffer: int = 0) -> Peer:
+        connection = socket.socket()
+        if receive_buffer:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connection.connect(("127.0.0.1", port or gateway.port))
+        made.append(Peer(connection))
+        made[-1].send(data)
+        return made[-1]
+
+    yield connect
+    for each in made:
+        each.close()
+
+
+class Process:
+    """A worker as a process of its own."""
+
+    def __init__(self, folder: Path, index: int = 0, port: int = 0, *, before: str = "") -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.table_path = folder / "gateway" / "table.json"
+        self.table_path.parent.mkdir(parents=True, exist_ok=True)
+        self.metrics_path = self.table_path.parent / f"worker-{index}.metrics.json"
+        reading, self.lifeline = os.pipe()
+        code = (
+            f"{before}\nfrom pathlib import Path\nfrom modelway_platform.gateway.proxy.worker import WorkerSettings, run\n"
+            f"run(WorkerSettings(index={index}, host='127.0.0.1', port={self.port}, table_path=Path({str(self.table_path)!r}),"
+            f" log_dir=Path({str(folder / 'access')!r}), metrics_path=Path({str(self.metrics_path)!r}),"
+            f" control_fd={reading}, drain_seconds=5))"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code], pass_fds=[reading], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        os.close(reading)
+
+    def wait_ready(self) -> None:
+        """Until it accepts; with two on a port, until the port does."""
+
+        def accepts() -> bool:
+            assert self.process.poll() is None, self.errors()
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return True
+            return False
+
+        wait_for(accepts, 15)
+
+    def terminate(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(10)
+
+    def errors(self) -> str:
+        """What it printed; only after its end."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read().decode()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            os.close(self.lifeline)
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Generator[Callable[..., Process], None, None]:
+    """Starts worker processes in one folder: `process(table=..., index=1)`."""
+    made: list[Process] = []
+
+    def start(table: Table | None = None, **options: Any) -> Process:
+        if table is not None:
+            write_table(tmp_path / "gateway" / "table.json", table.made(1))
+        made.append(Process(tmp_path, **options))
+        made[-1].wait_ready()
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def table() -> type[Table]:
+    """The class, for tests that write their own."""
+    return Table
