@@ -257,14 +257,14 @@ class RunningPlatform:
                 )
                 time.sleep(0.05)
 
-    def wait_routed(self, path: str) -> None:
+    def wait_routed(self, path: str, *, key: str | None = None) -> None:
         """Wait until every gateway worker answers for a pinned path, which takes no turn of the weights."""
 
         async def ask() -> None:
             good = 0
             async with asyncio.timeout(10):
                 while good < 6 * self.workers:  # each on a connection of its own, which any worker may get
-                    async with self.caller() as caller:
+                    async with self.caller(key=key) as caller:
                         good = good + 1 if (await caller.post(path, b'{"text": "hello"}')).status == 200 else 0
                     await asyncio.sleep(0.01)
 

@@ -1,6 +1,7 @@
 """How traffic is shared, how soon a change is seen by every gateway worker, and what a replacement costs."""
 
 import asyncio
+import json
 import threading
 import time
 from collections import Counter, defaultdict
@@ -12,7 +13,7 @@ import pytest
 from examples.digits.traffic import Reply, send
 from journeys.load import Load, Sent
 from journeys.projects import deployment, route
-from journeys.running_platform import RunningPlatform
+from journeys.running_platform import RunningPlatform, wait_for
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 REQUESTS = 10_000
@@ -41,6 +42,7 @@ def test_ten_thousand_requests_are_split_exactly(platform: RunningPlatform, echo
         f"{REQUESTS:,} requests over {CONNECTIONS} connections at 5/3/2: {dict(sorted(counts.items()))}, off by {off}"
     )
     assert all(abs(difference) <= platform.workers for difference in off.values())
+    wait_for("one access record per request", lambda: _recorded(platform, "split") == counts)
 
 
 def test_every_worker_sees_a_replica_come_and_go_within_200_ms(platform: RunningPlatform, echo: str) -> None:
@@ -117,6 +119,73 @@ def test_a_revision_that_cannot_start_leaves_the_old_one_answering(platform: Run
     assert "good" in answer
     platform.cli("rollout", "undo", "deployment", name)
     platform.wait_ready(name)
+
+
+def test_a_request_under_way_is_answered_by_the_replica_that_leaves(platform: RunningPlatform, echo: str) -> None:
+    name = "slow/echo/v1"
+    platform.apply(deployment(name, echo, LABEL="old"), route("slow/echo", {"v1": 1}))
+    platform.wait_ready(name)
+    platform.wait_routed("/slow/echo/v1/echo")
+
+    async def ask() -> Reply:
+        async with platform.caller() as caller:
+            asking = asyncio.create_task(caller.post("/slow/echo/echo", b'{"text": "hello", "seconds": 2.5}'))
+            await asyncio.sleep(0.2)
+            await asyncio.to_thread(platform.apply, deployment(name, echo, LABEL="new"))
+            return await asking
+
+    reply = asyncio.run(ask())
+    assert reply.status == 200, reply
+    assert json.loads(reply.body)["label"] == "old"
+    platform.wait_ready(name)
+    assert "new" in platform.cli("call", "slow/echo", "echo", "-d", '{"text": "hello"}').stdout
+
+
+def test_deleting_ends_every_process_and_the_address(platform: RunningPlatform, echo: str) -> None:
+    name = "gone/echo/v1"
+    platform.apply(deployment(name, echo, replicas=2))
+    platform.wait_ready(name)
+    platform.wait_routed("/gone/echo/v1/echo")
+    replicas = platform.replica_processes(name)
+    assert len(replicas) == 2
+    platform.cli("delete", "deployment", name)
+    wait_for("the deployment is gone", lambda: platform.deployment(name) is None)
+    wait_for("its processes are gone", lambda: not set(replicas.values()) & set(platform.processes()))
+    answer = platform.cli("call", "gone/echo", "echo", "-d", '{"text": "hello"}', status=1)
+    assert "error[model_not_found]" in answer.stderr
+
+
+def test_a_revoked_key_is_refused_by_every_worker_within_200_ms(platform: RunningPlatform, echo: str) -> None:
+    platform.apply(deployment("keys/echo/v1", echo))
+    platform.wait_ready("keys/echo/v1")
+    with platform.control() as control:
+        key = control.create_key("journey")
+    platform.wait_routed("/keys/echo/v1/echo", key=key.secret)
+    with Load(
+        lambda _: platform.caller(key=key.secret), "/keys/echo/echo", connections=CONNECTIONS, pause=0.002
+    ) as load:
+        time.sleep(0.3)
+        with platform.control() as control:
+            control.revoke_key(key.id)
+        revoked = time.monotonic()
+        time.sleep(0.6)
+    assert {sent.reply.status for sent in load.sent} == {200, 401}
+    last = max(sent.at for sent in load.sent if sent.reply.status == 200)
+    print(
+        f"a revoked key was last accepted {max(0.0, last - revoked) * 1000:.0f} ms after its revocation was acknowledged"
+    )
+    assert last - revoked <= SEEN_SECONDS
+
+
+def _recorded(platform: RunningPlatform, project: str) -> Counter[str]:
+    """Requests by version in the access log, those by pinned URL left out."""
+    records = [
+        json.loads(line)
+        for file in (platform.home / "logs" / "access").glob("*.ndjson")
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+    mine = [record for record in records if record["project"] == project and record["path"] == f"/{project}/echo/echo"]
+    return Counter(record["version"] for record in mine)
 
 
 def _by_stranger(sent: Sent) -> bool:
