@@ -7,6 +7,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,11 +106,14 @@ class Publisher:
 
     async def run(self, changes: Changes) -> None:
         """Publish now and after every change, for ever; cancel to stop."""
-        while True:
-            seen = changes.number
-            good = await asyncio.to_thread(self.publish)
-            await changes.wait(seen, None if good else RETRY_SECONDS)
-            await asyncio.sleep(DEBOUNCE_SECONDS)
+        loop = asyncio.get_running_loop()
+        # A thread of its own: the shared ones may all be busy verifying packages.
+        with ThreadPoolExecutor(1, "publisher") as thread:
+            while True:
+                seen = changes.number
+                good = await loop.run_in_executor(thread, self.publish)
+                await changes.wait(seen, None if good else RETRY_SECONDS)
+                await asyncio.sleep(DEBOUNCE_SECONDS)
 
     def _publish(self) -> RouteTable | None:
         table = self._table
