@@ -12,7 +12,7 @@ from pathlib import Path
 PART_VARIABLE = "MODELWAY_PART_OF"
 _STEADY_SECONDS = 5.0
 _FIRST_DELAY = 0.2
-_LONGEST_DELAY = 10.0
+_LONGEST_DELAY = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class ChildSettings:
 
 @dataclass(slots=True)
 class ChildProcess:
-    """One child over all its incarnations; restarted at once, more slowly if it keeps falling over."""
+    """One child over all its incarnations; restarted at once, after a second if it keeps falling over."""
 
     settings: ChildSettings
     process: subprocess.Popen[bytes] | None = None
