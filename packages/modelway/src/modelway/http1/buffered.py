@@ -21,12 +21,6 @@ class BufferedConnection(ServerConnection):
         """
         raise NotImplementedError
 
-    def whole_request_received(self, request: Request, body: bytes) -> None:
-        if len(body) > self._listener.limits.max_body_bytes:
-            self._too_large()
-        else:
-            self.handle(request, body)
-
     def request_received(self, request: Request) -> None:
         self._body: list[bytes | bytearray] = []
         if request.content_length is not None and request.content_length > self._listener.limits.max_body_bytes:
