@@ -1,6 +1,7 @@
 """One connection to a replica: requests out, its answer back to whoever waits, in pieces as they come."""
 
 import asyncio
+import re
 import select
 from typing import cast
 
@@ -11,6 +12,8 @@ from modelway_platform.gateway.proxy.exchange import Exchange
 from modelway_platform.gateway.proxy.live_routes import LiveReplica
 
 MAX_HEAD_BYTES = 64 * 1024
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1")
+_STOPPED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 
 
 class ReplicaConnection(asyncio.Protocol):
@@ -115,7 +118,7 @@ class ReplicaConnection(asyncio.Protocol):
         self._parsing = True
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except _STOPPED:
             self._single_use = True
             if not self._ended:
                 self._break(exchange)
@@ -134,9 +137,7 @@ class ReplicaConnection(asyncio.Protocol):
         if not self._ended:
             exchange.caller.relay(b"".join((head, *body)))
         else:
-            if self._rechunked:
-                body.append(b"0\r\n\r\n")
-            self._release(exchange, b"".join((head, *body)))
+            self._release(exchange, b"".join((head, *body, b"0\r\n\r\n" if self._rechunked else b"")))
 
     def pause_writing(self) -> None:
         self._write_paused = True
@@ -184,7 +185,7 @@ class ReplicaConnection(asyncio.Protocol):
         if self._head:
             data = self._head + data
         end = data.find(b"\r\n\r\n")
-        while end >= 0 and data[9:10] == b"1":  # interim answers (RFC 9110, section 15.2) are for us alone
+        while end >= 0 and _INTERIM.match(data):  # interim answers (RFC 9110, section 15.2) are for us alone
             data = data[end + 4 :]
             end = data.find(b"\r\n\r\n")
         if end < 0:
