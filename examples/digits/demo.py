@@ -169,6 +169,7 @@ class Demo:
                 f"[green]✓[/] every request answered · shares within {self.workers} of exact · accuracy as declared · "
                 "every answer equal to the model file's own",
                 soft_wrap=True,
+                highlight=False,
             )
         for problem in verdict.problems:
             self.console.print(f"[red]✗[/] {problem}", highlight=False)
@@ -191,6 +192,7 @@ class Demo:
             "  modelway get endpoints --watch",
             f"  modelway describe deployment {MODEL}/v2",
             f"  modelway logs {MODEL} -f",
+            "  modelway apply -f examples/digits/route.yaml     # after changing the weights in it",
             f"  modelway rollout history route {MODEL}",
             f"  modelway call {MODEL} predict -d '{image}'",
             "",
@@ -233,7 +235,8 @@ def main() -> int:
     parser.add_argument("--exit", action="store_true", help="stop everything after the table")
     parser.add_argument("--workers", type=int, default=2, help="gateway worker processes (2)")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopping us stops the platform
+    for number in (signal.SIGINT, signal.SIGTERM):  # stopping us stops the platform
+        signal.signal(number, signal.default_int_handler)
     console = Console()
     started = time.monotonic()
     directory = fresh_directory(ROOT / ".demo")
@@ -242,7 +245,7 @@ def main() -> int:
     try:
         verdict = demo.run()
         passed = verdict.passed
-        console.print(f"[dim]{time.monotonic() - started:.1f} s in all[/]")
+        console.print(f"[dim]{time.monotonic() - started:.1f} s in all[/]", highlight=False)
         if not options.exit:
             demo.show_next()
             console.print("It runs until Ctrl-C.")
