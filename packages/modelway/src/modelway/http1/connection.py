@@ -275,7 +275,7 @@ class ServerConnection(AnsweringConnection):
         self._framing_bytes = _UNKNOWN
         self.phase = BODY
         self.request_received(request)
-        if request.expects_continue and self._parsing:
+        if request.expects_continue and not self._next_running:
             self._invite_body()
 
     def _invite_body(self) -> None:
@@ -317,6 +317,7 @@ class ServerConnection(AnsweringConnection):
 
     def _run(self, waiting: Waiting) -> None:
         request = waiting.request
+        parsing, self._parsing = self._parsing, True  # a rejection waits until the request is known to be whole
         if request is not None:
             self._begin(request)
             for piece in waiting.body:
@@ -331,6 +332,7 @@ class ServerConnection(AnsweringConnection):
                         self._invite_body()
                     self._segment_bytes = 0
                     self._more_to_come()
+        self._parsing = parsing
         if self._rejection is not None:
             self._answer_rejection()
         else:
