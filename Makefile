@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: setup demo test check check-lint check-imports check-types check-architecture format lock docs \
-  bench-gateway bench-serving bench-start
+  bench-gateway bench-serving bench-promises bench-start
 
 setup:
 	@scripts/bootstrap && mkdir -p .cache
@@ -45,6 +45,9 @@ bench-gateway: setup ## our gateway, nginx and Envoy before the same upstream, i
 
 bench-serving: setup ## our model server, granian and uvicorn with the same model, in turn
 	@python -m benchmarks.serving
+
+bench-promises: setup ## exact shares, kills under load, propagation, replacement, restart: measured with real processes
+	@python -m journeys.figures
 
 bench-start: setup ## installed sizes, `modelway --help`, and how soon `modelway serve` is ready
 	@python -m benchmarks.sizes

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from journeys.running_platform import RunningPlatform, wait_for
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 
 
-def test_a_killed_replica_costs_no_idempotent_request(platform: RunningPlatform, echo: str) -> None:
+def test_a_killed_replica_costs_no_idempotent_request(
+    platform: RunningPlatform, echo: str, record_property: Callable[[str, object], None]
+) -> None:
     """Idempotent is what the Route document declares: `idempotent: true`."""
     platform.apply(deployment("killed/echo/v1", echo, replicas=2), route("killed/echo", {"v1": 1}, idempotent=True))
     platform.wait_ready("killed/echo/v1")
@@ -32,13 +35,16 @@ def test_a_killed_replica_costs_no_idempotent_request(platform: RunningPlatform,
         time.sleep(1.0)
     print(f"kill -9 of one of two replicas: {load.summary()}; unlisted after {unlisted * 1000:.0f} ms,")
     print(f"replaced after {restarted:.1f} s")
+    record_property("killed_replica_requests", len(load.sent))
+    record_property("killed_replica_failed", len(load.failed))
+    record_property("killed_replica_unlisted_ms", round(unlisted * 1000))
     assert not load.failed, load.summary()
     answered = Counter(sent.answer["process"] for sent in load.sent)
     assert len(answered) >= 3, "both old replicas and the new one answered"
 
 
 def test_killed_control_costs_no_request_and_comes_back_with_the_same_replicas(
-    own_platform: PlatformFactory, echo_package: Path
+    own_platform: PlatformFactory, echo_package: Path, record_property: Callable[[str, object], None]
 ) -> None:
     platform = own_platform().start()
     digest = platform.upload(echo_package)
@@ -58,6 +64,9 @@ def test_killed_control_costs_no_request_and_comes_back_with_the_same_replicas(
         platform.wait_ready("survive/echo/v1")
         after = platform.replica_processes("survive/echo/v1")
     print(f"kill -9 of control: {load.summary()}; control answered again after {back:.1f} s")
+    record_property("killed_control_requests", len(load.sent))
+    record_property("killed_control_failed", len(load.failed))
+    record_property("killed_control_back_s", round(back, 1))
     assert not load.failed, load.summary()
     assert after == before, "the replicas were adopted, not restarted"
     platform.apply(deployment("survive/echo/v1", digest, replicas=1))

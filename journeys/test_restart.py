@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,15 @@ def test_a_clean_stop_leaves_no_process_and_a_start_brings_everything_back(deplo
     )
 
 
-def test_killing_every_process_at_once_loses_nothing(deployed: RunningPlatform) -> None:
+def test_killing_every_process_at_once_loses_nothing(
+    deployed: RunningPlatform, record_property: Callable[[str, object], None]
+) -> None:
     killed = deployed.kill_everything()
     assert len(killed) >= 5, "supervisor, control, two gateway workers and two replicas"
     started = time.monotonic()
     deployed.start()
     _assert_back(deployed)
+    record_property("killed_all_back_s", round(time.monotonic() - started, 1))
     print(
         f"kill -9 of all {len(killed)} processes: answering again {time.monotonic() - started:.1f} s after the new start"
     )

@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -21,7 +21,9 @@ CONNECTIONS = 16
 SEEN_SECONDS = 0.2
 
 
-def test_ten_thousand_requests_are_split_exactly(platform: RunningPlatform, echo: str) -> None:
+def test_ten_thousand_requests_are_split_exactly(
+    platform: RunningPlatform, echo: str, record_property: Callable[[str, object], None]
+) -> None:
     weights = {"v1": 5, "v2": 3, "v3": 2}
     platform.apply(*(deployment(f"split/echo/{version}", echo) for version in weights), route("split/echo", weights))
     platform.wait_ready(*(f"split/echo/{version}" for version in weights))
@@ -41,11 +43,14 @@ def test_ten_thousand_requests_are_split_exactly(platform: RunningPlatform, echo
     print(
         f"{REQUESTS:,} requests over {CONNECTIONS} connections at 5/3/2: {dict(sorted(counts.items()))}, off by {off}"
     )
+    record_property("split_5_3_2_off_by", off)
     assert all(abs(difference) <= platform.workers for difference in off.values())
     wait_for("one access record per request", lambda: _recorded(platform, "split") == counts)
 
 
-def test_every_worker_sees_a_replica_come_and_go_within_200_ms(platform: RunningPlatform, echo: str) -> None:
+def test_every_worker_sees_a_replica_come_and_go_within_200_ms(
+    platform: RunningPlatform, echo: str, record_property: Callable[[str, object], None]
+) -> None:
     name = "seen/echo/v1"
     platform.apply(deployment(name, echo), route("seen/echo", {"v1": 1}, idempotent=True))
     platform.wait_ready(name)
@@ -82,11 +87,15 @@ def test_every_worker_sees_a_replica_come_and_go_within_200_ms(platform: Running
     assert set(first) == set(worker_of.values()), "every worker used the new replica"
     print(f"a new replica was used by all workers after {max(first.values()) * 1000:.0f} ms;")
     print(f"one that left was last asked {max(last.values()) * 1000:.0f} ms after it had left")
+    record_property("replica_came_ms", round(max(first.values()) * 1000))
+    record_property("replica_left_ms", max(0, round(max(last.values()) * 1000)))
     assert max(first.values()) <= SEEN_SECONDS
     assert max(last.values()) <= SEEN_SECONDS
 
 
-def test_a_new_revision_replaces_replicas_without_a_failed_request(platform: RunningPlatform, echo: str) -> None:
+def test_a_new_revision_replaces_replicas_without_a_failed_request(
+    platform: RunningPlatform, echo: str, record_property: Callable[[str, object], None]
+) -> None:
     """No idempotence declared: the old replica drains, the new one is ready before."""
     name = "roll/echo/v1"
     platform.apply(deployment(name, echo, replicas=2, LABEL="old"), route("roll/echo", {"v1": 1}))
@@ -100,6 +109,8 @@ def test_a_new_revision_replaces_replicas_without_a_failed_request(platform: Run
         took = time.monotonic() - started
         time.sleep(0.5)
     print(f"rolling replacement of 2 replicas: {load.summary()}; took {took:.1f} s")
+    record_property("rolling_requests", len(load.sent))
+    record_property("rolling_failed", len(load.failed))
     assert not load.failed, load.summary()
     labels = [sent.answer["label"] for sent in load.sent]
     assert labels[0] == "old"
@@ -155,7 +166,9 @@ def test_deleting_ends_every_process_and_the_address(platform: RunningPlatform, 
     assert "error[model_not_found]" in answer.stderr
 
 
-def test_a_revoked_key_is_refused_by_every_worker_within_200_ms(platform: RunningPlatform, echo: str) -> None:
+def test_a_revoked_key_is_refused_by_every_worker_within_200_ms(
+    platform: RunningPlatform, echo: str, record_property: Callable[[str, object], None]
+) -> None:
     platform.apply(deployment("keys/echo/v1", echo))
     platform.wait_ready("keys/echo/v1")
     with platform.control() as control:
@@ -174,6 +187,7 @@ def test_a_revoked_key_is_refused_by_every_worker_within_200_ms(platform: Runnin
     print(
         f"a revoked key was last accepted {max(0.0, last - revoked) * 1000:.0f} ms after its revocation was acknowledged"
     )
+    record_property("revoked_key_ms", max(0, round((last - revoked) * 1000)))
     assert last - revoked <= SEEN_SECONDS
 
 
