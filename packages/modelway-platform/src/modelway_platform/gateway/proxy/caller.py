@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import socket
+import struct
 from time import perf_counter
 
 from modelway.http1 import Listener, Request, ServerConnection
@@ -134,6 +136,8 @@ class CallerConnection(ServerConnection):
         self.answer_started = True
         if not known_end:
             self._keep_alive = False
+            if self._exchange is not None:
+                self._exchange.ends_by_closing = True
         return self._connection_line()
 
     def relay(self, data: bytes) -> None:
@@ -155,7 +159,7 @@ class CallerConnection(ServerConnection):
         """The replica died in mid-answer: cut the caller's connection, so that nobody takes a piece for the whole."""
         self._let_go(exchange)
         self._record(exchange, 502, b"replica_failed")
-        self.abort()
+        self._cut(exchange)
 
     def connection_failed(self, exchange: Exchange, replica: LiveReplica) -> None:
         """The connection broke before the answer's end."""
@@ -166,7 +170,7 @@ class CallerConnection(ServerConnection):
         self._let_go(exchange)
         self._record(exchange, refusal.status, refusal.code.encode())
         if self.answer_started:
-            self.abort()
+            self._cut(exchange)
             return
         request_id = exchange.request_id
         body = error_body(refusal.code, refusal.message, refusal.hint, request_id.decode())
@@ -193,6 +197,13 @@ class CallerConnection(ServerConnection):
     def _extend_deadline(self, exchange: Exchange) -> None:
         if exchange.admission.model is not None and self.request_complete:
             self.deadline = self._listener.clock + exchange.admission.model.timeout
+
+    def _cut(self, exchange: Exchange) -> None:
+        """End in mid-answer, visibly: where only the connection's end tells an answer's, an orderly one would lie."""
+        if exchange.ends_by_closing:
+            raw: socket.socket = self._transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
 
     def _let_go(self, exchange: Exchange) -> None:
         self._exchange = None

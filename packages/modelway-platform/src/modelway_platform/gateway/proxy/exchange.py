@@ -34,6 +34,7 @@ class Exchange:
     sent_bytes = 0
     sent_at = 0.0
     replayable = True
+    ends_by_closing = False
     tried: "tuple[LiveReplica, ...]" = ()
     retries = 0
     bytes_in = 0
