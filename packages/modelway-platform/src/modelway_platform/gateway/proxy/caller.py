@@ -15,6 +15,7 @@ from modelway_platform.gateway.proxy.live_routes import LiveReplica
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 
 PENDING_BYTES = 64 * 1024
+LOCAL = b"/_/"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
 _OVERDUE = Refusal(
     status=504,
@@ -51,20 +52,25 @@ class CallerConnection(ServerConnection):
         super().connection_made(transport)
         self.client_bytes = self.client.encode()
 
-    def request_received(self, request: Request) -> None:
-        if request.target.startswith(b"/_/"):
+    def whole_request_received(self, request: Request, body: bytes) -> None:
+        if request.target.startswith(LOCAL):
+            super().whole_request_received(request, body)
             return
-        exchange = self._exchange = Exchange(self, request, self._worker)
-        given = request.header(b"x-request-id")
-        if given is not None and _REQUEST_ID.fullmatch(given) is not None:
-            exchange.request_id = given
-        else:
-            exchange.request_id = self._worker.new_request_id()
-        refusal = pipeline.decide(exchange)
-        if refusal is None:
+        exchange = self._begin_exchange(request)
+        model = exchange.admission.model
+        if self._exchange is exchange and model is not None:
+            self.deadline = self._listener.clock + model.timeout
+            exchange.bytes_in = len(body)
+            exchange.sent_at = exchange.started
+            head = exchange.admission.forwarded
+            forwarding.send_whole(exchange, b"".join((head, exchange.request_id, b"\r\n\r\n", body)))
+
+    def request_received(self, request: Request) -> None:
+        if request.target.startswith(LOCAL):
+            return
+        exchange = self._begin_exchange(request)
+        if self._exchange is exchange:
             exchange.pending.append(b"%b%b\r\n\r\n" % (exchange.admission.forwarded, exchange.request_id))
-        else:
-            self.refuse(exchange, refusal)
 
     def body_received(self, data: bytes) -> None:
         exchange = self._exchange
@@ -128,6 +134,19 @@ class CallerConnection(ServerConnection):
         if exchange is not None and exchange.connection is not None:
             exchange.connection.resume_reading()
             self._extend_deadline(exchange)
+
+    def _begin_exchange(self, request: Request) -> Exchange:
+        """The request with all decisions made; refused already when it is not the current exchange any more."""
+        exchange = self._exchange = Exchange(self, request, self._worker)
+        given = request.header(b"x-request-id")
+        if given is not None and _REQUEST_ID.fullmatch(given) is not None:
+            exchange.request_id = given
+        else:
+            exchange.request_id = self._worker.new_request_id()
+        refusal = pipeline.decide(exchange)
+        if refusal is not None:
+            self.refuse(exchange, refusal)
+        return exchange
 
     # What a replica's connection calls
 

@@ -8,7 +8,7 @@ import asyncio
 
 from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.choices import no_ready_replica
-from modelway_platform.gateway.proxy.exchange import Exchange
+from modelway_platform.gateway.proxy.exchange import REPLAY_BYTES, Exchange
 from modelway_platform.gateway.proxy.live_routes import LiveReplica
 from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
 
@@ -24,30 +24,51 @@ _FAILED = Refusal(
 )
 
 
+def send_whole(exchange: Exchange, request: bytes) -> None:
+    """Write a request that is all there, which most are, over an idle connection or a new one."""
+    replica = exchange.replica
+    connection = _idle_connection(exchange, replica) if replica is not None else None
+    if connection is None:
+        exchange.pending.append(request)
+        flush(exchange)
+        return
+    if len(request) <= REPLAY_BYTES:
+        exchange.sent = [request]
+        exchange.sent_bytes = len(request)
+    else:
+        exchange.replayable = False
+    connection.carry(exchange, request)
+
+
 def flush(exchange: Exchange) -> None:
-    """Write what is pending of the request, over an idle connection or a new one."""
+    """Write what is pending of the request, over its connection, an idle one or a new one."""
     connection = exchange.connection
     if connection is not None:
         connection.write(exchange.take_pending())
         return
-    if exchange.connecting:
-        return
     replica = exchange.replica
-    if replica is None:
+    if exchange.connecting or replica is None:
         return
+    connection = _idle_connection(exchange, replica)
+    if connection is not None:
+        connection.carry(exchange, exchange.take_pending())
+        return
+    exchange.connecting = True
+    task = exchange.worker.loop.create_task(_connect(exchange, replica))
+    exchange.worker.tasks.add(task)
+    task.add_done_callback(exchange.worker.tasks.discard)
+
+
+def _idle_connection(exchange: Exchange, replica: LiveReplica) -> ReplicaConnection | None:
     idle = replica.idle
     while idle:
         connection = idle.pop()
         # Unused for long, it may just now be closing: asking the system costs less than a lost request.
         rested = exchange.caller.clock - connection.idle_since
         if connection.is_open and (rested < DOUBTFUL_SECONDS or connection.is_quiet()):
-            connection.carry(exchange)
-            return
+            return connection
         connection.close()
-    exchange.connecting = True
-    task = exchange.worker.loop.create_task(_connect(exchange, replica))
-    exchange.worker.tasks.add(task)
-    task.add_done_callback(exchange.worker.tasks.discard)
+    return None
 
 
 def connection_failed(exchange: Exchange, replica: LiveReplica, *, reached: bool = True) -> None:
@@ -111,4 +132,4 @@ async def _connect(exchange: Exchange, replica: LiveReplica) -> None:
             replica.idle.append(connection)
         return
     caller.resume_request()  # first: `carry` may pause again
-    connection.carry(exchange)
+    connection.carry(exchange, exchange.take_pending())

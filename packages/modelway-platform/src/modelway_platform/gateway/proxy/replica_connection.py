@@ -52,15 +52,15 @@ class ReplicaConnection(asyncio.Protocol):
         self._single_use = False
         self._write_paused = False
 
-    def carry(self, exchange: Exchange) -> None:
-        """Take an exchange on: write what is pending of its request, hand back what is answered."""
+    def carry(self, exchange: Exchange, data: bytes) -> None:
+        """Take an exchange on: write `data`, the beginning or the whole of its request, and hand back what is answered."""
         self.exchange = exchange
         exchange.connection = self
         self._ended = False
         self._until_close = False
         self._parsing = False
         self._status = 0
-        self._transport.write(exchange.take_pending())
+        self._transport.write(data)
 
     def write(self, data: bytes) -> None:
         self._transport.write(data)
