@@ -1,5 +1,6 @@
 """Write one handler class; package it; serve it with the code that runs in production."""
 
+from modelway.context import Context
 from modelway.errors import (
     HandlerError,
     InvalidInputError,
@@ -9,6 +10,7 @@ from modelway.errors import (
 from modelway.handler import Handler, Shape, inference, postprocess, preprocess
 
 __all__ = [
+    "Context",
     "Handler",
     "HandlerError",
     "InvalidInputError",

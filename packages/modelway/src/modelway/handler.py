@@ -76,8 +76,14 @@ class Handler:
     files: Path
     """Folder of the package's model files; set before `load` is called."""
 
+    device: str = "cpu"
+    """Where this process shall run the model, such as `cpu` or `cuda`; set before `load` is called."""
+
     def load(self) -> None:
         """Make the model ready; called once per worker process before any request."""
+
+    def unload(self) -> None:
+        """Let go of what `load` took; called once, when the worker has answered its last request."""
 
 
 @overload

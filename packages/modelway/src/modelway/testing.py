@@ -4,7 +4,9 @@ def test_zero() -> None:
     assert call(Digits, "predict", {"image": [0.0] * 64}, files="model") == {"label": 0}
 """
 
+import time
 from collections.abc import Iterable, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,44 +24,72 @@ class Client:
     Args:
         handler: The class, which is then loaded, or an instance that is ready.
         files: What `self.files` is; the current folder unless given.
+        device: What `self.device` is.
     """
 
-    def __init__(self, handler: type[Handler] | Handler, *, files: str | Path | None = None) -> None:
+    def __init__(
+        self, handler: type[Handler] | Handler, *, files: str | Path | None = None, device: str = "cpu"
+    ) -> None:
         if isinstance(handler, Handler):
             self.handler = handler
         else:
             self.handler = handler()
             self.handler.files = Path(files) if files is not None else Path.cwd()
+            self.handler.device = device
             self.handler.load()
         bound = bind(type(self.handler))
         self.signature: Signature = bound.signature
         self._lane = InlineLane()
         self._dispatcher = Dispatcher(self.handler, bound, self._lane)
 
-    def call(self, endpoint: str, request: Mapping[str, Any] | bytes) -> Any:
+    def call(
+        self,
+        endpoint: str,
+        request: Mapping[str, Any] | bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        seconds: float | None = None,
+    ) -> Any:
         """The decoded answer to one request.
 
         Args:
             endpoint: The endpoint's name.
             request: One member per field, arrays welcome; or raw bytes as a caller would send them.
+            headers: What a stage reads off its `Context`.
+            seconds: How long the caller waits: the deadline in that context.
 
         Raises:
             ModelwayError: What the server would answer with; a handler's own exception is its `__cause__`.
         """
-        return _value(self._answers(endpoint, [request])[0])
+        return _value(self._answers(endpoint, [request], headers or {}, seconds)[0])
 
     def call_many(self, endpoint: str, requests: Iterable[Mapping[str, Any] | bytes]) -> list[Any]:
         """Answers to requests that arrive together, so that they are batched; an error stands in its request's place."""
-        return [each.error or msgspec.json.decode(each.body) for each in self._answers(endpoint, list(requests))]
+        return [
+            each.error or msgspec.json.decode(each.body) for each in self._answers(endpoint, list(requests), {}, None)
+        ]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to close; there for symmetry with the client of a server."""
+        self.close()
 
-    def _answers(self, endpoint: str, requests: list[Mapping[str, Any] | bytes]) -> list[Answer]:
+    def close(self) -> None:
+        """Unload the handler."""
+        self.handler.unload()
+
+    def _answers(
+        self,
+        endpoint: str,
+        requests: list[Mapping[str, Any] | bytes],
+        headers: Mapping[str, str],
+        seconds: float | None,
+    ) -> list[Answer]:
         self.signature.endpoint(endpoint)
+        lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        request_id = dict(lines).get(b"x-request-id", b"test").decode()
+        deadline = inf if seconds is None else time.monotonic() + seconds
         answers: list[Answer] = [Answer(500, b"")] * len(requests)
         for index, request in enumerate(requests):
 
@@ -67,7 +97,7 @@ class Client:
                 answers[index] = answer
 
             body = request if isinstance(request, bytes) else msgspec.json.encode(request, enc_hook=_tolist)
-            self._dispatcher.submit(endpoint, body, done)
+            self._dispatcher.submit(endpoint, body, done, request_id=request_id, deadline=deadline, headers=lines)
         self._lane.settle()
         return answers
 

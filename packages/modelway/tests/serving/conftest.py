@@ -18,7 +18,7 @@ import pytest
 HANDLER = '''
 import os, time
 from dataclasses import dataclass
-from modelway import Handler, inference, postprocess
+from modelway import Context, Handler, inference, postprocess
 
 @dataclass
 class Total:
@@ -49,6 +49,16 @@ class Adder(Handler):
         self.calls += 1
         time.sleep(seconds)
         return self.calls
+
+    @inference
+    def patient(self, seconds: float, context: Context) -> str:
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends and not context.cancelled:
+            time.sleep(0.005)
+        return self.device
+
+    def unload(self) -> None:
+        print("unloaded", flush=True)
 '''
 
 PROJECT = """

@@ -72,7 +72,7 @@ def test_one_bad_item_fails_alone_while_many_ask(shared: Server) -> None:
 def test_pages_beside_the_model(shared: Server) -> None:
     assert shared.ask("GET", "/livez")[:2] == (200, {"live": True})
     assert shared.ask("GET", "/readyz")[:2] == (200, {"ready": True, "workers": {"ready": 1, "wanted": 1}})
-    assert shared.ask("GET", "/?x=1")[1]["endpoints"] == ["add", "wait"]
+    assert shared.ask("GET", "/?x=1")[1]["endpoints"] == ["add", "wait", "patient"]
     assert shared.ask("HEAD", "/readyz")[:2] == (200, b"")
     status, page, headers = shared.ask("GET", "/docs")
     assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
@@ -171,3 +171,31 @@ def test_the_printed_curl_works(shared: Server) -> None:
     line = next(line for line in shared.log.splitlines() if line.strip().startswith("curl"))
     done = subprocess.run(shlex.split(line), capture_output=True, check=True)
     assert json.loads(done.stdout)["total"] == 0.0
+
+
+def test_who_waits_for_a_busy_model_hears_in_time_that_the_time_is_over(shared: Server) -> None:
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(shared.ask, "POST", "/wait", {"seconds": 0.6})
+        time.sleep(0.1)
+        asked = time.monotonic()
+        status, _, _ = shared.ask("POST", "/add", {"rows": [1]}, {"Modelway-Deadline-Ms": "50"})
+        assert status == 504
+        assert time.monotonic() - asked < 0.3
+        assert slow.result()[0] == 200
+
+
+def test_a_handler_that_looks_stops_when_its_caller_leaves_and_the_waste_is_counted(shared: Server) -> None:
+    def wasted() -> float:
+        found = re.search(rb'modelway_wasted_seconds_total\{[^}]*"patient"\} (\S+)', shared.ask("GET", "/metrics")[1])
+        assert found is not None
+        return float(found[1])
+
+    before = wasted()
+    body = b'{"seconds": 30}'
+    with socket.create_connection(("127.0.0.1", shared.port)) as caller:
+        caller.sendall(b"POST /patient HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        time.sleep(0.1)
+    assert shared.ask("POST", "/patient", {"seconds": 0})[:2] == (200, "cpu")
+    assert 0.05 < wasted() - before < 5
+    status, answer, _ = shared.ask("POST", "/patient", {"seconds": 30}, {"Modelway-Deadline-Ms": "60"})
+    assert (status, answer["error"]["code"]) == (504, "deadline_exceeded")

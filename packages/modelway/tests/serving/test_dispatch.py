@@ -79,7 +79,7 @@ def test_slow_single_calls_give_their_results_back_one_by_one_and_in_order() -> 
 def test_a_dropped_request_is_neither_run_nor_answered() -> None:
     bench = Bench()
     bench.submit("many", "a")
-    bench.dispatcher.drop(bench.submit("many", "b"))
+    bench.dispatcher.drop("many", bench.submit("many", "b"))
     bench.submit("many", "c")
     bench.lane.settle()
     assert bench.handler.order == ["a+c"]

@@ -26,9 +26,11 @@ def gone(pid: int) -> bool:
 
 
 def test_it_is_ready_soon_and_only_then_says_so(serve: Serve) -> None:
-    server = serve(".", LOAD_SECONDS="0.3").until_ready()
+    server = serve(".", "--device", "mps", LOAD_SECONDS="0.3").until_ready()
     assert server.ask("POST", "/add", {"rows": [1, 2]})[:2] == (200, {"total": 3.0, "pid": server.workers()[0]})
+    assert server.ask("POST", "/patient", {"seconds": 0})[1] == "mps"
     assert server.stop() == 0
+    assert "unloaded" in server.log
 
 
 def free_port() -> int:
@@ -57,7 +59,10 @@ def test_while_loading_it_lives_but_is_not_ready(serve: Serve) -> None:
             "golden example 1 (add): $.total: expected 2, got 1.0",
         ),
         (("examples.json", '[{"endpoint": "add", "request": {"rows": "x"}}]'), "rows: expected array, got str"),
-        (("examples.json", '[{"endpoint": "sub", "request": {}}]'), "there is no such endpoint; endpoints: add, wait"),
+        (
+            ("examples.json", '[{"endpoint": "sub", "request": {}}]'),
+            "there is no such endpoint; endpoints: add, wait, patient",
+        ),
         (("adder.py", "1/0"), "cannot import adder: ZeroDivisionError"),
         (("adder.py", "class Adder: pass"), "no modelway.Handler"),
         (("adder.py", "import os; os._exit(7)"), "ended while loading (exit code 7)"),

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from modelway.errors import InvalidRequestError, UnavailableError
 if TYPE_CHECKING:
     from modelway.serving.settings import Identity, RegistrationSettings, ServeSettings, Target
     from modelway.serving.supervisor import Ready
+
+_DEVICE = re.compile(r"[a-z]+(?::[0-9]{1,3})?", re.ASCII)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--drain-seconds", type=_seconds, default=10.0, help="for requests under way when told to stop (default: 10)"
     )
     parser.add_argument("--queue-size", type=_positive, default=1024, help="requests that may wait per worker")
+    parser.add_argument(
+        "--device",
+        type=_devices,
+        default=("cpu",),
+        metavar="DEVICE[,DEVICE]",
+        help="what handlers find in self.device: cpu, cuda, cuda:0,cuda:1 for workers in turn (default: cpu)",
+    )
     parser.add_argument("--register", default="", metavar="URL", help="control API to register with, under a lease")
 
 
@@ -58,6 +68,7 @@ def make_settings(arguments: argparse.Namespace, target: "Target", environment: 
         workers=arguments.workers,
         drain_seconds=arguments.drain_seconds,
         queue_size=arguments.queue_size,
+        devices=arguments.device,
     )
 
 
@@ -123,6 +134,14 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is less than 1")
     return number
+
+
+def _devices(text: str) -> tuple[str, ...]:
+    devices = tuple(text.split(","))
+    for each in devices:
+        if not _DEVICE.fullmatch(each):
+            raise argparse.ArgumentTypeError(f"'{each}' is no device: cpu, cuda, cuda:1, mps")
+    return devices
 
 
 def _seconds(text: str) -> float:

@@ -6,9 +6,9 @@ from time import monotonic, perf_counter
 from modelway.errors import InvalidRequestError
 from modelway.http1 import BufferedConnection, Listener, Request
 from modelway.serving.dispatch import Answer, error_answer
+from modelway.serving.item import Item
 from modelway.serving.metrics import EndpointMetrics
 from modelway.serving.model_app import ModelApp
-from modelway.serving.stages import Item
 
 _READING = frozenset({b"GET", b"HEAD"})
 
@@ -51,7 +51,12 @@ class ModelConnection(BufferedConnection):
         if deadline_ms is not None and deadline_ms.isdigit() and len(deadline_ms) < 10:
             deadline = monotonic() + int(deadline_ms) / 1000
         item = app.dispatcher.submit(
-            metrics.name, body, self._answered, request_id=request_id.decode("ascii"), deadline=deadline
+            metrics.name,
+            body,
+            self._answered,
+            request_id=request_id.decode("ascii"),
+            deadline=deadline,
+            headers=request.headers,
         )
         if item is not None:  # None: answered already, and a pipelined request may have set its own since
             self._item = item
@@ -59,9 +64,9 @@ class ModelConnection(BufferedConnection):
     def client_left(self) -> None:
         item, app = self._item, self._app
         if item is not None and app.dispatcher is not None:
-            app.dispatcher.drop(item)
             self._item = None
             if self._metrics is not None:
+                app.dispatcher.drop(self._metrics.name, item)
                 self._metrics.request_done(499, perf_counter() - self._started)
 
     def _answered(self, answer: Answer) -> None:

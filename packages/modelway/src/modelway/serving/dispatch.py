@@ -13,13 +13,17 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from modelway.context import Headers
 from modelway.errors import DeadlineExceededError, HandlerError, ModelwayError, OverloadedError
 from modelway.handler import Handler
+from modelway.serving.item import Item, is_wanted
 from modelway.serving.lane import Lane
-from modelway.serving.stages import EndpointStages, Item
+from modelway.serving.stages import EndpointStages
+from modelway.serving.waiting_line import WaitingLine
 from modelway.signature import BoundHandler, EndpointBinding
 
 DEFAULT_QUEUE_SIZE = 1024
+_LOOK_SECONDS = 0.002
 
 
 class Answer(NamedTuple):
@@ -40,7 +44,11 @@ class Observer(Protocol):
         """The model worked on `size` requests for `seconds`."""
         ...
 
-    def handler_failed(self, endpoint: str, request_id: str, error: ModelwayError) -> None:
+    def wasted(self, endpoint: str, seconds: float) -> None:
+        """The model worked so long for callers who did not wait for the answer."""
+        ...
+
+    def handler_failed(self, endpoint: str, item: Item, error: ModelwayError) -> None:
         """The modeller's code raised; `error.__cause__` is what."""
         ...
 
@@ -72,9 +80,10 @@ class Dispatcher:
         self._queue_size = queue_size
         self._bindings: Mapping[str, EndpointBinding] = {each.name: each for each in bound.bindings}
         self._stages = {each.name: EndpointStages(handler, each) for each in bound.bindings}
-        self._queues: dict[str, deque[Item]] = {each.name: deque() for each in bound.bindings}
-        self._turn: deque[str] = deque(self._queues)
+        self._lines = {each.name: WaitingLine() for each in bound.bindings}
+        self._turn: deque[str] = deque(self._lines)
         self._waiting = 0
+        self._next_look = inf
         self._busy = False
         self._planned = False
         self._encode = msgspec.json.Encoder(enc_hook=_encode_foreign).encode
@@ -85,7 +94,14 @@ class Dispatcher:
         return self._waiting
 
     def submit(
-        self, endpoint: str, body: bytes, done: Done, *, request_id: str = "", deadline: float = inf
+        self,
+        endpoint: str,
+        body: bytes,
+        done: Done,
+        *,
+        request_id: str = "",
+        deadline: float = inf,
+        headers: Headers = (),
     ) -> Item | None:
         """Take one request of an endpoint there is.
 
@@ -94,7 +110,8 @@ class Dispatcher:
             body: The JSON.
             done: Called with the answer, maybe before this returns.
             request_id: For errors and logs.
-            deadline: On `time.monotonic`; not started any more once it has passed.
+            deadline: On `time.monotonic`; once it has passed, the request is answered without or instead of its result.
+            headers: For the handler's context.
 
         Returns:
             What `drop` takes; None when it is answered already.
@@ -107,17 +124,21 @@ class Dispatcher:
         except ModelwayError as error:
             done(error_answer(error, request_id))
             return None
-        item = Item(arguments, done, request_id, deadline)
-        self._queues[endpoint].append(item)
+        item = Item(arguments, done, request_id, deadline, headers)
+        self._lines[endpoint].append(item)
         self._waiting += 1
+        if deadline < self._next_look:
+            self._look_at(deadline)
         if not self._busy and not self._planned:
             self._planned = True
             self._lane.soon(self._send_planned)
         return item
 
-    def drop(self, item: Item) -> None:
-        """The caller left: do not start it any more, answer nobody."""
+    def drop(self, endpoint: str, item: Item) -> None:
+        """The caller left: out of the queue, or skipped if the model has not begun; answer nobody."""
         item.done = None
+        if self._lines[endpoint].evict(item):
+            self._waiting -= 1
 
     def _refuse(self, done: Done, request_id: str) -> None:
         error = OverloadedError(
@@ -135,27 +156,37 @@ class Dispatcher:
         for _ in range(len(self._turn)):
             name = self._turn[0]
             self._turn.rotate(-1)
-            queue = self._queues[name]
             stages = self._stages[name]
-            items = self._take(queue, stages.group_size)
+            items = self._lines[name].take(stages.group_size)
             if items:
+                self._waiting -= len(items)
                 self._busy = True
                 self._lane.run(partial(self._work, stages, items))
                 return
 
-    def _take(self, queue: deque[Item], limit: int) -> list[Item]:
-        items: list[Item] = []
-        while queue and len(items) < limit:
-            item = queue.popleft()
-            self._waiting -= 1
-            if item.done is None:
-                continue
-            if item.deadline != inf and time.monotonic() >= item.deadline:
-                late = DeadlineExceededError("the time given was over before the model was free")
-                item.done(error_answer(late, item.request_id))
-                continue
-            items.append(item)
-        return items
+    def _look_at(self, deadline: float) -> None:
+        """Be called when it has passed, so that who waits for a busy model hears in time."""
+        self._next_look = deadline
+        self._lane.later(max(deadline - time.monotonic(), 0.0) + _LOOK_SECONDS, self._look_for_late)
+
+    def _look_for_late(self) -> None:
+        if time.monotonic() < self._next_look:
+            return  # an earlier one was asked for meanwhile, which looks again by itself
+        self._next_look = inf
+        next_deadline = inf
+        for line in self._lines.values():
+            for item in line.late():
+                line.evict(item)
+                self._waiting -= 1
+                self._answer_late(item)
+            next_deadline = min(next_deadline, line.next_deadline())
+        if next_deadline < self._next_look:
+            self._look_at(next_deadline)
+
+    def _answer_late(self, item: Item) -> None:
+        if item.done is not None:
+            late = DeadlineExceededError("the time given was over before the model had answered")
+            item.done(error_answer(late, item.request_id))
 
     def _work(self, stages: EndpointStages, items: list[Item]) -> None:
         """On the model's side."""
@@ -167,28 +198,49 @@ class Dispatcher:
     def _finished(self, stages: EndpointStages, items: list[Item], count: int, seconds: float) -> None:
         self._busy = False
         if count < len(items):
-            self._queues[stages.name].extendleft(reversed(items[count:]))
-            self._waiting += len(items) - count
+            self._put_back(stages.name, items[count:])
             del items[count:]
         if self._waiting:
             self._send()  # before answering: the model works while we write
+        unwanted = 0
+        encode = self._encode
+        for item in items:
+            done = item.done
+            if done is None or (item.deadline != inf and not is_wanted(item)):
+                unwanted += 1
+                self._report(stages.name, item, item.error)
+                self._answer_late(item)
+                continue
+            try:
+                body = encode(item.value) if item.error is None else b""
+            except Exception as reason:  # noqa: BLE001 - a modeller's value may fail in any way
+                body, item.error = b"", _unwritable(stages.name, item.value, reason)
+            if item.error is None:
+                done(Answer(200, body))
+            else:
+                self._fail(stages.name, item, item.error)
         if self._observer is not None:
             self._observer.batch_done(stages.name, count, seconds)
-        for item in items:
-            self._deliver(stages.name, item)
+            if unwanted:
+                self._observer.wasted(stages.name, seconds * unwanted / count)
 
-    def _deliver(self, endpoint: str, item: Item) -> None:
-        error = item.error
-        body = b""
-        if error is None:
-            try:
-                body = self._encode(item.value)
-            except Exception as reason:  # noqa: BLE001 - a modeller's value may fail in any way
-                error = _unwritable(endpoint, item.value, reason)
-        if error is not None and self._observer is not None and isinstance(error, HandlerError):
-            self._observer.handler_failed(endpoint, item.request_id, error)
+    def _put_back(self, endpoint: str, items: list[Item]) -> None:
+        """Those whose turn did not come, but for the ones that left meanwhile."""
+        staying = [item for item in reversed(items) if item.done is not None]
+        self._lines[endpoint].put_back(staying)
+        self._waiting += len(staying)
+        for item in staying:
+            if item.deadline < self._next_look:
+                self._look_at(item.deadline)
+
+    def _fail(self, endpoint: str, item: Item, error: ModelwayError) -> None:
+        self._report(endpoint, item, error)
         if item.done is not None:
-            item.done(Answer(200, body) if error is None else error_answer(error, item.request_id))
+            item.done(error_answer(error, item.request_id))
+
+    def _report(self, endpoint: str, item: Item, error: ModelwayError | None) -> None:
+        if isinstance(error, HandlerError) and self._observer is not None:
+            self._observer.handler_failed(endpoint, item, error)
 
 
 def error_answer(error: ModelwayError, request_id: str) -> Answer:

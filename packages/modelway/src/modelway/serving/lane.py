@@ -11,10 +11,14 @@ Job = Callable[[], None]
 
 
 class Lane(Protocol):
-    """The three ways work moves between the side that takes requests and the side that runs the model."""
+    """The ways work moves between the side that takes requests and the side that runs the model."""
 
     def soon(self, callback: Callable[[], Any], /) -> Any:
         """Call on the requests' side, after everything that has already arrived."""
+        ...
+
+    def later(self, seconds: float, callback: Callable[[], Any], /) -> Any:
+        """Call on the requests' side after so long."""
         ...
 
     def run(self, job: Job, /) -> Any:
@@ -32,6 +36,7 @@ class ThreadLane:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self.soon = loop.call_soon
+        self.later = loop.call_later
         self.back = loop.call_soon_threadsafe
         self.run = self._jobs.put
         self._thread = threading.Thread(target=self._work, name="model", daemon=True)
@@ -58,6 +63,9 @@ class InlineLane:
 
     def soon(self, callback: Callable[[], Any], /) -> None:
         self._later.append(callback)
+
+    def later(self, seconds: float, callback: Callable[[], Any], /) -> None:
+        """Nothing waits while the caller's own thread works, so there is nobody to be told in time."""
 
     def run(self, job: Job, /) -> None:
         self._later.append(job)

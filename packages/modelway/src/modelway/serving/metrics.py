@@ -49,8 +49,8 @@ class Histogram:
 class EndpointMetrics:
     """The series of one endpoint in one worker."""
 
-    __slots__ = ("_cells", "_statuses", "batch_size", "duration", "inference", "name", "offset")
-    CELLS = len(STATUSES) + 2 * (len(SECONDS) + 2) + len(SIZES) + 2
+    __slots__ = ("_cells", "_statuses", "_wasted", "batch_size", "duration", "inference", "name", "offset", "wasted_at")
+    CELLS = len(STATUSES) + 2 * (len(SECONDS) + 2) + len(SIZES) + 2 + 1
 
     def __init__(self, board: Board, start: int, offset: int, name: str) -> None:
         self.name = name
@@ -63,10 +63,15 @@ class EndpointMetrics:
         self.inference = Histogram(board, start, offset, SECONDS)
         offset += len(SECONDS) + 2
         self.batch_size = Histogram(board, start, offset, SIZES)
+        self.wasted_at = offset + len(SIZES) + 2
+        self._wasted = start + self.wasted_at
 
     def request_done(self, status: int, seconds: float) -> None:
         self._cells[self._statuses + _STATUS_CELL.get(status, _STATUS_CELL[500])] += 1.0
         self.duration.observe(seconds)
+
+    def wasted(self, seconds: float) -> None:
+        self._cells[self._wasted] += seconds
 
 
 class Metrics:
@@ -115,6 +120,7 @@ class Metrics:
             for each in self.endpoints.values():
                 histogram: Histogram = getattr(each, attribute)
                 lines += histogram.lines(self._board, name, f'{self._labels},endpoint="{each.name}"')
+        lines += self._wasted()
         lines += self._gauges()
         return ("\n".join(lines) + "\n").encode()
 
@@ -127,6 +133,13 @@ class Metrics:
                 if count or status == 200:
                     labels = f'{self._labels},endpoint="{each.name}",code="{status}"'
                     yield f"modelway_requests_total{{{labels}}} {count:.0f}"
+
+    def _wasted(self) -> Iterator[str]:
+        yield "# HELP modelway_wasted_seconds_total Work of the model for callers who left or whose time was over."
+        yield "# TYPE modelway_wasted_seconds_total counter"
+        for each in self.endpoints.values():
+            seconds = self._board.total(each.wasted_at)
+            yield f'modelway_wasted_seconds_total{{{self._labels},endpoint="{each.name}"}} {seconds:.9g}'
 
     def _gauges(self) -> Iterator[str]:
         board = self._board

@@ -10,6 +10,7 @@ from modelway.serving.board import Board
 from modelway.serving.dispatch import Answer, Dispatcher, error_answer
 from modelway.serving.docs_page import docs_page
 from modelway.serving.events import Events
+from modelway.serving.item import Item
 from modelway.serving.metrics import CONTENT_TYPE, EndpointMetrics, Metrics
 from modelway.serving.openapi import openapi_document
 from modelway.serving.request_id import RequestIds
@@ -91,13 +92,19 @@ class ModelApp:
         if self.metrics is not None:
             self.metrics.batch_done(endpoint, size, seconds)
 
-    def handler_failed(self, endpoint: str, request_id: str, error: ModelwayError) -> None:
+    def wasted(self, endpoint: str, seconds: float) -> None:
+        if self.metrics is not None:
+            self.metrics.endpoints[endpoint].wasted(seconds)
+
+    def handler_failed(self, endpoint: str, item: Item, error: ModelwayError) -> None:
+        fields = {"fields": item.log_fields} if item.log_fields else {}
         self.events.emit(
             "handler_failed",
             error=error.__cause__ or error,
             endpoint=endpoint,
-            request_id=request_id,
+            request_id=item.request_id,
             message=error.message,
+            **fields,
         )
 
     # Pages

@@ -67,6 +67,7 @@ class ServeSettings:
         drain_seconds: How long requests under way may take when the server is told to stop.
         queue_size: How many requests may wait per worker.
         max_body_bytes: Longest request body.
+        devices: Where models run: worker by worker, from the start again when there are fewer devices than workers.
     """
 
     target: Target
@@ -78,6 +79,7 @@ class ServeSettings:
     drain_seconds: float = 10.0
     queue_size: int = 1024
     max_body_bytes: int = 64 * 1024 * 1024
+    devices: tuple[str, ...] = ("cpu",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,3 +95,4 @@ class WorkerSettings:
     queue_size: int
     max_body_bytes: int
     board_fd: int
+    device: str = "cpu"

@@ -3,29 +3,17 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
 from modelway.errors import HandlerError, ModelwayError
-from modelway.handler import Handler
+from modelway.handler import Handler, StageKind
+from modelway.serving.item import Item, is_wanted
 from modelway.signature import EndpointBinding
 
 UNBATCHED_GROUP = 32
 UNBATCHED_SECONDS = 0.002
 """One-by-one endpoints hand over several requests at once, but give results back after this long."""
-
-
-class Item:
-    """One request on its way: arguments in, then a value or an error."""
-
-    __slots__ = ("arguments", "deadline", "done", "error", "request_id", "value")
-
-    def __init__(self, arguments: tuple[Any, ...], done: Any, request_id: str, deadline: float) -> None:
-        self.arguments = arguments
-        self.done = done
-        self.request_id = request_id
-        self.deadline = deadline
-        self.value: Any = None
-        self.error: ModelwayError | None = None
 
 
 class EndpointStages:
@@ -38,9 +26,11 @@ class EndpointStages:
 
     __slots__ = (
         "_binding",
+        "_first_names",
         "_inference",
-        "_keywords",
+        "_inference_names",
         "_postprocess",
+        "_postprocess_names",
         "_preprocess",
         "_spread",
         "_spread_last",
@@ -54,7 +44,11 @@ class EndpointStages:
         self.batched = binding.max_batch_size is not None
         self.group_size = binding.max_batch_size or UNBATCHED_GROUP
         self._binding = binding
-        self._keywords = binding.keywords
+        contexts = binding.contexts
+        self._inference_names = contexts.get(StageKind.INFERENCE)
+        self._postprocess_names = contexts.get(StageKind.POSTPROCESS)
+        first = StageKind.PREPROCESS if binding.preprocess else StageKind.INFERENCE
+        self._first_names = contexts.get(first)
         self._preprocess: Callable[..., Any] | None = (
             getattr(handler, binding.preprocess) if binding.preprocess else None
         )
@@ -76,7 +70,9 @@ class EndpointStages:
             return len(items)
         ends = time.perf_counter() + UNBATCHED_SECONDS
         for done, item in enumerate(items, start=1):
-            if item.done is not None:  # the caller may have left while others of the group ran
+            if (item.done is not None and item.deadline == inf) or is_wanted(
+                item
+            ):  # the caller may have left while others of the group ran
                 self._run_one(item)
             if time.perf_counter() > ends:
                 return done
@@ -85,19 +81,25 @@ class EndpointStages:
     def _run_one(self, item: Item) -> None:
         stage = self._binding.preprocess or self._binding.inference
         try:
-            value = self._call_first(self._preprocess or self._inference, item.arguments)
+            value = self._call_first(self._preprocess or self._inference, item)
             if self._preprocess is not None:
                 stage = self._binding.inference
-                value = self._inference(*value) if self._spread else self._inference(value)
+                if self._inference_names is None:
+                    value = self._inference(*value) if self._spread else self._inference(value)
+                else:
+                    value = _named(self._inference, self._inference_names, value if self._spread else (value,), item)
             if self._postprocess is not None:
                 stage = str(self._binding.postprocess)
-                value = self._postprocess(*value) if self._spread_last else self._postprocess(value)
+                value = self._call_last(self._postprocess, value, item)
             item.value = value
         except BaseException as error:  # noqa: BLE001 - not even SystemExit of a model may end the server
             item.error = self._failed(stage, error)
 
     def _run_batch(self, items: Sequence[Item]) -> None:
-        ready = [item for item in items if self._prepare(item)]
+        ready = [item for item in items if (item.done is not None and item.deadline == inf) or is_wanted(item)]
+        if self._preprocess is not None:
+            prepared = [item for item in ready if is_wanted(item) and self._prepare(item)]
+            ready = [item for item in prepared if is_wanted(item)]  # callers may have left meanwhile
         if ready:
             self._infer(ready)
         if self._postprocess is None:
@@ -105,16 +107,15 @@ class EndpointStages:
         for item in ready:
             if item.error is None:
                 try:
-                    item.value = self._postprocess(*item.value) if self._spread_last else self._postprocess(item.value)
+                    item.value = self._call_last(self._postprocess, item.value, item)
                 except BaseException as error:  # noqa: BLE001 - as above
                     item.error = self._failed(str(self._binding.postprocess), error)
 
     def _prepare(self, item: Item) -> bool:
         """Arguments become the inputs of inference; False when that failed."""
-        if self._preprocess is None:
-            return True
+        assert self._preprocess is not None
         try:
-            value = self._call_first(self._preprocess, item.arguments)
+            value = self._call_first(self._preprocess, item)
             item.arguments = tuple(value) if self._spread else (value,)
         except BaseException as error:  # noqa: BLE001 - as above
             item.error = self._failed(str(self._binding.preprocess), error)
@@ -142,8 +143,11 @@ class EndpointStages:
             _column([item.arguments[position] for item in items], stacked)
             for position, stacked in enumerate(self._binding.stacked)
         ]
-        if self._keywords and self._preprocess is None:
-            result = self._inference(**dict(zip(self._keywords, columns, strict=True)))
+        if self._inference_names is not None:
+            contexts = [item.context for item in items]
+            result = self._inference(**dict(zip(self._inference_names, (*columns, contexts), strict=True)))
+        elif self._binding.keywords and self._preprocess is None:
+            result = self._inference(**dict(zip(self._binding.keywords, columns, strict=True)))
         else:
             result = self._inference(*columns)
         for item, value in zip(items, self._split(result, len(items)), strict=True):
@@ -169,10 +173,17 @@ class EndpointStages:
             )
         return result
 
-    def _call_first(self, method: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        if self._keywords:
-            return method(**dict(zip(self._keywords, arguments, strict=True)))
-        return method(*arguments)
+    def _call_first(self, method: Callable[..., Any], item: Item) -> Any:
+        if self._first_names is not None:
+            return _named(method, self._first_names, item.arguments, item)
+        if self._binding.keywords:
+            return method(**dict(zip(self._binding.keywords, item.arguments, strict=True)))
+        return method(*item.arguments)
+
+    def _call_last(self, method: Callable[..., Any], value: Any, item: Item) -> Any:
+        if self._postprocess_names is not None:
+            return _named(method, self._postprocess_names, value if self._spread_last else (value,), item)
+        return method(*value) if self._spread_last else method(value)
 
     def _failed(self, stage: str, error: BaseException) -> ModelwayError:
         """The caller's view; an error of ours passes as it is, so a handler may refuse an input itself."""
@@ -184,6 +195,11 @@ class EndpointStages:
         )
         failure.__cause__ = error
         return failure
+
+
+def _named(method: Callable[..., Any], names: tuple[str, ...], arguments: Sequence[Any], item: Item) -> Any:
+    """Call a stage that wants the context, which `names` has last."""
+    return method(**dict(zip(names, (*arguments, item.context), strict=True)))
 
 
 def _column(values: list[Any], stacked: bool | None) -> Any:  # noqa: FBT001 - a tri-state of the binding

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from modelway.errors import ConflictError, ModelwayError
 from modelway.http1 import reuseport_socket
 from modelway.serving.board import Board, WorkerState, create_board_file
+from modelway.serving.devices import device_of
 from modelway.serving.events import Events
 from modelway.serving.settings import ServeSettings, WorkerSettings
 from modelway.serving.worker_process import WorkerProcess
@@ -134,6 +135,7 @@ class Supervisor:
             queue_size=settings.queue_size,
             max_body_bytes=settings.max_body_bytes,
             board_fd=self._board_fd,
+            device=device_of(settings.devices, index),
         )
 
     def _hear(self, message: dict[str, Any]) -> None:

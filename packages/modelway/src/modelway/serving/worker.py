@@ -35,6 +35,7 @@ from modelway.signature import BoundHandler, bind
 
 EXIT_NOT_LOADED = 3
 EXIT_ORPHANED = 4
+_UNLOAD_SECONDS = 1.5  # the supervisor kills after two
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class Worker:
         self._drain_seconds = 0.0
         self._opened = False
         self._told_to_stop = asyncio.Event()
+        self._handler: Handler | None = None
 
     async def run(self) -> int:
         """Serve until told to stop; the exit code."""
@@ -80,8 +82,17 @@ class Worker:
         await self._told_to_stop.wait()
         self._board.set_state(settings.index, WorkerState.GONE)
         await listener.drain(self._drain_seconds)
-        lane.stop(0.1)
+        lane.run(self._unload)
+        lane.stop(_UNLOAD_SECONDS)
         return 0
+
+    def _unload(self) -> None:
+        if self._handler is None:
+            return
+        try:
+            self._handler.unload()
+        except BaseException as error:  # noqa: BLE001 - the process ends either way
+            self._events.emit("not_unloaded", error=error)
 
     async def _listen(self) -> Listener:
         settings = self._settings
@@ -93,7 +104,8 @@ class Worker:
 
     async def _open(self, lane: ThreadLane) -> None:
         settings = self._settings
-        loaded = await _on_lane(lane, lambda: load(settings.target))
+        loaded = await _on_lane(lane, lambda: load(settings.target, settings.device))
+        self._handler = loaded.handler
         signature = loaded.bound.signature
         names = [each.name for each in signature.endpoints]
         dispatcher = Dispatcher(loaded.handler, loaded.bound, lane, observer=self._app, queue_size=settings.queue_size)
@@ -144,7 +156,7 @@ class Worker:
             self._control.setblocking(False)
 
 
-def load(target: Target) -> Loaded:
+def load(target: Target, device: str) -> Loaded:
     """Import the handler, read its signature, load the model.
 
     Raises:
@@ -158,6 +170,7 @@ def load(target: Target) -> Loaded:
     try:
         handler = handler_class()
         handler.files = Path(target.files)
+        handler.device = device
         handler.load()
     except ModelwayError:
         raise

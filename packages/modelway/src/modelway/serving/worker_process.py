@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from modelway.serving.devices import seen_by_worker
 from modelway.serving.settings import WorkerSettings
 
 _MESSAGE_LIMIT = 16 * 1024 * 1024
@@ -33,12 +36,15 @@ class WorkerProcess:
     @classmethod
     async def start(cls, settings: WorkerSettings) -> "WorkerProcess":
         """Start `python -m modelway.serving.worker` and tell it its settings."""
+        device, variables = seen_by_worker(settings.device, os.environ)
+        settings = replace(settings, device=device)
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "modelway.serving.worker", str(theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), settings.board_fd),
+                env={**os.environ, **variables},
             )
         reader, writer = await asyncio.open_connection(sock=ours, limit=_MESSAGE_LIMIT)
         data = msgspec.json.encode(settings)

@@ -1,34 +1,20 @@
 """A handler class becomes its signature and, per endpoint, the binding that says how a request goes through it."""
 
 import inspect
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from modelway.errors import InvalidHandlerError
-from modelway.handler import Handler, Shape, Stage, StageKind, check_endpoint_name, stage_of
+from modelway.handler import Handler, Shape, StageKind
 from modelway.signature.arrays import is_array_hint
 from modelway.signature.codec import Codec
 from modelway.signature.decoding import RequestDecoder
 from modelway.signature.hints import compile_hint
+from modelway.signature.methods import Method, assign, endpoint_name, stages_of
 from modelway.signature.values import EndpointSignature, Field, Signature
 
 ResultForm = Literal["items", "tuple", "dict"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
-    """One stage's method: its name, the hints of its parameters and of what it returns."""
-
-    name: str
-    stage: Stage
-    parameters: tuple[inspect.Parameter, ...]
-    hints: Mapping[str, Any]
-
-    @property
-    def returns(self) -> Any:
-        return self.hints.get("return", Any)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +32,7 @@ class EndpointBinding:
         result: What a batched inference returns: one value per item (`items`), or several such side by side (`tuple`, `dict`).
         postprocess_inputs: How many values postprocess takes.
         keywords: Names to pass the first stage's arguments by; empty: by position.
+        contexts: For each stage that gets a context: names of its parameters, the context's last.
         decode: Makes the first stage's arguments out of a body.
     """
 
@@ -59,6 +46,7 @@ class EndpointBinding:
     result: ResultForm
     postprocess_inputs: int
     keywords: tuple[str, ...]
+    contexts: Mapping[StageKind, tuple[str, ...]]
     decode: RequestDecoder
 
 
@@ -77,7 +65,7 @@ def bind(handler: type[Handler]) -> BoundHandler:
     Raises:
         InvalidHandlerError: It cannot be served as written; the message names method and parameter.
     """
-    methods = _stages(handler)
+    methods = stages_of(handler)
     inferences = [method for method in methods if method.stage.kind is StageKind.INFERENCE]
     if not inferences:
         raise InvalidHandlerError(
@@ -85,12 +73,12 @@ def bind(handler: type[Handler]) -> BoundHandler:
         )
     by_name: dict[str, Method] = {}
     for method in inferences:
-        name = _endpoint_name(handler, method)
+        name = endpoint_name(handler, method)
         if name in by_name:
             raise InvalidHandlerError(f"{handler.__name__}: two @inference methods are endpoint '{name}'")
         by_name[name] = method
-    before = _assign(handler, methods, StageKind.PREPROCESS, tuple(by_name))
-    after = _assign(handler, methods, StageKind.POSTPROCESS, tuple(by_name))
+    before = assign(handler, methods, StageKind.PREPROCESS, tuple(by_name))
+    after = assign(handler, methods, StageKind.POSTPROCESS, tuple(by_name))
     pairs = [_endpoint(handler, name, before.get(name), method, after.get(name)) for name, method in by_name.items()]
     return BoundHandler(
         handler=handler,
@@ -102,74 +90,6 @@ def bind(handler: type[Handler]) -> BoundHandler:
 def signature_of(handler: type[Handler]) -> Signature:
     """The signature alone; see `bind`."""
     return bind(handler).signature
-
-
-def _stages(handler: type[Handler]) -> list[Method]:
-    found: dict[str, Method] = {}
-    for owner in reversed(handler.__mro__):
-        for name, member in vars(owner).items():
-            stage = stage_of(member)
-            found.pop(name, None)  # a subclass that overrides a stage decides anew
-            if stage is not None:
-                found[name] = _method(handler, name, member, stage)
-    return list(found.values())
-
-
-def _method(handler: type[Handler], name: str, function: Any, stage: Stage) -> Method:
-    where = f"{handler.__name__}.{name}"
-    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-        raise InvalidHandlerError(f"{where}: a stage is a plain method", hint="write `def` and `return` a value")
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError, AttributeError) as error:
-        raise InvalidHandlerError(
-            f"{where}: its type hints cannot be read: {error}",
-            hint="import the names they use at run time, not only under TYPE_CHECKING",
-        ) from error
-    parameters = tuple(inspect.signature(function).parameters.values())[1:]
-    for parameter in parameters:
-        if parameter.kind in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
-            raise InvalidHandlerError(
-                f"{where}: '{parameter}' has no fixed fields", hint="name each parameter and give it a type hint"
-            )
-    return Method(name=name, stage=stage, parameters=parameters, hints=hints)
-
-
-def _endpoint_name(handler: type[Handler], method: Method) -> str:
-    name = method.stage.endpoints[0] if method.stage.endpoints else method.name
-    try:
-        check_endpoint_name(name)
-    except ValueError as error:
-        raise InvalidHandlerError(
-            f"{handler.__name__}.{method.name}: {error}", hint='give it a name: @inference(endpoint="predict")'
-        ) from error
-    return name
-
-
-def _assign(
-    handler: type[Handler], methods: Sequence[Method], kind: StageKind, endpoints: tuple[str, ...]
-) -> dict[str, Method]:
-    own: dict[str, Method] = {}
-    general: Method | None = None
-    for method in methods:
-        if method.stage.kind is not kind:
-            continue
-        if not method.stage.endpoints and general is not None:
-            raise InvalidHandlerError(
-                f"{handler.__name__}: {general.name} and {method.name} are both @{kind.value} for all endpoints",
-                hint=f'say whose it is: @{kind.value}("{endpoints[0]}")',
-            )
-        general = method if not method.stage.endpoints else general
-        for name in method.stage.endpoints:
-            if name not in endpoints:
-                raise InvalidHandlerError(
-                    f"{handler.__name__}.{method.name}: there is no endpoint '{name}'",
-                    hint=f"endpoints: {', '.join(endpoints)}",
-                )
-            if name in own:
-                raise InvalidHandlerError(f"{handler.__name__}: '{name}' has two @{kind.value} methods")
-            own[name] = method
-    return (dict.fromkeys(endpoints, general) if general is not None else {}) | own
 
 
 def _endpoint(
@@ -198,6 +118,11 @@ def _endpoint(
         result=_result_form(method.returns),
         postprocess_inputs=len(after.parameters) if after else 1,
         keywords=tuple(members) if by_keyword else (),
+        contexts={
+            each.stage.kind: (*(parameter.name for parameter in each.parameters), each.context)
+            for each in (before, method, after)
+            if each is not None and each.context
+        },
         decode=decode,
     )
     described = EndpointSignature(
