@@ -418,7 +418,11 @@ def call(gateway: Gateway) -> Generator[Callable[..., Peer], None, None]:
         connection = socket.socket()
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        connection.connect(("127.0.0.1", port or gateway.port))
+        try:
+            connection.connect(("127.0.0.1", port or gateway.port))
+        except OSError:
+            connection.close()
+            raise
         made.append(Peer(connection))
         made[-1].send(data)
         return made[-1]
@@ -490,11 +494,12 @@ def process(tmp_path: Path) -> Generator[Callable[..., Process], None, None]:
     """Starts worker processes in one folder: `process(table=..., index=1)`."""
     made: list[Process] = []
 
-    def start(table: Table | None = None, **options: Any) -> Process:
+    def start(table: Table | None = None, *, wait: bool = True, **options: Any) -> Process:
         if table is not None:
             write_table(tmp_path / "gateway" / "table.json", table.made(1))
         made.append(Process(tmp_path, **options))
-        made[-1].wait_ready()
+        if wait:
+            made[-1].wait_ready()
         return made[-1]
 
     yield start

@@ -124,7 +124,11 @@ def test_a_replica_that_never_reads_is_given_up(
     gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer]
 ) -> None:
     stop = threading.Event()
-    gateway.table(replica(lambda _: bool(stop.wait(8)), receive_buffer=4096), timeout=0.3)
+
+    def script(_: Peer) -> None:
+        stop.wait(8)
+
+    gateway.table(replica(script, receive_buffer=4096), timeout=0.3)
     caller = call(POST + b"Content-Length: %d\r\n\r\n" % (64 << 20))
     sender = threading.Thread(target=_send_quietly, args=(caller, b"x" * (64 << 20)))
     sender.start()

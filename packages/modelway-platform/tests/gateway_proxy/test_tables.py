@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -28,7 +28,7 @@ BROKEN: dict[str, Callable[[dict[str, object]], object]] = {
     "number 0": lambda table: {**table, "number": 0},
     "no models": lambda table: {"number": 9, "keys": []},
     "models null": lambda table: {**table, "models": None},
-    "blank model": lambda table: {**table, "models": [{}]},
+    "blank model": lambda table: {**table, "models": list[object]([{"project": "p"}])},
     "repeated model": lambda table: {**table, "models": [*_list(table["models"]), *_list(table["models"])]},
     "bad key": lambda table: {**table, "keys": [{"id": "k", "name": "k", "role": "caller", "sha256": "x"}]},
     "unknown role": lambda table: {**table, "keys": [{"id": "k", "name": "k", "role": "root", "sha256": "0" * 64}]},
@@ -42,7 +42,7 @@ BROKEN: dict[str, Callable[[dict[str, object]], object]] = {
 
 def _list(value: object) -> list[object]:
     assert isinstance(value, list)
-    return value  # pyright: ignore[reportUnknownVariableType]
+    return cast("list[object]", value)
 
 
 def _with_version(table: dict[str, object], **changes: object) -> dict[str, object]:
@@ -160,7 +160,7 @@ def test_worker_starts_from_the_table_and_follows_it(
                 break
             assert time.monotonic() - begun < 2
         slowest = max(slowest, time.monotonic() - begun)
-    print(f"a change is visible after at most {slowest * 1000:.0f} ms")
+    print(f"a change is visible after at most {slowest * 1000:.0f} ms")  # noqa: T201 (the figure)
     os.kill(worker.process.pid, 0)
 
 
@@ -183,9 +183,9 @@ def test_a_table_of_many_models(
     made = table({"v1": (1, [replica()])}, others=others)
     begun = time.perf_counter()
     gateway.publish(made)
-    print(f"5,000 models are written, read and taken in {(time.perf_counter() - begun) * 1000:.0f} ms")
+    print(f"5,000 models are written, read and taken in {(time.perf_counter() - begun) * 1000:.0f} ms")  # noqa: T201 (the figure)
     begun = time.perf_counter()
     os.utime(gateway.table_path)
     look(gateway)
-    print(f"read and taken in {(time.perf_counter() - begun) * 1000:.0f} ms")
+    print(f"read and taken in {(time.perf_counter() - begun) * 1000:.0f} ms")  # noqa: T201 (the figure)
     assert call(GET).answer().status == 200

@@ -1,0 +1,164 @@
+"""Bytes nobody should send, from both sides: the same process is there afterwards and answers at once."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Gateway, Peer, Process, Replica, Table
+
+GET = b"GET /p/m/predict HTTP/1.1\r\nHost: x\r\n\r\n"
+REQUESTS = [
+    GET,
+    b"POST /p/m/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello" + GET,
+    b"POST /p/m/v1/predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" + GET,
+    b"HEAD /p/m/predict HTTP/1.0\r\nX-Request-Id: a\r\nConnection: keep-alive\r\n\r\n" + GET,
+    b"POST /p/m/predict HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello",
+]
+ANSWERS = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\nConnection: close\r\n\r\nhello",
+]
+PIECES = [
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\x00",
+    b"\xff",
+    b":",
+    b" ",
+    b"0",
+    b"-1",
+    b"HTTP/1.1 ",
+    b"Content-Length: 9\r\n",
+    b"\n",
+    b"1" * 30,
+]
+
+
+def mutated(source: random.Random, data: bytes) -> bytes:
+    for _ in range(source.randint(0, 3)):
+        at = source.randrange(len(data) + 1)
+        match source.randrange(4):
+            case 0:
+                data = data[:at] + source.choice(PIECES) + data[at:]
+            case 1:
+                data = data[:at] + data[at + source.randint(1, 8) :]
+            case 2:
+                data = data[:at]
+            case _:
+                data = data[:at] + source.randbytes(source.randint(1, 4)) + data[at + 1 :]
+    return data
+
+
+def memory(process: Process) -> int:
+    status = Path(f"/proc/{process.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+def test_fuzz(
+    process: Callable[..., Process], replica: Callable[..., Replica], call: Callable[..., Peer], table: type[Table]
+) -> None:
+    source = random.Random(7)
+
+    def script(peer: Peer) -> None:
+        with suppress(Exception):  # what comes here is fuzzed, too
+            while peer.head():
+                peer.send(mutated(source, source.choice(ANSWERS)))
+                if source.random() < 0.3:
+                    return
+
+    good = replica()
+    other = table({"v1": (1, [good])}).made(1).models[0]
+    renamed = type(other)(
+        project="sound",
+        model="m",
+        access="open",
+        idempotent=True,
+        timeout_seconds=5,
+        max_body_bytes=100,
+        versions=other.versions,
+    )
+    fuzzed = table(
+        {"v1": (1, [replica(script), replica(script)])},
+        timeout=0.2,
+        max_body_bytes=1000,
+        others=[renamed],
+        idempotent=True,
+    )
+    worker = process(fuzzed)
+    sound = call(port=worker.port)
+    slowest = 0.0
+
+    def attack(seed: int) -> None:
+        own = random.Random(seed)
+        for _ in range(150):
+            with suppress(OSError):
+                peer = call(mutated(own, own.choice(REQUESTS)), port=worker.port)
+                peer.socket.settimeout(0.03)
+                with suppress(Exception):
+                    while True:
+                        peer.more()
+                peer.close()
+
+    before = 0
+    for turn in range(2):
+        attackers = [threading.Thread(target=attack, args=(each + 10 * turn,)) for each in range(4)]
+        for each in attackers:
+            each.start()
+        while any(each.is_alive() for each in attackers):
+            begun = time.monotonic()
+            sound.send(GET.replace(b"/p/", b"/sound/"))
+            assert sound.answer().status == 200
+            slowest = max(slowest, time.monotonic() - begun)
+            time.sleep(0.005)
+        before = before or memory(worker)
+    assert worker.process.poll() is None
+    assert slowest < 1
+    assert memory(worker) < before * 1.1 + (2 << 20)
+    assert worker.terminate() == 0
+    assert worker.errors() == ""
+
+
+def test_kills_under_load_fail_no_idempotent_request(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer]
+) -> None:
+    replicas = [replica(), replica(), replica()]
+    gateway.table(*replicas, idempotent=True)
+    stop = threading.Event()
+    statuses: list[int] = []
+    slowest = [0.0]
+
+    def load() -> None:
+        caller = call()
+        while not stop.is_set():
+            begun = time.monotonic()
+            caller.send(b"POST /p/m/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
+            statuses.append(caller.answer().status)
+            slowest[0] = max(slowest[0], time.monotonic() - begun)
+
+    threads = [threading.Thread(target=load) for _ in range(6)]
+    for each in threads:
+        each.start()
+    for turn in range(12):
+        victim = replicas[turn % 3]
+        time.sleep(0.03)
+        victim.stop()
+        time.sleep(0.03)
+        victim.start()
+    time.sleep(0.1)
+    stop.set()
+    for each in threads:
+        each.join()
+    assert set(statuses) == {200}
+    assert len(statuses) > 500
+    assert slowest[0] < 2
+    assert sum(each["retries"] for each in gateway.records()) > 0
