@@ -1,7 +1,9 @@
 """The route table as the request path uses it: look-ups by bytes, counters that go on from table to table."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count, cycle
+from math import gcd
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 FIRST_EJECTION_SECONDS = 0.25
 LONGEST_EJECTION_SECONDS = 5.0
+# A round of turns up to this length is laid out once; a longer one is worked out as it goes.
+LONGEST_ROUND = 1000
 
 MetricsFor = Callable[[str, str, str], VersionMetrics]
 
@@ -89,14 +93,13 @@ class LiveModel:
     """One model: its rules, its versions by name, and the exact order in which weights take turns."""
 
     __slots__ = (
-        "_weighted",
         "access_open",
         "entry",
         "idempotent",
         "max_body_bytes",
         "name",
-        "robin",
         "timeout",
+        "turns",
         "versions",
     )
 
@@ -108,13 +111,11 @@ class LiveModel:
         self.max_body_bytes = entry.max_body_bytes
         self.timeout = entry.timeout_seconds
         self.versions = versions
-        shares = [(each.version.encode(), each.weight) for each in entry.versions if each.weight > 0 and each.replicas]
-        self._weighted = [versions[name] for name, _ in shares]
-        self.robin: SmoothWeightedRoundRobin | None = None
-        if len(shares) > 1:
-            self.robin = SmoothWeightedRoundRobin([weight for _, weight in shares])
-            if previous is not None and previous.shares() == shares:
-                self.robin = previous.robin
+        shares = self.shares()
+        if previous is not None and previous.shares() == shares:
+            self.turns = previous.turns
+        else:
+            self.turns = _turns([versions[name] for name, _ in shares], [weight for _, weight in shares])
 
     def shares(self) -> list[tuple[bytes, int]]:
         """(version, weight) of those that take turns."""
@@ -124,10 +125,18 @@ class LiveModel:
 
     def choose_version(self) -> LiveVersion | None:
         """The next version by weights; None when none has both a weight and a replica."""
-        robin = self.robin
-        if robin is not None:
-            return self._weighted[robin.choose()]
-        return self._weighted[0] if self._weighted else None
+        return next(self.turns, None)
+
+
+def _turns(versions: list[LiveVersion], weights: list[int]) -> Iterator[LiveVersion]:
+    """The versions in the order of their turns, without an end; empty where there are none."""
+    if not versions:
+        return iter(())
+    robin = SmoothWeightedRoundRobin(weights)
+    length = sum(weights) // gcd(*weights)
+    if length <= LONGEST_ROUND:
+        return cycle([versions[robin.choose()] for _ in range(length)])
+    return (versions[robin.choose()] for _ in count())
 
 
 class LiveRoutes:

@@ -37,5 +37,7 @@ def forwarded_lines(request: Request, path_tail: bytes) -> bytes:
 
 def log_fields(request: Request, endpoint: bytes) -> bytes:
     """Members of the access record that the head determines, as JSON without braces."""
-    texts = {"endpoint": endpoint, "method": request.method, "path": request.target}
-    return json.dumps({name: text.decode("latin-1") for name, text in texts.items()})[1:-1].encode()
+    if not request.target.isascii() or request.target.find(b'"') >= 0 or request.target.find(b"\\") >= 0:
+        texts = {"endpoint": endpoint, "method": request.method, "path": request.target}
+        return json.dumps({name: text.decode("latin-1") for name, text in texts.items()})[1:-1].encode()
+    return b'"endpoint":"%b","method":"%b","path":"%b"' % (endpoint, request.method, request.target)
