@@ -423,9 +423,10 @@ def call(gateway: Gateway) -> Generator[Callable[..., Peer], None, None]:
         except OSError:
             connection.close()
             raise
-        made.append(Peer(connection))
-        made[-1].send(data)
-        return made[-1]
+        peer = Peer(connection)
+        made.append(peer)
+        peer.send(data)
+        return peer
 
     yield connect
     for each in made:
