@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_KNOWN_SECRETS = 10_000
 MAX_KNOWN_ADMISSIONS = 4096
+MAX_KNOWN_ADDRESSES = 4096
 # What operators ask a replica itself, and what some servers would resolve to another path.
 _PRIVATE_ENDPOINTS = frozenset({b"metrics", b"livez", b"readyz", b".", b".."})
 _SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
@@ -51,6 +52,15 @@ class Admission:
         self.idempotent = False
         self.forwarded = b""
         self.logged = b""
+
+    def take_address_of(self, other: "Admission") -> None:
+        """What request line and credentials decided for another request with the same."""
+        self.model = other.model
+        self.pinned = other.pinned
+        self.endpoint = other.endpoint
+        self.path_tail = other.path_tail
+        self.key_id = other.key_id
+        self.logged = other.logged
 
 
 Stage = Callable[[Admission, Request, "LiveRoutes"], Refusal | None]
@@ -164,19 +174,38 @@ def prepare(admission: Admission, request: Request, routes: "LiveRoutes") -> Non
     admission.forwarded = forwarded_lines(request, admission.path_tail)
 
 
-STAGES: tuple[Stage, ...] = (require_table, match_route, authenticate, require_route, limit_body, prepare)
+# By request line and credentials alone, so one decision serves all requests of a caller to an address.
+ADDRESS_STAGES: tuple[Stage, ...] = (require_table, match_route, authenticate, require_route)
+# By the whole head.
+HEAD_STAGES: tuple[Stage, ...] = (limit_body, prepare)
 
 
 def admit(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
     """Run the stages on an empty admission; the first refusal ends it."""
-    for stage in STAGES:
+    fields = request.fields
+    address = (request.method, request.target, fields.get(b"authorization"), fields.get(b"x-api-key"))
+    known = routes.addresses.get(address)
+    if known is not None:
+        admission.take_address_of(known)
+    else:
+        refusal = _first_refusal(ADDRESS_STAGES, admission, request, routes)
+        admission.logged = log_fields(request, admission.endpoint)
+        if refusal is not None:
+            return refusal
+        if len(routes.addresses) >= MAX_KNOWN_ADDRESSES:
+            routes.addresses.clear()
+        routes.addresses[address] = admission
+    return _first_refusal(HEAD_STAGES, admission, request, routes)
+
+
+def _first_refusal(
+    stages: tuple[Stage, ...], admission: Admission, request: Request, routes: "LiveRoutes"
+) -> Refusal | None:
+    for stage in stages:
         refusal = stage(admission, request, routes)
         if refusal is not None:
-            break
-    else:
-        refusal = None
-    admission.logged = log_fields(request, admission.endpoint)
-    return refusal
+            return refusal
+    return None
 
 
 def remember(admission: Admission, request: Request, routes: "LiveRoutes") -> None:

@@ -142,7 +142,7 @@ def _turns(versions: list[LiveVersion], weights: list[int]) -> Iterator[LiveVers
 class LiveRoutes:
     """All models by `project/model`, all keys by the SHA-256 of their secret. Replaced as a whole, never edited."""
 
-    __slots__ = ("admissions", "keys", "known_secrets", "models", "number", "replicas")
+    __slots__ = ("addresses", "admissions", "keys", "known_secrets", "models", "number", "replicas")
 
     def __init__(self) -> None:
         self.number = 0
@@ -150,6 +150,7 @@ class LiveRoutes:
         self.keys: Mapping[str, KeyEntry] = {}
         self.known_secrets: dict[bytes, bytes] = {}
         self.admissions: dict[Request, Admission] = {}
+        self.addresses: dict[tuple[bytes, bytes, bytes | None, bytes | None], Admission] = {}
         self.replicas: dict[str, LiveReplica] = {}
 
 

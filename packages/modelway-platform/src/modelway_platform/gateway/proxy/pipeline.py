@@ -1,7 +1,7 @@
 """The way of every request: read it from top to bottom.
 
 1. record: the engine has read the head; an `Exchange` begins, with its request id (`caller.py`).
-2. admit (`admission.STAGES`, a list), decided by the head alone and kept for heads that come again: match the route,
+2. admit (`admission.ADDRESS_STAGES` and `HEAD_STAGES`, lists), decided by the head alone and kept for heads that come again: match the route,
    authenticate, require the route, limit the body, prepare what is passed on.
 3. choose (`choices.py`), decided anew each time: the version by exact weights, the replica in turn.
 4. forward: over a kept connection, again where that is safe (`forwarding.py`); the answer comes back (`replica_connection.py`).
