@@ -7,7 +7,7 @@ from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_json import document_from_json, document_to_json
 from modelway_platform.domain.document_problem import Problem, problem_detail
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.read_document import Written, read_document
+from modelway_platform.domain.read_document import Written, documents_in, read_document
 from modelway_platform.domain.route import Route, VersionWeight
 
 HEAD = "apiVersion: modelway/v1\nkind: {}\nmetadata: {}\n"
@@ -122,3 +122,36 @@ def test_the_snippet_has_a_caret_below_the_place() -> None:
     detail = problem_detail(problem, text)
     assert detail["snippet"] == "  replics: 3\n  ^"
     assert (detail["file"], detail["line"], detail["column"]) == ("d.yaml", 6, 3)
+
+
+SHOWN = """\
+apiVersion: modelway/v1
+kind: Route
+metadata: {project: vision, model: digits, name: vision/digits, revision: 7, createdAt: "2026-01-02", updatedAt: x}
+spec: {versions: [{version: v1, weight: 1}]}
+status: {phase: Ready, conditions: [{type: Any}]}
+"""
+
+
+def test_what_the_platform_shows_can_be_applied_again() -> None:
+    written = read(SHOWN)
+    assert isinstance(written, Written), written
+    assert written.document == Route(
+        key=ModelKey("vision", "digits"), versions=(VersionWeight(version="v1", weight=1),)
+    )
+
+
+def test_what_is_not_shown_is_still_unknown() -> None:
+    assert problems(SHOWN.replace("revision: 7", "revison: 7")) == [
+        '3:65: unknown field metadata.revison | did you mean "revision"?'
+    ]
+    assert problems(SHOWN.replace("name: vision/digits", "name: mine")) == [
+        "3:53: metadata.name: 'mine' is not allowed | it is made of the other names, here vision/digits; leave it out"
+    ]
+
+
+def test_a_list_is_its_documents() -> None:
+    (node,) = read_yaml("items:\n" + "".join(f"  - {{a: {number}}}\n" for number in range(3)))
+    assert [document.mark.line for document in documents_in([node])] == [2, 3, 4]
+    (other,) = read_yaml("items: nothing")
+    assert documents_in([other]) == [other]

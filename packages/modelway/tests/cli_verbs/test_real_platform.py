@@ -187,6 +187,12 @@ def test_from_a_document_to_ready_and_back(modelway: Run, served: Served, deploy
     listed = json.loads(modelway("get", "deployments", "-o", "json").stdout)
     assert yaml.safe_load(modelway("get", "deployments", "-o", "yaml").stdout) == listed
 
+    for arguments in (["deployment", "vision/digits/v1"], ["routes"]):
+        for form in ("yaml", "json"):
+            got = modelway("get", *arguments, "-o", form).stdout
+            again = modelway("apply", "-f", "-", stdin=got)
+            assert again.stdout.split()[2:] == ["unchanged", "revision", "1"], (got, again.stderr)
+
     shown = modelway("describe", "deployment", "vision/digits/v1").stdout
     assert "modelway call vision/digits/v1 predict -d '{\"x\":1}'" in shown
     assert "Applied" in shown

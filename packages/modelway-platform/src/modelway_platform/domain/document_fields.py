@@ -110,6 +110,10 @@ class Fields:
         node = self._take(name, required=True)
         return None if node is None else Fields(self._file, node, self.path_of(name), self._problems, self._marks)
 
+    def drop(self, *names: str) -> None:
+        """Fields that the platform sets and shows itself: whatever a document says there means nothing."""
+        self._taken.extend(names)
+
     def items(self, name: str) -> tuple[Node, ...]:
         """The nodes of a list that must be there and hold something."""
         node = self._take(name, required=True)

@@ -1,7 +1,7 @@
 """From a document as written to the value it declares, or to the list of what is wrong with it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import cast
@@ -9,8 +9,8 @@ from typing import cast
 from modelway_platform.domain.check_route_table import MAX_WEIGHT
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_fields import Fields
-from modelway_platform.domain.document_json import API_VERSION, Document
-from modelway_platform.domain.document_node import Mark, Node, shortened
+from modelway_platform.domain.document_json import API_VERSION, Document, name_of
+from modelway_platform.domain.document_node import ListNode, MapNode, Mark, Node, shortened
 from modelway_platform.domain.document_problem import Problem
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, VersionKey, is_name, is_version
 from modelway_platform.domain.route import Access, Route, VersionWeight
@@ -53,6 +53,18 @@ def is_digest(package: str) -> bool:
     return _DIGEST.fullmatch(package) is not None
 
 
+def documents_in(nodes: Sequence[Node]) -> list[Node]:
+    """The documents among a file's nodes: each node is one, or a list of them as the platform shows several."""
+    found: list[Node] = []
+    for node in nodes:
+        entry = node.entries[0] if isinstance(node, MapNode) and len(node.entries) == 1 else None
+        if entry is not None and entry.name == "items" and isinstance(entry.value, ListNode):
+            found.extend(entry.value.items)
+        else:
+            found.append(node)
+    return found
+
+
 def read_document(file: str, node: Node) -> Written | list[Problem]:
     """The document that `node` declares, or every problem with it."""
     problems: list[Problem] = []
@@ -62,15 +74,27 @@ def read_document(file: str, node: Node) -> Written | list[Problem]:
     kind = top.choice("kind", KINDS)
     known = not problems
     metadata, spec = top.mapping("metadata"), top.mapping("spec")
+    top.drop("status")
     top.finish()
     if metadata is None or spec is None or not known:
         return problems
     document = _read_deployment(metadata, spec) if kind == "Deployment" else _read_route(metadata, spec)
+    _pass_over_what_was_shown(metadata, name_of(document))
     metadata.finish()
     spec.finish()
     if problems:
         return sorted(problems, key=lambda problem: problem.mark)
     return Written(document=document, file=file, marks=MappingProxyType(marks))
+
+
+def _pass_over_what_was_shown(metadata: Fields, name: str) -> None:
+    """What an object carries when it is read from the platform, so that what `get` prints can be applied again.
+
+    The revision is not compared: a document kept in a file is meant to be applied more than once.
+    """
+    metadata.drop("revision", "createdAt", "updatedAt")
+    rule = f"it is made of the other names, here {name}; leave it out"
+    metadata.string("name", name, check=lambda given: given == name, rule=rule)
 
 
 def _read_model(metadata: Fields) -> ModelKey:

@@ -12,7 +12,7 @@ from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_changes import Applied
 from modelway_platform.domain.document_node import Mark
 from modelway_platform.domain.document_problem import Problem, problem_detail
-from modelway_platform.domain.read_document import Written, is_digest, read_document
+from modelway_platform.domain.read_document import Written, documents_in, is_digest, read_document
 from modelway_platform.domain.records import Declared, PackageRecord
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.packages import PackageStore
@@ -77,7 +77,7 @@ def _read(files: Sequence[ApplyFile]) -> tuple[list[Written], list[Problem]]:
         except YamlRefusedError as error:
             problems.append(Problem(file=file.name, mark=error.mark, message=error.message, hint=error.hint))
             continue
-        for node in nodes:
+        for node in documents_in(nodes):
             read = read_document(file.name, node)
             if isinstance(read, Written):
                 written.append(read)
