@@ -72,6 +72,16 @@ def test_a_crash_says_what_the_replica_said_last() -> None:
     assert "4 s" in condition.message
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [(READY, "1 of an older revision still answers"), (CRASHED, "none of an older revision answers")],
+)
+def test_only_what_answers_is_said_to(state: ReplicaState, said: str) -> None:
+    old = replica("o", state, template="old")
+    status = status_of(RECORD, PREPARED, [old, replica("a", STARTING)], NOW)
+    assert status.conditions[-1].message == f"0 of 2 new replicas are ready; {said}"
+
+
 def test_a_failed_build_says_why() -> None:
     verified, built, _ = status_of(RECORD, FAILED, [], NOW).conditions
     assert (verified.type, verified.status) == ("PackageVerified", True)

@@ -118,8 +118,7 @@ def _replicas_condition(declared: DeploymentRecord, replicas: Sequence[Replica],
         worst = max(fallen, key=lambda replica: replica.failures)
         return condition("ReplicaCrashed", _crash_text(worst, ready, wanted), status=False)
     if old and not (wanted and ready >= wanted):
-        text = f"{ready} of {wanted} new replicas are ready; {len(old)} of an older revision go on answering"
-        return condition("Replacing", text, status=False)
+        return condition("Replacing", _replacing_text(old, ready, wanted), status=False)
     if ready < wanted:
         return condition("Starting", _starting_text(current, ready, wanted, now), status=False)
     if leaving or old:
@@ -132,11 +131,16 @@ def _replicas_condition(declared: DeploymentRecord, replicas: Sequence[Replica],
 def _crash_text(worst: Replica, ready: int, wanted: int) -> str:
     delay = back_off(worst.failures)
     again = (
-        f"starts again {delay:.0f} s after each crash" if worst.state is ReplicaState.CRASHED else "is starting again"
+        f"starts again {delay:.0f} s after this crash" if worst.state is ReplicaState.CRASHED else "is starting again"
     )
-    return (
-        f"{ready} of {wanted} ready; replica {worst.id} {worst.message}; it {again} ({worst.failures} crashes in a row)"
-    )
+    crashes = "1 crash so far" if worst.failures == 1 else f"{worst.failures} crashes in a row"
+    return f"{ready} of {wanted} ready; replica {worst.id} {worst.message}; it {again} ({crashes})"
+
+
+def _replacing_text(old: Sequence[Replica], ready: int, wanted: int) -> str:
+    answering = sum(replica.state is ReplicaState.READY for replica in old)
+    meanwhile = f"{answering} of an older revision still answer{'s' if answering == 1 else ''}" if answering else ""
+    return f"{ready} of {wanted} new replicas are ready; {meanwhile or 'none of an older revision answers'}"
 
 
 def _starting_text(current: Sequence[Replica], ready: int, wanted: int, now: float) -> str:
