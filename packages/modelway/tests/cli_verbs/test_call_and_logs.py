@@ -100,6 +100,29 @@ def test_server_output_names_its_replica_and_cannot_steer_the_terminal(modelway:
     assert platform.asked[-1] == "GET /v1/logs?source=server&project=vision&replica=r-1&tail=100"
 
 
+def test_what_a_server_says_of_itself_is_lines_to_read(modelway: Run, platform: Any) -> None:
+    event = {"time": 1, "event": "handler_failed", "worker": 0, "traceback": "Traceback:\n  line\x1b[2J\nKeyError\n"}
+    text = json.dumps(event)
+    platform.logs = [{"replica": "r-1", "line": text}, {"replica": "r-1", "line": '{"time": "mine", "event": 3}'}]
+    first, *rest = modelway("logs", "--source", "server").stdout.splitlines()
+    assert first.startswith("r-1 | ")
+    assert first.endswith(" handler failed  worker=0")
+    assert rest == [
+        "r-1 | Traceback:",
+        "r-1 |   line�[2J",
+        "r-1 | KeyError",
+        'r-1 | {"time": "mine", "event": 3}',
+    ]
+    assert json.loads(modelway("logs", "--source", "server", "-o", "json").stdout.splitlines()[0])["line"] == text
+
+
+def test_no_record_at_all_is_said(modelway: Run, platform: Any) -> None:
+    platform.logs = []
+    done = modelway("logs", "vision/digts")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "no request is on record for vision/digts; `modelway get deployments` lists names\n"
+
+
 def test_following_goes_on_after_a_lost_connection_without_repeating(start_modelway: Any, platform: Any) -> None:
     platform.logs = [ACCESS]
     following = start_modelway("logs", "-f", "-o", "json")

@@ -37,9 +37,9 @@ def _print_problem(problem: Mapping[str, Any], lines_of: Mapping[str, Sequence[s
     message = printable(str(problem.get("message") or "not acceptable"))
     note(f"{paint(place, 'bold', sys.stderr)}: {message}" if place else message)
     lines = lines_of.get(file, ())
-    if isinstance(line, int) and 1 <= line <= len(lines):
+    if isinstance(line, int) and 1 <= line <= len(lines) and lines[line - 1].strip():
         _print_source(lines[line - 1], line, column if isinstance(column, int) else None)
-    elif snippet := problem.get("snippet"):
+    elif not lines and (snippet := problem.get("snippet")):
         note("\n".join(f"    {text}" for text in printable(str(snippet)).splitlines()))
     if hint := problem.get("hint"):
         note(f"  {paint('hint', 'cyan', sys.stderr)}: {printable(str(hint))}")

@@ -1,9 +1,14 @@
 """Log records as lines for people; colour only on a terminal."""
 
+from typing import Any
+
+import msgspec
+
 from modelway.cli.object_tables import Object, number, text
 from modelway.cli.output import Style, paint, seconds_text
 from modelway.cli.table_text import one_line, printable
 from modelway.cli.time_text import clock
+from modelway.serving.events import event_text
 
 
 def access_line(record: Object) -> str:
@@ -26,11 +31,21 @@ def access_line(record: Object) -> str:
 
 
 def server_line(record: Object) -> str:
-    """One line of a model server's output with the replica it is from."""
+    """One line of a model server's output with the replica it is from; an event of its own as lines to read."""
     said = text(record, "line") or text(record, "message") or text(record, "text")
     replica = one_line(text(record, "replica") or text(record, "version"))
     moment = f"{clock(record.get('time'))}  " if record.get("time") is not None else ""
-    return f"{paint(f'{moment}{replica} |', 'cyan')} {printable(said).rstrip()}"
+    head = paint(f"{moment}{replica} |", "cyan")
+    return "\n".join(f"{head} {printable(line).rstrip()}" for line in _readable(said).splitlines() or [""])
+
+
+def _readable(said: str) -> str:
+    if not said.startswith('{"time":'):
+        return said
+    try:
+        return event_text(msgspec.json.decode(said, type=dict[str, Any]))
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return said  # the model's own output, which only looks like an event
 
 
 def _style(status: str) -> Style:

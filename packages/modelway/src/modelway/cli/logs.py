@@ -9,6 +9,7 @@ import msgspec
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
 from modelway.cli.log_lines import access_line, server_line
+from modelway.cli.output import note
 from modelway.cli.staying_connected import stay_connected
 from modelway.client import ControlClient
 
@@ -42,8 +43,15 @@ def _run(args: argparse.Namespace) -> int:
     if args.tail < 0:
         args.usage_error("--tail cannot be negative")
     with open_control(args) as client:
+        found = False
         for record in _records(client, args, [*parts, "", "", ""]):
+            found = True
             print(_line(record, args), flush=args.follow)
+        if not found and args.output == "text":
+            what = "request" if args.source == "access" else "server output"
+            note(
+                f"no {what} is on record" + (f" for {target}; `modelway get deployments` lists names" if target else "")
+            )
     return EXIT_OK
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from http import HTTPStatus
 from types import TracebackType
 from typing import Literal, Self, TextIO
 
@@ -21,10 +22,13 @@ def paint(text: str, style: Style, stream: TextIO | None = None) -> str:
 
 
 def print_error(error: ModelwayError) -> None:
-    """`error[code]: message` and, where there is one, `hint: what to do`, on stderr."""
+    """`error[code]: message` and, where there is one, `hint: what to do`, on stderr; of a server's failure, its request id."""
     print(f"{paint(f'error[{error.error_code}]', 'red', sys.stderr)}: {error.message}", file=sys.stderr)
     if error.hint:
         print(f"{paint('hint', 'cyan', sys.stderr)}: {error.hint}", file=sys.stderr)
+    if error.request_id and error.http >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # Whoever failed has more in its log, under this id; the caller's own mistakes need no looking up.
+        print(f"{paint('request id', 'cyan', sys.stderr)}: {error.request_id}", file=sys.stderr)
 
 
 def note(text: str) -> None:

@@ -22,7 +22,7 @@ _HANDLER = '''\
 import json
 from dataclasses import dataclass
 
-from modelway import Handler, inference
+from modelway import Handler, InvalidInputError, inference
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Greeter(Handler):
 
     @inference
     def greet(self, name: str, language: str = "en") -> Greeting:
+        if language not in self.greetings:  # the caller's mistake, and answered as one: status 422
+            raise InvalidInputError(f"language: {language} is not known", hint=f"one of {', '.join(self.greetings)}")
         return Greeting(text=f"{self.greetings[language]}, {name}!")
 '''
 
@@ -59,6 +61,8 @@ def test_greets() -> None:
 def test_says_which_field_is_wrong() -> None:
     with pytest.raises(InvalidInputError, match="name"):
         call(Greeter, "greet", {"name": 7}, files=FILES)
+    with pytest.raises(InvalidInputError, match="language"):
+        call(Greeter, "greet", {"name": "Ada", "language": "tlh"}, files=FILES)
 '''
 
 _EXAMPLES = """\

@@ -3,7 +3,7 @@
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -49,14 +49,18 @@ class Events:
         if error is not None:
             record["error"] = f"{type(error).__name__}: {error}"
             record["traceback"] = "".join(traceback.format_exception(error))
-        self._write(_text(record) if self._for_people else msgspec.json.encode(record, enc_hook=str).decode() + "\n")
+        self._write(
+            event_text(record) if self._for_people else msgspec.json.encode(record, enc_hook=str).decode() + "\n"
+        )
 
 
-def _text(record: dict[str, Any]) -> str:
-    trace = record.pop("traceback", "")
-    clock = time.strftime("%H:%M:%S", time.localtime(record.pop("time")))
-    event = str(record.pop("event")).replace("_", " ")
-    fields = "  ".join(f"{name}={value}" for name, value in record.items())
+def event_text(record: Mapping[str, Any]) -> str:
+    """An event as lines for a person: one, and the traceback's where there is one."""
+    trace = record.get("traceback", "")
+    clock = time.strftime("%H:%M:%S", time.localtime(record["time"]))
+    event = str(record["event"]).replace("_", " ")
+    shown = {name: value for name, value in record.items() if name not in {"time", "event", "traceback"}}
+    fields = "  ".join(f"{name}={value}" for name, value in shown.items())
     return f"{clock} {event}  {fields}\n{trace}"
 
 
