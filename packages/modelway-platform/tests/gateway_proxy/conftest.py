@@ -455,15 +455,21 @@ class Process:
         os.close(reading)
 
     def wait_ready(self) -> None:
-        """Until it accepts; with two on a port, until the port does."""
+        """Until this process listens; others may on the same port."""
 
-        def accepts() -> bool:
+        def listens() -> bool:
             assert self.process.poll() is None, self.errors()
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return True
-            return False
+            open_files: set[str] = set()
+            for each in Path(f"/proc/{self.process.pid}/fd").iterdir():
+                with suppress(OSError):
+                    open_files.add(str(each.readlink()))
+            sockets = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines())
+            return any(
+                each[3] == "0A" and each[1].endswith(f":{self.port:04X}") and f"socket:[{each[9]}]" in open_files
+                for each in sockets
+            )
 
-        wait_for(accepts, 15)
+        wait_for(listens, 15)
 
     def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)

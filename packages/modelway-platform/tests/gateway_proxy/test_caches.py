@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -30,12 +31,14 @@ ANSWERS = [
     b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
     b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok",
     b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokextra",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nConnection: x-a\r\nX-A: b\r\nContent-Length: 2\r\n\r\nok",
     b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nok",
     b"nonsense\r\n\r\n",
+    # What comes behind the answer must come with it: later it may meet the next request, or not.
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokextra",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\r\n\r\n",
 ]
+FIRST_WITH_MORE = len(ANSWERS) - 2
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def asked(draw: st.DrawFn) -> Asked:
     return Asked(request, draw(st.integers(0, len(ANSWERS) - 1)), draw(cut), draw(cut))
 
 
+EXAMPLES = int(os.environ.get("MODELWAY_TEST_EXAMPLES", "80"))  # more: other ones each time
 Seen = list[tuple[int, list[tuple[str, str]], bytes]]
 
 
@@ -106,9 +110,9 @@ class Script:
             answer = ANSWERS[self.now.answer]
             answer = answer.replace(b"%b", (got.header("x-request-id") or "").encode())
             if self.now.to_head:
-                answer = answer[: answer.rindex(b"\r\n\r\n") + 4]
+                answer = answer[: answer.find(b"\r\n\r\n", max(answer.rfind(b"HTTP/1"), 0)) + 4]
             cut = self.now.answer_cut
-            if cut:
+            if cut and self.now.answer < FIRST_WITH_MORE:
                 peer.send_split(answer, max(cut, 8), 0.001)
             else:
                 peer.send(answer)
@@ -156,7 +160,13 @@ def test_caches_never_change_an_answer(
     statuses: dict[int, int] = defaultdict(int)
 
     # One replica and one version at a time: whoever answers, the answer is the same.
-    @settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=EXAMPLES < 1000,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     @given(st.lists(asked(), min_size=1, max_size=4), st.booleans())
     def compared(sequence: list[Asked], is_open: bool) -> None:  # noqa: FBT001 (hypothesis calls it)
         access = "open" if is_open else "key"

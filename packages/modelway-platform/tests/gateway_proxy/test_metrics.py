@@ -97,7 +97,6 @@ def test_two_workers_add_up_and_a_new_one_goes_on(
     two.process.kill()
     two.process.wait()
     three = process(index=1, port=one.port)
-    time.sleep(0.1)
     for caller in (call(port=one.port) for _ in range(10)):
         caller.send(GET % b"/p/m/predict")
         assert caller.answer().status == 200
