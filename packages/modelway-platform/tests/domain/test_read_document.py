@@ -146,7 +146,7 @@ def test_what_is_not_shown_is_still_unknown() -> None:
         '3:65: unknown field metadata.revison | did you mean "revision"?'
     ]
     assert problems(SHOWN.replace("name: vision/digits", "name: mine")) == [
-        "3:53: metadata.name: 'mine' is not allowed | it is made of the other names, here vision/digits; leave it out"
+        "3:50: metadata.name: 'mine' is not allowed | it is made of the other names, here vision/digits; leave it out"
     ]
 
 
