@@ -31,11 +31,13 @@ class Stage:
         endpoints: For inference the endpoint's own name (empty: the method's); for the others those they belong to (empty: all
             that have no own one).
         max_batch_size: Inference only: how many items go together; None means the method takes one item as it is.
+        max_concurrency: Async and streaming inference only: how many run side by side; None leaves it to the server.
     """
 
     kind: StageKind
     endpoints: tuple[str, ...] = ()
     max_batch_size: int | None = None
+    max_concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -115,22 +117,37 @@ def postprocess(*endpoints: Any) -> Any:
 @overload
 def inference(function: F, /) -> F: ...
 @overload
-def inference(*, max_batch_size: int | None = None, endpoint: str = "") -> Callable[[F], F]: ...
-def inference(function: Any = None, /, *, max_batch_size: int | None = None, endpoint: str = "") -> Any:
-    """Marks the model's call; each method marked so is an endpoint.
+def inference(
+    *, max_batch_size: int | None = None, max_concurrency: int | None = None, endpoint: str = ""
+) -> Callable[[F], F]: ...
+def inference(
+    function: Any = None,
+    /,
+    *,
+    max_batch_size: int | None = None,
+    max_concurrency: int | None = None,
+    endpoint: str = "",
+) -> Any:
+    """Marks the model's call; each method marked so is an endpoint. One that yields streams its answer.
 
     Args:
         function: The method, when the decorator stands without parentheses.
         max_batch_size: With it, requests that wait together are handed over together, at most so many: arrays stacked on a new
             first axis, anything else as a list; the method returns as many results. Without it, one call per request.
+        max_concurrency: How many requests of an `async` method, or streams of one that yields, run side by side; 64 unless
+            given, and one batch at a time with `max_batch_size`.
         endpoint: Its name in the URL; the method's own unless given.
     """
+    if max_concurrency is not None and max_concurrency < 1:
+        raise ValueError(f"@inference(max_concurrency={max_concurrency}): at least one request runs")
     if max_batch_size is not None and max_batch_size < 1:
         raise ValueError(f"@inference(max_batch_size={max_batch_size}): a batch has at least one item")
     if endpoint:
         check_endpoint_name(endpoint)
     names = (endpoint,) if endpoint else ()
-    stage = Stage(kind=StageKind.INFERENCE, endpoints=names, max_batch_size=max_batch_size)
+    stage = Stage(
+        kind=StageKind.INFERENCE, endpoints=names, max_batch_size=max_batch_size, max_concurrency=max_concurrency
+    )
     mark = _marker(stage)
     return mark if function is None else mark(function)
 

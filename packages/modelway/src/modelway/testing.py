@@ -13,7 +13,8 @@ from typing import Any, Self
 import msgspec
 
 from modelway.handler import Handler
-from modelway.serving.dispatch import Answer, Dispatcher
+from modelway.serving.answer import Answer
+from modelway.serving.dispatch import Dispatcher
 from modelway.serving.lane import InlineLane
 from modelway.signature import Signature, bind
 
@@ -30,6 +31,7 @@ class Client:
     def __init__(
         self, handler: type[Handler] | Handler, *, files: str | Path | None = None, device: str = "cpu"
     ) -> None:
+        self._is_ours = not isinstance(handler, Handler)
         if isinstance(handler, Handler):
             self.handler = handler
         else:
@@ -50,7 +52,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
     ) -> Any:
-        """The decoded answer to one request.
+        """The decoded answer to one request; of an endpoint that streams, all pieces as a list.
 
         Args:
             endpoint: The endpoint's name.
@@ -76,8 +78,9 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Unload the handler."""
-        self.handler.unload()
+        """Unload the handler, if it was loaded here."""
+        if self._is_ours:
+            self.handler.unload()
 
     def _answers(
         self,
@@ -114,7 +117,8 @@ def call(
     Raises:
         ModelwayError: What the server would answer with.
     """
-    return Client(handler, files=files).call(endpoint, request)
+    with Client(handler, files=files) as client:
+        return client.call(endpoint, request)
 
 
 def _value(answer: Answer) -> Any:

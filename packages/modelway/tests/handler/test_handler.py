@@ -93,7 +93,7 @@ def test_a_subclass_replaces_a_stage() -> None:
     assert binding.max_batch_size == 4
 
 
-def _handlers() -> list[tuple[type[Handler], str]]:  # noqa: C901 - a list of small classes
+def _handlers() -> list[tuple[type[Handler], str]]:
     class Empty(Handler):
         pass
 
@@ -110,11 +110,6 @@ def _handlers() -> list[tuple[type[Handler], str]]:  # noqa: C901 - a list of sm
     class BatchedScalar(Handler):
         @inference(max_batch_size=2)
         def predict(self, value: float) -> float:
-            return value
-
-    class Coroutine(Handler):
-        @inference
-        async def predict(self, value: float) -> float:
             return value
 
     class Foreign(Handler):
@@ -159,7 +154,6 @@ def _handlers() -> list[tuple[type[Handler], str]]:  # noqa: C901 - a list of sm
         (no_hint, r"NoHint\.predict\(value\): no type hint"),
         (Starred, r"\*values"),
         (BatchedScalar, r"predict\(value\): a batched method takes an array"),
-        (Coroutine, "plain method"),
         (Foreign, "Popen.*cannot be read from JSON"),
         (ShapeOfList, "describes an array"),
         (Complex, "complex128"),

@@ -8,8 +8,9 @@ import pytest
 
 from modelway import Context, Handler, inference, postprocess, preprocess
 from modelway.errors import DeadlineExceededError, InvalidHandlerError, ModelwayError
+from modelway.serving.answer import Answer
 from modelway.serving.devices import device_of, seen_by_worker
-from modelway.serving.dispatch import Answer, Dispatcher
+from modelway.serving.dispatch import Dispatcher
 from modelway.serving.item import Item
 from modelway.serving.lane import InlineLane
 from modelway.serving.waiting_line import WaitingLine

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from modelway import Handler, inference
+from modelway.serving.answer import Answer
 from modelway.serving.board import Board, WorkerState, create_board_file
-from modelway.serving.dispatch import Answer, Dispatcher
+from modelway.serving.dispatch import Dispatcher
 from modelway.serving.events import MAX_PER_SECOND, Events
 from modelway.serving.lane import InlineLane
 from modelway.serving.metrics import Metrics

@@ -18,7 +18,7 @@ def announcement(target: Target, signature: Signature, url: str) -> Iterator[str
     width = max(len(each.name) for each in signature.endpoints)
     for each in signature.endpoints:
         fields = ", ".join(f"{field.name}: {field.label}" + ("" if field.required else "?") for field in each.inputs)
-        yield f"  POST {url}/{each.name:<{width}}  ({fields}) -> {each.output.label}"
+        yield f"  POST {url}/{each.name:<{width}}  ({fields}) -> {'stream of ' * each.streaming}{each.output.label}"
     yield f"  docs {url}/docs"
     yield "try it:"
     yield f"  {curl(target, signature.endpoints[0], url)}"
@@ -35,7 +35,7 @@ def curl(target: Target, endpoint: EndpointSignature, url: str) -> str:
         if len(short) <= LONGEST_LITERAL:
             program = f"import json; print(json.dumps({short}))"
             return f"python3 -c {shlex.quote(program)} | curl -s {where} -d @-"
-    return f"curl -s {where} -d {shlex.quote(text)}"
+    return f"curl -s{'N' * endpoint.streaming} {where} -d {shlex.quote(text)}"
 
 
 def _short_literal(value: Any) -> str:

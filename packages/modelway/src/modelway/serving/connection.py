@@ -5,10 +5,12 @@ from time import monotonic, perf_counter
 
 from modelway.errors import InvalidRequestError
 from modelway.http1 import BufferedConnection, Listener, Request
-from modelway.serving.dispatch import Answer, error_answer
+from modelway.serving.answer import Answer, error_answer
 from modelway.serving.item import Item
 from modelway.serving.metrics import EndpointMetrics
 from modelway.serving.model_app import ModelApp
+from modelway.serving.stream_answer import EVENTS, StreamAnswer, wanted_form
+from modelway.serving.streams import StreamItem
 
 _READING = frozenset({b"GET", b"HEAD"})
 
@@ -57,6 +59,7 @@ class ModelConnection(BufferedConnection):
             request_id=request_id.decode("ascii"),
             deadline=deadline,
             headers=request.headers,
+            sink=self._stream_answer(request) if metrics.name in app.streaming else None,
         )
         if item is not None:  # None: answered already, and a pipelined request may have set its own since
             self._item = item
@@ -68,6 +71,35 @@ class ModelConnection(BufferedConnection):
             if self._metrics is not None:
                 app.dispatcher.drop(self._metrics.name, item)
                 self._metrics.request_done(499, perf_counter() - self._started)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if isinstance(self._item, StreamItem) and self._app.dispatcher is not None and self._metrics is not None:
+            self._app.dispatcher.pause(self._metrics.name, self._item)
+
+    def resume_writing(self) -> None:
+        if isinstance(self._item, StreamItem) and self._app.dispatcher is not None and self._metrics is not None:
+            self._app.dispatcher.resume(self._metrics.name, self._item)
+        super().resume_writing()
+
+    def _stream_answer(self, request: Request) -> StreamAnswer | None:
+        form = wanted_form(request)
+        if not form:
+            return None
+        if self._app.leaving:
+            self._keep_alive = False
+        return StreamAnswer(
+            self,
+            events=form == EVENTS,
+            headers=b"x-request-id: %b\r\n" % self._request_id,
+            request_id=self._request_id.decode("ascii"),
+            ended=self._stream_ended,
+        )
+
+    def _stream_ended(self, status: int) -> None:
+        self._item = None
+        if self._metrics is not None:
+            self._metrics.request_done(status, perf_counter() - self._started)
 
     def _answered(self, answer: Answer) -> None:
         self._item = None

@@ -6,35 +6,27 @@ load batches form by themselves, and nobody waits for a batch to fill (docs/deci
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from math import inf
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from modelway.context import Headers
 from modelway.errors import DeadlineExceededError, HandlerError, ModelwayError, OverloadedError
 from modelway.handler import Handler
+from modelway.serving.answer import Answer, Done, error_answer
 from modelway.serving.item import Item, is_wanted
 from modelway.serving.lane import Lane
+from modelway.serving.side_by_side import SideBySide, make_stages
 from modelway.serving.stages import EndpointStages
+from modelway.serving.streams import Sink, StreamItem
 from modelway.serving.waiting_line import WaitingLine
 from modelway.signature import BoundHandler, EndpointBinding
 
 DEFAULT_QUEUE_SIZE = 1024
 _LOOK_SECONDS = 0.002
-
-
-class Answer(NamedTuple):
-    """What goes back: HTTP status and JSON body; `error` holds the reason of one that failed."""
-
-    status: int
-    body: bytes
-    error: ModelwayError | None = None
-
-
-Done = Callable[[Answer], None]
 
 
 class Observer(Protocol):
@@ -79,14 +71,19 @@ class Dispatcher:
         self._observer = observer
         self._queue_size = queue_size
         self._bindings: Mapping[str, EndpointBinding] = {each.name: each for each in bound.bindings}
-        self._stages = {each.name: EndpointStages(handler, each) for each in bound.bindings}
+        self._stages = {each.name: make_stages(handler, each) for each in bound.bindings}
         self._lines = {each.name: WaitingLine() for each in bound.bindings}
-        self._turn: deque[str] = deque(self._lines)
+        self._turn: deque[str] = deque(each.name for each in bound.bindings if not each.max_concurrency)
         self._waiting = 0
         self._next_look = inf
         self._busy = False
         self._planned = False
         self._encode = msgspec.json.Encoder(enc_hook=_encode_foreign).encode
+        self._side_by_side = {
+            each.name: SideBySide(self._stages[each.name], each, lane, self._encode, self._side_finished)
+            for each in bound.bindings
+            if each.max_concurrency
+        }
 
     @property
     def waiting(self) -> int:
@@ -102,6 +99,7 @@ class Dispatcher:
         request_id: str = "",
         deadline: float = inf,
         headers: Headers = (),
+        sink: Sink | None = None,
     ) -> Item | None:
         """Take one request of an endpoint there is.
 
@@ -112,6 +110,8 @@ class Dispatcher:
             request_id: For errors and logs.
             deadline: On `time.monotonic`; once it has passed, the request is answered without or instead of its result.
             headers: For the handler's context.
+            sink: Takes the pieces of an endpoint that streams; without it they are answered together, as a list. Until the
+                first piece, errors go to `done`.
 
         Returns:
             What `drop` takes; None when it is answered already.
@@ -124,12 +124,16 @@ class Dispatcher:
         except ModelwayError as error:
             done(error_answer(error, request_id))
             return None
-        item = Item(arguments, done, request_id, deadline, headers)
+        side = self._side_by_side
+        if side and endpoint in side:
+            item = side[endpoint].make_item((arguments, done, request_id, deadline, headers), sink)
+        else:
+            item = Item(arguments, done, request_id, deadline, headers)
         self._lines[endpoint].append(item)
         self._waiting += 1
         if deadline < self._next_look:
             self._look_at(deadline)
-        if not self._busy and not self._planned:
+        if not self._planned and (side or not self._busy):
             self._planned = True
             self._lane.soon(self._send_planned)
         return item
@@ -139,6 +143,16 @@ class Dispatcher:
         item.done = None
         if self._lines[endpoint].evict(item):
             self._waiting -= 1
+        elif endpoint in self._side_by_side:
+            self._side_by_side[endpoint].left(item)
+
+    def pause(self, endpoint: str, item: StreamItem) -> None:
+        """The caller does not read its stream at present."""
+        self._side_by_side[endpoint].streams.pause(item)
+
+    def resume(self, endpoint: str, item: StreamItem) -> None:
+        """The caller reads again."""
+        self._side_by_side[endpoint].streams.resume(item)
 
     def _refuse(self, done: Done, request_id: str) -> None:
         error = OverloadedError(
@@ -148,11 +162,16 @@ class Dispatcher:
 
     def _send_planned(self) -> None:
         self._planned = False
-        if not self._busy:
-            self._send()
+        self._send()
 
     def _send(self) -> None:
         """Hand the next endpoint's waiting requests to the model, all that fit."""
+        for name, side in self._side_by_side.items():
+            while side.room and (items := self._lines[name].take(side.group_size)):
+                self._waiting -= len(items)
+                side.start(items)
+        if self._busy:
+            return
         for _ in range(len(self._turn)):
             name = self._turn[0]
             self._turn.rotate(-1)
@@ -202,6 +221,31 @@ class Dispatcher:
             del items[count:]
         if self._waiting:
             self._send()  # before answering: the model works while we write
+        self._answer(stages, items, seconds)
+
+    def _side_finished(self, stages: EndpointStages, items: list[Item], seconds: float) -> None:
+        if self._waiting:
+            self._send()
+        item = items[0]
+        if isinstance(item, StreamItem):
+            self._stream_finished(stages.name, item)
+        else:
+            self._answer(stages, items, seconds)
+
+    def _stream_finished(self, endpoint: str, item: StreamItem) -> None:
+        self._report(endpoint, item, item.error)
+        if self._observer is not None:
+            self._observer.batch_done(endpoint, 1, item.seconds)
+            if not is_wanted(item):
+                self._observer.wasted(endpoint, item.seconds)
+        if item.done is None:
+            return
+        if item.error is not None and not item.pieces_sent:
+            item.done(error_answer(item.error, item.request_id))
+        else:
+            item.sink.ended(item.error)
+
+    def _answer(self, stages: EndpointStages, items: list[Item], seconds: float) -> None:
         unwanted = 0
         encode = self._encode
         for item in items:
@@ -214,15 +258,15 @@ class Dispatcher:
             try:
                 body = encode(item.value) if item.error is None else b""
             except Exception as reason:  # noqa: BLE001 - a modeller's value may fail in any way
-                body, item.error = b"", _unwritable(stages.name, item.value, reason)
+                body, item.error = b"", stages.unwritable(item.value, reason)
             if item.error is None:
                 done(Answer(200, body))
             else:
                 self._fail(stages.name, item, item.error)
         if self._observer is not None:
-            self._observer.batch_done(stages.name, count, seconds)
+            self._observer.batch_done(stages.name, len(items), seconds)
             if unwanted:
-                self._observer.wasted(stages.name, seconds * unwanted / count)
+                self._observer.wasted(stages.name, seconds * unwanted / len(items))
 
     def _put_back(self, endpoint: str, items: list[Item]) -> None:
         """Those whose turn did not come, but for the ones that left meanwhile."""
@@ -243,22 +287,8 @@ class Dispatcher:
             self._observer.handler_failed(endpoint, item, error)
 
 
-def error_answer(error: ModelwayError, request_id: str) -> Answer:
-    """The one JSON form of an error."""
-    return Answer(error.http, msgspec.json.encode(error.as_json(request_id), enc_hook=str), error)
-
-
 def _encode_foreign(value: Any) -> Any:
     """Arrays and scalars of numpy and its likes, known by their `tolist`; nothing is imported for it."""
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
-def _unwritable(endpoint: str, value: Any, reason: Exception) -> HandlerError:
-    failure = HandlerError(
-        f"{endpoint}: the model's answer, a {type(value).__name__}, cannot be written as JSON",
-        hint="return plain types, dataclasses or arrays; the server's log has the reason under this request id",
-    )
-    failure.__cause__ = reason
-    return failure

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from modelway.errors import ModelwayError, UnavailableError
+from modelway.serving.answer import Answer, error_answer
 from modelway.serving.board import Board
-from modelway.serving.dispatch import Answer, Dispatcher, error_answer
+from modelway.serving.dispatch import Dispatcher
 from modelway.serving.docs_page import docs_page
 from modelway.serving.events import Events
 from modelway.serving.item import Item
@@ -47,6 +48,7 @@ class ModelApp:
         self.dispatcher: Dispatcher | None = None
         self.metrics: Metrics | None = None
         self.endpoints: Mapping[bytes, EndpointMetrics] = {}
+        self.streaming: frozenset[str] = frozenset()
         self.pages: Mapping[bytes, Callable[[], Page]] = {
             b"/livez": self._livez,
             b"/readyz": self._readyz,
@@ -59,6 +61,7 @@ class ModelApp:
         self.dispatcher = dispatcher
         self.metrics = metrics
         self._signature = signature
+        self.streaming = frozenset(each.name for each in signature.endpoints if each.streaming)
         target = self.settings.target
         document = msgspec.json.encode(openapi_document(signature, target.name, target.version))
         page = docs_page(signature, target.name, target.version)

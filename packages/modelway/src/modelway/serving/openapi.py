@@ -61,14 +61,32 @@ def _operation(endpoint: EndpointSignature) -> dict[str, Any]:
             "content": {"application/json": {"schema": endpoint.request_schema, "example": request_example(endpoint)}},
         },
         "responses": {
-            "200": {
-                "description": endpoint.output.label,
-                "content": {"application/json": {"schema": dict(endpoint.output.schema)}},
-            },
+            "200": {"description": _answer_text(endpoint), "content": _answer_content(endpoint)},
             **{status: {"description": about, **failed} for status, about in _ERRORS.items()},
         },
     }
     return operation | {"description": rest.strip()} if rest.strip() else operation
+
+
+def _answer_text(endpoint: EndpointSignature) -> str:
+    label = endpoint.output.label
+    if not endpoint.streaming:
+        return label
+    return (
+        f"A stream of {label}: by `Accept`, server-sent events with one in each `data` and a failure as `event: error`, "
+        f'or a line of JSON each with a failure as a last line `{{"error": ...}}`, or all of them as one JSON list.'
+    )
+
+
+def _answer_content(endpoint: EndpointSignature) -> dict[str, Any]:
+    schema = dict(endpoint.output.schema)
+    if not endpoint.streaming:
+        return {"application/json": {"schema": schema}}
+    return {
+        "application/x-ndjson": {"schema": schema},
+        "text/event-stream": {"schema": {"type": "string", "contentMediaType": "application/json"}},
+        "application/json": {"schema": {"type": "array", "items": schema}},
+    }
 
 
 def _error_schema() -> dict[str, Any]:

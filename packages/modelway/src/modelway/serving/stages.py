@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -14,6 +15,8 @@ from modelway.signature import EndpointBinding
 UNBATCHED_GROUP = 32
 UNBATCHED_SECONDS = 0.002
 """One-by-one endpoints hand over several requests at once, but give results back after this long."""
+
+_END = object()
 
 
 class EndpointStages:
@@ -78,6 +81,61 @@ class EndpointStages:
                 return done
         return len(items)
 
+    def begin_stream(self, item: Item) -> Any:
+        """What inference yields; preprocess, where there is one, has run."""
+        if self._preprocess is None:
+            return self._call_first(self._inference, item)
+        if self._inference_names is not None:
+            return call_named(self._inference, self._inference_names, item.arguments, item)
+        return self._inference(*item.arguments)
+
+    def prepare_stream(self, item: Item) -> Iterator[Any]:
+        """Run preprocess and begin.
+
+        Raises:
+            ModelwayError: A stage failed; the cause is chained.
+        """
+        if self._preprocess is not None and not self._prepare(item) and item.error is not None:
+            raise item.error
+        try:
+            return self.begin_stream(item)
+        except BaseException as error:
+            raise self._failed(self._binding.inference, error) from error
+
+    def next_piece(self, item: Item, pieces: Iterator[Any]) -> Any:
+        """The next piece through postprocess.
+
+        Raises:
+            StopIteration: There is none.
+            ModelwayError: A stage failed; the cause is chained.
+        """
+        stage = self._binding.inference
+        try:
+            piece = next(pieces, _END)
+            if piece is not _END and self._postprocess is not None:
+                stage = str(self._binding.postprocess)
+                return self._call_last(self._postprocess, piece, item)
+        except BaseException as error:  # noqa: BLE001 - as above
+            failure = self._failed(stage, error)
+            raise failure from failure.__cause__
+        if piece is _END:
+            raise StopIteration
+        return piece
+
+    def close_stream(self, pieces: Any) -> None:
+        """Let the generator clean up; what goes wrong there concerns nobody any more."""
+        with suppress(BaseException):
+            pieces.close()
+
+    def unwritable(self, value: Any, reason: Exception) -> HandlerError:
+        """The error for a result that has no form in JSON."""
+        failure = HandlerError(
+            f"{self.name}: the model's answer, a {type(value).__name__}, cannot be written as JSON",
+            hint="return plain types, dataclasses or arrays; the server's log has the reason under this request id",
+        )
+        failure.__cause__ = reason
+        return failure
+
     def _run_one(self, item: Item) -> None:
         stage = self._binding.preprocess or self._binding.inference
         try:
@@ -87,7 +145,9 @@ class EndpointStages:
                 if self._inference_names is None:
                     value = self._inference(*value) if self._spread else self._inference(value)
                 else:
-                    value = _named(self._inference, self._inference_names, value if self._spread else (value,), item)
+                    value = call_named(
+                        self._inference, self._inference_names, value if self._spread else (value,), item
+                    )
             if self._postprocess is not None:
                 stage = str(self._binding.postprocess)
                 value = self._call_last(self._postprocess, value, item)
@@ -124,7 +184,7 @@ class EndpointStages:
 
     def _infer(self, items: list[Item]) -> None:
         """One call for all; if it fails, one call each, once, so that the bad one fails alone."""
-        groups = _by_shape(items) if len(items) > 1 else [items]
+        groups = by_shape(items) if len(items) > 1 else [items]
         for group in groups:
             try:
                 self._infer_together(group)
@@ -139,17 +199,21 @@ class EndpointStages:
                         item.error = self._failed(self._binding.inference, own)
 
     def _infer_together(self, items: list[Item]) -> None:
+        self._hand_out(items, self._call_together(items))
+
+    def _call_together(self, items: list[Item]) -> Any:
         columns = [
             _column([item.arguments[position] for item in items], stacked)
             for position, stacked in enumerate(self._binding.stacked)
         ]
         if self._inference_names is not None:
             contexts = [item.context for item in items]
-            result = self._inference(**dict(zip(self._inference_names, (*columns, contexts), strict=True)))
-        elif self._binding.keywords and self._preprocess is None:
-            result = self._inference(**dict(zip(self._binding.keywords, columns, strict=True)))
-        else:
-            result = self._inference(*columns)
+            return self._inference(**dict(zip(self._inference_names, (*columns, contexts), strict=True)))
+        if self._binding.keywords and self._preprocess is None:
+            return self._inference(**dict(zip(self._binding.keywords, columns, strict=True)))
+        return self._inference(*columns)
+
+    def _hand_out(self, items: list[Item], result: Any) -> None:
         for item, value in zip(items, self._split(result, len(items)), strict=True):
             item.value = value
 
@@ -175,14 +239,14 @@ class EndpointStages:
 
     def _call_first(self, method: Callable[..., Any], item: Item) -> Any:
         if self._first_names is not None:
-            return _named(method, self._first_names, item.arguments, item)
+            return call_named(method, self._first_names, item.arguments, item)
         if self._binding.keywords:
             return method(**dict(zip(self._binding.keywords, item.arguments, strict=True)))
         return method(*item.arguments)
 
     def _call_last(self, method: Callable[..., Any], value: Any, item: Item) -> Any:
         if self._postprocess_names is not None:
-            return _named(method, self._postprocess_names, value if self._spread_last else (value,), item)
+            return call_named(method, self._postprocess_names, value if self._spread_last else (value,), item)
         return method(*value) if self._spread_last else method(value)
 
     def _failed(self, stage: str, error: BaseException) -> ModelwayError:
@@ -197,7 +261,7 @@ class EndpointStages:
         return failure
 
 
-def _named(method: Callable[..., Any], names: tuple[str, ...], arguments: Sequence[Any], item: Item) -> Any:
+def call_named(method: Callable[..., Any], names: tuple[str, ...], arguments: Sequence[Any], item: Item) -> Any:
     """Call a stage that wants the context, which `names` has last."""
     return method(**dict(zip(names, (*arguments, item.context), strict=True)))
 
@@ -208,7 +272,7 @@ def _column(values: list[Any], stacked: bool | None) -> Any:  # noqa: FBT001 - a
     return sys.modules["numpy"].stack(values) if stacked else values
 
 
-def _by_shape(items: list[Item]) -> list[list[Item]]:
+def by_shape(items: list[Item]) -> list[list[Item]]:
     """Arrays of different shapes cannot be stacked; those of one shape go together."""
     groups: dict[Any, list[Item]] = {}
     for item in items:

@@ -23,9 +23,10 @@ from modelway.errors import HandlerError, ModelwayError
 from modelway.handler import Handler
 from modelway.http1 import Limits, Listener, listen
 from modelway.packaging import difference, import_handler
+from modelway.serving.answer import Answer
 from modelway.serving.board import Board, WorkerState
 from modelway.serving.connection import ModelConnection
-from modelway.serving.dispatch import Answer, Dispatcher
+from modelway.serving.dispatch import Dispatcher
 from modelway.serving.events import Events
 from modelway.serving.lane import ThreadLane
 from modelway.serving.metrics import Metrics
@@ -104,7 +105,10 @@ class Worker:
 
     async def _open(self, lane: ThreadLane) -> None:
         settings = self._settings
-        loaded = await _on_lane(lane, lambda: load(settings.target, settings.device))
+        bound = await _on_lane(lane, lambda: read_handler(settings.target))
+        if any(each.asynchronous for each in bound.bindings):
+            lane.use_loop(uvloop.new_event_loop())
+        loaded = await _on_lane(lane, lambda: load(bound, settings.target, settings.device))
         self._handler = loaded.handler
         signature = loaded.bound.signature
         names = [each.name for each in signature.endpoints]
@@ -156,19 +160,27 @@ class Worker:
             self._control.setblocking(False)
 
 
-def load(target: Target, device: str) -> Loaded:
-    """Import the handler, read its signature, load the model.
+def read_handler(target: Target) -> BoundHandler:
+    """Import the handler and read its signature.
 
     Raises:
         ModelwayError: It cannot be served; the cause is chained.
     """
-    started = time.perf_counter()
     handler_class = import_handler(Path(target.code), target.handler)
     if not issubclass(handler_class, Handler):
         raise HandlerError(f"{target.handler} is no modelway.Handler", hint="derive the class from modelway.Handler")
-    bound = bind(handler_class)
+    return bind(handler_class)
+
+
+def load(bound: BoundHandler, target: Target, device: str) -> Loaded:
+    """Load the model.
+
+    Raises:
+        ModelwayError: It cannot be; the cause is chained.
+    """
+    started = time.perf_counter()
     try:
-        handler = handler_class()
+        handler = bound.handler()
         handler.files = Path(target.files)
         handler.device = device
         handler.load()

@@ -1,7 +1,16 @@
 """A handler class becomes its signature and, per endpoint, the binding that says how a request goes through it."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -15,6 +24,8 @@ from modelway.signature.methods import Method, assign, endpoint_name, stages_of
 from modelway.signature.values import EndpointSignature, Field, Signature
 
 ResultForm = Literal["items", "tuple", "dict"]
+CONCURRENT_REQUESTS = 64
+_STREAMS = frozenset({Iterator, Iterable, Generator, AsyncIterator, AsyncIterable, AsyncGenerator})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,9 @@ class EndpointBinding:
         keywords: Names to pass the first stage's arguments by; empty: by position.
         contexts: For each stage that gets a context: names of its parameters, the context's last.
         decode: Makes the first stage's arguments out of a body.
+        asynchronous: Whether one of its stages is written with `async def`.
+        streaming: Whether inference yields.
+        max_concurrency: How many run side by side; 0 where they run one after another.
     """
 
     name: str
@@ -48,6 +62,9 @@ class EndpointBinding:
     keywords: tuple[str, ...]
     contexts: Mapping[StageKind, tuple[str, ...]]
     decode: RequestDecoder
+    asynchronous: bool
+    streaming: bool
+    max_concurrency: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +141,9 @@ def _endpoint(
             if each is not None and each.context
         },
         decode=decode,
+        asynchronous=any(each is not None and each.asynchronous for each in (before, method, after)),
+        streaming=method.streams,
+        max_concurrency=_concurrency(before, method, after),
     )
     described = EndpointSignature(
         name=name,
@@ -131,8 +151,17 @@ def _endpoint(
         output=_output(after or method, itemwise=batched and after is None),
         description=inspect.getdoc(getattr(handler, method.name)) or "",
         max_batch_size=method.stage.max_batch_size,
+        streaming=method.streams,
     )
     return described, binding
+
+
+def _concurrency(*methods: Method | None) -> int:
+    stages = [each for each in methods if each is not None]
+    if not any(each.asynchronous or each.streams for each in stages):
+        return 0
+    inference = next(each.stage for each in stages if each.stage.kind is StageKind.INFERENCE)
+    return inference.max_concurrency or (CONCURRENT_REQUESTS if inference.max_batch_size is None else 1)
 
 
 def _member(handler: type[Handler], method: Method, parameter: inspect.Parameter, *, itemwise: bool) -> Codec:
@@ -191,11 +220,16 @@ def _item_of_result(hint: Any) -> Any:
 
 def _output(method: Method, *, itemwise: bool) -> Field:
     """Outputs are described as well as can be; a hint that cannot be described is no reason to refuse a handler."""
+    hint = _piece_of(method.returns) if method.streams else method.returns
     try:
-        codec = compile_hint(_item_of_result(method.returns) if itemwise else method.returns)
+        codec = compile_hint(_item_of_result(hint) if itemwise else hint)
     except TypeError:
         codec = compile_hint(Any)
     return _field("", codec, required=True)
+
+
+def _piece_of(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) in _STREAMS and get_args(hint) else Any
 
 
 def _field(name: str, codec: Codec, *, required: bool) -> Field:

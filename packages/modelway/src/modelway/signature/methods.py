@@ -21,6 +21,8 @@ class Method:
         parameters: What it takes, without `self` and the context.
         hints: As written.
         context: Name of the parameter that gets the context; empty where there is none.
+        asynchronous: Whether it is written with `async def`.
+        streams: Whether it yields its results.
     """
 
     name: str
@@ -28,6 +30,8 @@ class Method:
     parameters: tuple[inspect.Parameter, ...]
     hints: Mapping[str, Any]
     context: str = ""
+    asynchronous: bool = False
+    streams: bool = False
 
     @property
     def returns(self) -> Any:
@@ -48,8 +52,9 @@ def stages_of(handler: type[Handler]) -> list[Method]:
 
 def _method(handler: type[Handler], name: str, function: Any, stage: Stage) -> Method:
     where = f"{handler.__name__}.{name}"
-    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-        raise InvalidHandlerError(f"{where}: a stage is a plain method", hint="write `def` and `return` a value")
+    streams = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+    asynchronous = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    _check_manner(where, stage, streams=streams, asynchronous=asynchronous)
     try:
         hints = typing.get_type_hints(function, include_extras=True)
     except (NameError, TypeError, AttributeError) as error:
@@ -65,7 +70,27 @@ def _method(handler: type[Handler], name: str, function: Any, stage: Stage) -> M
             )
     context = _context(where, stage, parameters, hints)
     fields = tuple(each for each in parameters if each.name != context)
-    return Method(name=name, stage=stage, parameters=fields, hints=hints, context=context)
+    return Method(
+        name=name,
+        stage=stage,
+        parameters=fields,
+        hints=hints,
+        context=context,
+        asynchronous=asynchronous,
+        streams=streams,
+    )
+
+
+def _check_manner(where: str, stage: Stage, *, streams: bool, asynchronous: bool) -> None:
+    if streams and stage.kind is not StageKind.INFERENCE:
+        raise InvalidHandlerError(f"{where}: only @inference may yield", hint="`return` one value")
+    if streams and stage.max_batch_size is not None:
+        raise InvalidHandlerError(f"{where}: a method that yields takes one request", hint="drop max_batch_size")
+    if stage.max_concurrency is not None and not (streams or asynchronous):
+        raise InvalidHandlerError(
+            f"{where}: max_concurrency is for `async def` and for methods that yield; others run one after another",
+            hint="drop it; more processes come from `modelway serve --workers`",
+        )
 
 
 def _context(where: str, stage: Stage, parameters: Sequence[inspect.Parameter], hints: Mapping[str, Any]) -> str:

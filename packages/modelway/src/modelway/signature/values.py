@@ -32,13 +32,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSignature:
-    """What one endpoint takes and answers; `output.name` is empty."""
+    """What one endpoint takes and answers; `output.name` is empty. If it is streaming, `output` is one piece."""
 
     name: str
     inputs: tuple[Field, ...]
     output: Field
     description: str = ""
     max_batch_size: int | None = None
+    streaming: bool = False
 
     @property
     def request_schema(self) -> dict[str, Any]:

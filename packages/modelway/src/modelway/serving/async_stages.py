@@ -1,0 +1,146 @@
+"""Stages of which some are written with `async def`, on the event loop of the model's thread."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from math import inf
+from time import monotonic
+from typing import Any, cast
+
+from modelway.serving.item import Item, is_wanted
+from modelway.serving.stages import EndpointStages, by_shape, call_named
+
+
+class AsyncStages(EndpointStages):
+    """One endpoint's stages as coroutines; a plain method among them runs as it is."""
+
+    __slots__ = ()
+
+    async def run_together(self, items: Sequence[Item]) -> None:
+        """Fill in each item's value or error."""
+        if not self.batched:
+            item = items[0]
+            await self._within_deadline(item, self._run_through)
+            return
+        wanted = [item for item in items if is_wanted(item)]
+        if self._preprocess is not None:
+            await asyncio.gather(*(self._within_deadline(item, self._before) for item in wanted))
+        ready = [item for item in wanted if item.error is None and is_wanted(item)]
+        for group in by_shape(ready) if len(ready) > 1 else [ready]:
+            if group:
+                await self._infer_group(group)
+        if self._postprocess is not None:
+            await asyncio.gather(*(self._within_deadline(item, self._after) for item in ready if item.error is None))
+
+    async def stream(self, item: Item) -> AsyncGenerator[Any, None]:
+        """What inference yields, through postprocess.
+
+        Raises:
+            ModelwayError: A stage failed; the cause is chained.
+        """
+        stage = self._binding.preprocess or self._binding.inference
+        try:
+            if self._preprocess is not None:
+                await self._before(item)
+            if item.error is not None:
+                raise item.error  # noqa: TRY301 - it is only passed on
+            stage = self._binding.inference
+            async with aclosing(_as_async(self.begin_stream(item))) as pieces:
+                async for piece in pieces:
+                    if self._postprocess is not None:
+                        stage = str(self._binding.postprocess)
+                        yield await _settled(self._call_last(self._postprocess, piece, item))
+                        stage = self._binding.inference
+                    else:
+                        yield piece
+        except (GeneratorExit, asyncio.CancelledError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - as in the other stages
+            raise self._failed(stage, error) from error.__cause__
+
+    async def _within_deadline(self, item: Item, run: Callable[[Item], Awaitable[None]]) -> None:
+        if item.deadline == inf:
+            await run(item)
+            return
+        try:
+            async with asyncio.timeout(max(item.deadline - monotonic(), 0.0)):
+                await run(item)
+        except TimeoutError:
+            return  # what is not wanted any more is answered by the dispatcher
+
+    async def _run_through(self, item: Item) -> None:
+        if self._preprocess is None:
+            try:
+                item.value = await _settled(self._call_first(self._inference, item))
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - not even SystemExit of a model may end the server
+                item.error = self._failed(self._binding.inference, error)
+        else:
+            await self._before(item)
+            if item.error is None:
+                await self._infer_prepared(item)
+        if item.error is None and self._postprocess is not None:
+            await self._after(item)
+
+    async def _before(self, item: Item) -> None:
+        assert self._preprocess is not None
+        try:
+            value = await _settled(self._call_first(self._preprocess, item))
+            item.arguments = tuple(value) if self._spread else (value,)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            item.error = self._failed(str(self._binding.preprocess), error)
+
+    async def _infer_prepared(self, item: Item) -> None:
+        try:
+            if self._inference_names is None:
+                item.value = await _settled(self._inference(*item.arguments))
+            else:
+                item.value = await _settled(call_named(self._inference, self._inference_names, item.arguments, item))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            item.error = self._failed(self._binding.inference, error)
+
+    async def _after(self, item: Item) -> None:
+        assert self._postprocess is not None
+        try:
+            item.value = await _settled(self._call_last(self._postprocess, item.value, item))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            item.error = self._failed(str(self._binding.postprocess), error)
+
+    async def _infer_group(self, items: list[Item]) -> None:
+        """One call for all; if it fails, one call each, once."""
+        try:
+            self._hand_out(items, await _settled(self._call_together(items)))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            if len(items) == 1:
+                items[0].error = self._failed(self._binding.inference, error)
+                return
+            for item in items:
+                await self._infer_group([item])
+
+
+async def _settled(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _as_async(pieces: Any) -> AsyncGenerator[Any, None]:
+    if inspect.isasyncgen(pieces):
+        async with aclosing(cast("AsyncGenerator[Any, None]", pieces)) as inner:
+            async for piece in inner:
+                yield piece
+        return
+    try:
+        for piece in pieces:
+            yield piece
+            await asyncio.sleep(0)  # a plain generator never waits: others get their turn here
+    finally:
+        pieces.close()
