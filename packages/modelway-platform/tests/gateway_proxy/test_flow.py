@@ -272,3 +272,27 @@ def test_many_tiny_chunks_cost_no_more_than_their_number(
     assert caller.answer().status == 200
     assert len(only.requests[0].body) == 20_000
     assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("size", [70_000, 150_000, 600_000])
+def test_a_connection_goes_on_behind_a_large_body(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], framing: str, size: int
+) -> None:
+    """The body of the first request waits for a connection to the replica, those of the others do not."""
+    only = replica()
+    gateway.table(only)
+    body = b"x" * size
+    request = POST + (
+        b"Content-Length: %d\r\n\r\n%b" % (size, body)
+        if framing == "length"
+        else b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (size, body)
+    )
+    caller = call()
+    for _ in range(4):
+        caller.send(request)
+        assert caller.answer().status == 200
+    caller.send(request * 3)
+    for _ in range(3):
+        assert caller.answer().status == 200
+    assert [each.body for each in only.requests] == [body] * 7

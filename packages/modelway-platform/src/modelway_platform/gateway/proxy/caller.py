@@ -84,8 +84,6 @@ class CallerConnection(ServerConnection):
             return
         exchange.pending.append(b"%x\r\n%b\r\n" % (len(data), data) if exchange.request.chunked else data)
         exchange.pending_bytes += len(data)
-        if exchange.connection is None and exchange.pending_bytes > PENDING_BYTES and not self.request_complete:
-            self._transport.pause_reading()
 
     def request_completed(self) -> None:
         exchange = self._exchange
@@ -103,6 +101,8 @@ class CallerConnection(ServerConnection):
             if not exchange.sent_at:
                 exchange.sent_at = perf_counter()
             forwarding.flush(exchange)
+            if not self.request_complete:
+                self._hold_back(exchange)
 
     def client_left(self) -> None:
         exchange = self._exchange
@@ -212,6 +212,15 @@ class CallerConnection(ServerConnection):
                 self.deadline = self._listener.clock + self._listener.limits.body_idle_seconds
 
     # Inside
+
+    def _hold_back(self, exchange: Exchange) -> None:
+        """Read no more of a request than the replica takes; not before the segment is parsed: it may have been the last."""
+        connection = exchange.connection
+        if connection is None:
+            if exchange.pending_bytes > PENDING_BYTES:
+                self._transport.pause_reading()
+        elif connection.write_paused:
+            self.pause_request()
 
     def _extend_deadline(self, exchange: Exchange) -> None:
         if exchange.admission.model is not None and self.request_complete:

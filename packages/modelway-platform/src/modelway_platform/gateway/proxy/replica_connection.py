@@ -30,10 +30,10 @@ class ReplicaConnection(asyncio.Protocol):
         "_status",
         "_transport",
         "_until_close",
-        "_write_paused",
         "exchange",
         "idle_since",
         "replica",
+        "write_paused",
     )
 
     def __init__(self, replica: LiveReplica) -> None:
@@ -50,7 +50,7 @@ class ReplicaConnection(asyncio.Protocol):
         self._until_close = False
         self._ended = False
         self._single_use = False
-        self._write_paused = False
+        self.write_paused = False
 
     def carry(self, exchange: Exchange, data: bytes) -> None:
         """Take an exchange on: write `data`, the beginning or the whole of its request, and hand back what is answered."""
@@ -140,12 +140,12 @@ class ReplicaConnection(asyncio.Protocol):
             self._release(exchange, b"".join((head, *body, b"0\r\n\r\n" if self._rechunked else b"")))
 
     def pause_writing(self) -> None:
-        self._write_paused = True
+        self.write_paused = True
         if self.exchange is not None:
             self.exchange.caller.pause_request()
 
     def resume_writing(self) -> None:
-        self._write_paused = False
+        self.write_paused = False
         if self.exchange is not None:
             self.exchange.caller.resume_request()
 
@@ -235,7 +235,7 @@ class ReplicaConnection(asyncio.Protocol):
             replica.failures = 0
             replica.down_until = 0.0
         caller = exchange.caller
-        if self._single_use or replica.removed or self._write_paused or not caller.request_complete:
+        if self._single_use or replica.removed or self.write_paused or not caller.request_complete:
             self._transport.abort()  # not `close`, which would first write the rest of a request that is answered
         else:
             self.idle_since = caller.clock
