@@ -49,7 +49,6 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
         "package_needed": Status(409, "FAILED_PRECONDITION"),
         "payload_too_large": Status(413, "RESOURCE_EXHAUSTED"),
         "target_too_long": Status(414, "INVALID_ARGUMENT"),
-        "unsupported_media_type": Status(415, "INVALID_ARGUMENT"),
         "expectation_failed": Status(417, "INVALID_ARGUMENT"),
         "invalid_input": Status(422, "INVALID_ARGUMENT"),
         "invalid_document": Status(422, "INVALID_ARGUMENT"),
