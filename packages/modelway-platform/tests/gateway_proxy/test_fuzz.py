@@ -162,3 +162,34 @@ def test_kills_under_load_fail_no_idempotent_request(
     assert len(statuses) > 500
     assert slowest[0] < 2
     assert sum(each["retries"] for each in gateway.records()) > 0
+
+
+def test_a_bug_inside_tells_callers_nothing(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer]
+) -> None:
+    gateway.table(replica())
+    models = gateway.worker.routes.models
+    gateway.call(lambda: setattr(gateway.worker.routes, "models", None))
+    for number in range(50):
+        answer = call(GET.replace(b"predict", b"n%d" % number)).answer()
+        assert (answer.status, answer.error) == (500, "internal")
+        assert not [word for word in (b"Traceback", b"NoneType", b".py", b"modelway_platform") if word in answer.body]
+    gateway.call(lambda: setattr(gateway.worker.routes, "models", models))
+    assert call(GET).answer().status == 200
+    assert len(gateway.loop_errors) == 50  # where operators see them
+    gateway.loop_errors.clear()
+
+
+def test_a_bug_while_relaying_costs_one_answer(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer]
+) -> None:
+    only = replica()
+    gateway.table(only)
+    heads = gateway.worker.known_heads
+    gateway.call(lambda: setattr(gateway.worker, "known_heads", None))
+    answer = call(GET.replace(b"GET", b"POST")).answer()
+    assert (answer.status, answer.error) == (502, "replica_failed")
+    gateway.call(lambda: setattr(gateway.worker, "known_heads", heads))
+    assert call(GET).answer().status == 200
+    assert gateway.idle() == 1
+    gateway.loop_errors.clear()
