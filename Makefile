@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: setup demo test check check-lint check-imports check-types check-architecture format lock docs \
-  bench-gateway bench-serving bench-promises bench-start
+  bench-gateway bench-serving bench-promises bench-start bench-verdicts
 
 setup:
 	@scripts/bootstrap && mkdir -p .cache
@@ -51,3 +51,6 @@ bench-promises: setup ## exact shares, kills under load, propagation, replacemen
 
 bench-start: setup ## installed sizes, `modelway --help`, and how soon `modelway serve` is ready
 	@python -m benchmarks.sizes
+
+bench-verdicts: setup ## how often verdicts are wrong and how soon right ones come, looked at every second; about two minutes
+	@python -m benchmarks.verdicts
