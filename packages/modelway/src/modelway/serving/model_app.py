@@ -64,7 +64,7 @@ class ModelApp:
         self.streaming = frozenset(each.name for each in signature.endpoints if each.streaming)
         target = self.settings.target
         document = msgspec.json.encode(openapi_document(signature, target.name, target.version))
-        page = docs_page(signature, target.name, target.version)
+        page = docs_page(signature, target)
         self.pages = {
             **self.pages,
             b"/metrics": self._metrics,
