@@ -60,14 +60,12 @@ class Received:
         return self.first.split(" ")[1]
 
     def header(self, name: str) -> str | None:
-        """The only one of this name; fails on two."""
         values = [value for each, value in self.headers if each.lower() == name]
         assert len(values) <= 1, f"{name} {len(values)} times"
         return values[0] if values else None
 
     @property
     def error(self) -> str:
-        """The code of an error in the one form it has."""
         error = json.loads(self.body)["error"]
         assert set(error) == {"code", "message", "hint", "request_id"}
         return str(error["code"])
@@ -95,11 +93,9 @@ class Peer:
             time.sleep(pause)
 
     def request(self) -> Received:
-        """The next request with its body."""
         return self._message(self.head())
 
     def answer(self, *, to_head: bool = False) -> Received:
-        """The next answer, interim ones too; fails on anything that is not well-formed."""
         head = self.head()
         if to_head or head.status < 200 or head.status in {204, 304}:
             return head
@@ -122,21 +118,18 @@ class Peer:
         return Received(first, headers, b"")
 
     def rest(self) -> bytes:
-        """Everything up to an orderly end."""
         with suppress(Ended):
             while True:
                 self.more()
         return self.take(len(self.unread))
 
     def ended(self) -> bool:
-        """Whether the other side ends, however, without another byte."""
         try:
             return not self.unread and self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
 
     def silent(self, seconds: float) -> bool:
-        """Whether nothing comes for a while, not even an end."""
         self.socket.settimeout(seconds)
         try:
             return not self.unread and self.socket.recv(1) == b"?"
@@ -204,7 +197,6 @@ class Replica:
         self.start()
 
     def answering(self, answer: bytes) -> Script:
-        """A script that answers all requests with the same bytes."""
 
         def script(peer: Peer) -> None:
             while True:
@@ -214,7 +206,6 @@ class Replica:
         return script
 
     def start(self) -> None:
-        """Listen, again on the same port where it stopped before."""
         self._listening = socket.socket()
         self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self._receive_buffer:
@@ -324,13 +315,11 @@ class Gateway:
         return self.listener.port
 
     def publish(self, table: Table) -> None:
-        """Write the table and have the worker look."""
         self.number += 1
         write_table(self.table_path, table.made(self.number))
         self.call(self.watch.look)
 
     def table(self, *replicas: Replica, **usual: Any) -> None:
-        """Publish a table with one version."""
         self.publish(Table({"v1": (1, replicas)}, **usual))
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -343,13 +332,11 @@ class Gateway:
         return self.run(called())
 
     def records(self) -> list[dict[str, Any]]:
-        """All lines of the access log, oldest first."""
         self.call(self.log.flush)
         paths = sorted((self.folder / "access").glob("*.ndjson"))
         return [json.loads(line) for path in paths for line in path.read_bytes().splitlines()]
 
     def forget(self) -> None:
-        """Empty every cache of the request path."""
 
         def emptied() -> None:
             self.listener.known_heads.__init__()
@@ -360,11 +347,9 @@ class Gateway:
         self.call(emptied)
 
     def idle(self) -> int:
-        """Kept connections to replicas."""
         return sum(len(each.idle) for each in self.worker.routes.replicas.values())
 
     def close_idle(self) -> None:
-        """As the worker does from time to time, and as if all were old."""
         clock = self.listener.clock + forwarding.IDLE_SECONDS + 1
         self.call(lambda: [forwarding.close_idle(each, clock) for each in self.worker.routes.replicas.values()])
 
@@ -418,13 +403,9 @@ def call(gateway: Gateway) -> Generator[Callable[..., Peer], None, None]:
         connection = socket.socket()
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        try:
-            connection.connect(("127.0.0.1", port or gateway.port))
-        except OSError:
-            connection.close()
-            raise
         peer = Peer(connection)
         made.append(peer)
+        connection.connect(("127.0.0.1", port or gateway.port))
         peer.send(data)
         return peer
 
@@ -455,8 +436,6 @@ class Process:
         os.close(reading)
 
     def wait_ready(self) -> None:
-        """Until this process listens; others may on the same port."""
-
         def listens() -> bool:
             assert self.process.poll() is None, self.errors()
             open_files: set[str] = set()
@@ -476,7 +455,6 @@ class Process:
         return self.process.wait(10)
 
     def errors(self) -> str:
-        """What it printed; only after its end."""
         assert self.process.stderr is not None
         return self.process.stderr.read().decode()
 
