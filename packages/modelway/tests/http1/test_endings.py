@@ -156,6 +156,22 @@ def test_drain(server: Server, call: Callable[..., Caller]) -> None:
     assert server.connections == 0
 
 
+def test_before_a_drain_new_callers_are_still_answered(server: Server, call: Callable[..., Caller]) -> None:
+    """A replica that leaves says so in each answer for a moment; who comes meanwhile must not meet a closed door."""
+    server.start()
+    known = call()
+    known.send(GET % b"/a")
+    assert "connection" not in known.answer().headers
+    server.call(lambda: setattr(server.listener, "draining", True))
+    known.send(GET % b"/b")
+    newcomer = call()
+    newcomer.send(GET % b"/c")
+    for caller, body in ((known, b"/b"), (newcomer, b"/c")):
+        answer = caller.answer()
+        assert (answer.body, answer.headers["connection"]) == (body, "close")
+        assert caller.ended()
+
+
 def test_drain_is_bounded(server: Server, call: Callable[..., Caller]) -> None:
     server.start()
     caller = call()
