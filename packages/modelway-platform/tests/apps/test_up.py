@@ -128,16 +128,17 @@ def test_killed_itself_it_takes_its_parts_along_and_can_be_started_at_once(start
     [
         (("--port", "{busy}"), "choose another with --port"),
         (("--control-port", "{busy}"), "choose another with --control-port"),
+        (("--control-port", "7", "--port", "7"), "--port and --control-port are both 7"),
         (("--workers", "0"), "--workers 0: give a number from 1 to 64"),
         (("--host", "192.0.2.1"), "give an address of this machine: --host"),
     ],
 )
-def test_refusals_name_the_flag(tmp_path: Path, arguments: tuple[str, str], told: str) -> None:
+def test_refusals_name_the_flag(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         words = [word.format(busy=busy.getsockname()[1]) for word in arguments]
         defaults = ("--port", "0", "--control-port", "0") if "port" not in arguments[0] else ()
         command = [*MODELWAY, "up", "--directory", str(tmp_path), *defaults, *words]
-        if arguments[0] == "--control-port":
+        if arguments[0] == "--control-port" and "--port" not in arguments:
             command += ["--port", "0"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1

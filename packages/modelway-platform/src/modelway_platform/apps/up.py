@@ -62,6 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the platform until Ctrl-C."""
     if not 1 <= arguments.workers <= MOST_WORKERS:
         raise InvalidRequestError(f"--workers {arguments.workers}: give a number from 1 to {MOST_WORKERS}")
+    if arguments.port == arguments.control_port != 0 and arguments.host == arguments.control_host:
+        raise InvalidRequestError(
+            f"--port and --control-port are both {arguments.port}", hint="give gateway and control a port each"
+        )
     directory = StateDirectory(root=arguments.directory.expanduser().absolute())
     directory.make()
     with only_user(directory):

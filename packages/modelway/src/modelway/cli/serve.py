@@ -5,6 +5,7 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -123,17 +124,15 @@ def _registration(url: str, identity: "Identity", environment: Mapping[str, str]
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"{number} is no port: 0 to 65535")
-    return number
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
+    return int(text)
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")
+    return int(text)
 
 
 def _devices(text: str) -> tuple[str, ...]:
@@ -145,10 +144,11 @@ def _devices(text: str) -> tuple[str, ...]:
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 3600:
-        raise argparse.ArgumentTypeError(f"{text}: 0 to 3600 seconds")
-    return number
+    with suppress(ValueError):
+        number = float(text)
+        if 0 <= number <= 3600:
+            return number
+    raise argparse.ArgumentTypeError(f"{text} is no time: 0 to 3600 seconds")
 
 
 COMMAND = Command(
