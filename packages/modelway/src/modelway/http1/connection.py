@@ -89,6 +89,8 @@ class ServerConnection(AnsweringConnection):
             self.body_received(body)
         if self.request is request:
             self._complete()
+        if self._rejection is None:
+            self.data_parsed()
 
     def data_parsed(self) -> None:
         """All that had arrived has been handed over: the moment to write once."""
@@ -241,16 +243,17 @@ class ServerConnection(AnsweringConnection):
 
     def _take_known(self, data: bytes) -> bool:
         """A whole request with a head seen before, which is most of them, goes past the parser."""
-        found = self._listener.known_heads.whole_request(data)
-        if found is None or self.write_paused:
+        body_begins = data.find(b"\r\n\r\n") + 4
+        request = self._listener.known_heads.recall(data[:body_begins])
+        body_bytes = len(data) - body_begins
+        if request is None or request.content_length != body_bytes or self.write_paused:
             return False
         self._unknown_heads = 0
-        request, body_begins = found
         self.request = request
         self.request_complete = True
         self._keep_alive = True
         self._rejection = None
-        self.body_bytes = len(data) - body_begins
+        self.body_bytes = body_bytes
         self._framing_bytes = _UNKNOWN
         self.phase = ANSWER
         self.deadline = inf
@@ -262,8 +265,6 @@ class ServerConnection(AnsweringConnection):
         self._parsing = False
         if self._rejection is not None:
             self._answer_rejection()
-        else:
-            self.data_parsed()
         return True
 
     def _begin(self, request: Request) -> None:

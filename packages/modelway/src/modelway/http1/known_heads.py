@@ -6,6 +6,8 @@ A head is kept when it comes for the second time: heads that come once (with a r
 Requests kept here are shared between connections and must not be changed.
 """
 
+from collections.abc import Callable
+
 from modelway.http1.request import Request
 
 MAX_HEADS = 1024
@@ -16,19 +18,13 @@ MAX_SEEN = 8192
 class KnownHeads:
     """Requests by the bytes of their heads; bounded, and forgotten as a whole when full."""
 
-    __slots__ = ("_requests", "_seen")
+    __slots__ = ("_requests", "_seen", "recall")
 
     def __init__(self) -> None:
         self._requests: dict[bytes, Request] = {}
+        # The request with this head, all its bytes, or None. The look-up itself: it is made for every request.
+        self.recall: Callable[[bytes], Request | None] = self._requests.get
         self._seen: set[int] = set()
-
-    def whole_request(self, segment: bytes) -> tuple[Request, int] | None:
-        """The request that `segment` is, head and body and nothing else, with the offset of its body; None if not known."""
-        body_begins = segment.find(b"\r\n\r\n") + 4
-        request = self._requests.get(segment[:body_begins])
-        if request is None or request.content_length != len(segment) - body_begins:
-            return None
-        return request, body_begins
 
     def remember(self, segment: bytes, request: Request) -> None:
         """Keep the head at the beginning of `segment`, from which `request` was read."""

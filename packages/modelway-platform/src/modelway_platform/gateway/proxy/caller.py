@@ -137,12 +137,11 @@ class CallerConnection(ServerConnection):
 
     def _begin_exchange(self, request: Request) -> Exchange:
         """The request with all decisions made; refused already when it is not the current exchange any more."""
-        exchange = self._exchange = Exchange(self, request, self._worker)
-        given = request.header(b"x-request-id")
-        if given is not None and _REQUEST_ID.fullmatch(given) is not None:
-            exchange.request_id = given
-        else:
-            exchange.request_id = self._worker.new_request_id()
+        exchange = self._exchange = Exchange(self, request, self._worker, self._listener.clock)
+        given = request.header(b"x-request-id") if b"x-request-id" in request.fields else None
+        if given is None or _REQUEST_ID.fullmatch(given) is None:
+            given = self._worker.new_request_id()
+        exchange.request_id = given
         refusal = pipeline.decide(exchange)
         if refusal is not None:
             self.refuse(exchange, refusal)

@@ -9,7 +9,7 @@ def choose_version(exchange: Exchange) -> Refusal | None:
     admission = exchange.admission
     model = admission.model
     if model is not None:
-        version = model.versions.get(admission.pinned) if admission.pinned else model.choose_version()
+        version = model.versions.get(admission.pinned) if admission.pinned else next(model.turns, None)
         if version is not None:
             exchange.version = version
             return None
@@ -20,7 +20,7 @@ def choose_replica(exchange: Exchange) -> Refusal | None:
     """Round robin over the version's replicas that are up."""
     version = exchange.version
     if version is not None:
-        replica = version.choose_replica(exchange.caller.clock, exchange.tried)
+        replica = version.choose_replica(exchange.clock, exchange.tried)
         if replica is not None:
             exchange.replica = replica
             return None

@@ -40,8 +40,9 @@ class Exchange:
     bytes_in = 0
     bytes_out = 0
 
-    def __init__(self, caller: "CallerConnection", request: Request, worker: "WorkerState") -> None:
+    def __init__(self, caller: "CallerConnection", request: Request, worker: "WorkerState", clock: float) -> None:
         self.started = perf_counter()
+        self.clock = clock  # the loop's time in seconds as of the last tick before the request
         self.caller = caller
         self.request = request
         self.worker = worker

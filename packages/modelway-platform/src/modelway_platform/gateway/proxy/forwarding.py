@@ -64,7 +64,7 @@ def _idle_connection(exchange: Exchange, replica: LiveReplica) -> ReplicaConnect
     while idle:
         connection = idle.pop()
         # Unused for long, it may just now be closing: asking the system costs less than a lost request.
-        rested = exchange.caller.clock - connection.idle_since
+        rested = exchange.clock - connection.idle_since
         if connection.is_open and (rested < DOUBTFUL_SECONDS or connection.is_quiet()):
             return connection
         connection.close()

@@ -90,7 +90,7 @@ class LiveVersion:
 
 
 class LiveModel:
-    """One model: its rules, its versions by name, and the exact order in which weights take turns."""
+    """One model: its rules, its versions by name, and `turns`: the versions in the exact order that weights give them."""
 
     __slots__ = (
         "access_open",
@@ -122,10 +122,6 @@ class LiveModel:
         return [
             (each.version.encode(), each.weight) for each in self.entry.versions if each.weight > 0 and each.replicas
         ]
-
-    def choose_version(self) -> LiveVersion | None:
-        """The next version by weights; None when none has both a weight and a replica."""
-        return next(self.turns, None)
 
 
 def _turns(versions: list[LiveVersion], weights: list[int]) -> Iterator[LiveVersion]:
