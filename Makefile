@@ -15,7 +15,7 @@ check: setup ## all a change needs before it is committed, under 50 s
 	@$(MAKE) --no-print-directory --output-sync=target -j4 check-lint check-imports check-types check-architecture && echo "check: ok"
 
 check-lint:
-	@ruff format --check --quiet . && ruff check --quiet .
+	@ruff format --no-cache --check --quiet . && ruff check --no-cache --quiet .
 
 check-imports:
 	@lint-imports --no-cache > .cache/imports.txt 2>&1 || { cat .cache/imports.txt; exit 1; }

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from handler import Hello
-from modelway.testing import call
 
 from modelway.errors import InvalidInputError
+from modelway.testing import call
 
 FILES = Path(__file__).parent
 
