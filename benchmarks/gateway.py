@@ -164,10 +164,10 @@ end
 """
 
 
-def measure(server: Server, script: Path, connections: int, seconds: float) -> dict[str, float]:
+def measure(server: Server, script: Path, connections: int, seconds: int) -> dict[str, float]:
     """One run of wrk against one server."""
     before = cpu_seconds(server.process.pid)
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), server.url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), server.url]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     used = cpu_seconds(server.process.pid) - before
     found = re.search(r"RESULT (\d+) (\d+) ([\d.]+) ([\d.]+) (\d+)", out)
@@ -200,7 +200,7 @@ def main() -> None:
     """Run all rounds, print a table, then one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--seconds", type=int, default=3)
     options = parser.parse_args()
     for tool in ("wrk", "nginx"):
         if shutil.which(tool) is None:
@@ -227,13 +227,13 @@ def main() -> None:
     report(servers, options.rounds, options.seconds)
 
 
-def run_rounds(servers: list[Server], folder: Path, rounds: int, seconds: float) -> None:
+def run_rounds(servers: list[Server], folder: Path, rounds: int, seconds: int) -> None:
     """Servers in turn, the order reversed every second round."""
     script = folder / "bench.lua"
     script.write_text(_SCRIPT % SECRET)
     for server in servers:
         check_answer(server)
-        measure(server, script, 32, 1.0)
+        measure(server, script, 32, 1)
     for number in range(rounds):
         order = servers if number % 2 == 0 else servers[::-1]
         for connections in CONNECTIONS:
@@ -251,7 +251,7 @@ def run_rounds(servers: list[Server], folder: Path, rounds: int, seconds: float)
         check_answer(server)
 
 
-def report(servers: list[Server], rounds: int, seconds: float) -> None:
+def report(servers: list[Server], rounds: int, seconds: int) -> None:
     """The table, and the figures as one JSON object."""
     print(
         f"{'server':10} {'conns':>5} {'req/s':>9} {'range':>17} {'p50 ms':>8} {'p99 ms':>8} {'CPU µs':>7} {'errors':>6}"
