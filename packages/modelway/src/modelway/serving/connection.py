@@ -3,12 +3,17 @@
 from math import inf
 from time import monotonic, perf_counter
 
-from modelway.errors import InvalidRequestError
+from modelway.errors import InvalidRequestError, ModelwayError
 from modelway.http1 import BufferedConnection, Listener, Request
 from modelway.serving.answer import Answer, error_answer
+from modelway.serving.compressed import decompressed
 from modelway.serving.item import Item
 from modelway.serving.metrics import EndpointMetrics
 from modelway.serving.model_app import ModelApp
+from modelway.serving.open_inference.inference import Inference
+from modelway.serving.open_inference.outputs import Encoded
+from modelway.serving.open_inference.routes import PREFIX, error_page
+from modelway.serving.page import Page
 from modelway.serving.stream_answer import EVENTS, StreamAnswer, wanted_form
 from modelway.serving.streams import StreamItem
 
@@ -23,12 +28,13 @@ class ModelConnection(BufferedConnection):
         app: What this worker serves.
     """
 
-    __slots__ = ("_app", "_item", "_metrics", "_request_id", "_started")
+    __slots__ = ("_app", "_inference", "_item", "_metrics", "_request_id", "_started")
 
     def __init__(self, listener: Listener, app: ModelApp) -> None:
         super().__init__(listener)
         self._app = app
         self._item: Item | None = None
+        self._inference: Inference | None = None
         self._metrics: EndpointMetrics | None = None
         self._request_id = b""
         self._started = 0.0
@@ -45,13 +51,12 @@ class ModelConnection(BufferedConnection):
         metrics = app.endpoints.get(request.target) or app.endpoints.get(request.path)
         if metrics is None or request.method != b"POST" or app.dispatcher is None:
             self._metrics = None
-            self._beside(request, allowed=b"GET, HEAD" if metrics is None else b"POST")
+            deadline = _deadline(deadline_ms)
+            self._beside(request, body, deadline, allowed=b"GET, HEAD" if metrics is None else b"POST")
             return
         self._metrics = metrics
         self._started = perf_counter()
-        deadline = inf
-        if deadline_ms is not None and deadline_ms.isdigit() and len(deadline_ms) < 10:
-            deadline = monotonic() + int(deadline_ms) / 1000
+        deadline = inf if deadline_ms is None else _deadline(deadline_ms)
         item = app.dispatcher.submit(
             metrics.name,
             body,
@@ -66,6 +71,12 @@ class ModelConnection(BufferedConnection):
 
     def client_left(self) -> None:
         item, app = self._item, self._app
+        if self._inference is not None:
+            self._inference.drop()
+            self._inference = None
+            if self._metrics is not None:
+                self._metrics.request_done(499, perf_counter() - self._started)
+            return
         if item is not None and app.dispatcher is not None:
             self._item = None
             if self._metrics is not None:
@@ -113,9 +124,12 @@ class ModelConnection(BufferedConnection):
             headers += b"retry-after: 1\r\n"
         self.respond(status, answer.body, headers=headers)
 
-    def _beside(self, request: Request, allowed: bytes) -> None:
+    def _beside(self, request: Request, body: bytes, deadline: float, allowed: bytes) -> None:
         """Everything that is not a request to the model."""
         path = request.path
+        if path.startswith(PREFIX) and path[3:4] in b"/":
+            self._open_inference(request, path.decode("latin-1"), body, deadline)
+            return
         page = self._app.pages.get(path)
         if page is not None and request.method in _READING:
             found = page()
@@ -133,3 +147,61 @@ class ModelConnection(BufferedConnection):
             answer = error_answer(error, self._request_id.decode("ascii"))
             headers = b"x-request-id: %b\r\nallow: %b\r\n" % (self._request_id, allowed)
             self.respond(answer.status, answer.body, headers=headers)
+
+    def _open_inference(self, request: Request, path: str, body: bytes, deadline: float) -> None:
+        app = self._app
+        inference: Inference | None = None
+        self._started = perf_counter()
+        try:
+            page = app.open_inference.answer(request.method, path, app.signature, ready=bool(app.endpoints))
+            if isinstance(page, Page):
+                self._show(page)
+                return
+            assert app.dispatcher is not None
+            assert app.signature is not None
+            inference = Inference(app.dispatcher, app.signature, self._inferred)
+            limit = app.settings.max_body_bytes
+            inference.start(
+                app.open_inference.model_head(page),
+                decompressed(body, request.header(b"content-encoding"), limit),
+                request.header(b"inference-header-content-length"),
+                request_id=self._request_id.decode("ascii"),
+                deadline=deadline,
+                headers=request.headers,
+            )
+        except ModelwayError as error:
+            if inference is not None and inference.endpoint:
+                app.endpoints[f"/{inference.endpoint}".encode()].request_done(400, perf_counter() - self._started)
+            self._show(error_page(error))
+        else:
+            self._inference = inference
+            self._metrics = app.endpoints[f"/{inference.endpoint}".encode()]
+
+    def _inferred(self, result: Encoded | ModelwayError) -> None:
+        self._inference = None
+        if isinstance(result, ModelwayError):
+            page = error_page(result)
+            if result.__cause__ is not None and result.http == 500:
+                self._app.answer_failed(self._request_id.decode("ascii"), result)
+        elif result.header_length:
+            line = b"inference-header-content-length: %d\r\n" % result.header_length
+            page = Page(200, result.body, b"application/octet-stream", line)
+        else:
+            page = Page(200, result.body)
+        if self._metrics is not None:
+            self._metrics.request_done(page.status, perf_counter() - self._started)
+        self._show(page)
+
+    def _show(self, page: Page) -> None:
+        if self._app.leaving:
+            self._keep_alive = False
+        headers = b"x-request-id: %b\r\n" % self._request_id
+        if page.status == 503:
+            headers += b"retry-after: 1\r\n"
+        self.respond(page.status, page.body, page.content_type, headers + page.headers)
+
+
+def _deadline(milliseconds: bytes | None) -> float:
+    if milliseconds is None or not milliseconds.isdigit() or len(milliseconds) >= 10:
+        return inf
+    return monotonic() + int(milliseconds) / 1000

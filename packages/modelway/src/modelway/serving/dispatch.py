@@ -17,7 +17,7 @@ from modelway.context import Headers
 from modelway.errors import DeadlineExceededError, HandlerError, ModelwayError, OverloadedError
 from modelway.handler import Handler
 from modelway.serving.answer import Answer, Done, error_answer
-from modelway.serving.item import Item, is_wanted
+from modelway.serving.item import Item, PlainItem, is_wanted
 from modelway.serving.lane import Lane
 from modelway.serving.side_by_side import SideBySide, make_stages
 from modelway.serving.stages import EndpointStages
@@ -69,7 +69,7 @@ class Dispatcher:
     ) -> None:
         self._lane = lane
         self._observer = observer
-        self._queue_size = queue_size
+        self.queue_size = queue_size
         self._bindings: Mapping[str, EndpointBinding] = {each.name: each for each in bound.bindings}
         self._stages = {each.name: make_stages(handler, each) for each in bound.bindings}
         self._lines = {each.name: WaitingLine() for each in bound.bindings}
@@ -116,7 +116,7 @@ class Dispatcher:
         Returns:
             What `drop` takes; None when it is answered already.
         """
-        if self._waiting >= self._queue_size:
+        if self._waiting >= self.queue_size:
             self._refuse(done, request_id)
             return None
         try:
@@ -129,14 +129,36 @@ class Dispatcher:
             item = side[endpoint].make_item((arguments, done, request_id, deadline, headers), sink)
         else:
             item = Item(arguments, done, request_id, deadline, headers)
+        self._enqueue(endpoint, item)
+        return item
+
+    def submit_arguments(
+        self,
+        endpoint: str,
+        arguments: tuple[Any, ...],
+        done: Done,
+        *,
+        request_id: str,
+        deadline: float,
+        headers: Headers,
+    ) -> Item:
+        """Take a request that is decoded already; its result stays in the item. Whoever asks has looked at `waiting`."""
+        item = PlainItem(arguments, done, request_id, deadline, headers)
+        self._enqueue(endpoint, item)
+        return item
+
+    def binding(self, endpoint: str) -> EndpointBinding:
+        """How the endpoint reads its arguments."""
+        return self._bindings[endpoint]
+
+    def _enqueue(self, endpoint: str, item: Item) -> None:
         self._lines[endpoint].append(item)
         self._waiting += 1
-        if deadline < self._next_look:
-            self._look_at(deadline)
-        if not self._planned and (side or not self._busy):
+        if item.deadline < self._next_look:
+            self._look_at(item.deadline)
+        if not self._planned and (self._side_by_side or not self._busy):
             self._planned = True
             self._lane.soon(self._send_planned)
-        return item
 
     def drop(self, endpoint: str, item: Item) -> None:
         """The caller left: out of the queue, or skipped if the model has not begun; answer nobody."""
@@ -256,7 +278,7 @@ class Dispatcher:
                 self._answer_late(item)
                 continue
             try:
-                body = encode(item.value) if item.error is None else b""
+                body = encode(item.value) if item.encoded and item.error is None else b""
             except Exception as reason:  # noqa: BLE001 - a modeller's value may fail in any way
                 body, item.error = b"", stages.unwritable(item.value, reason)
             if item.error is None:

@@ -24,6 +24,9 @@ class Item:
         "waiting",
     )
 
+    encoded = True
+    """Whether its answer is wanted as JSON."""
+
     def __init__(
         self, arguments: tuple[Any, ...], done: Any, request_id: str, deadline: float, headers: Headers
     ) -> None:
@@ -48,6 +51,13 @@ class Item:
     def log_fields(self) -> Mapping[str, Any]:
         """What the handler wants to have logged with this request."""
         return self._context.log_fields if self._context is not None else {}
+
+
+class PlainItem(Item):
+    """A request that is answered with its `value` as it is."""
+
+    __slots__ = ()
+    encoded = False
 
 
 def is_wanted(item: Item) -> bool:

@@ -1,7 +1,7 @@
 """What all connections of one worker share: its endpoints once the model is loaded, and the pages beside them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -13,21 +13,12 @@ from modelway.serving.docs_page import docs_page
 from modelway.serving.events import Events
 from modelway.serving.item import Item
 from modelway.serving.metrics import CONTENT_TYPE, EndpointMetrics, Metrics
+from modelway.serving.open_inference.routes import Routes
 from modelway.serving.openapi import openapi_document
+from modelway.serving.page import Page
 from modelway.serving.request_id import RequestIds
 from modelway.serving.settings import WorkerSettings
 from modelway.signature import Signature
-
-JSON = b"application/json"
-
-
-class Page(NamedTuple):
-    """An answer to GET."""
-
-    status: int
-    body: bytes
-    content_type: bytes = JSON
-    headers: bytes = b""
 
 
 class ModelApp:
@@ -49,18 +40,19 @@ class ModelApp:
         self.metrics: Metrics | None = None
         self.endpoints: Mapping[bytes, EndpointMetrics] = {}
         self.streaming: frozenset[str] = frozenset()
+        self.open_inference = Routes(settings.target, settings.identity)
         self.pages: Mapping[bytes, Callable[[], Page]] = {
             b"/livez": self._livez,
             b"/readyz": self._readyz,
             b"/": self._index,
         }
-        self._signature: Signature | None = None
+        self.signature: Signature | None = None
 
     def attach(self, dispatcher: Dispatcher, signature: Signature, metrics: Metrics) -> None:
         """The model is loaded: from now on there are endpoints, though callers are refused until `open`."""
         self.dispatcher = dispatcher
         self.metrics = metrics
-        self._signature = signature
+        self.signature = signature
         self.streaming = frozenset(each.name for each in signature.endpoints if each.streaming)
         target = self.settings.target
         document = msgspec.json.encode(openapi_document(signature, target.name, target.version))
@@ -80,11 +72,11 @@ class ModelApp:
     def no_such_path(self, path: bytes, request_id: str) -> Answer:
         """404 with the endpoints there are, or 503 while they are not open."""
         name = path[1:].decode("latin-1")
-        if self._signature is None or not self.endpoints:
+        if self.signature is None or not self.endpoints:
             error: ModelwayError = UnavailableError("the model is not ready yet", hint="ask /readyz; try again")
             return error_answer(error, request_id)
         try:
-            self._signature.endpoint(name)
+            self.signature.endpoint(name)
         except ModelwayError as missing:
             return error_answer(missing, request_id)
         raise AssertionError(name)
@@ -110,6 +102,10 @@ class ModelApp:
             **fields,
         )
 
+    def answer_failed(self, request_id: str, error: ModelwayError) -> None:
+        """The results of a request were there, but could not be written."""
+        self.events.emit("handler_failed", error=error.__cause__, request_id=request_id, message=error.message)
+
     # Pages
 
     def _livez(self) -> Page:
@@ -131,6 +127,6 @@ class ModelApp:
 
     def _index(self) -> Page:
         target = self.settings.target
-        endpoints = [each.name for each in self._signature.endpoints] if self._signature else []
+        endpoints = [each.name for each in self.signature.endpoints] if self.signature else []
         body = {"name": target.name, "version": target.version, "endpoints": endpoints, "docs": "/docs"}
         return Page(200, msgspec.json.encode(body))

@@ -233,8 +233,15 @@ def _piece_of(hint: Any) -> Any:
 
 
 def _field(name: str, codec: Codec, *, required: bool) -> Field:
+    needed = codec.schema.get("required", ())
     return Field(
-        name=name, label=codec.label, schema=codec.schema, dtype=codec.dtype, shape=codec.shape, required=required
+        name=name,
+        label=codec.label,
+        schema=codec.schema,
+        dtype=codec.dtype,
+        shape=codec.shape,
+        required=required,
+        members=tuple(_field(key, member, required=key in needed) for key, member in codec.members.items()),
     )
 
 

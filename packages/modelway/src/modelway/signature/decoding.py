@@ -1,7 +1,7 @@
 """A request's body becomes the arguments of the first stage, or an error that names the field."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from difflib import get_close_matches
 from typing import Any, cast
 
@@ -58,6 +58,30 @@ class RequestDecoder:
             if not self._defaults
             else self._with_defaults(request)
         )
+
+    def of_values(self, values: Mapping[str, Any], ready: Container[str]) -> tuple[Any, ...]:
+        """The arguments out of values that came in another form than JSON.
+
+        Args:
+            values: By name; those without a default are all there.
+            ready: Names of values that are as the stage takes them already.
+
+        Raises:
+            InvalidInputError: One is not what the signature declares.
+        """
+        arguments: list[Any] = []
+        for name, codec in self._members.items():
+            if name not in values:
+                arguments.append(self._defaults[name])
+            elif name in ready:
+                arguments.append(values[name])
+            else:
+                try:
+                    value = msgspec.convert(values[name], codec.wire)
+                except msgspec.ValidationError as error:
+                    raise InvalidInputError(f"{name}: {_plain(str(error))}") from None
+                arguments.append(value if codec.convert is None else codec.convert(value, name))
+        return tuple(arguments)
 
     def _with_defaults(self, request: Any) -> list[Any]:
         values: list[Any] = []

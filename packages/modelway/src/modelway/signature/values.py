@@ -20,6 +20,7 @@ class Field:
         dtype: Arrays: the element type; empty otherwise.
         shape: Arrays: the declared shape (null: any length); None when any.
         required: Whether a request must have it.
+        members: Dataclasses: their members; empty otherwise.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Field:
     dtype: str = ""
     shape: tuple[int | None, ...] | None = None
     required: bool = True
+    members: tuple["Field", ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,130 @@
+"""One inference request: its rows go to the model as items, and come back as one answer."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from modelway.context import Headers
+from modelway.errors import HandlerError, InvalidRequestError, ModelwayError, OverloadedError
+from modelway.serving.answer import Answer
+from modelway.serving.dispatch import Dispatcher
+from modelway.serving.item import Item
+from modelway.serving.open_inference.outputs import Encoded, encode_results, wanted_outputs
+from modelway.serving.open_inference.rows import arguments_by_row
+from modelway.serving.open_inference.tensors import read_request
+from modelway.signature import EndpointSignature, Signature
+
+Ended = Callable[[Encoded | ModelwayError], None]
+USUAL = ("predict", "infer")
+
+
+def usual_endpoint(signature: Signature) -> EndpointSignature:
+    """The endpoint behind the model's name: `predict` or `infer` if there is one, else the first that does not stream."""
+    whole = [each for each in signature.endpoints if not each.streaming] or list(signature.endpoints)
+    return next((each for name in USUAL for each in whole if each.name == name), whole[0])
+
+
+class Inference:
+    """An inference request under way.
+
+    Args:
+        dispatcher: Where rows go.
+        signature: What there is to ask.
+        ended: Called once, with the answer or the error of the first row that failed.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, signature: Signature, ended: Ended) -> None:
+        self._dispatcher = dispatcher
+        self._signature = signature
+        self._ended = ended
+        self._items: list[Item] = []
+        self._left = 0
+        self._errors: dict[int, ModelwayError] = {}
+        self.endpoint = ""
+
+    def start(
+        self,
+        model: dict[str, Any],
+        body: bytes,
+        header_length: bytes | None,
+        *,
+        request_id: str,
+        deadline: float,
+        headers: Headers,
+    ) -> None:
+        """Read the request and hand its rows over.
+
+        Raises:
+            ModelwayError: It cannot be accepted.
+        """
+        request, tensors = read_request(body, header_length)
+        self._request = request
+        self._described = self._choose(request.parameters.get("endpoint"))
+        self._head = {**model, "id": request.id} if request.id else model
+        self.endpoint = self._described.name
+        wanted_outputs(request, self._described)
+        rows = arguments_by_row(self._described, self._dispatcher.binding(self.endpoint), tensors)
+        if len(rows) > self._dispatcher.queue_size:
+            raise InvalidRequestError(f"{len(rows)} rows: at most {self._dispatcher.queue_size} wait at a time")
+        if len(rows) > self._dispatcher.queue_size - self._dispatcher.waiting:
+            raise OverloadedError("too many requests wait for the model already", hint="try again later")
+        self._left = len(rows)
+        self._items = [
+            self._dispatcher.submit_arguments(
+                self.endpoint,
+                each,
+                partial(self._row_done, number),
+                request_id=request_id,
+                deadline=deadline,
+                headers=headers,
+            )
+            for number, each in enumerate(rows)
+        ]
+
+    def drop(self) -> None:
+        """The caller left."""
+        for item in self._items:
+            self._dispatcher.drop(self.endpoint, item)
+
+    def _choose(self, name: Any) -> EndpointSignature:
+        if name is None:
+            endpoint = usual_endpoint(self._signature)
+        elif isinstance(name, str):
+            endpoint = self._signature.endpoint(name)
+        else:
+            raise InvalidRequestError("parameter 'endpoint' is a name")
+        if endpoint.streaming:
+            raise InvalidRequestError(f"'{endpoint.name}' streams", hint=f"use POST /{endpoint.name}")
+        return endpoint
+
+    def _row_done(self, row: int, answer: Answer) -> None:
+        if answer.error is not None:
+            self._errors[row] = answer.error
+        self._left -= 1
+        if self._left:
+            return
+        if self._errors:
+            self._ended(_of_row(self._errors, len(self._items)))
+        else:
+            self._ended(self._encoded([item.value for item in self._items]))
+
+    def _encoded(self, values: Sequence[Any]) -> Encoded | ModelwayError:
+        try:
+            return encode_results(self._head, self._request, self._described, values)
+        except ModelwayError as error:
+            return error
+        except Exception as reason:  # noqa: BLE001 - a modeller's values may fail in any way
+            failure = HandlerError(
+                f"{self.endpoint}: the model's results are not what its signature says",
+                hint="rows of one answer have the same shape and the declared type; the server's log has the reason",
+            )
+            failure.__cause__ = reason
+            return failure
+
+
+def _of_row(errors: dict[int, ModelwayError], rows: int) -> ModelwayError:
+    row = min(errors)
+    error = errors[row]
+    if rows == 1:
+        return error
+    return ModelwayError(f"row {row}: {error.message}", hint=error.hint, code=error.error_code)
