@@ -23,6 +23,7 @@ from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.discovery.embedded import Leases
+from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
@@ -119,6 +120,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             endpoints=leases,
             changes=changes,
             logs=FileLogs(root / "access", root / "replicas", replicas.list),
+            comparer=AccessComparison(root / "access"),
             replica_token=REPLICA_TOKEN,
             status=lambda: {"routeTable": {"number": 3}},
             gauges=lambda: {"modelway_route_table_number": 3.0},

@@ -25,6 +25,7 @@ from modelway_platform.discovery.embedded import Leases
 from modelway_platform.domain.deployment import Condition, DeploymentStatus, Phase
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
@@ -81,6 +82,7 @@ class Served:
             endpoints=self.leases,
             changes=self.changes,
             logs=FewLogs(),
+            comparer=AccessComparison(folder / "access"),
             replica_token="r" * 40,
         )
         config = uvicorn.Config(make_app(self._parts), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
@@ -261,3 +263,31 @@ def test_keys_and_logs(modelway: Run, start_modelway: Any, served: Served) -> No
     following: subprocess.Popen[str] = start_modelway("logs", "-f", "-o", "json")
     assert following.stdout is not None
     assert [json.loads(following.stdout.readline())["line"] for _ in range(3)][-1] == "later"
+
+
+def test_two_versions_are_compared(modelway: Run, served: Served, tmp_path: Path) -> None:
+    folder = tmp_path / "access"
+    folder.mkdir()
+    start = time.time() - 60
+    lines: list[str] = []
+    for number in range(2400):
+        version = ("v1", "v2")[number % 2]
+        status = 500 if version == "v2" and number % 14 == 1 else 200
+        record = {"time": start + number / 50, "project": "vision", "model": "digits", "version": version}
+        lines.append(json.dumps({**record, "status": status, "duration_us": 900 + number % 7, "path": "/p"}) + "\n")
+    (folder / f"worker-0-{int(start * 1e9)}.ndjson").write_text("".join(lines))
+    shown = modelway("rollout", "compare", "vision/digits", "v1", "v2", "--since", "5m")
+    assert shown.returncode == 0, shown.stderr
+    words = [line.split() for line in shown.stdout.splitlines()]
+    baseline = next(line for line in words if line[:1] == ["v1"])
+    assert baseline[1:6] == ["1200", "0", "0.00", "%", "0"]
+    assert float(baseline[6]) == pytest.approx(0.903, rel=0.03)
+    assert any(line[:2] == ["errors", "worse"] for line in words)
+    assert shown.stdout.splitlines()[-1].startswith("v2 is worse: error rate of v2 is higher: between +")
+    for output, load in (("json", json.loads), ("yaml", yaml.safe_load)):
+        found = load(modelway("rollout", "compare", "vision/digits", "v1", "v2", "-o", output).stdout)
+        assert (found["verdict"], found["versions"][1]["requests"]) == ("worse", 1200)
+    refused = modelway("rollout", "compare", "vision/digits", "v1", "v9")
+    assert refused.returncode == 1
+    assert "version_not_found" in refused.stderr
+    assert modelway("rollout", "compare", "vision/digits", "v1").returncode == 2

@@ -6,6 +6,7 @@ from typing import Any
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.insight.compare_versions import AccessComparison
 
 
 def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
@@ -44,6 +45,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
             replicas=settings.directory.replicas,
             known_replicas=parts.replicas.list,
         ),
+        comparer=AccessComparison(settings.directory.access_logs),
         replica_token=parts.replica_token,
         status=status,
         gauges=gauges,

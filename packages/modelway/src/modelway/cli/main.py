@@ -36,7 +36,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "get": Verb("modelway.cli.get", "list deployments, routes, endpoints or packages"),
         "describe": Verb("modelway.cli.describe", "everything about one deployment or route"),
         "delete": Verb("modelway.cli.delete", "remove a deployment or a route"),
-        "rollout": Verb("modelway.cli.rollout", "revisions of a deployment or route: status, history, undo"),
+        "rollout": Verb(
+            "modelway.cli.rollout", "revisions of a deployment or route: status, history, undo; compare versions"
+        ),
         "logs": Verb("modelway.cli.logs", "read or follow access logs and server logs"),
         "call": Verb("modelway.cli.call", "send one request to a model through the gateway"),
         "key": Verb("modelway.cli.key", "create, list and revoke API keys"),

@@ -1,10 +1,11 @@
-"""`modelway rollout`: the revisions of a deployment or route: where it stands, what there was, and back to it."""
+"""`modelway rollout`: where a deployment or route stands, what there was, back to it, and how two versions compare."""
 
 import argparse
 
 import msgspec
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command, HelpFormatter
+from modelway.cli.compare_versions import add_compare_arguments, compare
 from modelway.cli.connect import add_connection_options, open_control
 from modelway.cli.document_name import DocumentName, add_document_names, document_names
 from modelway.cli.follow_rollout import follow_until_ready
@@ -16,7 +17,7 @@ from modelway.client import ControlClient
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="status|history|undo")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="status|history|undo|compare")
     status = verbs.add_parser("status", help="where it stands", formatter_class=HelpFormatter)
     status.add_argument(
         "-w", "--watch", action="store_true", help="follow a deployment until it is ready or has failed"
@@ -28,6 +29,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     undo.add_argument("--to-revision", type=int, metavar="N", help="default: the one before")
     undo.add_argument("--wait", action="store_true", help="follow a deployment until it is ready or has failed")
+    compare = verbs.add_parser(
+        "compare", help="whether one version is better or worse than another", formatter_class=HelpFormatter
+    )
+    add_compare_arguments(compare)
     for sub in (status, undo):
         sub.add_argument(
             "--timeout", type=float, default=120.0, metavar="SECONDS", help="how long to follow; default: 120"
@@ -38,6 +43,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    if args.verb == "compare":
+        with open_control(args) as client:
+            return compare(client, args)
     name = document_names(args)[0]
     with open_control(args) as client:
         match args.verb:
@@ -86,10 +94,11 @@ def _undo(client: ControlClient, name: DocumentName, args: argparse.Namespace) -
 
 COMMAND = Command(
     name="rollout",
-    help="revisions of a deployment or route: status, history, undo",
+    help="revisions of a deployment or route: status, history, undo; compare versions",
     example="modelway rollout status deployment vision/digits/v1 --watch\n"
     "modelway rollout history route vision/digits\n"
-    "modelway rollout undo route vision/digits --to-revision 3",
+    "modelway rollout undo route vision/digits --to-revision 3\n"
+    "modelway rollout compare vision/digits v1 v2 --since 2h",
     add_arguments=_add_arguments,
     run=_run,
 )

@@ -21,6 +21,7 @@ _SEGMENTS: Mapping[DocumentKind, tuple[str, ...]] = {
     "routes": ("project", "model"),
 }
 _UPLOAD_SILENCE = 300.0  # the server verifies a whole archive before it answers
+_COMPARISON_SILENCE = 300.0  # much of the access log is read for it
 Value = TypeVar("Value")
 
 
@@ -185,6 +186,27 @@ class ControlClient:
     def undo(self, kind: DocumentKind, name: str, *, to_revision: int | None = None) -> dict[str, Any]:
         """Declares an earlier revision again, as a new one: the one before unless `to_revision` says which."""
         return self._object(self._post(object_path(kind, name) + "/undo", {"toRevision": to_revision}))
+
+    def compare(
+        self, model: str, baseline: str, candidate: str, *, since: str = "", pinned: bool = False
+    ) -> dict[str, Any]:
+        """What the requests answered so far say of two versions of a model.
+
+        Args:
+            model: `project/model`.
+            baseline: The version that is judged by.
+            candidate: The version that is judged.
+            since: `90m`, `2h`, `7d` or a time with its zone (RFC 3339); the last change of either deployment unless given.
+            pinned: Whether requests to a version's own URL count, too.
+        """
+        query = {"baseline": baseline, "candidate": candidate}
+        if since:
+            query["since"] = since
+        if pinned:
+            query["pinned"] = "true"
+        # Much of the access log is read for it.
+        path = object_path("routes", model) + "/comparison"
+        return self._object(self._http.request("GET", path, query=query, silence=_COMPARISON_SILENCE))
 
     # Packages
 

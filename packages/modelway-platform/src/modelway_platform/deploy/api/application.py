@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelway_platform.deploy.api.comparison_api import ComparisonApi
 from modelway_platform.deploy.api.documents_api import DocumentsApi
 from modelway_platform.deploy.api.endpoints_api import EndpointsApi
 from modelway_platform.deploy.api.frontier import Frontier
@@ -25,6 +26,7 @@ def make_app(parts: ApiParts) -> Starlette:
         routes=[
             *HealthApi(parts, counts).paths(),
             *DocumentsApi(parts).paths(),
+            *ComparisonApi(parts).paths(),
             *PackagesApi(parts).paths(),
             *EndpointsApi(parts).paths(),
             *KeysApi(parts).paths(),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
@@ -50,6 +51,14 @@ class LogReader(Protocol):
         ...
 
 
+class Comparer(Protocol):
+    """Who compares versions; `insight.compare_versions.AccessComparison` is one."""
+
+    def compare(self, query: ComparisonQuery) -> Comparison:
+        """Reads what it needs; called in a thread."""
+        ...
+
+
 def no_facts() -> Mapping[str, Any]:
     """For a process that has nothing to add."""
     return {}
@@ -72,6 +81,7 @@ class ApiParts:
         endpoints: Registered replicas. Its changes must notify `changes`, or watchers see them late.
         changes: Notified after every write; watchers wait for it.
         logs: Access and server logs.
+        comparer: Compares two versions by their requests.
         replica_token: The secret by which replicas register; opens nothing else.
         status: More members for `/v1/status`.
         gauges: More samples for `/metrics`: value by name, labels included, as `name{label="x"}`.
@@ -86,6 +96,7 @@ class ApiParts:
     endpoints: EndpointRegistry
     changes: Changes
     logs: LogReader
+    comparer: Comparer
     replica_token: str
     status: Callable[[], Mapping[str, Any]] = no_facts
     gauges: Callable[[], Mapping[str, float]] = no_facts

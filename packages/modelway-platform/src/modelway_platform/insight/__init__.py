@@ -1,0 +1,1 @@
+"""What the platform learns from its own records."""

@@ -1,0 +1,95 @@
+"""Compares two versions by the requests the gateway has recorded."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelway_platform.domain.comparison import Comparison, ComparisonQuery, VersionSeen
+from modelway_platform.domain.experiment import Experiment, SideSeen
+from modelway_platform.domain.verdict import Plan
+from modelway_platform.domain.verdict_words import verdict_words
+from modelway_platform.insight.access_segments import AccessRecord, ReadCounts, read_records
+
+_LEFT = 499
+
+
+@dataclass(slots=True)
+class _Others:
+    """What is told of a version beside the evidence."""
+
+    refused: int = 0
+    left: int = 0
+    pinned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccessComparison:
+    """Reads the access segments anew for each question; nothing is kept in between.
+
+    Args:
+        access: Folder of the gateway's segments.
+        plan: What is demanded of the evidence.
+    """
+
+    access: Path
+    plan: Plan = field(default_factory=Plan)
+
+    def compare(self, query: ComparisonQuery) -> Comparison:
+        """The comparison; takes as long as reading that much of the log takes, so call it in a thread."""
+        experiment, counts = Experiment(self.plan), ReadCounts()
+        others = {query.baseline: _Others(), query.candidate: _Others()}
+        prefixes = {version: f"/{query.model}/{version}/" for version in others}
+        records = read_records(
+            self.access,
+            project=query.model.project,
+            model=query.model.model,
+            since=query.since,
+            until=query.until,
+            counts=counts,
+        )
+        for record in records:
+            other = others.get(record.version)
+            if other is None or record.mirrored or record.internal:
+                continue
+            if record.path.startswith(prefixes[record.version]):
+                other.pinned += 1
+                if not query.pinned:
+                    continue
+            _count(record, other, experiment, candidate=record.version == query.candidate)
+        findings, answer = experiment.findings(), experiment.answer()
+        baseline, candidate = experiment.seen()
+        return Comparison(
+            query=query,
+            plan=self.plan,
+            baseline=_seen(baseline, others[query.baseline]),
+            candidate=_seen(candidate, others[query.candidate]),
+            findings=findings,
+            answer=answer,
+            words=verdict_words(answer, findings, query.candidate, self.plan),
+            records=counts.records,
+            unreadable=counts.unreadable,
+        )
+
+
+def _count(record: AccessRecord, other: _Others, experiment: Experiment, *, candidate: bool) -> None:
+    status = record.status
+    left = status == _LEFT
+    refused = 400 <= status < _LEFT
+    other.left += left
+    other.refused += refused
+    # An error or a refusal is quick or slow for reasons of its own. Somebody who left had waited at least so long.
+    timed = status < 400 or left
+    experiment.observe(
+        int(record.time), record.duration_us if timed else None, candidate=candidate, failed=status >= 500
+    )
+
+
+def _seen(side: SideSeen, other: _Others) -> VersionSeen:
+    return VersionSeen(
+        requests=side.requests,
+        errors=side.errors,
+        refused=other.refused,
+        left=other.left,
+        pinned=other.pinned,
+        p50=side.p50,
+        p99=side.p99,
+    )
