@@ -5,7 +5,6 @@ A table that is unfit, or that cannot be compiled or written at the moment, is n
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -43,7 +42,6 @@ class PublisherState:
     refusal: str = ""
     models: int = 0
     replicas: int = 0
-    last_seconds: float = 0.0
 
 
 def say_nothing(_: str) -> None:
@@ -82,7 +80,6 @@ class Publisher:
     def publish(self) -> bool:
         """Compile, and write if anything is different. Returns whether the file now says what is declared and observed."""
         with self._lock:
-            started = time.perf_counter()
             try:
                 written = self._publish()
             except Exception as error:  # noqa: BLE001 - whatever is wrong here, traffic goes on by the last good table
@@ -99,7 +96,6 @@ class Publisher:
                     self._state,
                     number=written.number,
                     published=self._state.published + 1,
-                    last_seconds=time.perf_counter() - started,
                     **_sizes(written),
                 )
             return True
