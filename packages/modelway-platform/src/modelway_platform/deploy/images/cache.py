@@ -1,0 +1,69 @@
+"""Remembers which layer came from which inputs, so that only what changed is made again."""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from modelway_platform.deploy.images.blobs import BlobFolder
+from modelway_platform.deploy.images.descriptor import ImageError, canonical, parse_descriptor, parse_object
+from modelway_platform.deploy.images.layer import Layer
+
+# Goes into every key: another number wherever layers are made differently.
+_FORM = "1"
+
+
+class LayerCache:
+    """Layers by the digest of what they were made from; `root` may be removed at any time."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._keys = root / "keys"
+        self._keys.mkdir(parents=True, exist_ok=True)
+        self.blobs = BlobFolder(root / "blobs")
+
+    def layer(self, inputs: object, make: Callable[[], Layer]) -> tuple[Layer, bool]:
+        """The layer made from `inputs` (JSON), and whether it was there already."""
+        path = self._path(inputs)
+        try:
+            found = parse_object(path.read_bytes(), str(path))
+            layer = Layer(blob=parse_descriptor(found.get("blob"), str(path)), diff_id=str(found.get("diffId")))
+            if self.blobs.has(layer.blob):
+                return layer, True
+        except (OSError, ImageError):
+            pass  # never made, or a damaged note: make it
+        layer = make()
+        self._remember(path, {"blob": layer.blob.to_json(), "diffId": layer.diff_id})
+        return layer, False
+
+    def fact(self, inputs: object, find: Callable[[], str]) -> str:
+        """A text that follows from `inputs`, found once."""
+        path = self._path(inputs)
+        try:
+            return str(parse_object(path.read_bytes(), str(path))["fact"])
+        except (OSError, ImageError, KeyError):
+            text = find()
+            self._remember(path, {"fact": text})
+            return text
+
+    def work_folder(self) -> Path:
+        """A new folder on the cache's disk; the caller removes it."""
+        folder = self.root / f"work-{os.getpid()}-{secrets.token_hex(6)}"
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def discard(self, folder: Path) -> None:
+        """Removes a work folder."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _path(self, inputs: object) -> Path:
+        key = hashlib.sha256(json.dumps([_FORM, inputs], sort_keys=True).encode()).hexdigest()
+        return self._keys / f"{key}.json"
+
+    def _remember(self, path: Path, value: object) -> None:
+        partial = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        partial.write_bytes(canonical(value))
+        partial.replace(path)

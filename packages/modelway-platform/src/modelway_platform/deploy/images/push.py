@@ -1,0 +1,88 @@
+"""Sends an image from a layout to a registry: only what the registry does not have."""
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from modelway.packaging import Progress
+from modelway_platform.deploy.images.descriptor import MAX_DOCUMENT_BYTES, Descriptor
+from modelway_platform.deploy.images.layout import ImageLayout, ImageManifest
+from modelway_platform.deploy.images.reference import RegistryName, parse_registry
+from modelway_platform.deploy.images.registry import Repository
+from modelway_platform.deploy.images.registry_http import RegistryHttp
+
+_BASE = "org.opencontainers.image.base.name"
+
+Outcome = Literal["sent", "there", "mounted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushedBlob:
+    """What became of one blob."""
+
+    blob: Descriptor
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushedImage:
+    """An image as the registry has it now."""
+
+    name: RegistryName
+    digest: str
+    blobs: tuple[PushedBlob, ...]
+    seconds: float
+
+    @property
+    def sent_bytes(self) -> int:
+        return sum(each.blob.size for each in self.blobs if each.outcome == "sent")
+
+
+def push(
+    layout: ImageLayout,
+    image: ImageManifest,
+    name: RegistryName,
+    http: RegistryHttp,
+    progress: Progress,
+    *,
+    mount_from: str = "",
+) -> PushedImage:
+    """Pushes `image` under `name`; the manifest goes last, so a name never stands for half an image.
+
+    Args:
+        layout: Has the blobs.
+        image: What to push.
+        name: Where to.
+        http: Speaks to that registry.
+        progress: Told each step.
+        mount_from: A repository of the same registry that may have some of the layers; the base's own unless given.
+    """
+    started = time.monotonic()
+    repository = Repository(
+        http=http, name=name.repository, actions="pull,push", mount_from=mount_from or _base_repository(image, name)
+    )
+    blobs = list({blob.digest: blob for blob in (*image.layers, image.config)}.values())
+    pushed = tuple(PushedBlob(blob=blob, outcome=_push(repository, layout, blob, progress)) for blob in blobs)
+    progress("naming the image")
+    manifest = layout.blobs.read(image.blob, MAX_DOCUMENT_BYTES)
+    repository.put_manifest(manifest, image.blob.media_type, name.reference)
+    return PushedImage(name=name, digest=image.blob.digest, blobs=pushed, seconds=time.monotonic() - started)
+
+
+def _push(repository: Repository, layout: ImageLayout, blob: Descriptor, progress: Progress) -> Outcome:
+    step = f"blob {blob.digest[7:19]}"
+    progress(step)
+    if repository.has(blob):
+        return "there"
+    location = repository.mount(blob)
+    if not location:
+        return "mounted"
+    path = layout.blobs.path(blob.digest)
+    repository.upload(blob, path, location, lambda sent: progress(step, done=sent, total=blob.size))
+    return "sent"
+
+
+def _base_repository(image: ImageManifest, name: RegistryName) -> str:
+    text = image.annotations.get(_BASE, "")
+    base = parse_registry(text) if text else None
+    return base.repository if base and base.host == name.host and base.repository != name.repository else ""

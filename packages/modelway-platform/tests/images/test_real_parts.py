@@ -1,0 +1,237 @@
+"""Real parts: Debian's registry takes the image, skopeo and umoci accept it, Docker runs it and it answers.
+
+Each part is installed where apt-get can, and skipped by name where it cannot.
+"""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+HELLO = Path(__file__).resolve().parents[4] / "examples" / "hello"
+DEBIAN = {
+    "docker-registry": "docker-registry",
+    "dockerd": "docker.io",
+    "htpasswd": "apache2-utils",
+    "mmdebstrap": "mmdebstrap",
+    "skopeo": "skopeo",
+    "umoci": "umoci",
+}
+
+
+def need(program: str) -> str:
+    """The program, installed if need be."""
+    if not shutil.which(program) and os.geteuid() == 0 and shutil.which("apt-get"):
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", DEBIAN[program]]
+        if subprocess.run(install, capture_output=True, timeout=120, check=False).returncode:
+            subprocess.run(["apt-get", "update", "-qq"], capture_output=True, timeout=60, check=False)
+            subprocess.run(install, capture_output=True, timeout=120, check=False)
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{DEBIAN[program]} is not installed and cannot be")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running(command: list[str], log: Path, ready: Callable[[], bool]) -> Generator[bool]:
+    """A program in a group of its own until the block ends; yields whether it became ready."""
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True) as process:
+        try:
+            deadline = time.monotonic() + 15
+            while not (up := ready()) and time.monotonic() < deadline and process.poll() is None:
+                time.sleep(0.05)
+            yield up
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(15)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the tests of this file work, and the image they work with."""
+
+    folder: Path
+    package: Path
+    base: Path
+
+    def modelway(self, *words: str, **variables: str) -> str:
+        environment = {**os.environ, "MODELWAY_HOME": str(self.folder / "home"), **variables}
+        command = [sys.executable, "-m", "modelway.cli.main", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def build(self, tag: str, package: Path | None = None) -> str:
+        words = ("image", "build", str(package or self.package), "--base", str(self.base))
+        shown = self.modelway(*words, "-o", f"oci:{self.folder / 'images'}:{tag}")
+        return next(line.split()[1] for line in shown.splitlines() if line.startswith("digest"))
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    folder = tmp_path_factory.mktemp("images")
+    shutil.copytree(HELLO, folder / "hello", ignore=shutil.ignore_patterns("dist", "__pycache__"))
+    # A base takes a minute to make: it is kept between runs, under a name that says what it is.
+    kept = Path(os.environ.get("MODELWAY_TEST_BASE") or HELLO.parents[1] / ".cache" / "debian-12-python-3.11.tar")
+    place = Place(folder=folder, package=folder / "dist" / "hello-1.0.0.mwpkg", base=kept)
+    if not kept.is_file():
+        need("mmdebstrap")
+        kept.parent.mkdir(exist_ok=True)
+        place.modelway("image", "base", "-o", str(kept))
+    place.modelway("package", str(folder / "hello"), "-o", str(folder / "dist"))
+    place.build("v1")
+    return place
+
+
+@pytest.fixture(params=["open", "htpasswd"])
+def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[tuple[str, dict[str, str]]]:
+    """Debian's registry, and the variables that open it."""
+    program, port = need("docker-registry"), free_port()
+    lines = [
+        "version: 0.1",
+        "log: {level: warn}",
+        f"storage: {{filesystem: {{rootdirectory: {tmp_path / 'registry'}}}, delete: {{enabled: true}}}}",
+        f'http: {{addr: "127.0.0.1:{port}"}}',
+    ]
+    if request.param == "htpasswd":
+        users = tmp_path / "users"
+        users.write_text(run(need("htpasswd"), "-nbB", "ada", "s3cret-pass"))
+        lines.append(f"auth: {{htpasswd: {{realm: test, path: {users}}}}}")
+    (tmp_path / "registry.yml").write_text("\n".join(lines))
+    command = [program, "serve", str(tmp_path / "registry.yml")]
+    with running(command, tmp_path / "registry.log", lambda: listens(port)) as up:
+        assert up, (tmp_path / "registry.log").read_text()
+        secret = {"MODELWAY_REGISTRY_USER": "ada", "MODELWAY_REGISTRY_PASSWORD": "s3cret-pass"}
+        yield f"127.0.0.1:{port}", secret if request.param == "htpasswd" else {}
+
+
+def test_push_mount_and_pull_back(place: Place, registry: tuple[str, dict[str, str]], tmp_path: Path) -> None:
+    host, secret = registry
+    layout = f"oci:{place.folder / 'images'}:v1"
+    first = place.modelway("image", "push", layout, f"{host}/vision/hello:v1", "--plain-http", **secret)
+    digest = place.build("v1")
+    assert f"digest  {digest}" in first
+    assert "there" not in first.split("digest")[1]
+    again = place.modelway("image", "push", layout, f"{host}/vision/hello:v2", "--plain-http", **secret)
+    assert " sent " not in again
+    words = ("image", "push", layout, f"{host}/other/hello:v1", "--plain-http", "--mount-from", "vision/hello")
+    assert place.modelway(*words, **secret).count("mounted") >= 5
+    login = [f"--creds=ada:{secret['MODELWAY_REGISTRY_PASSWORD']}"] if secret else []
+    shown = json.loads(run(need("skopeo"), "inspect", "--tls-verify=false", *login, f"docker://{host}/vision/hello:v1"))
+    assert shown["Digest"] == digest
+    words = ("image", "build", str(place.package), "--base", f"{host}/vision/hello:v1", "--plain-http")
+    place.modelway(*words, "-o", f"oci:{tmp_path / 'on-top'}:v1", **secret)
+
+
+def test_skopeo_copies_it_and_umoci_unpacks_it(place: Place, tmp_path: Path) -> None:
+    layout = f"{place.folder / 'images'}:v1"
+    run(need("skopeo"), "copy", f"oci:{layout}", f"dir:{tmp_path / 'copy'}")
+    if os.geteuid() != 0:
+        pytest.skip("umoci needs root to unpack owners")
+    run(need("umoci"), "unpack", "--image", layout, str(tmp_path / "bundle"))
+    root = tmp_path / "bundle" / "rootfs"
+    assert json.loads((root / "opt/modelway/sbom.cdx.json").read_text())["bomFormat"] == "CycloneDX"
+    shown = run("chroot", str(root), "/opt/modelway/bin/modelway", "--version")
+    assert shown.startswith("modelway ")
+
+
+def test_a_code_change_pushes_kilobytes(place: Place, tmp_path: Path) -> None:
+    before = set((place.folder / "images" / "blobs" / "sha256").iterdir())
+    project = place.folder / "changed"
+    shutil.copytree(HELLO, project, ignore=shutil.ignore_patterns("dist", "__pycache__"))
+    with (project / "handler.py").open("a", encoding="utf-8") as source:
+        source.write("\n# changed\n")
+    place.modelway("package", str(project), "-o", str(tmp_path))
+    place.build("v1-changed", tmp_path / "hello-1.0.0.mwpkg")
+    new = set((place.folder / "images" / "blobs" / "sha256").iterdir()) - before
+    assert len(new) == 3, "one layer, one configuration, one manifest"
+    assert sum(path.stat().st_size for path in new) < 64_000
+
+
+def test_docker_runs_it_and_it_answers(place: Place, tmp_path: Path) -> None:
+    daemon, client = need("dockerd"), shutil.which("docker")
+    if client is None or os.geteuid() != 0:
+        pytest.skip("a Docker daemon can be started by root only, and needs its client")
+    # Sockets have short names, and the daemon's folders are not for pytest to keep.
+    folder = Path(f"/tmp/modelway-docker-{os.getpid()}")
+    address = f"unix://{folder}/docker.sock"
+    command = [daemon, "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "-H", address]
+    command += ["--pidfile", f"{folder}/pid", "--storage-driver", "vfs", "--bridge", "none"]
+    command += ["--iptables=false", "--ip6tables=false"]
+    folder.mkdir()
+    os.environ.pop("DOCKER_HOST", None)
+
+    def docker(*words: str) -> str:
+        return run(client, "-H", address, *words)
+
+    def ready() -> bool:
+        return subprocess.run([client, "-H", address, "version"], capture_output=True, check=False).returncode == 0
+
+    try:
+        with running(command, tmp_path / "dockerd.log", ready) as up:
+            if not up:
+                pytest.skip("dockerd does not start here")
+            archive = tmp_path / "image.tar"
+            source = f"oci:{place.folder / 'images'}:v1"
+            run(need("skopeo"), "copy", source, f"docker-archive:{archive}:hello:v1")
+            docker("load", "-q", "-i", str(archive))
+            port = free_port()
+            limits = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--network", "host")
+            docker("run", "-d", "--name", "hello", *limits, "hello:v1", "--host", "127.0.0.1", "--port", str(port))
+            try:
+                assert ask(port) == {"text": "Hello, Ada!"}, docker("logs", "hello")
+                assert docker("exec", "hello", "id", "-u").strip() == "10001"
+                docker("stop", "hello")
+                assert docker("inspect", "-f", "{{.State.ExitCode}}", "hello").strip() == "0"
+            finally:
+                docker("rm", "-f", "hello")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def ask(port: int) -> object:
+    deadline = time.monotonic() + 20
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("POST", "/greet", body=b'{"name": "Ada"}')
+            return json.loads(connection.getresponse().read())
+        except OSError:
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.1)
+        finally:
+            connection.close()
