@@ -167,7 +167,7 @@ def test_async_batches_fail_by_item_like_others() -> None:
     assert "ArithmeticError" in str(answers[2])
     assert "ValueError" in str(answers[3])
     assert isinstance(client.handler, Asks)
-    assert client.handler.batches == [3, 1, 1, 1, 1]
+    assert client.handler.batches == [3, 2, 1, 1]
 
 
 def test_an_async_call_is_interrupted_at_its_deadline_and_when_the_caller_leaves() -> None:

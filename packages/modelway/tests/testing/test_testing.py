@@ -164,3 +164,32 @@ def test_a_call_is_quick() -> None:
     for _ in range(200):
         client.call("predict", {"image": [1, 0, 0]})
     assert time.perf_counter() - started < 1.0
+
+
+class Sums(Handler):
+    def load(self) -> None:
+        self.calls: list[int] = []
+
+    @inference(max_batch_size=32)
+    def add(self, numbers: list[int]) -> list[int]:
+        self.calls.append(len(numbers))
+        if any(number < 0 for number in numbers):
+            raise ArithmeticError("negative")
+        return numbers
+
+
+def test_a_batch_with_a_poison_item_is_halved_until_it_is_found() -> None:
+    for poison in range(32):
+        client = Client(Sums)
+        answers = client.call_many("add", [{"numbers": -1 if number == poison else number} for number in range(32)])
+        assert isinstance(answers[poison], HandlerError)
+        assert [answer for answer in answers if isinstance(answer, int)] == [n for n in range(32) if n != poison]
+        assert isinstance(client.handler, Sums)
+        assert len(client.handler.calls) == 11
+
+
+def test_a_batch_of_nothing_but_poison_ends() -> None:
+    client = Client(Sums)
+    assert all(isinstance(each, HandlerError) for each in client.call_many("add", [{"numbers": -1}] * 32))
+    assert isinstance(client.handler, Sums)
+    assert len(client.handler.calls) == 63

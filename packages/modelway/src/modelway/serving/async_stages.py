@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, cast
 
 from modelway.serving.item import Item, is_wanted
-from modelway.serving.stages import EndpointStages, by_shape, call_named
+from modelway.serving.stages import EndpointStages, by_shape, call_named, halves
 
 
 class AsyncStages(EndpointStages):
@@ -115,7 +115,7 @@ class AsyncStages(EndpointStages):
             item.error = self._failed(str(self._binding.postprocess), error)
 
     async def _infer_group(self, items: list[Item]) -> None:
-        """One call for all; if it fails, one call each, once."""
+        """One call for all; if it fails, one call for each half, and so on."""
         try:
             self._hand_out(items, await _settled(self._call_together(items)))
         except asyncio.CancelledError:
@@ -124,8 +124,9 @@ class AsyncStages(EndpointStages):
             if len(items) == 1:
                 items[0].error = self._failed(self._binding.inference, error)
                 return
-            for item in items:
-                await self._infer_group([item])
+            for half in halves(items):
+                if half:
+                    await self._infer_group(half)
 
 
 async def _settled(value: Any) -> Any:

@@ -183,20 +183,21 @@ class EndpointStages:
         return True
 
     def _infer(self, items: list[Item]) -> None:
-        """One call for all; if it fails, one call each, once, so that the bad one fails alone."""
-        groups = by_shape(items) if len(items) > 1 else [items]
-        for group in groups:
-            try:
-                self._infer_together(group)
-            except BaseException as error:  # noqa: BLE001 - as above
-                if len(group) == 1:
-                    group[0].error = self._failed(self._binding.inference, error)
-                    continue
-                for item in group:
-                    try:
-                        self._infer_together([item])
-                    except BaseException as own:  # noqa: BLE001 - as above
-                        item.error = self._failed(self._binding.inference, own)
+        """One call for all of a shape."""
+        for group in by_shape(items) if len(items) > 1 else [items]:
+            self._infer_or_halve(group)
+
+    def _infer_or_halve(self, items: list[Item]) -> None:
+        """One call for all; if it fails, one call for each half, and so on, so that the bad one fails alone."""
+        try:
+            self._infer_together(items)
+        except BaseException as error:  # noqa: BLE001 - as above
+            if len(items) == 1:
+                items[0].error = self._failed(self._binding.inference, error)
+                return
+            for half in halves(items):
+                if half:
+                    self._infer_or_halve(half)
 
     def _infer_together(self, items: list[Item]) -> None:
         self._hand_out(items, self._call_together(items))
@@ -270,6 +271,13 @@ def _column(values: list[Any], stacked: bool | None) -> Any:  # noqa: FBT001 - a
     if stacked is None:
         stacked = hasattr(values[0], "__array__")
     return sys.modules["numpy"].stack(values) if stacked else values
+
+
+def halves(items: list[Item]) -> tuple[list[Item], list[Item]]:
+    """The two halves of a batch that failed, without those whose callers have left meanwhile."""
+    wanted = [item for item in items if is_wanted(item)]
+    middle = (len(wanted) + 1) // 2
+    return wanted[:middle], wanted[middle:]
 
 
 def by_shape(items: list[Item]) -> list[list[Item]]:
