@@ -134,7 +134,7 @@ def require_route(admission: Admission, request: Request, routes: "LiveRoutes") 
             status=404,
             code="model_not_found",
             message="no model is routed under this address",
-            hint="addresses are /{project}/{model}/{endpoint}; list them with: modelway get routes",
+            hint="addresses are /{project}/{model}/{endpoint}; list models with: modelway get deployments",
         )
     endpoint = admission.endpoint
     if not endpoint or endpoint.find(b"/") >= 0 or endpoint in _PRIVATE_ENDPOINTS:
