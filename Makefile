@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: setup demo test check check-lint check-imports check-types check-architecture format lock docs \
-  bench-gateway bench-serving bench-promises bench-start bench-verdicts
+  bench-gateway bench-serving bench-promises bench-start bench-images bench-verdicts
 
 setup:
 	@scripts/bootstrap && mkdir -p .cache
@@ -54,3 +54,6 @@ bench-start: setup ## installed sizes, `modelway --help`, and how soon `modelway
 
 bench-verdicts: setup ## how often verdicts are wrong and how soon right ones come, looked at every second; about two minutes
 	@python -m benchmarks.verdicts
+
+bench-images: setup ## an image of a package, cold, unchanged and after a code change; what a push then sends
+	@python -m benchmarks.images

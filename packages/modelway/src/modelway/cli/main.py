@@ -119,7 +119,8 @@ def _print_help() -> None:
     ]
     # Their one-line help would cost an import each; a platform's verbs say enough by their name and `-h`.
     others = {name: f"from {point.dist.name if point.dist else 'a plug-in'}" for name, point in plugin_verbs().items()}
-    others |= {name: "run the platform on this machine" for name in others if name == "up"}
+    known = {"up": "run the platform on this machine", "image": "make container images of packages and push them"}
+    others |= {name: text for name, text in known.items() if name in others}
     for title, names in _GROUPS:
         lines += ["", paint(title, "bold")]
         if names[0] != "new":
