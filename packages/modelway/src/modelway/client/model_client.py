@@ -71,7 +71,9 @@ class ModelClient:
 
     def ask_raw(self, body: bytes, *, endpoint: str = "predict", request_id: str = "") -> ModelAnswer:
         """As `ask`, for a request that is JSON text already."""
-        headers = {"Content-Type": "application/json", "Accept": "application/json"} | ({"X-Request-Id": request_id} if request_id else {})
+        headers = {"Content-Type": "application/json", "Accept": "application/json"} | (
+            {"X-Request-Id": request_id} if request_id else {}
+        )
         start = time.perf_counter()
         answer = self._http.request("POST", self._path + path_of(endpoint), body=body, headers=headers)
         seconds = time.perf_counter() - start
