@@ -52,7 +52,7 @@ bench-promises: setup ## exact shares, kills under load, propagation, replacemen
 bench-start: setup ## installed sizes, `modelway --help`, and how soon `modelway serve` is ready
 	@python -m benchmarks.sizes
 
-bench-verdicts: setup ## how often verdicts are wrong and how soon right ones come, looked at every second; about two minutes
+bench-verdicts: setup ## how often verdicts are wrong and how soon right ones come, looked at every second; two to three minutes
 	@python -m benchmarks.verdicts
 
 bench-images: setup ## an image of a package, cold, unchanged and after a code change; what a push then sends

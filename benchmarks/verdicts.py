@@ -5,6 +5,7 @@ Simulated runs with fixed seeds go through the platform's own code (`modelway_pl
 * A/A: both versions are alike in errors and latency. Any verdict but "hold", at any of the looks, is wrong.
 * A/A with changing conditions: errors rise for both alike while the candidate's share grows. Whoever adds up is misled.
 * A/B: the candidate fails more often by five points. The right verdict has to come within the sample that was stated beforehand.
+* A/B: the candidate is slower by three tenths.
 
 Beside it the habit these replace: a z-test for two rates, looked at as often, at the same error probability; and the one thing it can be trusted
 with, one look at the end. Run with `make bench-verdicts`; the last line is one JSON object.
@@ -26,6 +27,9 @@ PER_SECOND = 20
 ERRORS = 0.05
 CHANGE = 0.05
 AA_SECONDS = 300
+SLOWER = 1.3
+SLOWER_SECONDS = 300
+SLOWER_RUNS = 200
 PLAN = Plan()
 Z_LIMIT = 1.959964  # 5 %, both sides
 
@@ -38,11 +42,13 @@ class World:
         errors: Error rate of baseline and candidate at a moment between 0 and 1 of the run.
         share: The candidate's share of requests at that moment.
         seconds: How long a run is.
+        slower: Factor of the candidate's durations.
     """
 
     errors: Callable[[float], tuple[float, float]]
     share: Callable[[float], float]
     seconds: int
+    slower: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +81,7 @@ def simulate(world: World, seed: int) -> Outcome:
         )
         if answer is not Answer.HOLD:
             continue
-        durations = random.lognormal(9.0, 0.6, PER_SECOND)
+        durations = random.lognormal(9.0, 0.6, PER_SECOND) * np.where(candidate, world.slower, 1.0)
         for theirs, bad, duration in zip(candidate.tolist(), failed.tolist(), durations.tolist(), strict=True):
             experiment.observe(second, None if bad else duration, candidate=theirs, failed=bad)
         answer = experiment.answer()
@@ -131,9 +137,13 @@ def main() -> None:
         seconds=AA_SECONDS,
     )
     shifted = [simulate(shifting, 10_000 + seed) for seed in range(RUNS)]
+    slower = World(errors=lambda _: (ERRORS, ERRORS), share=half, seconds=SLOWER_SECONDS, slower=SLOWER)
+    slow = [simulate(slower, 30_000 + seed) for seed in range(SLOWER_RUNS)]
     stated, even = found(0.5)
     stated_canary, canary = found(0.1)
-    right = sorted(each.candidate_requests for each in even if each.answer is Answer.WORSE)
+    right, right_slow = (
+        sorted(each.candidate_requests for each in outcomes if each.answer is Answer.WORSE) for outcomes in (even, slow)
+    )
     result = {
         "aa_wrong_share": share_of(aa, lambda each: each.answer is not Answer.HOLD),
         "aa_wrong_share_changing_conditions": share_of(shifted, lambda each: each.answer is not Answer.HOLD),
@@ -144,6 +154,9 @@ def main() -> None:
         "naive_aa_wrong_share_one_look": share_of(aa, lambda each: each.naive_at_end),
         "naive_aa_wrong_share_changing_conditions": share_of(shifted, lambda each: each.naive_wrong_once),
         "naive_found_share_one_look": share_of(even, lambda each: each.naive_at_end),
+        "slower_found_share": share_of(slow, lambda each: each.answer is Answer.WORSE),
+        "slower_median_sample_to_verdict": right_slow[len(right_slow) // 2],
+        "slower_by": SLOWER,
         "runs": RUNS,
         "requests_per_second": PER_SECOND,
         "aa_looks": AA_SECONDS,

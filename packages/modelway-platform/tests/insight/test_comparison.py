@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from modelway.errors import UnavailableError
 from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.verdict import Answer
@@ -35,12 +36,14 @@ def segment(folder: Path, worker: int, start: float, records: Iterable[dict[str,
 
 def compare(folder: Path, **asked: Any) -> Comparison:
     query: dict[str, Any] = {"model": MODEL, "baseline": "v1", "candidate": "v2", "until": START + 1e9, **asked}
-    return AccessComparison(folder).compare(ComparisonQuery(**query))
+    return AccessComparison(folder).compare(ComparisonQuery(**query), abandoned=lambda: False)
 
 
 def read(folder: Path, since: float = 0.0, until: float = START + 1e9) -> tuple[list[float], ReadCounts]:
     counts = ReadCounts()
-    found = read_records(folder, project="vision", model="digits", since=since, until=until, counts=counts)
+    found = read_records(
+        folder, project="vision", model="digits", since=since, until=until, counts=counts, abandoned=lambda: False
+    )
     return [each.time for each in found], counts
 
 
@@ -147,3 +150,17 @@ def test_memory_is_bounded_and_reading_takes_a_moment(tmp_path: Path) -> None:
     assert found.records == 40_000
     assert most < 8_000_000
     assert took < 10
+
+
+def test_what_nobody_waits_for_is_given_up(tmp_path: Path) -> None:
+    segment(tmp_path, 0, START, traffic(5000, (0.02, 0.02)))
+    asked: list[int] = []
+
+    def abandoned() -> bool:
+        asked.append(1)
+        return len(asked) > 1
+
+    query = ComparisonQuery(model=MODEL, baseline="v1", candidate="v2", until=START + 1e9)
+    with pytest.raises(UnavailableError, match="stopping"):
+        AccessComparison(tmp_path).compare(query, abandoned=abandoned)
+    assert len(asked) == 2

@@ -1,6 +1,6 @@
 """Access records from the segments that gateway workers append to: in order of time over all workers, in constant memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from heapq import merge
 from io import FileIO
@@ -8,6 +8,8 @@ from operator import attrgetter
 from pathlib import Path
 
 import msgspec
+
+from modelway.errors import UnavailableError
 
 _BLOCK = 256 * 1024
 _LONGEST_LINE = 64 * 1024
@@ -48,7 +50,14 @@ class ReadCounts:
 
 
 def read_records(
-    folder: Path, *, project: str, model: str, since: float, until: float, counts: ReadCounts
+    folder: Path,
+    *,
+    project: str,
+    model: str,
+    since: float,
+    until: float,
+    counts: ReadCounts,
+    abandoned: Callable[[], bool],
 ) -> Iterator[AccessRecord]:
     """The records of one model in a span of time, ordered; those still being written are not waited for.
 
@@ -59,6 +68,10 @@ def read_records(
         since: From this Unix time on.
         until: Up to and with this one.
         counts: Is counted up while reading.
+        abandoned: Asked at each block that is read whether to give up.
+
+    Raises:
+        UnavailableError: It was to be given up.
     """
     workers: dict[str, list[Path]] = {}
     for path in folder.glob("worker-*.ndjson"):
@@ -69,7 +82,7 @@ def read_records(
         marks = (f'"{project}"'.encode(), f'"{model}"'.encode())
         decode = msgspec.json.Decoder(AccessRecord).decode
         for path in _segments_since(segments, since):
-            for line in _lines(path, since):
+            for line in _lines(path, since, abandoned):
                 if marks[0] not in line or marks[1] not in line:
                     counts.records += 1
                     continue
@@ -99,7 +112,7 @@ def _start(path: Path) -> int:
     return int(number) if number.isascii() and number.isdigit() else 0
 
 
-def _lines(path: Path, since: float) -> Iterator[bytes]:
+def _lines(path: Path, since: float, abandoned: Callable[[], bool]) -> Iterator[bytes]:
     """Whole lines, from a little before `since` on; none if the segment has been deleted meanwhile."""
     try:
         file = path.open("rb", buffering=0)
@@ -109,6 +122,8 @@ def _lines(path: Path, since: float) -> Iterator[bytes]:
         _skip_before(file, since)
         rest = b""
         while block := file.read(_BLOCK):
+            if abandoned():
+                raise UnavailableError("the platform is stopping", hint="ask again when it is back")
             *lines, last = (rest + block).split(b"\n")
             yield from lines
             rest = last if len(last) <= _LONGEST_LINE else b""

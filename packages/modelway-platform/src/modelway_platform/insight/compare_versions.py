@@ -1,5 +1,6 @@
 """Compares two versions by the requests the gateway has recorded."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,8 +34,16 @@ class AccessComparison:
     access: Path
     plan: Plan = field(default_factory=Plan)
 
-    def compare(self, query: ComparisonQuery) -> Comparison:
-        """The comparison; takes as long as reading that much of the log takes, so call it in a thread."""
+    def compare(self, query: ComparisonQuery, *, abandoned: Callable[[], bool]) -> Comparison:
+        """The comparison; takes as long as reading that much of the log takes, so call it in a thread.
+
+        Args:
+            query: What is asked.
+            abandoned: Asked now and then whether to give up.
+
+        Raises:
+            UnavailableError: It was to be given up.
+        """
         experiment, counts = Experiment(self.plan), ReadCounts()
         others = {query.baseline: _Others(), query.candidate: _Others()}
         prefixes = {version: f"/{query.model}/{version}/" for version in others}
@@ -45,6 +54,7 @@ class AccessComparison:
             since=query.since,
             until=query.until,
             counts=counts,
+            abandoned=abandoned,
         )
         for record in records:
             other = others.get(record.version)

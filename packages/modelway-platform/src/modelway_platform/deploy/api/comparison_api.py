@@ -54,7 +54,7 @@ class ComparisonApi:
             query = ComparisonQuery(
                 model=model, baseline=baseline, candidate=candidate, since=begins, until=now, pinned=pinned
             )
-            comparison = self._parts.comparer.compare(query)
+            comparison = self._parts.comparer.compare(query, abandoned=self._parts.closing.is_set)
             for version, record, seen in zip(
                 (baseline, candidate), declared, (comparison.baseline, comparison.candidate), strict=True
             ):

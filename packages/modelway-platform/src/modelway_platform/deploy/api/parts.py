@@ -54,8 +54,12 @@ class LogReader(Protocol):
 class Comparer(Protocol):
     """Who compares versions; `insight.compare_versions.AccessComparison` is one."""
 
-    def compare(self, query: ComparisonQuery) -> Comparison:
-        """Reads what it needs; called in a thread."""
+    def compare(self, query: ComparisonQuery, *, abandoned: Callable[[], bool]) -> Comparison:
+        """Reads what it needs; called in a thread, and told there when nobody waits any more.
+
+        Raises:
+            UnavailableError: It was abandoned.
+        """
         ...
 
 
