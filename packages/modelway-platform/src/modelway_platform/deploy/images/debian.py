@@ -1,6 +1,7 @@
 """The base image definition for CPUs: Debian 12 with its Python 3.11, made by mmdebstrap."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ PACKAGES = ("ca-certificates", "libgomp1", "python3", "python3-venv")
 _LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 # How to reach a mirror from here; nothing of it stays in the archive.
 _PASSED_ON = frozenset({"PATH", "HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE"})
+_SECRET = re.compile(r"//[^/@\s]+@")
 
 
 def make_base(output: Path, *, mirror: str, variables: Mapping[str, str], progress: Callable[[str], None]) -> None:
@@ -73,9 +75,10 @@ def _run(command: list[str], variables: Mapping[str, str], progress: Callable[[s
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            last = line.strip() or last
-            if line.startswith("I: "):
-                progress(line[3:].strip().rstrip("."))
+            text = _SECRET.sub("//***@", line).strip()
+            last = text or last
+            if text.startswith("I: "):
+                progress(text[3:].rstrip("."))
     if process.returncode != 0:
         hint = "run it as root, or as a user with subordinate ids (newuidmap) where user namespaces are allowed."
         raise ModelwayError(f"mmdebstrap failed: {last[:400]}", hint=hint)
