@@ -11,6 +11,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 MARK = "__modelway_stage__"
 ENDPOINT_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+MAX_WAIT_MS = 10_000
 RESERVED_ENDPOINTS = frozenset({"livez", "readyz", "metrics", "docs", "v2"})
 
 
@@ -32,12 +33,14 @@ class Stage:
             that have no own one).
         max_batch_size: Inference only: how many items go together; None means the method takes one item as it is.
         max_concurrency: Async and streaming inference only: how many run side by side; None leaves it to the server.
+        max_wait_ms: Inference with `max_batch_size` only: how long a batch waits behind another to fill; 0 does not wait.
     """
 
     kind: StageKind
     endpoints: tuple[str, ...] = ()
     max_batch_size: int | None = None
     max_concurrency: int | None = None
+    max_wait_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -118,13 +121,18 @@ def postprocess(*endpoints: Any) -> Any:
 def inference(function: F, /) -> F: ...
 @overload
 def inference(
-    *, max_batch_size: int | None = None, max_concurrency: int | None = None, endpoint: str = ""
+    *,
+    max_batch_size: int | None = None,
+    max_wait_ms: float = 0.0,
+    max_concurrency: int | None = None,
+    endpoint: str = "",
 ) -> Callable[[F], F]: ...
 def inference(
     function: Any = None,
     /,
     *,
     max_batch_size: int | None = None,
+    max_wait_ms: float = 0.0,
     max_concurrency: int | None = None,
     endpoint: str = "",
 ) -> Any:
@@ -134,6 +142,8 @@ def inference(
         function: The method, when the decorator stands without parentheses.
         max_batch_size: With it, requests that wait together are handed over together, at most so many: arrays stacked on a new
             first axis, anything else as a list; the method returns as many results. Without it, one call per request.
+        max_wait_ms: How long a batch that is not full waits for more behind another one, where large batches are worth it. A
+            request that finds the model idle never waits.
         max_concurrency: How many requests of an `async` method, or streams of one that yields, run side by side; 64 unless
             given, and one batch at a time with `max_batch_size`.
         endpoint: Its name in the URL; the method's own unless given.
@@ -142,11 +152,19 @@ def inference(
         raise ValueError(f"@inference(max_concurrency={max_concurrency}): at least one request runs")
     if max_batch_size is not None and max_batch_size < 1:
         raise ValueError(f"@inference(max_batch_size={max_batch_size}): a batch has at least one item")
+    if not 0 <= max_wait_ms <= MAX_WAIT_MS or (max_wait_ms and max_batch_size is None):
+        raise ValueError(
+            f"@inference(max_wait_ms={max_wait_ms}): 0 to {MAX_WAIT_MS} milliseconds, together with max_batch_size"
+        )
     if endpoint:
         check_endpoint_name(endpoint)
     names = (endpoint,) if endpoint else ()
     stage = Stage(
-        kind=StageKind.INFERENCE, endpoints=names, max_batch_size=max_batch_size, max_concurrency=max_concurrency
+        kind=StageKind.INFERENCE,
+        endpoints=names,
+        max_batch_size=max_batch_size,
+        max_concurrency=max_concurrency,
+        max_wait_ms=max_wait_ms,
     )
     mark = _marker(stage)
     return mark if function is None else mark(function)

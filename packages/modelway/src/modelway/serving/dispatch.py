@@ -17,6 +17,7 @@ from modelway.context import Headers
 from modelway.errors import DeadlineExceededError, HandlerError, ModelwayError, OverloadedError
 from modelway.handler import Handler
 from modelway.serving.answer import Answer, Done, error_answer
+from modelway.serving.hold import Closed, Hold
 from modelway.serving.item import Item, PlainItem, is_wanted
 from modelway.serving.lane import Lane
 from modelway.serving.side_by_side import SideBySide, make_stages
@@ -27,13 +28,14 @@ from modelway.signature import BoundHandler, EndpointBinding
 
 DEFAULT_QUEUE_SIZE = 1024
 _LOOK_SECONDS = 0.002
+_HOLD_SECONDS = 0.0002
 
 
 class Observer(Protocol):
     """Is told what happened; for metrics and logs."""
 
-    def batch_done(self, endpoint: str, size: int, seconds: float) -> None:
-        """The model worked on `size` requests for `seconds`."""
+    def batch_done(self, endpoint: str, size: int, seconds: float, closed: Closed) -> None:
+        """The model worked on `size` requests for `seconds`; `closed` is why no more went with them."""
         ...
 
     def wasted(self, endpoint: str, seconds: float) -> None:
@@ -78,6 +80,12 @@ class Dispatcher:
         self._next_look = inf
         self._busy = False
         self._planned = False
+        self._closed = Closed.IDLE
+        self._holds = {
+            each.name: Hold(each.max_batch_size or 1, each.max_wait_seconds)
+            for each in bound.bindings
+            if each.max_wait_seconds and lane.waits
+        }
         self._encode = msgspec.json.Encoder(enc_hook=_encode_foreign).encode
         self._side_by_side = {
             each.name: SideBySide(self._stages[each.name], each, lane, self._encode, self._side_finished)
@@ -129,7 +137,13 @@ class Dispatcher:
             item = side[endpoint].make_item((arguments, done, request_id, deadline, headers), sink)
         else:
             item = Item(arguments, done, request_id, deadline, headers)
-        self._enqueue(endpoint, item)
+        self._lines[endpoint].append(item)  # from here on as in `_enqueue`, whose call would be felt
+        self._waiting += 1
+        if deadline < self._next_look:
+            self._look_at(deadline)
+        if not self._planned and (side or not self._busy):
+            self._planned = True
+            self._lane.soon(self._send_planned)
         return item
 
     def submit_arguments(
@@ -198,12 +212,29 @@ class Dispatcher:
             name = self._turn[0]
             self._turn.rotate(-1)
             stages = self._stages[name]
-            items = self._lines[name].take(stages.group_size)
+            line = self._lines[name]
+            if self._holds and not self._lets_go(name, line):
+                continue
+            items = line.take(stages.group_size)
             if items:
                 self._waiting -= len(items)
                 self._busy = True
+                if not self._holds or name not in self._holds:
+                    self._closed = Closed.FULL if len(items) == stages.group_size else Closed.IDLE
                 self._lane.run(partial(self._work, stages, items))
                 return
+
+    def _lets_go(self, name: str, line: WaitingLine) -> bool:
+        hold = self._holds.get(name)
+        if hold is None or not line:
+            return True
+        known = hold.until
+        if hold.lets_go(line):
+            self._closed = hold.closed
+            return True
+        if hold.until != known:
+            self._lane.later(max(hold.until - time.monotonic(), 0.0) + _HOLD_SECONDS, self._send)
+        return False
 
     def _look_at(self, deadline: float) -> None:
         """Be called when it has passed, so that who waits for a busy model hears in time."""
@@ -238,12 +269,15 @@ class Dispatcher:
 
     def _finished(self, stages: EndpointStages, items: list[Item], count: int, seconds: float) -> None:
         self._busy = False
+        closed = self._closed
+        if self._holds and stages.name in self._holds:
+            self._holds[stages.name].batch_ended(self._lines[stages.name], seconds)
         if count < len(items):
             self._put_back(stages.name, items[count:])
             del items[count:]
         if self._waiting:
             self._send()  # before answering: the model works while we write
-        self._answer(stages, items, seconds)
+        self._answer(stages, items, seconds, closed)
 
     def _side_finished(self, stages: EndpointStages, items: list[Item], seconds: float) -> None:
         if self._waiting:
@@ -252,12 +286,13 @@ class Dispatcher:
         if isinstance(item, StreamItem):
             self._stream_finished(stages.name, item)
         else:
-            self._answer(stages, items, seconds)
+            closed = Closed.FULL if stages.batched and len(items) == stages.group_size else Closed.IDLE
+            self._answer(stages, items, seconds, closed)
 
     def _stream_finished(self, endpoint: str, item: StreamItem) -> None:
         self._report(endpoint, item, item.error)
         if self._observer is not None:
-            self._observer.batch_done(endpoint, 1, item.seconds)
+            self._observer.batch_done(endpoint, 1, item.seconds, Closed.IDLE)
             if not is_wanted(item):
                 self._observer.wasted(endpoint, item.seconds)
         if item.done is None:
@@ -267,7 +302,7 @@ class Dispatcher:
         else:
             item.sink.ended(item.error)
 
-    def _answer(self, stages: EndpointStages, items: list[Item], seconds: float) -> None:
+    def _answer(self, stages: EndpointStages, items: list[Item], seconds: float, closed: Closed) -> None:
         unwanted = 0
         encode = self._encode
         for item in items:
@@ -286,7 +321,7 @@ class Dispatcher:
             else:
                 self._fail(stages.name, item, item.error)
         if self._observer is not None:
-            self._observer.batch_done(stages.name, len(items), seconds)
+            self._observer.batch_done(stages.name, len(items), seconds, closed)
             if unwanted:
                 self._observer.wasted(stages.name, seconds * unwanted / len(items))
 

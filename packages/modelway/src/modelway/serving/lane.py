@@ -16,6 +16,9 @@ Start = Callable[[], Coroutine[Any, Any, None]]
 class Lane(Protocol):
     """The ways work moves between the side that takes requests and the side that runs the model."""
 
+    waits: bool
+    """Whether `later` happens; where it does not, nothing may be put off."""
+
     def soon(self, callback: Callable[[], Any], /) -> Any:
         """Call on the requests' side, after everything that has already arrived."""
         ...
@@ -62,6 +65,8 @@ class Task:
 
 class ThreadLane:
     """One model thread per process: whatever `load` made is used by the thread that made it."""
+
+    waits = True
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
@@ -116,6 +121,8 @@ def _run_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
 
 class InlineLane:
     """Everything in the calling thread; `settle` runs what was put off."""
+
+    waits = False
 
     def __init__(self) -> None:
         self._later: deque[Callable[[], Any]] = deque()

@@ -12,6 +12,7 @@ from itertools import accumulate
 
 from modelway.errors import STATUS_BY_CODE, InvalidHandlerError
 from modelway.serving.board import SLOT_CELLS, Board
+from modelway.serving.hold import Closed
 from modelway.serving.settings import Identity
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -49,8 +50,20 @@ class Histogram:
 class EndpointMetrics:
     """The series of one endpoint in one worker."""
 
-    __slots__ = ("_cells", "_statuses", "_wasted", "batch_size", "duration", "inference", "name", "offset", "wasted_at")
-    CELLS = len(STATUSES) + 2 * (len(SECONDS) + 2) + len(SIZES) + 2 + 1
+    __slots__ = (
+        "_cells",
+        "_closed",
+        "_statuses",
+        "_wasted",
+        "batch_size",
+        "closed_at",
+        "duration",
+        "inference",
+        "name",
+        "offset",
+        "wasted_at",
+    )
+    CELLS = len(STATUSES) + 2 * (len(SECONDS) + 2) + len(SIZES) + 2 + 1 + len(Closed)
 
     def __init__(self, board: Board, start: int, offset: int, name: str) -> None:
         self.name = name
@@ -65,10 +78,15 @@ class EndpointMetrics:
         self.batch_size = Histogram(board, start, offset, SIZES)
         self.wasted_at = offset + len(SIZES) + 2
         self._wasted = start + self.wasted_at
+        self.closed_at = self.wasted_at + 1
+        self._closed = start + self.closed_at
 
     def request_done(self, status: int, seconds: float) -> None:
         self._cells[self._statuses + _STATUS_CELL.get(status, _STATUS_CELL[500])] += 1.0
         self.duration.observe(seconds)
+
+    def batch_closed(self, closed: Closed) -> None:
+        self._cells[self._closed + closed] += 1.0
 
     def wasted(self, seconds: float) -> None:
         self._cells[self._wasted] += seconds
@@ -99,10 +117,11 @@ class Metrics:
                 f"{len(self.endpoints)} endpoints are too many", hint="serve them as several models"
             )
 
-    def batch_done(self, endpoint: str, size: int, seconds: float) -> None:
+    def batch_done(self, endpoint: str, size: int, seconds: float, closed: Closed) -> None:
         metrics = self.endpoints[endpoint]
         metrics.inference.observe(seconds)
         metrics.batch_size.observe(size)
+        metrics.batch_closed(closed)
 
     def set_waiting(self, count: int) -> None:
         self._board.cells[self._waiting_cell] = float(count)
@@ -121,6 +140,7 @@ class Metrics:
                 histogram: Histogram = getattr(each, attribute)
                 lines += histogram.lines(self._board, name, f'{self._labels},endpoint="{each.name}"')
         lines += self._wasted()
+        lines += self._batches()
         lines += self._gauges()
         return ("\n".join(lines) + "\n").encode()
 
@@ -140,6 +160,16 @@ class Metrics:
         for each in self.endpoints.values():
             seconds = self._board.total(each.wasted_at)
             yield f'modelway_wasted_seconds_total{{{self._labels},endpoint="{each.name}"}} {seconds:.9g}'
+
+    def _batches(self) -> Iterator[str]:
+        yield "# HELP modelway_batches_total Batches by why they went: full, idle model, waited long enough, a deadline."
+        yield "# TYPE modelway_batches_total counter"
+        for each in self.endpoints.values():
+            for closed in Closed:
+                count = self._board.total(each.closed_at + closed)
+                if count:
+                    labels = f'{self._labels},endpoint="{each.name}",closed="{closed.name.lower()}"'
+                    yield f"modelway_batches_total{{{labels}}} {count:.0f}"
 
     def _gauges(self) -> Iterator[str]:
         board = self._board

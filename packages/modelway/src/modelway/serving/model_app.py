@@ -11,6 +11,7 @@ from modelway.serving.board import Board
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.docs_page import docs_page
 from modelway.serving.events import Events
+from modelway.serving.hold import Closed
 from modelway.serving.item import Item
 from modelway.serving.metrics import CONTENT_TYPE, EndpointMetrics, Metrics
 from modelway.serving.open_inference.routes import Routes
@@ -83,9 +84,9 @@ class ModelApp:
 
     # Observer
 
-    def batch_done(self, endpoint: str, size: int, seconds: float) -> None:
+    def batch_done(self, endpoint: str, size: int, seconds: float, closed: Closed) -> None:
         if self.metrics is not None:
-            self.metrics.batch_done(endpoint, size, seconds)
+            self.metrics.batch_done(endpoint, size, seconds, closed)
 
     def wasted(self, endpoint: str, seconds: float) -> None:
         if self.metrics is not None:

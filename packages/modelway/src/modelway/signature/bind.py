@@ -48,6 +48,7 @@ class EndpointBinding:
         asynchronous: Whether one of its stages is written with `async def`.
         streaming: Whether inference yields.
         max_concurrency: How many run side by side; 0 where they run one after another.
+        max_wait_seconds: How long a batch waits behind another to fill.
     """
 
     name: str
@@ -65,6 +66,7 @@ class EndpointBinding:
     asynchronous: bool
     streaming: bool
     max_concurrency: int
+    max_wait_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,10 @@ def _endpoint(
         decode = RequestDecoder(name, members, defaults)
     except TypeError as error:
         raise InvalidHandlerError(f"{handler.__name__}.{first.name}: {error}") from error
+    if method.stage.max_wait_ms and _concurrency(before, method, after):
+        raise InvalidHandlerError(
+            f"{handler.__name__}.{method.name}: max_wait_ms is for endpoints without `async def`", hint="drop it"
+        )
     if batched and not method.parameters:
         raise InvalidHandlerError(f"{handler.__name__}.{method.name}: a batched method takes the batch as a parameter")
     binding = EndpointBinding(
@@ -144,6 +150,7 @@ def _endpoint(
         asynchronous=any(each is not None and each.asynchronous for each in (before, method, after)),
         streaming=method.streams,
         max_concurrency=_concurrency(before, method, after),
+        max_wait_seconds=method.stage.max_wait_ms / 1000,
     )
     described = EndpointSignature(
         name=name,
