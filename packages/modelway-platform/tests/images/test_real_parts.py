@@ -222,6 +222,7 @@ def test_docker_runs_it_and_it_answers(place: Place, tmp_path: Path) -> None:
             try:
                 assert ask(port) == {"text": "Hello, Ada!"}, docker("logs", "hello")
                 assert docker("exec", "hello", "id", "-u").strip() == "10001"
+                docker("exec", "hello", "/opt/modelway/bin/modelway-healthy")
                 docker("stop", "hello")
                 assert docker("inspect", "-f", "{{.State.ExitCode}}", "hello").strip() == "0"
             finally:

@@ -21,6 +21,7 @@ from modelway_platform.deploy.images.package_layers import (
     code_entries,
     group_key,
     sdk_entries,
+    sdk_key,
     weight_entries,
     weight_groups,
 )
@@ -128,7 +129,7 @@ class ImageBuilder:
         )
         add("environment", key, install)
         sdk = partial(write_layer, blobs, sdk_entries(self.sdk, manifest.python), compress=True)
-        add("sdk", ["sdk", self.sdk.digest(), manifest.python], sdk)
+        add("sdk", sdk_key(self.sdk, manifest.python), sdk)
         for group in weight_groups(manifest):
             role = f"file {group[0].path.removeprefix('files/')}" if len(group) == 1 else f"{len(group)} files"
             entries = weight_entries(group, package.folder)

@@ -26,15 +26,24 @@ LARGE_FILE = 32 * 1024 * 1024
 MOST_LARGE_FILES = 24
 
 _LAUNCHER = f"#!{PYTHON}\nimport sys\nfrom modelway.cli.main import main\nsys.exit(main())\n"
+# Whoever runs the image may have chosen another port: what the first process was told counts.
 _HEALTH_CHECK = f"""#!{PYTHON}
 import http.client, sys
-connection = http.client.HTTPConnection("127.0.0.1", {HTTP_PORT}, timeout=3)
+with open("/proc/1/cmdline") as told:
+    words = told.read().replace("--port=", "--port\\0").split("\\0")
+port = next((word for name, word in reversed(list(zip(words, words[1:]))) if name == "--port"), "{HTTP_PORT}")
+connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=3)
 try:
     connection.request("GET", "/readyz")
     sys.exit(0 if connection.getresponse().status == 200 else 1)
 except OSError:
     sys.exit(1)
 """
+
+
+def sdk_key(sdk: SdkCopy, python: str) -> list[str]:
+    """What the SDK's layer follows from."""
+    return ["sdk", sdk.digest(), sdk.version, python, _LAUNCHER, _HEALTH_CHECK]
 
 
 def sdk_entries(sdk: SdkCopy, python: str) -> Iterator[Entry]:
