@@ -30,6 +30,7 @@ format: setup
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
 test: setup ## every test, fast ones first
+	@scripts/test-parts
 	@$(BIN)/pytest packages && $(BIN)/pytest journeys
 
 lock: setup ## rewrite requirements.lock from the pyproject files

@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import time
@@ -167,6 +168,7 @@ def test_a_body_that_is_too_large_is_a_413(shared: Server) -> None:
         assert caller.recv(4096).startswith(b"HTTP/1.1 413")
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 def test_the_printed_curl_works(shared: Server) -> None:
     line = next(line for line in shared.log.splitlines() if line.strip().startswith("curl"))
     done = subprocess.run(shlex.split(line), capture_output=True, check=True)
