@@ -183,6 +183,13 @@ def test_status_follows_to_the_end(modelway: Run, applied: Any) -> None:
     assert followed.stderr.splitlines()[-1].split()[1:3] == ["Ready", "1/1"]
 
 
+def test_status_of_what_failed_is_an_exit_status(modelway: Run, applied: Any) -> None:
+    applied.fail("vision/digits/v1", "LockUnsolvable", "scikit-learn==99 does not exist")
+    status = modelway("rollout", "status", "deployment", "vision/digits/v1")
+    assert "LockUnsolvable" in status.stdout
+    assert status.returncode == 1
+
+
 def test_delete_takes_what_get_prints(modelway: Run, applied: Any) -> None:
     names = modelway("get", "deployments", "-o", "name").stdout.split()
     done = modelway("delete", *names, "--wait")

@@ -64,7 +64,7 @@ def _status(client: ControlClient, name: DocumentName, *, watch: bool, timeout: 
     print("\n".join(table_lines(columns_of(name.kind, wide=False), [row_of(name.kind, item, wide=False)])))
     if rows := condition_rows(item):
         print("\n" + "\n".join(table_lines(CONDITION_COLUMNS, rows)))
-    return EXIT_OK
+    return EXIT_ERROR if text(member(item, "status"), "phase") == "Failed" else EXIT_OK
 
 
 def _follow(client: ControlClient, name: DocumentName, revision: int, timeout: float) -> int:
