@@ -1,7 +1,8 @@
 """How long an image of a package takes, cold, unchanged and after a code change, and what a push then sends.
 
 The package is `examples/hello` with a model file of 64 MB beside it; base and registry are Debian's. Needs
-docker-registry, and mmdebstrap (as root) unless the base lies in `.cache` or where MODELWAY_TEST_BASE says.
+docker-registry, and mmdebstrap (as root) unless the base lies in `~/.cache/modelway` or where
+MODELWAY_TEST_BASE says.
 Run with `make bench-images`; the last line is one JSON object.
 """
 
@@ -48,7 +49,9 @@ def make_project(folder: Path) -> Path:
 
 def base(home: Path) -> Path:
     """The root file system, made unless it is there."""
-    path = Path(os.environ.get("MODELWAY_TEST_BASE") or ROOT / ".cache" / "debian-12-python-3.11.tar")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "modelway"
+    path = Path(os.environ.get("MODELWAY_TEST_BASE") or cache / "debian-12-python-3.11.tar")
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
         print("making the base with mmdebstrap: about a minute")
         modelway(home, "image", "base", "-o", str(path))

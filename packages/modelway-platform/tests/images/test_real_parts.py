@@ -105,11 +105,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("images")
     shutil.copytree(HELLO, folder / "hello", ignore=shutil.ignore_patterns("dist", "__pycache__"))
     # A base takes a minute to make: it is kept between runs, under a name that says what it is.
-    kept = Path(os.environ.get("MODELWAY_TEST_BASE") or HELLO.parents[1] / ".cache" / "debian-12-python-3.11.tar")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "modelway"
+    kept = Path(os.environ.get("MODELWAY_TEST_BASE") or cache / "debian-12-python-3.11.tar")
     place = Place(folder=folder, package=folder / "dist" / "hello-1.0.0.mwpkg", base=kept)
     if not kept.is_file():
         need("mmdebstrap")
-        kept.parent.mkdir(exist_ok=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
         made = subprocess.run(
             [sys.executable, "-m", "modelway.cli.main", "image", "base", "-o", str(kept)],
             capture_output=True,
@@ -228,6 +229,8 @@ def test_docker_runs_it_and_it_answers(place: Place, tmp_path: Path) -> None:
             finally:
                 docker("rm", "-f", "hello")
     finally:
+        # Containers on the machine's own network leave a mount behind.
+        subprocess.run(["umount", "-l", f"{folder}/exec/netns/default"], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 
