@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from math import gcd
 
-# Longer rounds (weights without a common divisor, in the thousands) are worked out anew each time.
-_LONGEST_KEPT_ROUND = 10_000
-
 
 class SmoothWeightedRoundRobin:
     """Chooses among `len(weights)` alternatives so that every prefix of choices is close to the declared shares.
 
     After any n choices every alternative has been taken within one of n · weight / total, and after each `total` choices
-    exactly as often as declared. The order depends on the weights alone, never on connections or chance.
+    exactly as often as declared, so the choices repeat every `length` of them. The order depends on the weights alone, never on connections or chance.
 
     Of the alternatives that are due, the one whose turn would soonest be too late is taken (Tijdeman, "The chairman assignment
     problem", 1980: k alternatives stay within 1 - 1/(2k - 2)). The better known rule that takes the one with the most credit
@@ -21,7 +18,7 @@ class SmoothWeightedRoundRobin:
         weights: Relative, not negative; at least one positive.
     """
 
-    __slots__ = ("_credit", "_keeps", "_late", "_next", "_round", "_slack", "_total", "_weights")
+    __slots__ = ("_credit", "_late", "_slack", "_total", "_weights")
 
     def __init__(self, weights: Sequence[int]) -> None:
         if not weights or min(weights) < 0 or sum(weights) == 0:
@@ -35,25 +32,14 @@ class SmoothWeightedRoundRobin:
         # The bound 1 - 1/(2k - 2), times total, as `_late` over `_slack`.
         self._slack = max(2 * len(self._weights) - 2, 1)
         self._late = self._total * (self._slack - 1)
-        # Choices repeat after `total`, so the first round is kept and then only read.
-        self._round: list[int] = []
-        self._keeps = self._total <= _LONGEST_KEPT_ROUND
-        self._next = 0
+
+    @property
+    def length(self) -> int:
+        """Choices in one round, after which they repeat."""
+        return self._total
 
     def choose(self) -> int:
         """Index of the next alternative."""
-        position = self._next
-        if position < len(self._round):
-            chosen = self._round[position]
-        else:
-            chosen = self._decide()
-            if self._keeps:
-                self._round.append(chosen)
-        position += 1
-        self._next = position if position < self._total else 0
-        return chosen
-
-    def _decide(self) -> int:
         credit, total, slack, late = self._credit, self._total, self._slack, self._late
         best = chosen = -1
         best_left, best_weight = 0, 1

@@ -27,7 +27,7 @@ _FAILED = Refusal(
 def send_whole(exchange: Exchange, request: bytes) -> None:
     """Write a request that is all there, which most are, over an idle connection or a new one."""
     replica = exchange.replica
-    connection = _idle_connection(exchange, replica) if replica is not None else None
+    connection = _idle_connection(replica, exchange.clock) if replica is not None else None
     if connection is None:
         exchange.pending.append(request)
         flush(exchange)
@@ -49,7 +49,7 @@ def flush(exchange: Exchange) -> None:
     replica = exchange.replica
     if exchange.connecting or replica is None:
         return
-    connection = _idle_connection(exchange, replica)
+    connection = _idle_connection(replica, exchange.caller.clock)  # a retry may come long after the request
     if connection is not None:
         connection.carry(exchange, exchange.take_pending())
         return
@@ -59,12 +59,12 @@ def flush(exchange: Exchange) -> None:
     task.add_done_callback(exchange.worker.tasks.discard)
 
 
-def _idle_connection(exchange: Exchange, replica: LiveReplica) -> ReplicaConnection | None:
+def _idle_connection(replica: LiveReplica, clock: float) -> ReplicaConnection | None:
     idle = replica.idle
     while idle:
         connection = idle.pop()
         # Unused for long, it may just now be closing: asking the system costs less than a lost request.
-        rested = exchange.clock - connection.idle_since
+        rested = clock - connection.idle_since
         if connection.is_open and (rested < DOUBTFUL_SECONDS or connection.is_quiet()):
             return connection
         connection.close()

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from itertools import count, cycle
-from math import gcd
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
@@ -17,8 +15,8 @@ if TYPE_CHECKING:
 
 FIRST_EJECTION_SECONDS = 0.25
 LONGEST_EJECTION_SECONDS = 5.0
-# A round of turns up to this length is laid out once; a longer one is worked out as it goes.
-LONGEST_ROUND = 1000
+# A round of turns up to this length is worked out once and then read; a longer one is worked out as it goes.
+LONGEST_KEPT_ROUND = 1000
 
 MetricsFor = Callable[[str, str, str], VersionMetrics]
 
@@ -127,12 +125,18 @@ class LiveModel:
 def _turns(versions: list[LiveVersion], weights: list[int]) -> Iterator[LiveVersion]:
     """The versions in the order of their turns, without an end; empty where there are none."""
     if not versions:
-        return iter(())
+        return
     robin = SmoothWeightedRoundRobin(weights)
-    length = sum(weights) // gcd(*weights)
-    if length <= LONGEST_ROUND:
-        return cycle([versions[robin.choose()] for _ in range(length)])
-    return (versions[robin.choose()] for _ in count())
+    if robin.length > LONGEST_KEPT_ROUND:
+        while True:
+            yield versions[robin.choose()]
+    first_round: list[LiveVersion] = []
+    for _ in range(robin.length):
+        version = versions[robin.choose()]
+        first_round.append(version)
+        yield version
+    while True:
+        yield from first_round
 
 
 class LiveRoutes:
