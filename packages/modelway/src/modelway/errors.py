@@ -37,6 +37,7 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
     {
         "invalid_request": Status(400, "INVALID_ARGUMENT"),
         "invalid_json": Status(400, "INVALID_ARGUMENT"),
+        "invalid_form": Status(400, "INVALID_ARGUMENT"),
         "unauthenticated": Status(401, "UNAUTHENTICATED"),
         "forbidden": Status(403, "PERMISSION_DENIED"),
         "not_found": Status(404, "NOT_FOUND"),

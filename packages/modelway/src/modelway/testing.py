@@ -14,9 +14,11 @@ import msgspec
 
 from modelway.handler import Handler
 from modelway.serving.answer import Answer
+from modelway.serving.body_forms import BodyForms, Read
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.lane import InlineLane
 from modelway.signature import Signature, bind
+from modelway.signature.images import is_image, write_image
 
 
 class Client:
@@ -43,6 +45,7 @@ class Client:
         self.signature: Signature = bound.signature
         self._lane = InlineLane()
         self._dispatcher = Dispatcher(self.handler, bound, self._lane)
+        self._forms = BodyForms(bound.bindings, bound.signature)
 
     def call(
         self,
@@ -51,6 +54,8 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
+        content_type: str = "application/json",
+        query: str = "",
     ) -> Any:
         """The decoded answer to one request; of an endpoint that streams, all pieces as a list.
 
@@ -59,11 +64,14 @@ class Client:
             request: One member per field, arrays welcome; or raw bytes as a caller would send them.
             headers: What a stage reads off its `Context`.
             seconds: How long the caller waits: the deadline in that context.
+            content_type: What raw bytes are: JSON, a form, or a field's own media type such as `image/png`.
+            query: Further fields beside a field that is the body, as in a URL: `limit=3&deep=true`.
 
         Raises:
             ModelwayError: What the server would answer with; a handler's own exception is its `__cause__`.
         """
-        return _value(self._answers(endpoint, [request], headers or {}, seconds)[0])
+        read = self._forms.reader(endpoint, content_type.encode("latin-1"), query.encode())
+        return _value(self._answers(endpoint, [request], headers or {}, seconds, read)[0])
 
     def call_many(self, endpoint: str, requests: Iterable[Mapping[str, Any] | bytes]) -> list[Any]:
         """Answers to requests that arrive together, so that they are batched; an error stands in its request's place."""
@@ -88,6 +96,7 @@ class Client:
         requests: list[Mapping[str, Any] | bytes],
         headers: Mapping[str, str],
         seconds: float | None,
+        read: Read | None = None,
     ) -> list[Answer]:
         self.signature.endpoint(endpoint)
         lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -100,7 +109,9 @@ class Client:
                 answers[index] = answer
 
             body = request if isinstance(request, bytes) else msgspec.json.encode(request, enc_hook=_tolist)
-            self._dispatcher.submit(endpoint, body, done, request_id=request_id, deadline=deadline, headers=lines)
+            self._dispatcher.submit(
+                endpoint, body, done, request_id=request_id, deadline=deadline, headers=lines, read=read
+            )
         self._lane.settle()
         return answers
 
@@ -130,4 +141,6 @@ def _value(answer: Answer) -> Any:
 def _tolist(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
+    if is_image(value):
+        return write_image(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON")

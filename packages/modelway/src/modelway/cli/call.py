@@ -1,6 +1,7 @@
 """`modelway call`: one request to a deployed model through the gateway."""
 
 import argparse
+import mimetypes
 import sys
 from pathlib import Path
 
@@ -23,7 +24,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "-d", "--data", metavar="JSON", help='inputs by name, as {"x": 1}; @FILE for a file, - for stdin'
     )
+    source.add_argument(
+        "--body", metavar="FILE", help="a file that is the request's one field itself, such as an image"
+    )
     source.add_argument("--example", action="store_true", help="the package's own golden example (needs an admin key)")
+    parser.add_argument(
+        "--content-type", default="", metavar="TYPE", help="of the file after --body; default: by its name"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="also say on stderr who answered and how fast")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="default: 60")
     parser.add_argument("--request-id", default="", metavar="ID", help="default: the gateway makes one")
@@ -32,10 +39,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     connection = connection_of(args)
-    body = _body(args.data) if args.data is not None else _example(connection, args.target, args.endpoint)
+    body, content_type = _request(connection, args)
     timeouts = Timeouts(silence=args.timeout)
     with ModelClient(args.target, server=connection.gateway, timeouts=timeouts) as client:
-        answer = _ask(client, connection, args, body)
+        answer = _ask(client, connection, args, body, content_type)
     print(msgspec.json.encode(answer.value).decode())
     if args.verbose:
         version = answer.version or "an unnamed version"
@@ -43,10 +50,24 @@ def _run(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _ask(client: ModelClient, connection: Connection, args: argparse.Namespace, body: bytes) -> ModelAnswer:
+def _request(connection: Connection, args: argparse.Namespace) -> tuple[bytes, str]:
+    """The body to send and its media type."""
+    if args.body is None:
+        data = _body(args.data) if args.data is not None else _example(connection, args.target, args.endpoint)
+        return data, "application/json"
+    media = args.content_type or mimetypes.guess_type(args.body)[0] or "application/octet-stream"
+    try:
+        return Path(args.body).read_bytes(), media
+    except OSError as error:
+        raise InvalidRequestError(f"cannot read {args.body}: {error.strerror}") from error
+
+
+def _ask(
+    client: ModelClient, connection: Connection, args: argparse.Namespace, body: bytes, content_type: str
+) -> ModelAnswer:
     endpoint = args.endpoint or _USUAL_ENDPOINT
     try:
-        return client.ask_raw(body, endpoint=endpoint, request_id=args.request_id)
+        return client.ask_raw(body, endpoint=endpoint, request_id=args.request_id, content_type=content_type)
     except NotFoundError as error:
         if args.endpoint or error.error_code != "endpoint_not_found":
             raise
@@ -54,7 +75,7 @@ def _ask(client: ModelClient, connection: Connection, args: argparse.Namespace, 
         if len(names) != 1:
             hint = f"say which: {', '.join(names)}" if names else error.hint
             raise NotFoundError(error.message, hint=hint, code=error.error_code) from error
-    return client.ask_raw(body, endpoint=names[0], request_id=args.request_id)
+    return client.ask_raw(body, endpoint=names[0], request_id=args.request_id, content_type=content_type)
 
 
 def _endpoints(connection: Connection, target: str) -> list[str]:

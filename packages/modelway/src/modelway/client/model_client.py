@@ -11,6 +11,7 @@ import msgspec
 from modelway.client.connection import Server, find_connection
 from modelway.client.http_client import HttpClient, Timeouts, path_of
 from modelway.errors import InvalidRequestError
+from modelway.signature.images import is_image, write_image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class ModelClient:
         """The model's answer as JSON values.
 
         Args:
-            inputs: One value per input by name: JSON values, dataclasses, or anything with `tolist` such as an array.
+            inputs: One value per input by name: JSON values, dataclasses, octets, Pillow images, or anything with `tolist` such as an array.
             endpoint: Which of the handler's inference methods.
 
         Raises:
@@ -69,9 +70,16 @@ class ModelClient:
         body = msgspec.json.encode(inputs or {}, enc_hook=_to_list)
         return self.ask_raw(body, endpoint=endpoint, request_id=request_id)
 
-    def ask_raw(self, body: bytes, *, endpoint: str = "predict", request_id: str = "") -> ModelAnswer:
-        """As `ask`, for a request that is JSON text already."""
-        headers = {"Content-Type": "application/json", "Accept": "application/json"} | (
+    def ask_raw(
+        self,
+        body: bytes,
+        *,
+        endpoint: str = "predict",
+        request_id: str = "",
+        content_type: str = "application/json",
+    ) -> ModelAnswer:
+        """As `ask`, for a body that is JSON text already, or a field itself, such as an image of type `image/png`."""
+        headers = {"Content-Type": content_type, "Accept": "application/json"} | (
             {"X-Request-Id": request_id} if request_id else {}
         )
         start = time.perf_counter()
@@ -115,4 +123,6 @@ def _model_path(target: str) -> str:
 def _to_list(value: Any) -> Any:
     if hasattr(value, "tolist"):  # numpy arrays and scalars, tensors: recognised without importing any of them
         return value.tolist()
+    if is_image(value):
+        return write_image(value)
     raise InvalidRequestError(f"cannot send a value of type {type(value).__name__} as JSON")

@@ -7,13 +7,16 @@ import msgspec
 
 from modelway.errors import ModelwayError
 
+JSON = b"application/json"
+
 
 class Answer(NamedTuple):
-    """What goes back: HTTP status and JSON body; `error` holds the reason of one that failed."""
+    """What goes back: HTTP status and body; `error` holds the reason of one that failed."""
 
     status: int
     body: bytes
     error: ModelwayError | None = None
+    content_type: bytes = JSON
 
 
 Done = Callable[[Answer], None]

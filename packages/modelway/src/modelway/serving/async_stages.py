@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from modelway.serving.item import Item, is_wanted
 from modelway.serving.stages import EndpointStages, by_shape, call_named, halves
+from modelway.signature.unread import all_read
 
 
 class AsyncStages(EndpointStages):
@@ -24,7 +25,7 @@ class AsyncStages(EndpointStages):
             await self._within_deadline(item, self._run_through)
             return
         wanted = [item for item in items if is_wanted(item)]
-        if self._preprocess is not None:
+        if self._preprocess is not None or self._late:
             await asyncio.gather(*(self._within_deadline(item, self._before) for item in wanted))
         ready = [item for item in wanted if item.error is None and is_wanted(item)]
         for group in by_shape(ready) if len(ready) > 1 else [ready]:
@@ -49,7 +50,7 @@ class AsyncStages(EndpointStages):
             async with aclosing(_as_async(self.begin_stream(item))) as pieces:
                 async for piece in pieces:
                     if self._postprocess is not None:
-                        stage = str(self._binding.postprocess)
+                        stage = self._last_name
                         yield await _settled(self._call_last(self._postprocess, piece, item))
                         stage = self._binding.inference
                     else:
@@ -85,8 +86,10 @@ class AsyncStages(EndpointStages):
             await self._after(item)
 
     async def _before(self, item: Item) -> None:
-        assert self._preprocess is not None
         try:
+            if self._preprocess is None:
+                item.arguments = all_read(item.arguments)
+                return
             value = await _settled(self._call_first(self._preprocess, item))
             item.arguments = tuple(value) if self._spread else (value,)
         except asyncio.CancelledError:
@@ -112,7 +115,7 @@ class AsyncStages(EndpointStages):
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - as above
-            item.error = self._failed(str(self._binding.postprocess), error)
+            item.error = self._failed(self._last_name, error)
 
     async def _infer_group(self, items: list[Item]) -> None:
         """One call for all; if it fails, one call for each half, and so on."""

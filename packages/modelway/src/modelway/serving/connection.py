@@ -5,7 +5,7 @@ from time import monotonic, perf_counter
 
 from modelway.errors import InvalidRequestError, ModelwayError
 from modelway.http1 import BufferedConnection, Listener, Request
-from modelway.serving.answer import Answer, error_answer
+from modelway.serving.answer import JSON, Answer, error_answer
 from modelway.serving.compressed import decompressed
 from modelway.serving.item import Item
 from modelway.serving.metrics import EndpointMetrics
@@ -40,9 +40,11 @@ class ModelConnection(BufferedConnection):
         self._started = 0.0
 
     def handle(self, request: Request, body: bytes) -> None:
-        given = deadline_ms = None
+        given = deadline_ms = content_type = None
         for name, value in request.headers:
-            if name == b"x-request-id":
+            if name == b"content-type":
+                content_type = value
+            elif name == b"x-request-id":
                 given = value
             elif name == b"modelway-deadline-ms":
                 deadline_ms = value
@@ -65,6 +67,10 @@ class ModelConnection(BufferedConnection):
             deadline=deadline,
             headers=request.headers,
             sink=self._stream_answer(request) if metrics.name in app.streaming else None,
+            read=app.forms.reader(metrics.name, content_type, request.query)
+            if content_type is not None and content_type != JSON
+            else None,
+            raw=app.forms.answer_media(metrics.name, request.fields[b"accept"]) if b"accept" in request.fields else b"",
         )
         if item is not None:  # None: answered already, and a pipelined request may have set its own since
             self._item = item
@@ -122,7 +128,7 @@ class ModelConnection(BufferedConnection):
         headers = b"x-request-id: %b\r\n" % self._request_id
         if status == 503:
             headers += b"retry-after: 1\r\n"
-        self.respond(status, answer.body, headers=headers)
+        self.respond(status, answer.body, answer.content_type, headers)
 
     def _beside(self, request: Request, body: bytes, deadline: float, allowed: bytes) -> None:
         """Everything that is not a request to the model."""

@@ -6,7 +6,7 @@ load batches form by themselves, and nobody waits for a batch to fill (docs/deci
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
 from typing import Any, Protocol
@@ -18,15 +18,17 @@ from modelway.errors import DeadlineExceededError, HandlerError, ModelwayError, 
 from modelway.handler import Handler
 from modelway.serving.answer import Answer, Done, error_answer
 from modelway.serving.hold import Closed, Hold
-from modelway.serving.item import Item, PlainItem, is_wanted
+from modelway.serving.item import Item, PlainItem, RawItem, is_wanted
 from modelway.serving.lane import Lane
 from modelway.serving.side_by_side import SideBySide, make_stages
 from modelway.serving.stages import EndpointStages
 from modelway.serving.streams import Sink, StreamItem
 from modelway.serving.waiting_line import WaitingLine
 from modelway.signature import BoundHandler, EndpointBinding
+from modelway.signature.images import is_image, write_image
 
 DEFAULT_QUEUE_SIZE = 1024
+_NOTHING = Answer(200, b"")
 _LOOK_SECONDS = 0.002
 _HOLD_SECONDS = 0.0002
 
@@ -108,18 +110,22 @@ class Dispatcher:
         deadline: float = inf,
         headers: Headers = (),
         sink: Sink | None = None,
+        read: Callable[[bytes], tuple[Any, ...]] | None = None,
+        raw: bytes = b"",
     ) -> Item | None:
         """Take one request of an endpoint there is.
 
         Args:
             endpoint: Its name.
-            body: The JSON.
+            body: The JSON, or what `read` reads.
             done: Called with the answer, maybe before this returns.
             request_id: For errors and logs.
             deadline: On `time.monotonic`; once it has passed, the request is answered without or instead of its result.
             headers: For the handler's context.
             sink: Takes the pieces of an endpoint that streams; without it they are answered together, as a list. Until the
                 first piece, errors go to `done`.
+            read: Makes the arguments of a body that is not JSON, or raises `ModelwayError`.
+            raw: The media type of an answer that shall be the value itself; not for endpoints that stream.
 
         Returns:
             What `drop` takes; None when it is answered already.
@@ -128,12 +134,14 @@ class Dispatcher:
             self._refuse(done, request_id)
             return None
         try:
-            arguments = self._bindings[endpoint].decode(body)
+            arguments = self._bindings[endpoint].decode(body) if read is None else read(body)
         except ModelwayError as error:
             done(error_answer(error, request_id))
             return None
         side = self._side_by_side
-        if side and endpoint in side:
+        if raw:
+            item = RawItem((arguments, done, request_id, deadline, headers), raw)
+        elif side and endpoint in side:
             item = side[endpoint].make_item((arguments, done, request_id, deadline, headers), sink)
         else:
             item = Item(arguments, done, request_id, deadline, headers)
@@ -313,11 +321,14 @@ class Dispatcher:
                 self._answer_late(item)
                 continue
             try:
-                body = encode(item.value) if item.encoded and item.error is None else b""
+                if item.error is not None:
+                    answer = _NOTHING
+                else:
+                    answer = Answer(200, encode(item.value)) if item.encoded else item.answer()
             except Exception as reason:  # noqa: BLE001 - a modeller's value may fail in any way
-                body, item.error = b"", stages.unwritable(item.value, reason)
+                answer, item.error = _NOTHING, stages.unwritable(item.value, reason)
             if item.error is None:
-                done(Answer(200, body))
+                done(answer)
             else:
                 self._fail(stages.name, item, item.error)
         if self._observer is not None:
@@ -345,7 +356,11 @@ class Dispatcher:
 
 
 def _encode_foreign(value: Any) -> Any:
-    """Arrays and scalars of numpy and its likes, known by their `tolist`; nothing is imported for it."""
+    """Arrays and scalars of numpy and its likes, known by their `tolist`; pydantic models; images as PNG. Nothing is imported for it."""
     if hasattr(value, "tolist"):
         return value.tolist()
+    if hasattr(value, "model_dump_json"):
+        return msgspec.Raw(value.model_dump_json().encode())
+    if is_image(value):
+        return write_image(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -7,6 +7,10 @@ from typing import Any
 
 from modelway.context import Context, Headers
 from modelway.errors import ModelwayError
+from modelway.serving.answer import Answer
+from modelway.signature.octets import as_octets
+
+ItemParts = tuple[tuple[Any, ...], Any, str, float, Headers]
 
 
 class Item:
@@ -52,12 +56,35 @@ class Item:
         """What the handler wants to have logged with this request."""
         return self._context.log_fields if self._context is not None else {}
 
+    def answer(self) -> Answer:
+        """The answer of an item that is not `encoded`."""
+        return Answer(200, b"")
+
 
 class PlainItem(Item):
-    """A request that is answered with its `value` as it is."""
+    """A request whose `value` is taken as it is by whoever asked."""
 
     __slots__ = ()
     encoded = False
+
+
+class RawItem(Item):
+    """A request whose answer is the value itself, not its JSON."""
+
+    __slots__ = ("_media",)
+    encoded = False
+
+    def __init__(self, parts: ItemParts, media: bytes) -> None:
+        super().__init__(*parts)
+        self._media = media
+
+    def answer(self) -> Answer:
+        """The octets of the value.
+
+        Raises:
+            TypeError: It has none.
+        """
+        return Answer(200, as_octets(self.value), None, self._media)
 
 
 def is_wanted(item: Item) -> bool:

@@ -8,6 +8,7 @@ import msgspec
 from modelway.errors import ModelwayError, UnavailableError
 from modelway.serving.answer import Answer, error_answer
 from modelway.serving.board import Board
+from modelway.serving.body_forms import BodyForms
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.docs_page import docs_page
 from modelway.serving.events import Events
@@ -41,6 +42,7 @@ class ModelApp:
         self.metrics: Metrics | None = None
         self.endpoints: Mapping[bytes, EndpointMetrics] = {}
         self.streaming: frozenset[str] = frozenset()
+        self.forms = BodyForms((), Signature(endpoints=()))
         self.open_inference = Routes(settings.target, settings.identity)
         self.pages: Mapping[bytes, Callable[[], Page]] = {
             b"/livez": self._livez,
@@ -54,6 +56,7 @@ class ModelApp:
         self.dispatcher = dispatcher
         self.metrics = metrics
         self.signature = signature
+        self.forms = BodyForms([dispatcher.binding(each.name) for each in signature.endpoints], signature)
         self.streaming = frozenset(each.name for each in signature.endpoints if each.streaming)
         target = self.settings.target
         document = msgspec.json.encode(openapi_document(signature, target.name, target.version))

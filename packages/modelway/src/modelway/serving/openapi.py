@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from modelway.signature import EndpointSignature, Signature, example_of
+from modelway.signature import EndpointSignature, Field, Signature, example_of
 
 _ERRORS = {
     "400": "The body is not JSON.",
@@ -54,11 +54,12 @@ def _operation(endpoint: EndpointSignature) -> dict[str, Any]:
                 "required": False,
                 "description": "Comes back in the answer, in errors and in logs; made when absent.",
                 "schema": {"type": "string", "maxLength": 128},
-            }
+            },
+            *_query_parameters(endpoint),
         ],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": endpoint.request_schema, "example": request_example(endpoint)}},
+            "content": _request_content(endpoint),
         },
         "responses": {
             "200": {"description": _answer_text(endpoint), "content": _answer_content(endpoint)},
@@ -66,6 +67,43 @@ def _operation(endpoint: EndpointSignature) -> dict[str, Any]:
         },
     }
     return operation | {"description": rest.strip()} if rest.strip() else operation
+
+
+def _request_content(endpoint: EndpointSignature) -> dict[str, Any]:
+    """JSON; a form; and, where one field can be the whole body, that field's own media types."""
+    schema = endpoint.request_schema
+    form = schema | {"properties": {each.name: _part_schema(each) for each in endpoint.inputs}}
+    content: dict[str, Any] = {
+        "application/json": {"schema": schema, "example": request_example(endpoint)},
+        "multipart/form-data": {"schema": form},
+    }
+    raw = next((each for each in endpoint.inputs if each.name == endpoint.raw_field), None)
+    if raw is not None:
+        content |= {media: {"schema": {"description": f"The field `{raw.name}`."}} for media in raw.media}
+    return content
+
+
+def _query_parameters(endpoint: EndpointSignature) -> list[dict[str, Any]]:
+    """Fields beside a raw body."""
+    if not endpoint.raw_field:
+        return []
+    return [
+        {
+            "name": each.name,
+            "in": "query",
+            "required": False,
+            "description": f"Only beside a body that is `{endpoint.raw_field}` itself.",
+            "schema": dict(each.schema),
+        }
+        for each in endpoint.inputs
+        if each.name != endpoint.raw_field
+    ]
+
+
+def _part_schema(field: Field) -> dict[str, Any]:
+    if not field.media or field.media == ("text/plain",):
+        return dict(field.schema)
+    return {"type": "string", "contentMediaType": field.media[0]}
 
 
 def _answer_text(endpoint: EndpointSignature) -> str:
@@ -81,7 +119,9 @@ def _answer_text(endpoint: EndpointSignature) -> str:
 def _answer_content(endpoint: EndpointSignature) -> dict[str, Any]:
     schema = dict(endpoint.output.schema)
     if not endpoint.streaming:
-        return {"application/json": {"schema": schema}}
+        own = {"image/*": "image/png"}
+        raw: dict[str, Any] = {own.get(media, media): {"schema": {}} for media in endpoint.output.media}
+        return {"application/json": {"schema": schema}} | raw
     return {
         "application/x-ndjson": {"schema": schema},
         "text/event-stream": {"schema": {"type": "string", "contentMediaType": "application/json"}},

@@ -5,18 +5,15 @@ from functools import partial
 from time import perf_counter
 from typing import Any, cast
 
-from modelway.context import Headers
 from modelway.errors import ModelwayError
 from modelway.handler import Handler
 from modelway.serving.answer import Answer
 from modelway.serving.async_stages import AsyncStages
-from modelway.serving.item import Item
+from modelway.serving.item import Item, ItemParts
 from modelway.serving.lane import Lane, Task
 from modelway.serving.stages import EndpointStages
 from modelway.serving.streams import Sink, StreamItem, Streams
 from modelway.signature import EndpointBinding
-
-ItemParts = tuple[tuple[Any, ...], Any, str, float, Headers]
 
 
 def make_stages(handler: Handler, binding: EndpointBinding) -> EndpointStages:

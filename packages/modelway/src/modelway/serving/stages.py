@@ -1,5 +1,6 @@
 """A group of requests goes through one endpoint's stages; whatever is wrong with one of them stays with that one."""
 
+import inspect
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from modelway.errors import HandlerError, ModelwayError
 from modelway.handler import Handler, StageKind
 from modelway.serving.item import Item, is_wanted
 from modelway.signature import EndpointBinding
+from modelway.signature.unread import all_read
 
 UNBATCHED_GROUP = 32
 UNBATCHED_SECONDS = 0.002
@@ -32,6 +34,8 @@ class EndpointStages:
         "_first_names",
         "_inference",
         "_inference_names",
+        "_last_name",
+        "_late",
         "_postprocess",
         "_postprocess_names",
         "_preprocess",
@@ -47,6 +51,7 @@ class EndpointStages:
         self.batched = binding.max_batch_size is not None
         self.group_size = binding.max_batch_size or UNBATCHED_GROUP
         self._binding = binding
+        self._late = binding.late
         contexts = binding.contexts
         self._inference_names = contexts.get(StageKind.INFERENCE)
         self._postprocess_names = contexts.get(StageKind.POSTPROCESS)
@@ -59,6 +64,9 @@ class EndpointStages:
         self._postprocess: Callable[..., Any] | None = (
             getattr(handler, binding.postprocess) if binding.postprocess else None
         )
+        self._last_name = binding.postprocess or binding.inference
+        if binding.write is not None and not inspect.iscoroutinefunction(self._postprocess):
+            self._postprocess = _followed_by(self._postprocess, binding.write)
         self._spread = binding.preprocess is not None and binding.inference_inputs != 1
         self._spread_last = binding.postprocess_inputs != 1
 
@@ -113,7 +121,7 @@ class EndpointStages:
         try:
             piece = next(pieces, _END)
             if piece is not _END and self._postprocess is not None:
-                stage = str(self._binding.postprocess)
+                stage = self._last_name
                 return self._call_last(self._postprocess, piece, item)
         except BaseException as error:  # noqa: BLE001 - as above
             failure = self._failed(stage, error)
@@ -149,7 +157,7 @@ class EndpointStages:
                         self._inference, self._inference_names, value if self._spread else (value,), item
                     )
             if self._postprocess is not None:
-                stage = str(self._binding.postprocess)
+                stage = self._last_name
                 value = self._call_last(self._postprocess, value, item)
             item.value = value
         except BaseException as error:  # noqa: BLE001 - not even SystemExit of a model may end the server
@@ -157,7 +165,7 @@ class EndpointStages:
 
     def _run_batch(self, items: Sequence[Item]) -> None:
         ready = [item for item in items if (item.done is not None and item.deadline == inf) or is_wanted(item)]
-        if self._preprocess is not None:
+        if self._preprocess is not None or self._late:
             prepared = [item for item in ready if is_wanted(item) and self._prepare(item)]
             ready = [item for item in prepared if is_wanted(item)]  # callers may have left meanwhile
         if ready:
@@ -169,12 +177,14 @@ class EndpointStages:
                 try:
                     item.value = self._call_last(self._postprocess, item.value, item)
                 except BaseException as error:  # noqa: BLE001 - as above
-                    item.error = self._failed(str(self._binding.postprocess), error)
+                    item.error = self._failed(self._last_name, error)
 
     def _prepare(self, item: Item) -> bool:
         """Arguments become the inputs of inference; False when that failed."""
-        assert self._preprocess is not None
         try:
+            if self._preprocess is None:
+                item.arguments = all_read(item.arguments)
+                return True
             value = self._call_first(self._preprocess, item)
             item.arguments = tuple(value) if self._spread else (value,)
         except BaseException as error:  # noqa: BLE001 - as above
@@ -239,6 +249,8 @@ class EndpointStages:
         return result
 
     def _call_first(self, method: Callable[..., Any], item: Item) -> Any:
+        if self._late:
+            item.arguments = all_read(item.arguments)
         if self._first_names is not None:
             return call_named(method, self._first_names, item.arguments, item)
         if self._binding.keywords:
@@ -265,6 +277,16 @@ class EndpointStages:
 def call_named(method: Callable[..., Any], names: tuple[str, ...], arguments: Sequence[Any], item: Item) -> Any:
     """Call a stage that wants the context, which `names` has last."""
     return method(**dict(zip(names, (*arguments, item.context), strict=True)))
+
+
+def _followed_by(method: Callable[..., Any] | None, write: Callable[[Any], Any]) -> Callable[..., Any]:
+    if method is None:
+        return write
+
+    def both(*arguments: Any, **named: Any) -> Any:
+        return write(method(*arguments, **named))
+
+    return both
 
 
 def _column(values: list[Any], stacked: bool | None) -> Any:  # noqa: FBT001 - a tri-state of the binding

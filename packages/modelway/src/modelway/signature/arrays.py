@@ -10,6 +10,7 @@ from typing import Any, cast, get_args, get_origin
 from modelway.errors import InvalidInputError
 from modelway.handler import Shape
 from modelway.signature.codec import Codec, Convert
+from modelway.signature.octets import OCTETS, array_reader
 from modelway.signature.packing import make_pack
 
 MAX_AXES = 32
@@ -41,6 +42,7 @@ def array_codec(hint: Any, shape: Shape | None) -> Codec:
         raise TypeError(f"arrays of {dtype.name} have no form in JSON; use a number, bool or str dtype")
     dimensions = shape.dimensions if shape is not None else None
     name = "" if dtype is None else "str" if kind == "U" else str(dtype.name)
+    from_body = array_reader(dtype, dimensions)
     return Codec(
         wire=_wire(kind, dimensions),
         label=(name or "array") + _brackets(dimensions),
@@ -49,6 +51,8 @@ def array_codec(hint: Any, shape: Shape | None) -> Codec:
         explain=_explainer(dimensions),
         dtype=name,
         shape=dimensions,
+        media=(OCTETS,) if from_body is not None else (),
+        from_body=from_body,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Callable,
     Generator,
     Iterable,
     Iterator,
@@ -19,7 +20,9 @@ from modelway.handler import Handler, Shape, StageKind
 from modelway.signature.arrays import is_array_hint
 from modelway.signature.codec import Codec
 from modelway.signature.decoding import RequestDecoder
+from modelway.signature.forms import FormReader, raw_field
 from modelway.signature.hints import compile_hint
+from modelway.signature.images import IMAGE_LABEL, write_image
 from modelway.signature.methods import Method, assign, endpoint_name, stages_of
 from modelway.signature.values import EndpointSignature, Field, Signature
 
@@ -44,7 +47,10 @@ class EndpointBinding:
         postprocess_inputs: How many values postprocess takes.
         keywords: Names to pass the first stage's arguments by; empty: by position.
         contexts: For each stage that gets a context: names of its parameters, the context's last.
-        decode: Makes the first stage's arguments out of a body.
+        decode: Makes the first stage's arguments out of a JSON body.
+        forms: Makes them out of other bodies.
+        late: Whether some of them are read in the model's thread only.
+        write: What the model's thread makes of a value before it is an answer; None where it is one as it is.
         asynchronous: Whether one of its stages is written with `async def`.
         streaming: Whether inference yields.
         max_concurrency: How many run side by side; 0 where they run one after another.
@@ -63,6 +69,9 @@ class EndpointBinding:
     keywords: tuple[str, ...]
     contexts: Mapping[StageKind, tuple[str, ...]]
     decode: RequestDecoder
+    forms: FormReader
+    late: bool
+    write: Callable[[Any], Any] | None
     asynchronous: bool
     streaming: bool
     max_concurrency: int
@@ -130,6 +139,7 @@ def _endpoint(
         )
     if batched and not method.parameters:
         raise InvalidHandlerError(f"{handler.__name__}.{method.name}: a batched method takes the batch as a parameter")
+    output = _output(after or method, itemwise=batched and after is None)
     binding = EndpointBinding(
         name=name,
         preprocess=before.name if before else None,
@@ -147,6 +157,9 @@ def _endpoint(
             if each is not None and each.context
         },
         decode=decode,
+        forms=FormReader(decode, members, raw_field(members, defaults)),
+        write=write_image if output.label == IMAGE_LABEL else None,
+        late=any(codec.late for codec in members.values()),
         asynchronous=any(each is not None and each.asynchronous for each in (before, method, after)),
         streaming=method.streams,
         max_concurrency=_concurrency(before, method, after),
@@ -155,10 +168,11 @@ def _endpoint(
     described = EndpointSignature(
         name=name,
         inputs=tuple(_field(key, codec, required=key not in defaults) for key, codec in members.items()),
-        output=_output(after or method, itemwise=batched and after is None),
+        output=output,
         description=inspect.getdoc(getattr(handler, method.name)) or "",
         max_batch_size=method.stage.max_batch_size,
         streaming=method.streams,
+        raw_field=binding.forms.raw_field,
     )
     return described, binding
 
@@ -249,6 +263,7 @@ def _field(name: str, codec: Codec, *, required: bool) -> Field:
         shape=codec.shape,
         required=required,
         members=tuple(_field(key, member, required=key in needed) for key, member in codec.members.items()),
+        media=codec.media,
     )
 
 

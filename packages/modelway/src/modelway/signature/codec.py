@@ -7,6 +7,9 @@ from typing import Any
 Convert = Callable[[Any, str], Any]
 """Makes the modeller's value out of the decoded one; the second argument is the field's path, for the error."""
 
+FromBody = Callable[[bytes, str, str], Any]
+"""Makes the modeller's value out of octets: a whole body, or a part of a form. Arguments: octets, charset, path."""
+
 Explain = Callable[[Any, str], str | None]
 """Says in the hint's own words what is wrong with a raw JSON value, or None when the general message is best."""
 
@@ -25,6 +28,9 @@ class Codec:
         shape: Arrays: the declared shape; None when any.
         item: Codec of a list's items.
         members: Codecs of an object's members.
+        media: Which media types a body may have that is nothing but this value: `image/*`; empty where none can.
+        from_body: Reads such a body.
+        late: Whether `convert` takes long enough to be the model's thread's work rather than the event loop's.
     """
 
     wire: Any
@@ -36,3 +42,6 @@ class Codec:
     shape: tuple[int | None, ...] | None = None
     item: "Codec | None" = None
     members: Mapping[str, "Codec"] = field(default_factory=dict[str, "Codec"])
+    media: tuple[str, ...] = ()
+    from_body: FromBody | None = None
+    late: bool = False

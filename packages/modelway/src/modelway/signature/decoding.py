@@ -1,8 +1,9 @@
 """A request's body becomes the arguments of the first stage, or an error that names the field."""
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from modelway.errors import InvalidInputError, InvalidRequestError
 from modelway.signature.codec import Codec, Convert
 from modelway.signature.hints import struct_type
+from modelway.signature.unread import Unread
 
 _MESSAGE = re.compile(r"(?P<what>.*?)(?: - at `(?P<key>key in )?\$(?P<path>[^`]*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.(?P<member>[^.\[]+)|\[(?P<index>\d+)\]")
@@ -32,7 +34,9 @@ class RequestDecoder:
         self._members = members
         self._defaults = defaults
         self._names = tuple(members)
-        self._steps: tuple[tuple[str, Convert | None], ...] = tuple((name, c.convert) for name, c in members.items())
+        self._steps: tuple[tuple[str, Convert | None], ...] = tuple(
+            (name, _conversion(codec)) for name, codec in members.items()
+        )
         wire = struct_type(endpoint, {name: (codec, name not in defaults) for name, codec in members.items()})
         self._decode = msgspec.json.Decoder(wire).decode
 
@@ -80,8 +84,22 @@ class RequestDecoder:
                     value = msgspec.convert(values[name], codec.wire)
                 except msgspec.ValidationError as error:
                     raise InvalidInputError(f"{name}: {_plain(str(error))}") from None
-                arguments.append(value if codec.convert is None else codec.convert(value, name))
+                convert = _conversion(codec)
+                arguments.append(value if convert is None else convert(value, name))
         return tuple(arguments)
+
+    def check_names(self, names: Collection[str]) -> None:
+        """What came in another form than JSON has each field that is needed and no other.
+
+        Raises:
+            InvalidInputError: As for JSON.
+        """
+        for name in names:
+            if name not in self._members:
+                raise self._unknown_or_missing(name, "", missing=False)
+        for name in self._members:
+            if name not in names and name not in self._defaults:
+                raise self._unknown_or_missing(name, "", missing=True)
 
     def _with_defaults(self, request: Any) -> list[Any]:
         values: list[Any] = []
@@ -141,6 +159,12 @@ class RequestDecoder:
             if codec.explain is not None:
                 return codec.explain(raw, where.removeprefix("."))
         return None
+
+
+def _conversion(codec: Codec) -> Convert | None:
+    if codec.late and codec.convert is not None:
+        return partial(Unread, codec.convert)
+    return codec.convert
 
 
 def _descend(raw: Any, member: str | None, index: str | None) -> Any:

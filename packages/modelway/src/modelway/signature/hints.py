@@ -11,6 +11,9 @@ from modelway.errors import InvalidInputError
 from modelway.handler import Shape
 from modelway.signature.arrays import array_codec, is_array_hint
 from modelway.signature.codec import Codec
+from modelway.signature.images import image_codec, is_image_hint
+from modelway.signature.octets import OCTETS, TEXT, octets_as_they_are, text_of
+from modelway.signature.pydantic_models import is_pydantic_model, pydantic_codec
 from modelway.signature.schema import native_schema
 
 _INT64 = msgspec.Meta(ge=-(2**63), le=2**63 - 1)
@@ -19,8 +22,14 @@ _PLAIN: dict[Any, Codec] = {
     bool: Codec(wire=bool, label="bool", schema={"type": "boolean"}),
     int: Codec(wire=Annotated[int, _INT64], label="int", schema={"type": "integer"}),
     float: Codec(wire=float, label="float", schema={"type": "number"}),
-    str: Codec(wire=str, label="str", schema={"type": "string"}),
-    bytes: Codec(wire=bytes, label="bytes", schema={"type": "string", "contentEncoding": "base64"}),
+    str: Codec(wire=str, label="str", schema={"type": "string"}, media=(TEXT,), from_body=text_of),
+    bytes: Codec(
+        wire=bytes,
+        label="bytes",
+        schema={"type": "string", "contentEncoding": "base64"},
+        media=(OCTETS,),
+        from_body=octets_as_they_are,
+    ),
     None: Codec(wire=None, label="null", schema={"type": "null"}),
     types.NoneType: Codec(wire=None, label="null", schema={"type": "null"}),
     Any: _ANYTHING,
@@ -53,6 +62,10 @@ def compile_hint(hint: Any, outer: tuple[type, ...] = ()) -> Codec:
         return _native(Annotated[(hint, *extras)])
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _dataclass(hint, outer)
+    if is_image_hint(hint):
+        return image_codec()
+    if is_pydantic_model(hint):
+        return pydantic_codec(hint)
     plain = _PLAIN.get(hint) if _hashable(hint) else None
     return plain or _compound(hint, outer)
 
@@ -83,6 +96,7 @@ def _list(item: Codec) -> Codec:
         schema={"type": "array", "items": item.schema},
         convert=convert if item.convert is not None else None,
         item=item,
+        late=item.late,
     )
 
 
@@ -113,6 +127,7 @@ def _tuple(arguments: tuple[Any, ...], outer: tuple[type, ...]) -> Codec:
             "maxItems": len(items),
         },
         convert=convert if any(item.convert is not None for item in items) else None,
+        late=any(item.late for item in items),
     )
 
 
@@ -129,6 +144,7 @@ def _dictionary(key: Codec, value: Codec) -> Codec:
         label=f"dict[{key.label}, {value.label}]",
         schema={"type": "object", "additionalProperties": value.schema},
         convert=convert if value.convert is not None else None,
+        late=value.late,
     )
 
 
@@ -138,9 +154,10 @@ def _union(arguments: tuple[Any, ...], outer: tuple[type, ...]) -> Codec:
     schema = {"anyOf": [codec.schema for codec in codecs]}
     wire = Union[tuple(codec.wire for codec in codecs)]  # noqa: UP007 - the members are only known now
     converting = [codec for codec in codecs if codec.convert is not None]
-    if not converting:
-        return Codec(wire=wire, label=label, schema=schema)
     others = [codec for codec in codecs if codec.label != "null"]
+    if not converting:
+        only = others[0] if len(others) == 1 else Codec(wire=wire, label=label, schema=schema)
+        return dataclasses.replace(only, wire=wire, label=label, schema=schema)
     if len(others) > 1:
         raise TypeError(
             f"{label}: a union may hold one array or dataclass and None; use a dataclass with optional fields"
@@ -186,6 +203,7 @@ def _dataclass(hint: type, outer: tuple[type, ...]) -> Codec:
         schema=_object_schema(hint.__name__, members, required),
         convert=convert,
         members=members,
+        late=any(member.late for member in members.values()),
     )
 
 

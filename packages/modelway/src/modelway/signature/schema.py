@@ -15,7 +15,15 @@ def native_schema(hint: Any) -> dict[str, Any]:
     Raises:
         TypeError: msgspec does not know it, or it contains itself.
     """
-    schema = msgspec.json.schema(hint)
+    return standalone(msgspec.json.schema(hint))
+
+
+def standalone(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema with references into its own `$defs` replaced by what they point to.
+
+    Raises:
+        TypeError: It contains itself.
+    """
     definitions = cast("dict[str, Any]", schema.pop("$defs", {}))
     return cast("dict[str, Any]", _inline(schema, definitions, 0))
 

@@ -21,6 +21,7 @@ class Field:
         shape: Arrays: the declared shape (null: any length); None when any.
         required: Whether a request must have it.
         members: Dataclasses: their members; empty otherwise.
+        media: Media types of a form's part, or a body, that is this value alone; empty where only JSON will do.
     """
 
     name: str
@@ -30,11 +31,15 @@ class Field:
     shape: tuple[int | None, ...] | None = None
     required: bool = True
     members: tuple["Field", ...] = ()
+    media: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSignature:
-    """What one endpoint takes and answers; `output.name` is empty. If it is streaming, `output` is one piece."""
+    """What one endpoint takes and answers; `output.name` is empty. If it is streaming, `output` is one piece.
+
+    `raw_field` names the input that a body which is not JSON stands for; empty where there is none.
+    """
 
     name: str
     inputs: tuple[Field, ...]
@@ -42,6 +47,7 @@ class EndpointSignature:
     description: str = ""
     max_batch_size: int | None = None
     streaming: bool = False
+    raw_field: str = ""
 
     @property
     def request_schema(self) -> dict[str, Any]:
