@@ -23,6 +23,7 @@ from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.discovery.embedded import Leases
+from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
@@ -125,7 +126,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             status=lambda: {"routeTable": {"number": 3}},
             gauges=lambda: {"modelway_route_table_number": 3.0},
         )
-        _, secret = keys.create("tester", "admin")
+        _, secret = keys.create(KeySpec(name="tester", role="admin"))
         with serving(parts) as port:
             running = Api(root, port, parts, leases, replicas, secret)
             yield running

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from modelway_platform.deploy.api.application import make_app
 from modelway_platform.deploy.api.frontier import OPEN_PATHS
+from modelway_platform.domain.key_request import KeySpec
 
 TOKEN = "replica-token-of-this-test"
 REGISTRATION = {
@@ -28,7 +29,7 @@ def every_path(api: Any) -> list[tuple[str, str]]:
 
 
 def test_everything_but_health_needs_an_admin_key(api: Any) -> None:
-    _, caller = api.parts.keys.create("caller", "caller")
+    _, caller = api.parts.keys.create(KeySpec(name="caller", role="caller"))
     for method, path in every_path(api):
         if path in OPEN_PATHS:
             assert api.ask(method, path, key=None).status == 200
@@ -41,7 +42,7 @@ def test_everything_but_health_needs_an_admin_key(api: Any) -> None:
 
 
 def test_unknown_malformed_and_revoked_keys_hear_the_same(api: Any) -> None:
-    record, secret = api.parts.keys.create("gone", "admin")
+    record, secret = api.parts.keys.create(KeySpec(name="gone", role="admin"))
     assert api.ask("GET", "/v1/status", key=secret).status == 200
     api.ask("DELETE", f"/v1/keys/{record.id}")
     answers: set[str] = set()

@@ -14,6 +14,7 @@ from modelway_platform.discovery.embedded import Leases
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.domain.records import Declared
 from modelway_platform.domain.route import Route, VersionWeight
 from modelway_platform.gateway.control.publish import Publisher, Sources
@@ -69,7 +70,7 @@ def test_what_is_declared_and_observed_is_published_once(control: Control) -> No
     publisher = control.publisher()
     control.documents.apply_deployment(Deployment(key=KEY, package="sha256:" + "a" * 64))
     control.leases.register(ONE, 30)
-    _, secret = control.keys.create("a", "caller")
+    _, secret = control.keys.create(KeySpec(name="a", role="caller"))
     assert publisher.publish()
     assert publisher.publish()
     table = read_table(control.path)

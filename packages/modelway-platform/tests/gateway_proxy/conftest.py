@@ -342,7 +342,7 @@ class Gateway:
             self.listener.known_heads.__init__()
             self.worker.known_heads.__init__()
             self.worker.routes.admissions.clear()
-            self.worker.routes.known_secrets.clear()
+            self.worker.routes.credentials.known.clear()
 
         self.call(emptied)
 

@@ -129,9 +129,9 @@ def test_caches_are_bounded(
     gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from modelway.http1 import known_heads  # noqa: PLC0415
-    from modelway_platform.gateway.proxy import admission, answer_head  # noqa: PLC0415
+    from modelway_platform.gateway.proxy import admission, answer_head, credentials  # noqa: PLC0415
 
-    monkeypatch.setattr(admission, "MAX_KNOWN_SECRETS", 4)
+    monkeypatch.setattr(credentials, "MAX_KNOWN_SECRETS", 4)
     monkeypatch.setattr(admission, "MAX_KNOWN_ADMISSIONS", 4)
     monkeypatch.setattr(known_heads, "MAX_HEADS", 4)
     monkeypatch.setattr(answer_head, "MAX_KNOWN_HEADS", 4)
@@ -147,7 +147,7 @@ def test_caches_are_bounded(
     for turn in range(20):
         answer = ask(caller, b"X-API-Key: mw_%d\r\nX-A: %d\r\n" % (turn, turn))
         assert (answer.status, answer.header("x-turn")) == (200, str(turn))
-    assert len(gateway.worker.routes.known_secrets) <= 4
+    assert len(gateway.worker.routes.credentials.known) <= 4
     assert len(gateway.worker.routes.admissions) <= 4
 
 

@@ -25,6 +25,7 @@ from modelway_platform.discovery.embedded import Leases
 from modelway_platform.domain.deployment import Condition, DeploymentStatus, Phase
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
@@ -73,7 +74,7 @@ class Served:
         self.documents = Documents(self._database, self.changes.notify)
         self.leases = Leases(on_change=self.changes.notify)
         keys = Keys(self._database, self.changes.notify)
-        self.secret = keys.create("admin", "admin")[1]
+        self.secret = keys.create(KeySpec(name="admin", role="admin"))[1]
         self._parts = ApiParts(
             documents=self.documents,
             events=Events(self._database, self.changes.notify),
@@ -257,6 +258,21 @@ def test_keys_and_logs(modelway: Run, start_modelway: Any, served: Served) -> No
     assert modelway("key", "revoke", key_id).returncode == 0
     unknown = modelway("get", "routes", MODELWAY_KEY=secret)
     assert "hint: give an admin key with MODELWAY_KEY" in unknown.stderr
+
+    asked = ("--consumer", "batch", "--scope", "vision/*", "--expires", "90d", "--limit", "9/1s:20", "--quota", "50/1d")
+    first = json.loads(modelway("key", "create", "robot", *asked, "-o", "json").stdout)
+    (shown,) = [
+        each for each in json.loads(modelway("key", "list", "-o", "json").stdout)["items"] if each["id"] == first["id"]
+    ]
+    assert (shown["consumer"], shown["scopes"], shown["lastUsedAt"]) == ("batch", ["vision/*"], None)
+    assert shown["limits"] == [{"per": "key", "requests": 9, "window": "1s", "burst": 20}]
+    assert shown["quotas"] == [{"per": "key", "requests": 50, "window": "1d"}]
+    assert not [each for each in shown if "secret" in each or "sha256" in each]
+    second = modelway("key", "rotate", first["id"], "--grace", "12h").stdout.strip()
+    assert second != first["secret"]
+    assert "valid until" in modelway("key", "list").stdout.splitlines()[-1]
+    assert "expected" in modelway("key", "rotate", first["id"], "--grace", "soon").stderr
+    assert "scope 'vision'" in modelway("key", "create", "robot", "--scope", "vision").stderr
 
     lines = modelway("logs", "vision/digits", "--source", "server").stdout.splitlines()
     assert [line.partition("| ")[2] for line in lines] == ["server digits 0", "server digits 1"]

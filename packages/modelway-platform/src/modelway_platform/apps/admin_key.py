@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from modelway_platform.apps.state_directory import write_private
+from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.store.keys import Keys
 
 FIRST_KEY_NAME = "first admin"
@@ -22,7 +23,7 @@ def ensure_context(path: Path, keys: Keys, *, control_url: str, gateway_url: str
     found = keys.find(secret) if secret else None
     made = ""
     if found is None or found.role != "admin":
-        _, made = keys.create(FIRST_KEY_NAME, "admin")
+        _, made = keys.create(KeySpec(name=FIRST_KEY_NAME, role="admin"))
     context = {"control": control_url, "gateway": gateway_url, "key": made or secret}
     write_private(path, json.dumps(context, indent=2) + "\n")
     return made

@@ -7,6 +7,7 @@ from modelway_platform.apps.control_parts import ControlParts, ControlSettings
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.insight.compare_versions import AccessComparison
+from modelway_platform.store.key_uses import last_uses
 
 
 def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
@@ -49,5 +50,6 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         replica_token=parts.replica_token,
         status=status,
         gauges=gauges,
+        keys_last_used=lambda: last_uses(settings.directory.gateway),
         ready=lambda: publisher.table is not None,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, is_name, is_version
+from modelway_platform.domain.key_entries import key_problems
 from modelway_platform.domain.route_table import ModelEntry, RouteTable
 
 MAX_MODELS = 100_000
@@ -30,8 +31,7 @@ def _problems(table: RouteTable) -> Iterator[str]:
     )
     yield from _repeated("key id", (key.id for key in table.keys))
     for key in table.keys:
-        if len(key.sha256) != 64 or not set(key.sha256) <= set("0123456789abcdef"):
-            yield f"key {key.id}: its hash is not a SHA-256"
+        yield from key_problems(key)
     for model in table.models:
         yield from _model_problems(model)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.key_entries import key_entry
 from modelway_platform.domain.records import ApiKeyRecord, Declared, DeploymentRecord
 from modelway_platform.domain.route import Route, VersionWeight
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
@@ -77,8 +78,4 @@ def _implicit_route(key: ModelKey, found: Mapping[str, tuple[ReplicaEntry, ...]]
 
 
 def _keys(keys: Iterable[ApiKeyRecord]) -> tuple[KeyEntry, ...]:
-    return tuple(
-        KeyEntry(id=key.id, name=key.name, role=key.role, sha256=key.sha256)
-        for key in sorted(keys, key=lambda each: each.id)
-        if key.revoked_at is None
-    )
+    return tuple(key_entry(key) for key in sorted(keys, key=lambda each: each.id) if key.revoked_at is None)

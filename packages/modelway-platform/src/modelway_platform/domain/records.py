@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from modelway_platform.domain.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.limits import NO_LIMITS, Limits
 from modelway_platform.domain.route import Route
 
 
@@ -109,7 +110,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKeyRecord:
-    """A key as kept: never the secret, only its SHA-256 and the first characters for recognition."""
+    """A key as kept: never the secret, only its SHA-256 and the first characters for recognition.
+
+    `previous_sha256` is that of the secret before the last rotation, valid until `previous_until`. No `scopes` means every
+    model. Times are Unix time in seconds.
+    """
 
     id: str
     name: str
@@ -118,6 +123,13 @@ class ApiKeyRecord:
     sha256: str
     created_at: float
     revoked_at: float | None = None
+    consumer: str = ""
+    scopes: tuple[str, ...] = ()
+    expires_at: float | None = None
+    rotated_at: float | None = None
+    previous_sha256: str = ""
+    previous_until: float | None = None
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from modelway_platform.domain.limits import NO_LIMITS, Limits
 from modelway_platform.domain.route import Access
 
 
@@ -39,12 +40,22 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEntry:
-    """An API key as the data plane knows it: `sha256` is the hex digest of the whole secret."""
+    """An API key as the data plane knows it: `sha256` is the hex digest of the whole secret.
+
+    `previous_sha256`: of the secret that a rotation replaced, valid until `previous_until`. The worker itself judges both
+    times (Unix, seconds) by its clock. No `scopes` means every model; without a `consumer` the key's name or id is it.
+    """
 
     id: str
     name: str
     role: Literal["admin", "caller"]
     sha256: str
+    consumer: str = ""
+    scopes: tuple[str, ...] = ()
+    expires_at: float | None = None
+    previous_sha256: str = ""
+    previous_until: float | None = None
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

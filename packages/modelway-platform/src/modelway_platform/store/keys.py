@@ -1,14 +1,19 @@
 """API keys: made once, shown once, kept only as hashes."""
 
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, and_, insert, or_, select, update
 
-from modelway.errors import NotFoundError
+from modelway.client.key_text import new_secret
+from modelway.errors import ConflictError, NotFoundError
+from modelway_platform.domain.key_request import KeySpec
+from modelway_platform.domain.limit_json import limits_from_json, limits_to_json
 from modelway_platform.domain.records import ApiKeyRecord
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
@@ -37,26 +42,34 @@ class Keys:
         self._notify = notify
         self._clock = clock
 
-    def create(self, name: str, role: Literal["admin", "caller"]) -> tuple[ApiKeyRecord, str]:
+    def create(self, spec: KeySpec) -> tuple[ApiKeyRecord, str]:
         """A new key and its secret, which is told only here."""
-        secret = f"mw_{secrets.token_urlsafe(32)}"
+        secret, now = new_secret(), self._clock()
         record = ApiKeyRecord(
             id=f"key-{secrets.token_hex(6)}",
-            name=name,
-            role=role,
+            name=spec.name,
+            role=spec.role,
             prefix=secret[:PREFIX_LENGTH],
             sha256=hash_secret(secret),
-            created_at=self._clock(),
+            created_at=now,
+            consumer=spec.consumer,
+            scopes=spec.scopes,
+            expires_at=None if spec.lifetime is None else now + spec.lifetime,
+            limits=spec.limits,
         )
         with self._database.write() as connection:
             connection.execute(
                 insert(schema.keys).values(
                     id=record.id,
-                    name=name,
-                    role=role,
+                    name=record.name,
+                    role=record.role,
                     prefix=record.prefix,
                     sha256=record.sha256,
                     created_at=record.created_at,
+                    consumer=record.consumer,
+                    scopes=json.dumps(record.scopes),
+                    expires_at=record.expires_at,
+                    limits=json.dumps(limits_to_json(record.limits)),
                 )
             )
         self._notify()
@@ -68,23 +81,57 @@ class Keys:
             return [_record(row) for row in connection.execute(select(schema.keys).order_by(schema.keys.c.created_at))]
 
     def find(self, secret: str) -> ApiKeyRecord | None:
-        """The key with this secret, unless unknown or revoked."""
-        table = schema.keys
-        query = select(table).where(table.c.sha256 == hash_secret(secret), table.c.revoked_at.is_(None))
+        """The key with this secret, unless unknown, revoked, expired or replaced for longer than its time of grace."""
+        table, digest, now = schema.keys, hash_secret(secret), self._clock()
+        replaced = and_(table.c.previous_sha256 == digest, table.c.previous_until > now)
+        query = select(table).where(
+            or_(table.c.sha256 == digest, replaced),
+            table.c.revoked_at.is_(None),
+            or_(table.c.expires_at.is_(None), table.c.expires_at > now),
+        )
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _record(row)
+
+    def rotate(self, key_id: str, grace: float) -> tuple[ApiKeyRecord, str]:
+        """A new secret for a key; the present one stays valid for `grace` seconds, one replaced earlier ends now.
+
+        Raises:
+            NotFoundError: There is no such key.
+            ConflictError: It is revoked or expired.
+        """
+        table, secret, now = schema.keys, new_secret(), self._clock()
+        with self._database.write() as connection:
+            record = _record(_row(connection, key_id))
+            if record.revoked_at is not None or (record.expires_at is not None and record.expires_at <= now):
+                raise ConflictError(
+                    f"key {key_id} is revoked or expired", hint="make a new one: modelway key create NAME"
+                )
+            values = {
+                "sha256": hash_secret(secret),
+                "prefix": secret[:PREFIX_LENGTH],
+                "rotated_at": now,
+                "previous_sha256": record.sha256 if grace > 0 else "",
+                "previous_until": now + grace if grace > 0 else None,
+            }
+            connection.execute(update(table).where(table.c.id == key_id).values(values))
+        self._notify()
+        return replace(record, **values), secret
 
     def revoke(self, key_id: str) -> None:
         """Make a key useless for ever; doing so twice changes nothing."""
         table = schema.keys
         with self._database.write() as connection:
-            row = connection.execute(select(table).where(table.c.id == key_id)).one_or_none()
-            if row is None:
-                raise NotFoundError(f"no key {key_id}", hint="modelway key list")
-            if row.revoked_at is None:
+            if _row(connection, key_id).revoked_at is None:
                 connection.execute(update(table).where(table.c.id == key_id).values(revoked_at=self._clock()))
         self._notify()
+
+
+def _row(connection: Connection, key_id: str) -> Any:
+    row = connection.execute(select(schema.keys).where(schema.keys.c.id == key_id)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"no key {key_id}", hint="modelway key list")
+    return row
 
 
 def _record(row: Any) -> ApiKeyRecord:
@@ -96,4 +143,11 @@ def _record(row: Any) -> ApiKeyRecord:
         sha256=row.sha256,
         created_at=row.created_at,
         revoked_at=row.revoked_at,
+        consumer=row.consumer,
+        scopes=tuple(json.loads(row.scopes)),
+        expires_at=row.expires_at,
+        rotated_at=row.rotated_at,
+        previous_sha256=row.previous_sha256,
+        previous_until=row.previous_until,
+        limits=limits_from_json(json.loads(row.limits)),
     )

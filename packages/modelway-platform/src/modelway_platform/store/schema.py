@@ -88,7 +88,25 @@ keys = Table(
     Column("sha256", String, nullable=False, unique=True),
     Column("created_at", Float, nullable=False),
     Column("revoked_at", Float, nullable=True),
+    Column("consumer", String, nullable=False, server_default=""),
+    Column("scopes", Text, nullable=False, server_default="[]"),
+    Column("limits", Text, nullable=False, server_default="{}"),
+    Column("expires_at", Float, nullable=True),
+    Column("rotated_at", Float, nullable=True),
+    Column("previous_sha256", String, nullable=False, server_default=""),
+    Column("previous_until", Float, nullable=True),
     CheckConstraint("role IN ('admin', 'caller')", name="keys_role"),
+)
+
+token_issuers = Table(
+    "token_issuers",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("spec", Text, nullable=False),
+    Column("key_set", Text, nullable=False),
+    Column("fetched_at", Float, nullable=True),
+    Column("problem", Text, nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
 )
 
 counters = Table(

@@ -1,20 +1,25 @@
-"""`modelway key`: creates, lists and revokes API keys."""
+"""`modelway key`: creates, lists, rotates, revokes and checks API keys."""
 
 import argparse
+import sys
+import time
+from typing import Any
 
 import msgspec
 
-from modelway.cli.command import EXIT_OK, Command, HelpFormatter
+from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command, HelpFormatter
 from modelway.cli.connect import add_connection_options, open_control
 from modelway.cli.object_tables import text
 from modelway.cli.output import note
 from modelway.cli.table_text import Cell, Row, table_lines
-from modelway.cli.time_text import age
+from modelway.cli.time_text import age, date_and_time, seconds_of
 from modelway.cli.yaml_text import to_yaml
+from modelway.client.control_client import CreatedKey
+from modelway.client.key_text import is_mistyped
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="create|list|revoke")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="create|list|rotate|revoke|check")
     create = verbs.add_parser("create", help="make one; its secret is printed this once", formatter_class=HelpFormatter)
     create.add_argument("name", metavar="NAME", help="who or what it is for")
     create.add_argument(
@@ -26,12 +31,55 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument(
         "-o", "--output", choices=("text", "json"), default="text", help="text: stdout holds the secret alone"
     )
+    _add_restrictions(create)
     listing = verbs.add_parser("list", help="all keys, without their secrets", formatter_class=HelpFormatter)
     listing.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
     revoke = verbs.add_parser("revoke", help="a revoked key opens nothing any more", formatter_class=HelpFormatter)
     revoke.add_argument("ids", nargs="+", metavar="ID", help="as `key list` shows it")
-    for sub in (create, listing, revoke):
+    rotate = verbs.add_parser(
+        "rotate", help="a new secret; the present one goes on for a while", formatter_class=HelpFormatter
+    )
+    rotate.add_argument("id", metavar="ID", help="as `key list` shows it")
+    rotate.add_argument(
+        "--grace",
+        default="1d",
+        metavar="TIME",
+        help="how long the present secret stays valid; 0: not at all; default: 1d",
+    )
+    rotate.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text", help="text: stdout holds the secret alone"
+    )
+    verbs.add_parser(
+        "check", help="whether the secret on stdin is mistyped; asks nobody", formatter_class=HelpFormatter
+    )
+    for sub in (create, listing, rotate, revoke):
         add_connection_options(sub)
+
+
+def _add_restrictions(create: argparse.ArgumentParser) -> None:
+    add = create.add_argument
+    add(
+        "--consumer",
+        default="",
+        metavar="WHO",
+        help="whom it belongs to, as limits, records and models know it; default: NAME",
+    )
+    add(
+        "--scope",
+        action="append",
+        default=[],
+        metavar="PROJECT/MODEL",
+        help="what it may call, either half may be *; repeat for more; default: every model",
+    )
+    add("--expires", default="", metavar="TIME", help="90d, 12h: when it ends by itself; default: never")
+    add(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="N/TIME",
+        help="requests per time, 100/1s, or 100/1s:200 with a burst",
+    )
+    add("--quota", action="append", default=[], metavar="N/TIME", help="requests per window, 100000/1d")
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -40,6 +88,10 @@ def _run(args: argparse.Namespace) -> int:
             _create(args)
         case "list":
             _list(args)
+        case "rotate":
+            _rotate(args)
+        case "check":
+            return _check()
         case _:
             _revoke(args)
     return EXIT_OK
@@ -47,12 +99,39 @@ def _run(args: argparse.Namespace) -> int:
 
 def _create(args: argparse.Namespace) -> None:
     with open_control(args) as client:
-        key = client.create_key(args.name, role=args.role)
+        key = client.create_key(
+            args.name,
+            role=args.role,
+            consumer=args.consumer,
+            scopes=args.scope,
+            expires=args.expires,
+            limits=args.limit,
+            quotas=args.quota,
+        )
+    _tell(args, key, f"{key.role} key {key.id} for {key.name}; this is the only time its secret is shown")
+
+
+def _rotate(args: argparse.Namespace) -> None:
+    with open_control(args) as client:
+        key = client.rotate_key(args.id, grace=args.grace)
+    _tell(args, key, f"key {key.id} has a new secret, shown this once; the one before is valid for {args.grace}")
+
+
+def _check() -> int:
+    secret = sys.stdin.readline().strip()
+    if is_mistyped(secret):
+        print("mistyped: no key has this secret")
+        return EXIT_ERROR
+    print("well formed: whether it is valid only the platform knows")
+    return EXIT_OK
+
+
+def _tell(args: argparse.Namespace, key: CreatedKey, words: str) -> None:
     if args.output == "json":
         print(msgspec.json.format(msgspec.json.encode(key), indent=2).decode())
         return
     print(key.secret)
-    note(f"{key.role} key {key.id} for {key.name}; this is the only time its secret is shown")
+    note(words)
 
 
 def _list(args: argparse.Namespace) -> None:
@@ -69,12 +148,26 @@ def _list(args: argparse.Namespace) -> None:
                 text(key, "name"),
                 text(key, "role"),
                 text(key, "prefix"),
+                text(key, "consumer"),
+                ",".join(key.get("scopes") or ("*/*",)) if key.get("role") == "caller" else "everything",
                 age(key.get("createdAt")),
-                Cell("revoked", "red") if key.get("revokedAt") else Cell("valid", "green"),
+                f"{age(key['lastUsedAt'])} ago" if key.get("lastUsedAt") else "-",
+                _state(key),
             )
             for key in keys
         ]
-        print("\n".join(table_lines(("id", "name", "role", "prefix", "age", "state"), rows)))
+        print(
+            "\n".join(table_lines(("id", "name", "role", "prefix", "consumer", "scopes", "age", "used", "state"), rows))
+        )
+
+
+def _state(key: dict[str, Any]) -> Cell:
+    ends = seconds_of(key.get("expiresAt"))
+    if key.get("revokedAt"):
+        return Cell("revoked", "red")
+    if ends is None:
+        return Cell("valid", "green")
+    return Cell("expired", "red") if ends <= time.time() else Cell(f"valid until {date_and_time(ends)}", "green")
 
 
 def _revoke(args: argparse.Namespace) -> None:
@@ -86,8 +179,12 @@ def _revoke(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     name="key",
-    help="create, list and revoke API keys",
-    example="CALLER_KEY=$(modelway key create nightly-batch)\nmodelway key list\nmodelway key revoke ID",
+    help="create, list, rotate and revoke API keys",
+    example=(
+        "CALLER_KEY=$(modelway key create nightly-batch)\n"
+        "modelway key create robot --scope 'vision/*' --expires 90d --limit 100/1s --quota 100000/1d\n"
+        "modelway key list\nmodelway key rotate ID --grace 12h\nmodelway key revoke ID"
+    ),
     add_arguments=_add_arguments,
     run=_run,
 )

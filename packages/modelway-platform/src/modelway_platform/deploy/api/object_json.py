@@ -3,10 +3,12 @@
 from typing import Any
 
 from modelway_platform.deploy.api.exchange import moment
+from modelway_platform.domain.consumers import consumer_of_key
 from modelway_platform.domain.deployment import Condition, Phase
 from modelway_platform.domain.document_changes import Applied
 from modelway_platform.domain.document_json import document_to_json
 from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.limit_json import limits_to_json
 from modelway_platform.domain.records import (
     ApiKeyRecord,
     DeploymentRecord,
@@ -108,15 +110,22 @@ def package_json(package: PackageRecord) -> dict[str, Any]:
     }
 
 
-def key_json(key: ApiKeyRecord) -> dict[str, Any]:
+def key_json(key: ApiKeyRecord, last_used_at: float | None = None) -> dict[str, Any]:
     """A key, without anything that opens something."""
     return {
         "id": key.id,
         "name": key.name,
         "role": key.role,
         "prefix": key.prefix,
+        "consumer": consumer_of_key(key.consumer, key.name, key.id),
+        "scopes": key.scopes,
         "createdAt": moment(key.created_at),
+        "expiresAt": moment(key.expires_at),
+        "rotatedAt": moment(key.rotated_at),
+        "previousUntil": moment(key.previous_until),
         "revokedAt": moment(key.revoked_at),
+        "lastUsedAt": moment(last_used_at),
+        **limits_to_json(key.limits),
     }
 
 

@@ -68,6 +68,11 @@ def no_facts() -> Mapping[str, Any]:
     return {}
 
 
+def nobody() -> Mapping[str, float]:
+    """For a process that does not know when keys were used."""
+    return {}
+
+
 def always_ready() -> bool:
     """For a process that serves only once it is ready."""
     return True
@@ -90,6 +95,7 @@ class ApiParts:
         status: More members for `/v1/status`.
         gauges: More samples for `/metrics`: value by name, labels included, as `name{label="x"}`.
         ready: Whether `/readyz` says yes.
+        keys_last_used: When each key was used last at the gateway (Unix time in seconds by key id), to the minute.
         closing: Set it, then notify `changes`, to end all watching and following before the server stops.
     """
 
@@ -105,4 +111,5 @@ class ApiParts:
     status: Callable[[], Mapping[str, Any]] = no_facts
     gauges: Callable[[], Mapping[str, float]] = no_facts
     ready: Callable[[], bool] = always_ready
+    keys_last_used: Callable[[], Mapping[str, float]] = nobody
     closing: asyncio.Event = field(default_factory=asyncio.Event)

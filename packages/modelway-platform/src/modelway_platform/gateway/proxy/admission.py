@@ -3,19 +3,17 @@
 The same head under the same route table always gets the same admission, so those of heads that come again are kept.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
 from modelway_platform.gateway.proxy.request_head import forwarded_lines, log_fields
 
 if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.credentials import Identity
     from modelway_platform.gateway.proxy.live_routes import LiveModel, LiveRoutes
 
-MAX_KNOWN_SECRETS = 10_000
 MAX_KNOWN_ADMISSIONS = 4096
 MAX_KNOWN_ADDRESSES = 4096
 # What operators ask a replica itself, and what some servers would resolve to another path.
@@ -38,10 +36,11 @@ class Admission:
     """The decisions, filled in by the stages one after another.
 
     `path_tail` is the path and query a replica gets, without the slash; `forwarded` the header lines it gets, our request id
-    left open at the end; `key_id` and `logged` the parts of the access record that the head determines, as JSON.
+    left open at the end; `key_id` and `logged` the parts of the access record that the head determines, as JSON. `identity` is
+    None where nobody had to say who calls.
     """
 
-    __slots__ = ("endpoint", "forwarded", "idempotent", "key_id", "logged", "model", "path_tail", "pinned")
+    __slots__ = ("endpoint", "forwarded", "idempotent", "identity", "key_id", "logged", "model", "path_tail", "pinned")
 
     def __init__(self) -> None:
         self.model: LiveModel | None = None
@@ -49,6 +48,7 @@ class Admission:
         self.endpoint = b""
         self.path_tail = b""
         self.key_id = b""
+        self.identity: Identity | None = None
         self.idempotent = False
         self.forwarded = b""
         self.logged = b""
@@ -60,6 +60,7 @@ class Admission:
         self.endpoint = other.endpoint
         self.path_tail = other.path_tail
         self.key_id = other.key_id
+        self.identity = other.identity
         self.logged = other.logged
 
 
@@ -71,6 +72,13 @@ _UNAUTHENTICATED = Refusal(
     message="this address needs a valid key",
     hint="send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'; make one with: modelway key create NAME",
     headers=b'www-authenticate: Bearer realm="modelway"\r\n',
+)
+# The same whether there is such a model or not.
+_OUT_OF_SCOPE = Refusal(
+    status=403,
+    code="out_of_scope",
+    message="this key does not open this address",
+    hint="use a key with a scope for it; an admin makes one with: modelway key create NAME --scope PROJECT/MODEL",
 )
 
 
@@ -107,23 +115,32 @@ def match_route(admission: Admission, request: Request, routes: "LiveRoutes") ->
 
 
 def authenticate(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
-    """A known key, unless the route is declared open."""
+    """A known key or token whose scopes allow the address, unless the route is declared open.
+
+    Scopes are compared with what the address says, so that a refusal does not tell what exists.
+    """
     model = admission.model
     if model is not None and model.access_open:
         return None
     secret = _secret(request)
     if secret is None:
         return _UNAUTHENTICATED
-    key_id = routes.known_secrets.get(secret)
-    if key_id is None:
-        key = routes.keys.get(sha256(secret).hexdigest())
-        if key is None:
-            return _UNAUTHENTICATED
-        if len(routes.known_secrets) >= MAX_KNOWN_SECRETS:
-            routes.known_secrets.clear()
-        key_id = routes.known_secrets[secret] = json.dumps(key.id)[1:-1].encode()
-    admission.key_id = key_id
+    identity = routes.credentials.identify(secret)
+    if identity is None:
+        return _UNAUTHENTICATED
+    admission.identity = identity
+    admission.key_id = identity.key_id
+    if identity.scopes is not None and not identity.scopes.allow(*_addressed(model, request)):
+        return _OUT_OF_SCOPE
     return None
+
+
+def _addressed(model: "LiveModel | None", request: Request) -> tuple[str, str]:
+    """(project, model) that a request is for, be there one or not."""
+    if model is not None:
+        return model.entry.project, model.entry.model
+    project, _, rest = request.path[1:].partition(b"/")
+    return project.decode("latin-1"), rest.partition(b"/")[0].decode("latin-1")
 
 
 def require_route(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
@@ -171,7 +188,8 @@ def prepare(admission: Admission, request: Request, routes: "LiveRoutes") -> Non
         or request.method in _SAFE_METHODS
         or b"idempotency-key" in request.fields
     )
-    admission.forwarded = forwarded_lines(request, admission.path_tail)
+    consumer = admission.identity.consumer if admission.identity is not None else b""
+    admission.forwarded = forwarded_lines(request, admission.path_tail, consumer)
 
 
 # By request line and credentials alone, so one decision serves all requests of a caller to an address.
@@ -190,6 +208,8 @@ def admit(admission: Admission, request: Request, routes: "LiveRoutes") -> Refus
     else:
         refusal = _first_refusal(ADDRESS_STAGES, admission, request, routes)
         admission.logged = log_fields(request, admission.endpoint)
+        if admission.identity is not None:
+            admission.logged += b',"consumer":"%b"' % admission.identity.consumer
         if refusal is not None:
             return refusal
         if len(routes.addresses) >= MAX_KNOWN_ADDRESSES:

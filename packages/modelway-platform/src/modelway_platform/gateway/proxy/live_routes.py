@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
-from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.domain.weighted_round_robin import SmoothWeightedRoundRobin
 from modelway_platform.gateway.proxy.admission import Admission
+from modelway_platform.gateway.proxy.credentials import Credentials
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
 
 if TYPE_CHECKING:
@@ -140,18 +141,22 @@ def _turns(versions: list[LiveVersion], weights: list[int]) -> Iterator[LiveVers
 
 
 class LiveRoutes:
-    """All models by `project/model`, all keys by the SHA-256 of their secret. Replaced as a whole, never edited."""
+    """All models by `project/model`, and who may call them. Replaced as a whole, never edited."""
 
-    __slots__ = ("addresses", "admissions", "keys", "known_secrets", "models", "number", "replicas")
+    __slots__ = ("addresses", "admissions", "credentials", "models", "number", "replicas")
 
     def __init__(self) -> None:
         self.number = 0
         self.models: Mapping[bytes, LiveModel] = {}
-        self.keys: Mapping[str, KeyEntry] = {}
-        self.known_secrets: dict[bytes, bytes] = {}
+        self.credentials = Credentials()
         self.admissions: dict[Request, Admission] = {}
         self.addresses: dict[tuple[bytes, bytes, bytes | None, bytes | None], Admission] = {}
         self.replicas: dict[str, LiveReplica] = {}
+
+    def forget_admissions(self) -> None:
+        """Decide anew about every head: what was decided may be out of date."""
+        self.admissions.clear()
+        self.addresses.clear()
 
 
 def build(table: RouteTable, previous: LiveRoutes, metrics_for: MetricsFor) -> LiveRoutes:
@@ -168,7 +173,7 @@ class _Builder:
     def build(self, table: RouteTable) -> LiveRoutes:
         routes = LiveRoutes()
         routes.number = table.number
-        routes.keys = {key.sha256: key for key in table.keys}
+        routes.credentials = Credentials(table.keys, self._previous.credentials.used)
         routes.models = {f"{each.project}/{each.model}".encode(): self._model(each) for each in table.models}
         routes.replicas = self._replicas
         for replica_id, replica in self._previous.replicas.items():

@@ -4,16 +4,16 @@ import json
 
 from modelway.http1 import Request
 from modelway_platform.gateway.proxy.hop_by_hop import HOP_BY_HOP, connection_options
+from modelway_platform.gateway.proxy.identity_headers import claims_identity
 
-# Set here and nowhere else; the caller's key ends at the gateway.
-_OURS = frozenset({b"x-request-id", b"authorization", b"x-api-key", b"expect"})
-_OUR_PREFIX = b"modelway-"
+# Set here and nowhere else.
+_OURS = frozenset({b"x-request-id", b"expect"})
 _NOT_FORWARDED = HOP_BY_HOP | _OURS | {b"content-length"}
 _BODILESS_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 
 
-def forwarded_lines(request: Request, path_tail: bytes) -> bytes:
-    """The head a replica gets, up to the value of its last line: `x-request-id`."""
+def forwarded_lines(request: Request, path_tail: bytes, consumer: bytes = b"") -> bytes:
+    """The head a replica gets, up to the value of its last line: `x-request-id`. Who calls is told by us alone."""
     fields = request.fields
     dropped = _NOT_FORWARDED
     if b"connection" in fields:
@@ -22,7 +22,7 @@ def forwarded_lines(request: Request, path_tail: bytes) -> bytes:
     for name, value in request.headers:
         # Some servers take an underscore for a hyphen.
         plain = name.replace(b"_", b"-")
-        if plain not in dropped and not plain.startswith(_OUR_PREFIX):
+        if plain not in dropped and not claims_identity(plain):
             lines += (name, b": ", value, b"\r\n")
     if b"host" not in fields:
         lines.append(b"host: modelway\r\n")
@@ -31,6 +31,8 @@ def forwarded_lines(request: Request, path_tail: bytes) -> bytes:
         lines.append(b"transfer-encoding: chunked\r\n")
     elif length or request.method not in _BODILESS_METHODS:
         lines.append(b"content-length: %d\r\n" % length)
+    if consumer:
+        lines += (b"modelway-consumer: ", consumer, b"\r\n")
     lines.append(b"x-request-id: ")
     return b"".join(lines)
 

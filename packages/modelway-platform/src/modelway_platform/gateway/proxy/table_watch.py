@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 
 from modelway_platform.domain.route_table import RouteTable
@@ -28,7 +29,10 @@ class TableWatch:
             await asyncio.sleep(POLL_SECONDS)
 
     def look(self) -> None:
-        """Take the table in the file if it is another one than last time."""
+        """Take the table in the file if it is another one than last time; forget what was decided by keys that ended."""
+        routes = self._worker.routes
+        if routes.credentials.some_ended(time.time()):
+            routes.forget_admissions()
         try:
             found = os.stat(self._path)  # noqa: PTH116 (twenty times a second)
         except OSError:

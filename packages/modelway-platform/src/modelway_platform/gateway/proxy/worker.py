@@ -16,11 +16,14 @@ from modelway_platform.gateway.proxy.caller import CallerConnection
 from modelway_platform.gateway.proxy.metrics import read_snapshot, write_snapshot
 from modelway_platform.gateway.proxy.table_watch import TableWatch
 from modelway_platform.gateway.proxy.worker_state import WorkerState
+from modelway_platform.store.key_uses import key_uses_path, read_key_uses, write_key_uses
 
 FLUSH_SECONDS = 0.2
 LAST_REQUESTS_SECONDS = 0.25
 DESCRIPTORS = 65_536
 SNAPSHOT_EVERY = 5  # flushes
+# A minute: keys in constant use are looked up again and noted as used.
+LOOK_AGAIN_EVERY = 300
 # A model's own limits are stricter; this one bounds what a caller may announce at all.
 GATEWAY_LIMITS = Limits(max_body_bytes=1 << 40)
 
@@ -113,6 +116,7 @@ def _resume_books(worker: WorkerState, path: Path) -> None:
     if before is None:
         return
     worker.log.dropped += before.log_dropped
+    worker.routes.credentials.used.update(read_key_uses(key_uses_path(path)))
     models = worker.routes.models
 
     def routed(project: str, model: str, version: str) -> bool:
@@ -129,6 +133,8 @@ async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Pat
         await asyncio.sleep(FLUSH_SECONDS)
         worker.log.flush()
         flushes += 1
+        if flushes % LOOK_AGAIN_EVERY == 0:
+            worker.routes.forget_admissions()
         if flushes % SNAPSHOT_EVERY == 0:
             _write_snapshot(worker, listener, metrics_path)
             for replica in worker.routes.replicas.values():
@@ -141,5 +147,6 @@ def _write_snapshot(worker: WorkerState, listener: Listener, path: Path) -> None
     )
     try:
         write_snapshot(path, snapshot)
+        write_key_uses(key_uses_path(path), worker.routes.credentials.used)
     except OSError:
         return  # a full disk costs a snapshot, never a request

@@ -1,0 +1,58 @@
+"""Limits as JSON values, and back: how documents, keys and answers of the API carry them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelway_platform.domain.durations import duration_text, seconds_in
+from modelway_platform.domain.limits import Concurrency, Limits, Quota, RateLimit
+
+
+def limits_to_json(limits: Limits) -> dict[str, Any]:
+    """`limits`, `quotas` and `concurrency` as they stand in a Route's spec; those that limit nothing are left out."""
+    found: dict[str, Any] = {}
+    if limits.rates:
+        found["limits"] = [
+            {"per": each.per, "requests": each.requests, "window": duration_text(each.window), "burst": each.burst}
+            for each in limits.rates
+        ]
+    if limits.quotas:
+        found["quotas"] = [
+            {"per": each.per, "requests": each.requests, "window": duration_text(each.window)} for each in limits.quotas
+        ]
+    if limits.concurrency is not None:
+        found["concurrency"] = {
+            "max": limits.concurrency.max,
+            "perConsumer": limits.concurrency.per_consumer,
+            "queue": limits.concurrency.queue,
+            "waitSeconds": limits.concurrency.wait_seconds,
+        }
+    return found
+
+
+def limits_from_json(value: Mapping[str, Any]) -> Limits:
+    """The reverse; for what was accepted once, so nothing is checked again."""
+    at_once = value.get("concurrency")
+    return Limits(
+        rates=tuple(
+            RateLimit(per=each["per"], requests=each["requests"], window=_seconds(each["window"]), burst=each["burst"])
+            for each in value.get("limits", ())
+        ),
+        quotas=tuple(
+            Quota(per=each["per"], requests=each["requests"], window=_seconds(each["window"]))
+            for each in value.get("quotas", ())
+        ),
+        concurrency=None
+        if at_once is None
+        else Concurrency(
+            max=at_once["max"],
+            per_consumer=at_once["perConsumer"],
+            queue=at_once["queue"],
+            wait_seconds=float(at_once["waitSeconds"]),
+        ),
+    )
+
+
+def _seconds(text: str) -> float:
+    seconds = seconds_in(text)
+    assert seconds is not None
+    return seconds

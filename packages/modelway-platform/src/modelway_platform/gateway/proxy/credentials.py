@@ -1,0 +1,100 @@
+"""Secrets that come with requests, and whom they stand for; ends are judged here, by this machine's clock."""
+
+import json
+import math
+import time
+from collections.abc import Iterable
+from hashlib import sha256
+from urllib.parse import quote
+
+from modelway_platform.domain.consumers import consumer_of_key
+from modelway_platform.domain.limits import NO_LIMITS, Limits
+from modelway_platform.domain.route_table import KeyEntry
+from modelway_platform.domain.scopes import Scopes
+
+MAX_KNOWN_SECRETS = 10_000
+_SAFE = "@._~:/+=|-"
+
+
+class Identity:
+    """Who calls, as far as a secret says it.
+
+    `key_id` is as the log writes it, empty for those with a token. `consumer` is plain ASCII, fit for a header and for the log.
+    `scopes` None means every model. `until` is Unix time in seconds, infinite for one without an end.
+    """
+
+    __slots__ = ("consumer", "id", "key_id", "limits", "scopes", "until")
+
+    def __init__(
+        self,
+        consumer: str,
+        *,
+        key: str = "",
+        scopes: Scopes | None = None,
+        until: float = math.inf,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
+        self.id = key
+        self.key_id = json.dumps(key)[1:-1].encode()
+        self.consumer = quote(consumer, safe=_SAFE).encode()
+        self.scopes = scopes
+        self.until = until
+        self.limits = limits
+
+
+class Credentials:
+    """All identities by the SHA-256 of their secrets, and those secrets that came lately.
+
+    A secret is found by its hash alone, so how long it takes tells nothing about it.
+
+    Args:
+        keys: Those of the route table.
+        used: When each key came last, to the minute (Unix time in seconds by id); goes on from table to table.
+    """
+
+    __slots__ = ("_by_hash", "known", "next_end", "used")
+
+    def __init__(self, keys: Iterable[KeyEntry] = (), used: dict[str, float] | None = None) -> None:
+        self._by_hash: dict[str, Identity] = {}
+        self.known: dict[bytes, Identity] = {}
+        self.used: dict[str, float] = {} if used is None else used
+        for key in keys:
+            self._add(key)
+        self.next_end = math.inf
+        self._look_for_next_end(time.time())
+
+    def identify(self, secret: bytes) -> Identity | None:
+        """Whom `secret` stands for; None for one that is unknown, malformed, or past its end."""
+        identity = self.known.get(secret)
+        if identity is None:
+            identity = self._by_hash.get(sha256(secret).hexdigest())
+            if identity is None or identity.until <= time.time():
+                return None
+            if len(self.known) >= MAX_KNOWN_SECRETS:
+                self.known.clear()
+            self.known[secret] = identity
+        if identity.id:
+            self.used[identity.id] = time.time()
+        return identity
+
+    def some_ended(self, now: float) -> bool:
+        """Whether an identity has come to its end since this was asked last; what was decided by any is then out of date."""
+        if now < self.next_end:
+            return False
+        self.known = {secret: each for secret, each in self.known.items() if each.until > now}
+        self._look_for_next_end(now)
+        return True
+
+    def _add(self, key: KeyEntry) -> None:
+        consumer = consumer_of_key(key.consumer, key.name, key.id)
+        scopes = Scopes(key.scopes) if key.scopes else None
+        until = math.inf if key.expires_at is None else key.expires_at
+        secrets = [(key.sha256, until)]
+        if key.previous_sha256:
+            secrets.append((key.previous_sha256, min(until, key.previous_until or 0.0)))
+        for digest, end in secrets:
+            self._by_hash[digest] = Identity(consumer, key=key.id, scopes=scopes, until=end, limits=key.limits)
+
+    def _look_for_next_end(self, now: float) -> None:
+        ends = [each.until for each in self._by_hash.values() if now < each.until < math.inf]
+        self.next_end = min(ends, default=math.inf)
