@@ -417,7 +417,7 @@ def call(gateway: Gateway) -> Generator[Callable[..., Peer], None, None]:
 class Process:
     """A worker as a process of its own."""
 
-    def __init__(self, folder: Path, index: int = 0, port: int = 0, *, before: str = "") -> None:
+    def __init__(self, folder: Path, index: int = 0, port: int = 0, *, before: str = "", settings: str = "") -> None:
         self.folder = folder
         self.port = port or free_port()
         self.table_path = folder / "gateway" / "table.json"
@@ -428,7 +428,7 @@ class Process:
             f"{before}\nfrom pathlib import Path\nfrom modelway_platform.gateway.proxy.worker import WorkerSettings, run\n"
             f"run(WorkerSettings(index={index}, host='127.0.0.1', port={self.port}, table_path=Path({str(self.table_path)!r}),"
             f" log_dir=Path({str(folder / 'access')!r}), metrics_path=Path({str(self.metrics_path)!r}),"
-            f" control_fd={reading}, drain_seconds=5))"
+            f" control_fd={reading}, drain_seconds=5{settings}))"
         )
         self.process = subprocess.Popen(
             [sys.executable, "-c", code], pass_fds=[reading], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL

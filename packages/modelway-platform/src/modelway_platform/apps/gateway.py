@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from modelway_platform.apps import tls_files
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.gateway.proxy import worker
 
@@ -16,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--index", type=int, required=True)
     parser.add_argument("--lifeline", type=int, required=True)
+    parser.add_argument("--max-connections-per-address", type=int, default=0)
+    tls_files.add_arguments(parser)
     given = parser.parse_args(arguments)
     directory = StateDirectory(root=given.directory)
     worker.run(
@@ -27,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             log_dir=directory.access_logs,
             metrics_path=directory.worker_metrics(given.index),
             control_fd=given.lifeline,
+            certificates=tls_files.pairs_of(given.tls_cert, given.tls_key),
+            max_connections_per_address=given.max_connections_per_address,
         )
     )
 

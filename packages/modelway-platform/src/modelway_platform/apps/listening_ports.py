@@ -22,10 +22,10 @@ def settle(host: str, port: int, flag: str, host_flag: str = "--host") -> int:
         raise _explained(error, host, port, flag, host_flag) from error
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, *, secure: bool = False) -> str:
     """Where to reach a server of ours from this machine."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - a comparison, nothing is bound here
-    return f"http://{reachable}:{port}"
+    return f"{'https' if secure else 'http'}://{reachable}:{port}"
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -5,6 +5,7 @@ import asyncio
 import http.client
 import os
 import signal
+import ssl
 import sys
 import time
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from pathlib import Path
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.output import note, paint
 from modelway.errors import InvalidRequestError, ModelwayError
-from modelway_platform.apps import listening_ports, supervisor
+from modelway_platform.apps import listening_ports, supervisor, tls_files
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
 from modelway_platform.apps.state_directory import StateDirectory, only_user
 from modelway_platform.deploy.operators import process_table
+from modelway_platform.gateway.proxy.edge import CertificatePair
 
 START_SECONDS = 30.0
 # Replicas have the drain time of their deployment; control gives up on them after a minute.
@@ -36,10 +38,12 @@ class UpSettings:
     control_host: str
     control_port: int
     workers: int
+    certificates: tuple[CertificatePair, ...] = ()
+    max_connections_per_address: int = 0
 
     @property
     def gateway_url(self) -> str:
-        return listening_ports.url_of(self.host, self.port)
+        return listening_ports.url_of(self.host, self.port, secure=bool(self.certificates))
 
     @property
     def control_url(self) -> str:
@@ -56,12 +60,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--control-host", default="127.0.0.1", help="address of the control API (127.0.0.1)")
     add("--control-port", type=int, default=7070, help="port of the control API; 0 for any free one (7070)")
     add("--workers", type=int, default=1, help="gateway processes, which share the port (1)")
+    tls_files.add_arguments(parser)
+    add(
+        "--max-connections-per-address",
+        type=int,
+        default=0,
+        metavar="COUNT",
+        help="connections one address may have with each gateway process; 0 for no such bound (0)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the platform until Ctrl-C."""
     if not 1 <= arguments.workers <= MOST_WORKERS:
         raise InvalidRequestError(f"--workers {arguments.workers}: give a number from 1 to {MOST_WORKERS}")
+    if arguments.max_connections_per_address < 0:
+        raise InvalidRequestError(f"--max-connections-per-address {arguments.max_connections_per_address}: 0 or more")
+    certificates = tls_files.settle(arguments.tls_cert, arguments.tls_key, os.environ)
     if arguments.port == arguments.control_port != 0 and arguments.host == arguments.control_host:
         raise InvalidRequestError(
             f"--port and --control-port are both {arguments.port}", hint="give gateway and control a port each"
@@ -79,6 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
                 arguments.control_host, arguments.control_port, "--control-port", "--control-host"
             ),
             workers=arguments.workers,
+            certificates=certificates,
+            max_connections_per_address=arguments.max_connections_per_address,
         )
         supervisor.adopt_orphans()
         try:
@@ -131,7 +148,11 @@ def _control(settings: UpSettings, lifeline: int) -> ChildSettings:
 
 
 def _worker(settings: UpSettings, lifeline: int, index: int) -> ChildSettings:
-    arguments = ("--host", settings.host, "--port", str(settings.port), "--index", str(index))
+    arguments = (
+        *("--host", settings.host, "--port", str(settings.port), "--index", str(index)),
+        *("--max-connections-per-address", str(settings.max_connections_per_address)),
+        *tls_files.options_of(settings.certificates),
+    )
     output = settings.directory.gateway_log
     return _child(settings, "gateway", lifeline, arguments, output=output, stop_seconds=WORKER_STOP_SECONDS)
 
@@ -172,7 +193,7 @@ async def _until_ready(settings: UpSettings) -> None:
 
 
 def _answers(url: str, path: str) -> bool:
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=2)
+    connection = _connection_to(url)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == http.HTTPStatus.OK
@@ -180,6 +201,17 @@ def _answers(url: str, path: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _connection_to(url: str) -> http.client.HTTPConnection:
+    scheme, _, address = url.partition("://")
+    if scheme == "http":
+        return http.client.HTTPConnection(address, timeout=2)
+    # Our own worker on this machine, asked for nothing but whether it is up: its certificate is for other names.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(address, timeout=2, context=context)
 
 
 def _print_ready(settings: UpSettings) -> None:

@@ -16,10 +16,14 @@ DEFAULT_GATEWAY_URL = "http://127.0.0.1:8000"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One address and the key for it; the key is never part of a printed value."""
+    """One address and the key for it; the key is never part of a printed value.
+
+    `ca_file` is a PEM file: over HTTPS only certificates signed by one of those in it are trusted; empty for the system's.
+    """
 
     url: str
     key: str = field(default="", repr=False)
+    ca_file: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -42,12 +46,17 @@ class _Context(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_connection(
-    *, url: str = "", gateway_url: str = "", key: str = "", environment: Mapping[str, str] | None = None
+    *,
+    url: str = "",
+    gateway_url: str = "",
+    key: str = "",
+    ca_file: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> Connection:
     """Settles address and key, each from the first source that has it.
 
-    A flag wins over the environment (`MODELWAY_URL`, `MODELWAY_GATEWAY_URL`, `MODELWAY_KEY`), which wins over
-    `context.json` in `$MODELWAY_HOME` (default `~/.modelway`). The file's key is only ever sent to the file's own
+    A flag wins over the environment (`MODELWAY_URL`, `MODELWAY_GATEWAY_URL`, `MODELWAY_KEY`, `MODELWAY_CA_FILE`), which
+    wins over `context.json` in `$MODELWAY_HOME` (default `~/.modelway`). The file's key is only ever sent to the file's own
     addresses: naming another server must not hand it this machine's key.
 
     Raises:
@@ -59,9 +68,12 @@ def find_connection(
     control = url or given.get("MODELWAY_URL", "") or context.control or DEFAULT_CONTROL_URL
     gateway = gateway_url or given.get("MODELWAY_GATEWAY_URL", "") or context.gateway or DEFAULT_GATEWAY_URL
     own_key = _checked_key(key or given.get("MODELWAY_KEY", ""))
+    trusted = ca_file or given.get("MODELWAY_CA_FILE", "")
+    control_key = own_key or _key_if_same(context.key, control, context.control)
+    gateway_key = own_key or _key_if_same(context.key, gateway, context.gateway)
     return Connection(
-        control=Server(url=control, key=own_key or _key_if_same(context.key, control, context.control)),
-        gateway=Server(url=gateway, key=own_key or _key_if_same(context.key, gateway, context.gateway)),
+        control=Server(url=control, key=control_key, ca_file=trusted),
+        gateway=Server(url=gateway, key=gateway_key, ca_file=trusted),
     )
 
 

@@ -112,6 +112,7 @@ class ControlClient:
             self.server.url,
             headers=self.server.headers,
             timeouts=timeouts,
+            ca_file=self.server.ca_file,
             hints={
                 "unreachable": "start it with `modelway up`, or say where it runs with --url or MODELWAY_URL",
                 "unauthenticated": "give an admin key with MODELWAY_KEY or --key; `modelway up` keeps one in context.json",

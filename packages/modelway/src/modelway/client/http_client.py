@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import selectors
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -127,6 +128,7 @@ class HttpClient:
         url: `http://host[:port][/prefix]` or `https://…`.
         headers: Sent with every request.
         timeouts: For every request that does not bring its own.
+        ca_file: PEM certificates to trust over HTTPS instead of the system's; empty for the system's.
         hints: What a person can do about an error, by its code, in place of what the server advises.
     """
 
@@ -136,11 +138,12 @@ class HttpClient:
         *,
         headers: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
+        ca_file: str = "",
         hints: Mapping[str, str] | None = None,
     ) -> None:
         parts = _split(url)
         self.url = url.rstrip("/")
-        self._secure = parts.scheme == "https"
+        self._tls = _trusting(ca_file) if parts.scheme == "https" else None
         self._host = parts.hostname or ""
         self._port = parts.port
         self._prefix = parts.path.rstrip("/")
@@ -271,8 +274,14 @@ class HttpClient:
         return data
 
     def _connect(self) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = kind(self._host, self._port, timeout=self._timeouts.connect, blocksize=_UPLOAD_BLOCK)
+        wait = self._timeouts.connect
+        connection = (
+            http.client.HTTPConnection(self._host, self._port, timeout=wait, blocksize=_UPLOAD_BLOCK)
+            if self._tls is None
+            else http.client.HTTPSConnection(
+                self._host, self._port, timeout=wait, blocksize=_UPLOAD_BLOCK, context=self._tls
+            )
+        )
         try:
             connection.connect()
         except TimeoutError as error:
@@ -358,7 +367,25 @@ def _has_input(sock: socket.socket) -> bool:
         return bool(selector.select(0))
 
 
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:  # an SSLError is one, too
+        raise InvalidRequestError(
+            f"the certificates to trust cannot be read from {ca_file}: {_why(error)}",
+            hint="give a PEM file with --ca-file or MODELWAY_CA_FILE",
+        ) from error
+
+
+def _why_no_tls(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message} (trust a CA with --ca-file or MODELWAY_CA_FILE)"
+    return f"no TLS connection came about: {(error.reason or 'unknown').replace('_', ' ').lower()}"
+
+
 def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return _why_no_tls(error)
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     if isinstance(error, socket.gaierror):

@@ -44,6 +44,7 @@ class ModelClient:
             self.server.url,
             headers=self.server.headers,
             timeouts=timeouts,
+            ca_file=self.server.ca_file,
             hints={
                 "unreachable": "start it with `modelway up`, or say where the gateway is with MODELWAY_GATEWAY_URL",
                 "unauthenticated": "give a key with MODELWAY_KEY; `modelway key create NAME` makes one",

@@ -36,6 +36,7 @@ class ServerConnection(AnsweringConnection):
     """The engine's half of a connection; see the module for the hooks a subclass fills in."""
 
     __slots__ = (
+        "_address",
         "_body_began",
         "_body_bytes_before",
         "_body_skipped",
@@ -55,6 +56,7 @@ class ServerConnection(AnsweringConnection):
     def __init__(self, listener: "Listener") -> None:
         super().__init__(listener)
         self._parser = httptools.HttpRequestParser(self)
+        self._address = ""
         self._segment_bytes = 0
         self._unknown_heads = 0
         self._fresh = b""  # the segment being read, until its first head is in
@@ -104,12 +106,12 @@ class ServerConnection(AnsweringConnection):
         listener = self._listener
         self._transport = cast("asyncio.Transport", transport)
         self.deadline = listener.clock + listener.limits.head_seconds
-        listener.connections.add(self)
-        if listener.refusing or len(listener.connections) > listener.limits.max_connections:
+        self._address = self.client
+        if not listener.admits(self, self._address):
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._listener.connections.discard(self)
+        self._listener.forget(self, self._address)
         self._listener.stalled.pop(self, None)
         self._waiting = None
         self._leave()

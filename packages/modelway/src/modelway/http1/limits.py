@@ -17,6 +17,7 @@ class Limits:
         max_framing_bytes: Chunk sizes, chunk extensions and trailers, beyond `framing_per_body_byte` for each byte of body.
         framing_per_body_byte: A chunk of one byte needs five bytes of framing.
         max_connections: Open at once on one listener; further ones are dropped.
+        max_connections_per_address: The same from one address; 0 for no such bound.
         head_seconds: From a head's first byte to its last; also from connecting to the first byte.
         body_idle_seconds: Between two pieces of a body.
         min_bytes_per_second: A body that arrives, or an answer that is taken, more slowly than this is given up
@@ -34,6 +35,7 @@ class Limits:
     max_framing_bytes: int = 32 * 1024
     framing_per_body_byte: int = 8
     max_connections: int = 16 * 1024
+    max_connections_per_address: int = 0
     head_seconds: float = 8.0
     body_idle_seconds: float = 8.0
     min_bytes_per_second: int = 240

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -10,6 +11,7 @@ from modelway.http1.answering import AnsweringConnection
 from modelway.http1.connection import ServerConnection
 from modelway.http1.known_heads import KnownHeads
 from modelway.http1.limits import Limits
+from modelway.http1.tls import TlsAcceptor
 
 
 class Listener:
@@ -17,7 +19,8 @@ class Listener:
 
     `clock` is the loop's time in seconds as of the last tick: deadlines need no timer of their own, one sweep per tick finds
     those that passed. `stalled` are those whose caller does not take what was written, with the time to look at them again.
-    `date_line` is the current `Date` header with its line end.
+    `date_line` is the current `Date` header with its line end. `connections_refused` counts those over a limit,
+    `handshakes_failed` those that never became TLS.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -27,24 +30,63 @@ class Listener:
         self.known_heads = KnownHeads()
         self.draining = False  # answers close their connection
         self.refusing = False  # new connections are dropped
+        self.connections_refused = 0
+        self.handshakes_failed = 0
         self.clock = 0.0
         self.date_line = b""
         self._date_second: int = -1
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | TlsAcceptor | None = None
+        self._by_address: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def port(self) -> int:
         """The port listened on."""
-        if self._server is None or not self._server.sockets:
-            return 0
-        return int(self._server.sockets[0].getsockname()[1])
+        server = self._server
+        if isinstance(server, TlsAcceptor):
+            return server.port
+        return int(server.sockets[0].getsockname()[1]) if server is not None and server.sockets else 0
 
-    async def start(self, factory: "Callable[[Listener], ServerConnection]", listening: socket.socket) -> None:
-        """Accept on `listening` from now on."""
+    async def start(
+        self,
+        factory: "Callable[[Listener], ServerConnection]",
+        listening: socket.socket,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Accept on `listening` from now on; over TLS with a `context` (`tls.listening_context`)."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: factory(self), sock=listening, backlog=2048)
+        if context is None:
+            self._server = await loop.create_server(lambda: factory(self), sock=listening, backlog=2048)
+        else:
+            self._server = TlsAcceptor(self, lambda: factory(self), listening, context)
+            self._server.start()
         self._tick(loop)
+
+    def admits(self, connection: ServerConnection, address: str) -> bool:
+        """Count a new connection; False when there are too many and it is to be dropped."""
+        self.connections.add(connection)
+        full = self.is_full(address)
+        if self.limits.max_connections_per_address:
+            self._by_address[address] = self._by_address.get(address, 0) + 1
+        if full or self.refusing or len(self.connections) > self.limits.max_connections:
+            self.connections_refused += 1
+            return False
+        return True
+
+    def is_full(self, address: str) -> bool:
+        """Whether `address` has as many connections as one may."""
+        allowed = self.limits.max_connections_per_address
+        return allowed > 0 and self._by_address.get(address, 0) >= allowed
+
+    def forget(self, connection: ServerConnection, address: str) -> None:
+        """A connection that was counted has ended."""
+        self.connections.discard(connection)
+        if self.limits.max_connections_per_address:
+            left = self._by_address.get(address, 0) - 1
+            if left > 0:
+                self._by_address[address] = left
+            else:
+                self._by_address.pop(address, None)
 
     def stop_accepting(self) -> None:
         """Refuse new connections; those that are open go on."""
@@ -80,6 +122,8 @@ class Listener:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if isinstance(self._server, TlsAcceptor):
+            self._server.abort()
         for connection in tuple(self.connections):
             connection.abort()
         while self.connections:  # noqa: ASYNC110 (the loop drops each in its next turn)
@@ -131,6 +175,7 @@ async def listen(
     host: str = "127.0.0.1",
     port: int = 0,
     limits: Limits | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> Listener:
     """Start answering on a socket.
 
@@ -140,6 +185,7 @@ async def listen(
         host: Address to bind; loopback unless told otherwise.
         port: 0 takes a free one, see `Listener.port`.
         limits: Bounds on callers.
+        context: Speak TLS with it (`tls.listening_context`).
 
     Raises:
         OSError: The address cannot be bound.
@@ -147,7 +193,7 @@ async def listen(
     listener = Listener(limits or Limits())
     listening = sock or reuseport_socket(host, port)
     try:
-        await listener.start(factory, listening)
+        await listener.start(factory, listening, context)
     except OSError:
         listening.close()
         raise

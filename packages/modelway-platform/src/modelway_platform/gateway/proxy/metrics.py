@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from modelway_platform.gateway.proxy.edge_metrics import EdgeCounts, edge_exposition
+
 BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _PREFIX = "modelway_gateway"
 # Snapshots come once a second. Behind an older one is no worker any more: its counts stay, its present state is none.
@@ -70,6 +72,7 @@ class Snapshot(msgspec.Struct):
     table_number: int = 0
     tables_rejected: int = 0
     log_dropped: int = 0
+    edge: EdgeCounts = msgspec.field(default_factory=EdgeCounts)
     alive: bool = True
 
 
@@ -79,6 +82,7 @@ class WorkerMetrics:
     def __init__(self) -> None:
         self._versions: dict[tuple[str, str, str], VersionMetrics] = {}
         self.tables_rejected = 0
+        self.edge = EdgeCounts()
         self.unrouted = self.version("", "", "")
 
     def version(self, project: str, model: str, version: str) -> VersionMetrics:
@@ -97,6 +101,7 @@ class WorkerMetrics:
             routed: Whether (project, model, version) is still there; counts of others are left out.
         """
         self.tables_rejected += before.tables_rejected
+        self.edge.resume(before.edge)
         for each in before.versions:
             if not each.project or routed(each.project, each.model, each.version):
                 self.version(each.project, each.model, each.version).add(each)
@@ -109,6 +114,7 @@ class WorkerMetrics:
             table_number=table_number,
             tables_rejected=self.tables_rejected,
             log_dropped=log_dropped,
+            edge=self.edge,
         )
 
 
@@ -163,6 +169,7 @@ def exposition(snapshots: list[Snapshot]) -> bytes:
     lines: list[str] = []
     for name, (kind, text) in _HELP.items():
         lines += [f"# HELP {_PREFIX}_{name} {text}", f"# TYPE {_PREFIX}_{name} {kind}", *samples[name]]
+    lines += edge_exposition((each.edge, each.alive) for each in snapshots)
     return ("\n".join(lines) + "\n").encode()
 
 

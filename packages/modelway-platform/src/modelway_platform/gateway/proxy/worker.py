@@ -4,8 +4,9 @@ import asyncio
 import os
 import resource
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -13,10 +14,14 @@ from modelway.http1 import Limits, Listener, listen, reuseport_socket
 from modelway_platform.gateway.proxy import forwarding
 from modelway_platform.gateway.proxy.access_log import AccessLog
 from modelway_platform.gateway.proxy.caller import CallerConnection
+from modelway_platform.gateway.proxy.edge import CertificatePair, Edge
 from modelway_platform.gateway.proxy.metrics import read_snapshot, write_snapshot
 from modelway_platform.gateway.proxy.table_watch import TableWatch
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 from modelway_platform.store.key_uses import key_uses_path, read_key_uses, write_key_uses
+
+if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.certificates import Certificates
 
 FLUSH_SECONDS = 0.2
 LAST_REQUESTS_SECONDS = 0.25
@@ -44,6 +49,8 @@ class WorkerSettings:
     metrics_path: Path
     control_fd: int | None = None
     drain_seconds: float = 10.0
+    certificates: tuple[CertificatePair, ...] = ()
+    max_connections_per_address: int = 0
 
 
 def run(settings: WorkerSettings) -> None:
@@ -70,9 +77,19 @@ async def serve(settings: WorkerSettings) -> None:
     watch = TableWatch(settings.table_path, worker)
     watch.look()
     _resume_books(worker, settings.metrics_path)
+    certificates = _open_certificates(settings)
     bound = reuseport_socket(settings.host, settings.port)
-    listener = await listen(lambda each: CallerConnection(each, worker), sock=bound, limits=GATEWAY_LIMITS)
-    tasks = (loop.create_task(watch.follow()), loop.create_task(_keep_books(worker, listener, settings.metrics_path)))
+    listener = await listen(
+        lambda each: CallerConnection(each, worker),
+        sock=bound,
+        limits=replace(GATEWAY_LIMITS, max_connections_per_address=settings.max_connections_per_address),
+        context=certificates.context if certificates is not None else None,
+    )
+    edge = Edge(worker.metrics.edge, listener, certificates)
+    tasks = (
+        loop.create_task(watch.follow()),
+        loop.create_task(_keep_books(worker, listener, settings.metrics_path, edge)),
+    )
     try:
         await stop.wait()
         await _drain(listener, settings.drain_seconds)
@@ -83,7 +100,16 @@ async def serve(settings: WorkerSettings) -> None:
         for replica in worker.routes.replicas.values():
             replica.remove()
         log.close()
+        edge.count()
         _write_snapshot(worker, listener, settings.metrics_path)
+
+
+def _open_certificates(settings: WorkerSettings) -> "Certificates | None":
+    if not settings.certificates:
+        return None
+    from modelway_platform.gateway.proxy.certificates import Certificates  # noqa: PLC0415 - a library most do not need
+
+    return Certificates(settings.certificates)
 
 
 async def _drain(listener: Listener, seconds: float) -> None:
@@ -126,7 +152,7 @@ def _resume_books(worker: WorkerState, path: Path) -> None:
     worker.metrics.resume(before, routed)
 
 
-async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Path) -> None:
+async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Path, edge: Edge) -> None:
     """Write the log, the counters, and close connections nobody needs."""
     flushes = 0
     while True:
@@ -136,6 +162,7 @@ async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Pat
         if flushes % LOOK_AGAIN_EVERY == 0:
             worker.routes.forget_admissions()
         if flushes % SNAPSHOT_EVERY == 0:
+            edge.count()
             _write_snapshot(worker, listener, metrics_path)
             for replica in worker.routes.replicas.values():
                 forwarding.close_idle(replica, listener.clock)
