@@ -9,7 +9,7 @@ def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of wheels that is all uv sees, so that no test needs a network."""
     folder = tmp_path / "wheelhouse"
     folder.mkdir()
-    for name in ("msgspec", "uvloop", "httptools"):
+    for name in ("msgspec", "uvloop", "httptools", "python_multipart"):
         with zipfile.ZipFile(folder / f"{name}-9.0-py3-none-any.whl", "w") as archive:
             info = f"{name}-9.0.dist-info"
             archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.0\n")

@@ -195,6 +195,7 @@ def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("msgspec", "9.0"),
         ("uvloop", "9.0"),
         ("httptools", "9.0"),
+        ("python_multipart", "9.0"),
         ("tinylib", "1.0"),
         ("tinylib", "1.5"),
     ):
