@@ -112,3 +112,54 @@ def test_package_refuses_with_endpoint_expected_and_got(
     assert '(greet): $.text: expected 1, got "Hello, Ada!"' in printed.err
     assert "hint: " in printed.err
     assert "✗ answer the golden examples" in printed.err
+
+
+def test_what_modelwayignore_names_stays_out(
+    project: Path, wheelhouse: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "notes").mkdir()
+    for name in ("notes/idea.py", "notes/kept.py", "scratch.py"):
+        (project / name).write_text("")
+    (project / ".modelwayignore").write_text("# mine\nnotes/*\n!notes/kept.py\n/scratch.py\n")
+    assert main(["package", str(project), "--report"]) == 0
+    printed = capsys.readouterr().out
+    assert "code/notes/kept.py" in printed
+    assert "idea.py" not in printed
+    assert "scratch.py" not in printed
+
+
+def test_a_profile_is_kept_in_the_manifest_and_shown(
+    project: Path, wheelhouse: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["package", str(project), "--profile"]) == 0
+    assert "PEAK MEMORY" in capsys.readouterr().out
+    (point,) = verify(project / "dist" / "greeter-1.0.0.mwpkg")[0].profile
+    assert (point.endpoint, point.batch_size) == ("greet", 1)
+    assert point.seconds > 0
+    assert 1_000_000 < point.peak_memory_bytes < 200_000_000
+
+
+@pytest.mark.slow
+def test_verify_answers_in_a_fresh_environment(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["package", str(project), "--verify"]) == 0
+    handler = project / "handler.py"
+    handler.write_text("import hypothesis\n" + handler.read_text())  # installed here, but not declared
+    assert main(["package", str(project)]) == 0
+    assert main(["package", str(project), "--verify"]) == 1
+    assert "No module named 'hypothesis'" in capsys.readouterr().err
+
+
+def test_check_against_an_older_package(project: Path, wheelhouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["package", str(project)]) == 0
+    older = project / "dist" / "greeter-1.0.0.mwpkg"
+    assert main(["check", str(project), "--against", str(older)]) == 0
+    assert "same signature as greeter 1.0.0" in capsys.readouterr().out
+    handler = project / "handler.py"
+    handler.write_text(handler.read_text().replace('language: str = "en"', 'language: str = "en", loud: bool = False'))
+    assert main(["check", str(project), "--against", str(older)]) == 0
+    assert "compatible  greet.loud  a new optional field" in capsys.readouterr().out
+    handler.write_text(handler.read_text().replace("name: str", "name: str, title: str | None"))
+    assert main(["check", str(project), "--against", str(older)]) == 1
+    assert main(["check", str(older), "--against", str(older)]) == 0
+    assert main(["check", str(older)]) == 1
+    assert "error[invalid_request]" in capsys.readouterr().err

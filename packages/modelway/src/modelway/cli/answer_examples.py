@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from modelway.cli.profile_batches import profile_batches
 from modelway.errors import ModelwayError
 from modelway.packaging.rehearse import Answer, Report, Task
 from modelway.packaging.unpacked import import_handler
@@ -28,13 +29,14 @@ def answer(task: Task) -> Report:
             load_seconds = time.perf_counter() - start
             answers = tuple(_ask(client, each.endpoint, each.request) for each in task.examples)
             signature = client.signature.to_json()
+            profile = profile_batches(client, task.examples) if task.profile else ()
     except ModelwayError as error:
         traceback.print_exception(error.__cause__)
         return Report(failure=error.message, hint=error.hint)
     except Exception as error:  # noqa: BLE001 - whatever a modeller's code raises is for the modeller to read
         traceback.print_exception(error)
         return Report(failure=f"{type(error).__name__}: {error}", hint="correct the handler.")
-    return Report(load_seconds=load_seconds, signature=signature, answers=answers)
+    return Report(load_seconds=load_seconds, signature=signature, answers=answers, profile=profile)
 
 
 def _ask(client: Client, endpoint: str, request: Any) -> Answer:

@@ -7,14 +7,18 @@ from typing import Any
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command
 from modelway.cli.output import Steps, note, paint, seconds_text
 from modelway.cli.package import add_timeout
+from modelway.cli.signature_changes import print_comparison
 from modelway.cli.table_text import Cell, table_lines
-from modelway.errors import ModelwayError
+from modelway.errors import InvalidRequestError, ModelwayError
+from modelway.packaging import read_manifest
 from modelway.packaging.examine import Examination, examine
 from modelway.packaging.rehearse import Outcome, Rehearsal
+from modelway.signature import Signature
 
 EXAMPLE = """
 modelway check         # the project here
 modelway check digits  # another one
+modelway check --against digits-1.0.0.mwpkg  # and whether its callers can stay as they are
 """
 
 
@@ -23,11 +27,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "directory", nargs="?", type=Path, default=Path(), metavar="DIR", help="project folder (default: here)"
     )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="PACKAGE",
+        help="also say whether callers of this package (.mwpkg) can go on with the project's signature; "
+        "with a package in place of DIR the two are compared without running anything",
+    )
     add_timeout(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Examines the project and prints all that was found."""
+    if arguments.directory.is_file():
+        if arguments.against is None:
+            hint = f"modelway check {arguments.directory} --against OLDER.mwpkg"
+            raise InvalidRequestError("a package was checked when it was made; compare it with another", hint=hint)
+        return print_comparison(arguments.against, Signature.from_json(read_manifest(arguments.directory).signature))
     with Steps() as steps:
         found = examine(arguments.directory, steps, timeout_seconds=arguments.timeout)
     note("")
@@ -38,7 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
     for problem in found.problems:
         _print_finding(problem, paint("problem", "red"))
     print(_verdict(found))
-    return EXIT_ERROR if found.problems else EXIT_OK
+    status = EXIT_ERROR if found.problems else EXIT_OK
+    if arguments.against is not None and found.rehearsal:
+        print()
+        status = max(status, print_comparison(arguments.against, Signature.from_json(found.rehearsal.signature)))
+    return status
 
 
 def _print_rehearsal(rehearsal: Rehearsal) -> None:

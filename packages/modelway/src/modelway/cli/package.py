@@ -6,6 +6,7 @@ from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.output import Steps, note, paint, size_text
+from modelway.cli.package_report import content_lines
 from modelway.packaging import build
 
 EXAMPLE = """
@@ -20,6 +21,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "directory", nargs="?", type=Path, default=Path(), metavar="DIR", help="project folder (default: here)"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the archive goes (default: DIR/dist)")
+    parser.add_argument(
+        "--verify", action="store_true", help="answer the golden examples in a fresh environment made of the lock, too"
+    )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="measure latency and memory by batch size and keep them in the manifest (the digest then varies)",
+    )
+    parser.add_argument("--report", action="store_true", help="list every file with its size")
     add_timeout(parser)
 
 
@@ -37,7 +47,14 @@ def add_timeout(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Builds the package and prints where it is."""
     with Steps() as steps:
-        built = build(arguments.directory, arguments.output, steps, timeout_seconds=arguments.timeout)
+        built = build(
+            arguments.directory,
+            arguments.output,
+            steps,
+            timeout_seconds=arguments.timeout,
+            fresh=arguments.verify,
+            profile=arguments.profile,
+        )
     path = near_path(built.path)
     manifest = built.manifest
     framework = f"{manifest.framework.name} {manifest.framework.version}".strip()
@@ -46,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{paint('digest', 'bold')}   {built.digest}")
     print(f"{paint('size', 'bold')}     {size_text(built.path.stat().st_size)}")
     print(f"{paint('holds', 'bold')}    {held}")
+    for line in content_lines(manifest, whole=arguments.report):
+        print(line)
     note(f"\nnext: modelway serve {path}")
     return EXIT_OK
 

@@ -10,13 +10,14 @@ from typing import Protocol
 
 from modelway.errors import InvalidPackageError
 from modelway.packaging.archive import write_archive
+from modelway.packaging.fresh_environment import fresh_environment
 from modelway.packaging.golden_examples import read_examples
 from modelway.packaging.limits import Limits, check_limits
 from modelway.packaging.lock import Lock, lock_environment
 from modelway.packaging.manifest import FORMAT, Environment, Example, FileEntry, Framework, Manifest
 from modelway.packaging.project import Project, read_project
 from modelway.packaging.project_files import project_files
-from modelway.packaging.rehearse import TIMEOUT_SECONDS, rehearse, require_answers
+from modelway.packaging.rehearse import TIMEOUT_SECONDS, Rehearsal, rehearse, require_answers
 from modelway.packaging.staging import stage_lock, stage_members
 
 # In this order: what a project depends on last is usually only how another one stores its models.
@@ -50,6 +51,8 @@ def build(
     progress: Progress = silent,
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
+    fresh: bool = False,
+    profile: bool = False,
 ) -> BuiltPackage:
     """Makes `NAME-VERSION.mwpkg` of the project in `project_dir`; the same inputs give the same bytes.
 
@@ -58,6 +61,8 @@ def build(
         out_dir: Where the archive goes; `project_dir/dist` unless given.
         progress: Told each step.
         timeout_seconds: How long loading the handler and answering the golden examples may take.
+        fresh: Answer the golden examples in a new environment made of the lock, too.
+        profile: Measure batches and keep the curve in the manifest; then the digest is this machine's and this run's own.
 
     Raises:
         InvalidPackageError: No package can be made, for instance because it would not answer its golden examples.
@@ -76,9 +81,15 @@ def build(
         files = stage_members(stage, members, lambda done, total: progress("collect files", done=done, total=total))
         files = tuple(sorted((*files, stage_lock(stage, lock.text)), key=lambda entry: entry.path.encode()))
         progress("answer the golden examples")
-        rehearsal = rehearse(project.handler, stage / "code", stage / "files", examples, timeout_seconds)
+        places = (project.handler, stage / "code", stage / "files", examples, timeout_seconds)
+        rehearsal = rehearse(*places, profile=profile and not fresh)
         require_answers(rehearsal)
-        manifest = _manifest(project, files, lock, examples, rehearsal.signature)
+        if fresh:
+            progress("answer them in a fresh environment")
+            with fresh_environment(lock.text, lock.python, target) as interpreter:
+                rehearsal = rehearse(*places, interpreter=interpreter, profile=profile)
+            require_answers(rehearsal)
+        manifest = _manifest(project, files, lock, examples, rehearsal)
         check_limits(manifest, Limits())
         path = target / f"{project.name}-{project.version}.mwpkg"
         total = sum(entry.size for entry in files)
@@ -94,7 +105,7 @@ def _manifest(
     files: tuple[FileEntry, ...],
     lock: Lock,
     examples: tuple[Example, ...],
-    signature: dict[str, object],
+    rehearsal: Rehearsal,
 ) -> Manifest:
     lock_sha256 = hashlib.sha256(lock.text).hexdigest()
     return Manifest(
@@ -105,10 +116,11 @@ def _manifest(
         python=lock.python,
         handler=project.handler,
         framework=_framework(project, lock.versions),
-        signature=signature,
+        signature=rehearsal.signature,
         files=files,
         environment=Environment(lock_sha256=lock_sha256, packages=len(lock.versions)),
         examples=examples,
+        profile=rehearsal.profile,
     )
 
 

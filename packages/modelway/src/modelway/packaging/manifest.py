@@ -71,6 +71,23 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilePoint:
+    """How one batch size did on the machine that made the package.
+
+    Args:
+        endpoint: Which endpoint.
+        batch_size: How many requests went together.
+        seconds: Median time of the whole batch, decoding and encoding included.
+        peak_memory_bytes: The process's largest resident size so far.
+    """
+
+    endpoint: str
+    batch_size: int
+    seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Everything known of a package without running it.
 
@@ -86,6 +103,7 @@ class Manifest:
         files: Every other entry of the archive, in its order.
         environment: About `environment/requirements.lock`.
         examples: At least one golden example.
+        profile: What batches cost, if that was measured.
     """
 
     format: int
@@ -99,10 +117,14 @@ class Manifest:
     files: tuple[FileEntry, ...]
     environment: Environment
     examples: tuple[Example, ...] = field(default=())
+    profile: tuple[ProfilePoint, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Canonical JSON in one line, so that equal manifests are equal bytes."""
-        return msgspec.json.encode(self, order="deterministic") + b"\n"
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        if not self.profile:
+            del values["profile"]  # packages without one are what they were before there were profiles
+        return msgspec.json.encode(values, order="deterministic") + b"\n"
 
 
 class _Format(msgspec.Struct):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modelway.errors import InvalidPackageError
 from modelway.packaging.entry_path import check_no_collisions, path_problem, shown
+from modelway.packaging.ignore_file import Ignored, read_ignored
 from modelway.packaging.manifest import FOLDER_BY_ROLE, Role
 from modelway.packaging.project import Project
 
@@ -34,7 +35,7 @@ def project_files(project: Project) -> tuple[Member, ...]:
     Raises:
         InvalidPackageError: A glob finds nothing, the handler's module is not among the code, or a file cannot go in.
     """
-    found = sorted(_walk(project))
+    found = sorted(_walk(project, read_ignored(project.folder)))
     members = [
         *_matching(project, "code", project.include, found),
         *_matching(project, "data", project.files, found, every_glob=True),
@@ -45,13 +46,17 @@ def project_files(project: Project) -> tuple[Member, ...]:
     return tuple(members)
 
 
-def _walk(project: Project) -> Iterator[str]:
+def _walk(project: Project, ignored: Ignored) -> Iterator[str]:
     for folder, folders, names in os.walk(project.folder):
         here = Path(folder).relative_to(project.folder).as_posix()
         prefix = "" if here == "." else f"{here}/"
-        folders[:] = [name for name in folders if not _is_excluded(f"{prefix}{name}", name, project)]
+        folders[:] = [
+            name
+            for name in folders
+            if not ignored(f"{prefix}{name}/") and not _is_excluded(f"{prefix}{name}", name, project)
+        ]
         for name in names:
-            if not _is_excluded(f"{prefix}{name}", name, project):
+            if not ignored(f"{prefix}{name}") and not _is_excluded(f"{prefix}{name}", name, project):
                 yield f"{prefix}{name}"
 
 

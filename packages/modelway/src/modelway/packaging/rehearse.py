@@ -18,7 +18,7 @@ import msgspec
 
 from modelway.errors import InvalidPackageError
 from modelway.packaging.golden_examples import difference, short
-from modelway.packaging.manifest import Example
+from modelway.packaging.manifest import Example, ProfilePoint
 
 # By name: the child stands on the testing path, a layer above this one.
 CHILD_MODULE = "modelway.cli.answer_examples"
@@ -34,6 +34,7 @@ class Task:
     files: str
     result: str
     examples: tuple[Example, ...]
+    profile: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class Report:
     load_seconds: float = 0.0
     signature: dict[str, Any] | None = None
     answers: tuple[Answer, ...] = ()
+    profile: tuple[ProfilePoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +74,29 @@ class Rehearsal:
     signature: dict[str, Any]
     load_seconds: float
     outcomes: tuple[Outcome, ...]
+    profile: tuple[ProfilePoint, ...] = ()
 
 
 def rehearse(
-    handler: str, code: Path, files: Path, examples: Sequence[Example], timeout_seconds: float = TIMEOUT_SECONDS
+    handler: str,
+    code: Path,
+    files: Path,
+    examples: Sequence[Example],
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    *,
+    interpreter: Path | None = None,
+    profile: bool = False,
 ) -> Rehearsal:
     """Loads `handler` from `code` in a child process and asks it the examples.
+
+    Args:
+        handler: `module:Class`.
+        code: Where its module is.
+        files: What it sees as `self.files`.
+        examples: What is asked.
+        timeout_seconds: How long all of it may take.
+        interpreter: Of another environment; the running one unless given.
+        profile: Whether to measure batches, too.
 
     Raises:
         InvalidPackageError: It cannot be imported or loaded, dies, or takes longer than `timeout_seconds`.
@@ -90,8 +109,9 @@ def rehearse(
             files=str(files.resolve()),
             result=str(work / "report.json"),
             examples=tuple(examples),
+            profile=profile,
         )
-        said = _run_child(task, work, timeout_seconds)
+        said = _run_child(task, work, timeout_seconds, interpreter or Path(sys.executable))
         try:
             report = msgspec.json.decode((work / "report.json").read_bytes(), type=Report)
         except (OSError, msgspec.MsgspecError) as error:
@@ -103,7 +123,9 @@ def rehearse(
         Outcome(example=example, seconds=answer.seconds, problem=_problem(example, answer))
         for example, answer in zip(examples, report.answers, strict=True)
     )
-    return Rehearsal(signature=report.signature, load_seconds=report.load_seconds, outcomes=outcomes)
+    return Rehearsal(
+        signature=report.signature, load_seconds=report.load_seconds, outcomes=outcomes, profile=report.profile
+    )
 
 
 def require_answers(rehearsal: Rehearsal) -> None:
@@ -130,11 +152,11 @@ def _problem(example: Example, answer: Answer) -> str:
     return difference(example.response, answer.response, example.tolerance)
 
 
-def _run_child(task: Task, work: Path, timeout_seconds: float) -> str:
+def _run_child(task: Task, work: Path, timeout_seconds: float, interpreter: Path) -> str:
     """Runs the child to its end and returns the last it printed, for an error message."""
     printed = work / "printed"
     # -P keeps the current folder off the import path: only the staged code may be found.
-    command = [sys.executable, "-P", "-m", CHILD_MODULE]
+    command = [str(interpreter), "-P", "-m", CHILD_MODULE]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     with (
         printed.open("wb") as output,
