@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: setup demo test check check-lint check-imports check-types check-architecture format lock docs \
-  bench-gateway bench-serving bench-promises bench-start bench-images bench-verdicts
+  bench-gateway bench-routes bench-serving bench-promises bench-start bench-images bench-verdicts
 
 setup:
 	@scripts/bootstrap && mkdir -p .cache
@@ -43,6 +43,9 @@ docs: setup ## build the site into site/, failing on broken links
 
 bench-gateway: setup ## our gateway, nginx and Envoy before the same upstream, in turn
 	@python -m benchmarks.gateway
+
+bench-routes: setup ## CPU per decision with 10, 1,000 and 10,000 routes that publish URLs
+	@python -m benchmarks.routes
 
 bench-serving: setup ## our model server, granian and uvicorn with the same model, in turn
 	@python -m benchmarks.serving

@@ -21,6 +21,7 @@ import pytest
 import uvloop
 
 from modelway.http1 import Limits, Listener, listen
+from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy import forwarding
 from modelway_platform.gateway.proxy.access_log import AccessLog
@@ -264,6 +265,7 @@ class Table:
     idempotent: bool = False
     timeout: float = 8
     max_body_bytes: int = 1 << 40
+    addressing: Addressing = USUAL_ADDRESSING
     keys: Sequence[tuple[str, Literal["admin", "caller"], str]] = (("k1", "caller", SECRET),)
     others: Sequence[ModelEntry] = ()
     names: dict[Replica, str] = field(default_factory=dict[Replica, str])
@@ -279,6 +281,7 @@ class Table:
             idempotent=self.idempotent,
             timeout_seconds=self.timeout,
             max_body_bytes=self.max_body_bytes,
+            addressing=self.addressing,
             versions=tuple(
                 VersionEntry(version=name, weight=weight, replicas=tuple(map(entry, replicas)))
                 for name, (weight, replicas) in self.versions.items()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from modelway_platform.domain.check_addressing import addressing_faults
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, is_name, is_version
 from modelway_platform.domain.key_entries import key_problems
 from modelway_platform.domain.route_table import ModelEntry, RouteTable
@@ -34,6 +35,7 @@ def _problems(table: RouteTable) -> Iterator[str]:
         yield from key_problems(key)
     for model in table.models:
         yield from _model_problems(model)
+    yield from addressing_faults(table)
 
 
 def _model_problems(model: ModelEntry) -> Iterator[str]:

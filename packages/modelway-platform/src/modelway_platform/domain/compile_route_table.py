@@ -62,6 +62,7 @@ def _model(route: Route, found: Mapping[str, tuple[ReplicaEntry, ...]]) -> Model
         idempotent=route.idempotent,
         timeout_seconds=route.timeout_seconds,
         max_body_bytes=route.max_body_bytes,
+        addressing=route.addressing,
         versions=tuple(
             VersionEntry(version=version, weight=weights.get(version, 0), replicas=found[version]) for version in order
         ),

@@ -110,13 +110,34 @@ class Fields:
         node = self._take(name, required=True)
         return None if node is None else Fields(self._file, node, self.path_of(name), self._problems, self._marks)
 
+    def optional_mapping(self, name: str) -> "Fields | None":
+        """A mapping inside; None where it was left out."""
+        node = self._take(name, required=False)
+        return None if node is None else Fields(self._file, node, self.path_of(name), self._problems, self._marks)
+
+    def names(self) -> tuple[str, ...]:
+        """All names there are, of a mapping whose names are the author's own."""
+        return tuple(self._entries)
+
+    def mark_of(self, name: str) -> Mark:
+        """Where a field stands; where the mapping does for one that is not there."""
+        entry = self._entries.get(name)
+        return entry.value.mark if entry is not None else self._mark
+
     def drop(self, *names: str) -> None:
         """Fields that the platform sets and shows itself: whatever a document says there means nothing."""
         self._taken.extend(names)
 
     def items(self, name: str) -> tuple[Node, ...]:
         """The nodes of a list that must be there and hold something."""
-        node = self._take(name, required=True)
+        return self._items(name, required=True)
+
+    def optional_items(self, name: str) -> tuple[Node, ...]:
+        """The nodes of a list that may be left out, but not be empty."""
+        return self._items(name, required=False)
+
+    def _items(self, name: str, *, required: bool) -> tuple[Node, ...]:
+        node = self._take(name, required=required)
         if node is None:
             return ()
         if not isinstance(node, ListNode):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, assert_never
 
+from modelway_platform.domain.addressing_json import addressing_from_json, addressing_to_json
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.route import Route, VersionWeight
@@ -71,6 +72,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
         idempotent=spec["idempotent"],
         timeout_seconds=float(spec["timeoutSeconds"]),
         max_body_bytes=spec["maxBodyBytes"],
+        addressing=addressing_from_json(spec),
     )
 
 
@@ -93,6 +95,7 @@ def _route_spec(document: Route) -> dict[str, Any]:
         "idempotent": document.idempotent,
         "timeoutSeconds": _plain(document.timeout_seconds),
         "maxBodyBytes": document.max_body_bytes,
+        **addressing_to_json(document.addressing),
     }
 
 

@@ -13,6 +13,7 @@ from modelway_platform.domain.document_json import API_VERSION, Document, name_o
 from modelway_platform.domain.document_node import ListNode, MapNode, Mark, Node, shortened
 from modelway_platform.domain.document_problem import Problem
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, VersionKey, is_name, is_version
+from modelway_platform.domain.read_addressing import read_addressing
 from modelway_platform.domain.route import Access, Route, VersionWeight
 
 KINDS = ("Deployment", "Route")
@@ -155,6 +156,7 @@ def _read_route(metadata: Fields, spec: Fields) -> Route:
         idempotent=spec.boolean("idempotent", default=False),
         timeout_seconds=spec.number("timeoutSeconds", 30.0, 0.001, 86_400),
         max_body_bytes=spec.integer("maxBodyBytes", 64 * 1024 * 1024, 0, MAX_BODY_BYTES),
+        addressing=read_addressing(spec),
     )
 
 

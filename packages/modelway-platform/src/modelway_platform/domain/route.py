@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
 
 Access = Literal["key", "open"]
 
@@ -31,3 +32,4 @@ class Route:
     idempotent: bool = False
     timeout_seconds: float = 30.0
     max_body_bytes: int = 64 * 1024 * 1024
+    addressing: Addressing = USUAL_ADDRESSING

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modelway_platform.domain.limits import NO_LIMITS, Limits
+from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
 from modelway_platform.domain.route import Access
 
 
@@ -36,6 +37,7 @@ class ModelEntry:
     timeout_seconds: float
     max_body_bytes: int
     versions: tuple[VersionEntry, ...]
+    addressing: Addressing = USUAL_ADDRESSING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ class AccessRecord(msgspec.Struct, frozen=True):
         status: What the caller got.
         duration_us: From the request's head to the end of its answer.
         path: As the caller wrote it.
+        reason: Who chose the version, in the words of `gateway.proxy.reasons`; empty in records of before there was one.
         mirrored: A copy, whose answer nobody got.
         internal: The platform's own request.
     """
@@ -37,6 +38,7 @@ class AccessRecord(msgspec.Struct, frozen=True):
     status: int = 0
     duration_us: float = 0.0
     path: str = ""
+    reason: str = ""
     mirrored: bool = False
     internal: bool = False
 

@@ -60,7 +60,7 @@ class AccessComparison:
             other = others.get(record.version)
             if other is None or record.mirrored or record.internal:
                 continue
-            if record.path.startswith(prefixes[record.version]):
+            if _pinned(record, prefixes[record.version]):
                 other.pinned += 1
                 if not query.pinned:
                     continue
@@ -78,6 +78,13 @@ class AccessComparison:
             records=counts.records,
             unreadable=counts.unreadable,
         )
+
+
+def _pinned(record: AccessRecord, prefix: str) -> bool:
+    """Whether the caller chose the version: by its own URL, by an alias, or through a URL published for it."""
+    if record.reason:
+        return any(word == "pinned" or word.startswith("alias:") for word in record.reason.split(" "))
+    return record.path.startswith(prefix)
 
 
 def _count(record: AccessRecord, other: _Others, experiment: Experiment, *, candidate: bool) -> None:

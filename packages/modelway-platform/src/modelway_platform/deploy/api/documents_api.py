@@ -22,6 +22,7 @@ from modelway_platform.deploy.api.object_json import (
 )
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.streaming import watch
+from modelway_platform.domain.admit_addressing import aliases_of
 from modelway_platform.domain.admit_documents import problems_with, weight_of
 from modelway_platform.domain.document_changes import Applied
 from modelway_platform.domain.document_json import Document, Kind
@@ -195,6 +196,12 @@ def _no_traffic(key: VersionKey, after: Declared, *, force: bool) -> None:
         raise ConflictError(
             f"route {key.model_key} gives version {key.version} a weight of {weight}",
             hint="apply the route without it first; `?force=true` deletes it all the same",
+        )
+    aliases = aliases_of(key, after)
+    if aliases and not force:
+        raise ConflictError(
+            f"route {key.model_key} has @{aliases[0]} mean version {key.version}",
+            hint="let the alias mean another version first; `?force=true` deletes it all the same",
         )
 
 

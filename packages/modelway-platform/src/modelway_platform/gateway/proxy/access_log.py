@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelway_platform.gateway.proxy import reasons
+
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.exchange import Exchange
 
@@ -53,7 +55,7 @@ class AccessLog:
         now = time.time_ns() // 1000
         line = (
             b'{"time":%d.%06d,"request_id":"%b",%b,%b,"replica":"%b","status":%d,"code":"%b","duration_us":%d,'
-            b'"upstream_us":%d,"bytes_in":%d,"bytes_out":%d,"key":"%b","retries":%d,"client":"%b","worker":%b}\n'
+            b'"upstream_us":%d,"bytes_in":%d,"bytes_out":%d,"key":"%b","reason":"%b","retries":%d,"client":"%b","worker":%b}\n'
             % (
                 now // 1_000_000,
                 now % 1_000_000,
@@ -68,6 +70,7 @@ class AccessLog:
                 exchange.bytes_in,
                 exchange.bytes_out,
                 admission.key_id,
+                reasons.in_full(exchange) if exchange.retries else admission.reason,
                 exchange.retries,
                 exchange.caller.client_bytes,
                 self._worker,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
-from modelway_platform.gateway.proxy.request_head import forwarded_lines, log_fields
+from modelway_platform.gateway.proxy import other_addresses, reasons
+from modelway_platform.gateway.proxy.request_head import forwarded_lines, log_fields, with_lines
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.credentials import Identity
@@ -38,9 +39,27 @@ class Admission:
     `path_tail` is the path and query a replica gets, without the slash; `forwarded` the header lines it gets, our request id
     left open at the end; `key_id` and `logged` the parts of the access record that the head determines, as JSON. `identity` is
     None where nobody had to say who calls.
+    `via` says how the address was understood where it is not the model's own, `alias` which one was named, `reason` both in the
+    words of the log (see `reasons`). `added` is what the address adds to the header lines; `by_head`: more header lines than
+    those with credentials had a say in it.
     """
 
-    __slots__ = ("endpoint", "forwarded", "idempotent", "identity", "key_id", "logged", "model", "path_tail", "pinned")
+    __slots__ = (
+        "added",
+        "alias",
+        "by_head",
+        "endpoint",
+        "forwarded",
+        "idempotent",
+        "identity",
+        "key_id",
+        "logged",
+        "model",
+        "path_tail",
+        "pinned",
+        "reason",
+        "via",
+    )
 
     def __init__(self) -> None:
         self.model: LiveModel | None = None
@@ -52,6 +71,11 @@ class Admission:
         self.idempotent = False
         self.forwarded = b""
         self.logged = b""
+        self.via = b""
+        self.alias = b""
+        self.reason = b""
+        self.added = b""
+        self.by_head = False
 
     def take_address_of(self, other: "Admission") -> None:
         """What request line and credentials decided for another request with the same."""
@@ -62,6 +86,8 @@ class Admission:
         self.key_id = other.key_id
         self.identity = other.identity
         self.logged = other.logged
+        self.reason = other.reason
+        self.added = other.added
 
 
 Stage = Callable[[Admission, Request, "LiveRoutes"], Refusal | None]
@@ -103,6 +129,7 @@ def match_route(admission: Admission, request: Request, routes: "LiveRoutes") ->
     path, mark, query = request.target.partition(b"?")
     slash = path.find(b"/", path.find(b"/", 1) + 1)
     if slash < 0:
+        other_addresses.match(admission, request, routes)
         return
     admission.model = routes.models.get(path[1:slash])
     version, found, endpoint = path[slash + 1 :].partition(b"/")
@@ -112,6 +139,8 @@ def match_route(admission: Admission, request: Request, routes: "LiveRoutes") ->
     else:
         admission.endpoint = version
     admission.path_tail = admission.endpoint + mark + query
+    if admission.model is None:
+        other_addresses.match(admission, request, routes)
 
 
 def authenticate(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
@@ -147,6 +176,9 @@ def require_route(admission: Admission, request: Request, routes: "LiveRoutes") 
     """There is such a model, and the address names one of its endpoints and versions."""
     model = admission.model
     if model is None:
+        methods = routes.urls.methods_at(request)
+        if methods and request.method not in methods:
+            return _wrong_method(methods)
         return Refusal(
             status=404,
             code="model_not_found",
@@ -162,6 +194,11 @@ def require_route(admission: Admission, request: Request, routes: "LiveRoutes") 
             hint="addresses are /{project}/{model}/{endpoint} and /{project}/{model}/{version}/{endpoint}",
         )
     if admission.pinned and admission.pinned not in model.versions:
+        named = model.aliases.get(admission.pinned)
+        if named in model.versions:
+            admission.alias = admission.pinned.removeprefix(b"%40").removeprefix(b"@")
+            admission.pinned = named
+            return None
         return Refusal(
             status=404,
             code="version_not_found",
@@ -190,6 +227,8 @@ def prepare(admission: Admission, request: Request, routes: "LiveRoutes") -> Non
     )
     consumer = admission.identity.consumer if admission.identity is not None else b""
     admission.forwarded = forwarded_lines(request, admission.path_tail, consumer)
+    if admission.added:
+        admission.forwarded = with_lines(admission.forwarded, admission.added)
 
 
 # By request line and credentials alone, so one decision serves all requests of a caller to an address.
@@ -212,9 +251,11 @@ def admit(admission: Admission, request: Request, routes: "LiveRoutes") -> Refus
             admission.logged += b',"consumer":"%b"' % admission.identity.consumer
         if refusal is not None:
             return refusal
+        admission.reason = reasons.by_head(admission)
         if len(routes.addresses) >= MAX_KNOWN_ADDRESSES:
             routes.addresses.clear()
-        routes.addresses[address] = admission
+        if not admission.by_head:
+            routes.addresses[address] = admission
     return _first_refusal(HEAD_STAGES, admission, request, routes)
 
 
@@ -242,6 +283,17 @@ def too_large(limit: int) -> Refusal:
         code="payload_too_large",
         message=f"the body is over this route's limit of {limit} bytes",
         hint="send less, or raise maxBodyBytes in the Route",
+    )
+
+
+def _wrong_method(methods: list[bytes]) -> Refusal:
+    allowed = b", ".join(methods)
+    return Refusal(
+        status=405,
+        code="method_not_allowed",
+        message="this address is published for other methods",
+        hint=f"use {allowed.decode()}",
+        headers=b"allow: %b\r\n" % allowed,
     )
 
 

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
+from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.domain.weighted_round_robin import SmoothWeightedRoundRobin
 from modelway_platform.gateway.proxy.admission import Admission
 from modelway_platform.gateway.proxy.credentials import Credentials
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
+from modelway_platform.gateway.proxy.url_router import UrlRouter
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
@@ -93,6 +95,7 @@ class LiveModel:
 
     __slots__ = (
         "access_open",
+        "aliases",
         "entry",
         "idempotent",
         "max_body_bytes",
@@ -110,6 +113,10 @@ class LiveModel:
         self.max_body_bytes = entry.max_body_bytes
         self.timeout = entry.timeout_seconds
         self.versions = versions
+        # Many clients percent-encode an @.
+        self.aliases = {
+            at + each.name.encode(): each.version.encode() for each in entry.addressing.aliases for at in (b"@", b"%40")
+        }
         shares = self.shares()
         if previous is not None and previous.shares() == shares:
             self.turns = previous.turns
@@ -143,7 +150,7 @@ def _turns(versions: list[LiveVersion], weights: list[int]) -> Iterator[LiveVers
 class LiveRoutes:
     """All models by `project/model`, and who may call them. Replaced as a whole, never edited."""
 
-    __slots__ = ("addresses", "admissions", "credentials", "models", "number", "replicas")
+    __slots__ = ("addresses", "admissions", "credentials", "models", "number", "replicas", "urls")
 
     def __init__(self) -> None:
         self.number = 0
@@ -152,6 +159,7 @@ class LiveRoutes:
         self.admissions: dict[Request, Admission] = {}
         self.addresses: dict[tuple[bytes, bytes, bytes | None, bytes | None], Admission] = {}
         self.replicas: dict[str, LiveReplica] = {}
+        self.urls = UrlRouter()
 
     def forget_admissions(self) -> None:
         """Decide anew about every head: what was decided may be out of date."""
@@ -175,11 +183,18 @@ class _Builder:
         routes.number = table.number
         routes.credentials = Credentials(table.keys, self._previous.credentials.used)
         routes.models = {f"{each.project}/{each.model}".encode(): self._model(each) for each in table.models}
+        routes.urls = self._urls(table)
         routes.replicas = self._replicas
         for replica_id, replica in self._previous.replicas.items():
             if self._replicas.get(replica_id) is not replica:
                 replica.remove()
         return routes
+
+    def _urls(self, table: RouteTable) -> UrlRouter:
+        urls = tuple(
+            (ModelKey(each.project, each.model), each.addressing.urls) for each in table.models if each.addressing.urls
+        )
+        return self._previous.urls if self._previous.urls.urls == urls else UrlRouter(urls)
 
     def _model(self, entry: ModelEntry) -> LiveModel:
         before = self._previous.models.get(f"{entry.project}/{entry.model}".encode())

@@ -37,6 +37,11 @@ def forwarded_lines(request: Request, path_tail: bytes, consumer: bytes = b"") -
     return b"".join(lines)
 
 
+def with_lines(forwarded: bytes, lines: bytes) -> bytes:
+    """`forwarded_lines` with further whole lines before the last one."""
+    return forwarded.removesuffix(b"x-request-id: ") + lines + b"x-request-id: "
+
+
 def log_fields(request: Request, endpoint: bytes) -> bytes:
     """Members of the access record that the head determines, as JSON without braces."""
     if not request.target.isascii() or request.target.find(b'"') >= 0 or request.target.find(b"\\") >= 0:

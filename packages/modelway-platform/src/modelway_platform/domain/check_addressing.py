@@ -1,0 +1,47 @@
+"""What must hold for the published URLs of a route table: the request path builds its router of them unseen."""
+
+from collections.abc import Iterator
+
+from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.published_url import PublishedUrl, parameter_named
+from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.domain.url_conflicts import MAX_OF_ONE_SHAPE, Owned, ambiguous, by_shape
+from modelway_platform.domain.url_pattern import PatternError, parse_pattern
+
+
+def addressing_faults(table: RouteTable) -> Iterator[str]:
+    """Patterns that are none, point at nothing, take a project's addresses, or cannot be told apart."""
+    sound: list[Owned] = []
+    projects = {model.project for model in table.models}
+    for model in table.models:
+        key = ModelKey(model.project, model.model)
+        for index, url in enumerate(model.addressing.urls):
+            fault = _fault(url)
+            if fault:
+                yield f"model {key}: URL {url.pattern[:80]!r}: {fault}"
+                continue
+            owned = Owned(key=key, index=index, url=url)
+            if owned.first in projects:
+                yield f"model {key}: URL {url.pattern} takes addresses of project {owned.first}"
+            sound.append(owned)
+    for group in by_shape(sound).values():
+        if len(group) > MAX_OF_ONE_SHAPE:
+            yield f"{len(group)} URLs match the same paths as {group[0].url.pattern}: at most {MAX_OF_ONE_SHAPE}"
+            continue
+        for number, one in enumerate(group):
+            for other in group[number + 1 :]:
+                if ambiguous(one.url, other.url):
+                    yield f"models {one.key} and {other.key}: URLs {one.url.pattern} and {other.url.pattern} are ambiguous"
+
+
+def _fault(url: PublishedUrl) -> str:
+    try:
+        segments = parse_pattern(url.pattern)
+    except PatternError as error:
+        return error.message
+    names = {segment.text for segment in segments if segment.kind == "parameter"}
+    for text in (url.endpoint, url.version):
+        name = parameter_named(text)
+        if name is not None and name not in names:
+            return f"it has no parameter {{{name}}}"
+    return "" if url.endpoint else "it names no endpoint"

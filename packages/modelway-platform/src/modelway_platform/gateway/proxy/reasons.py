@@ -1,0 +1,23 @@
+"""Why a request went where it went, as a few words in its access record.
+
+First how the address was understood, if not as `/{project}/{model}`: `url:<pattern>`. Then who chose the version: `weights`,
+`pinned` or `alias:<name>`. Last, if it was sent again: `retried:<replica>,...`, those that failed it.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.admission import Admission
+    from modelway_platform.gateway.proxy.exchange import Exchange
+
+
+def by_head(admission: "Admission") -> bytes:
+    """What the head alone decided."""
+    pinned = b"pinned" if admission.pinned else b"weights"
+    chosen = b"alias:" + admission.alias if admission.alias else pinned
+    return b"%b %b" % (admission.via, chosen) if admission.via else chosen
+
+
+def in_full(exchange: "Exchange") -> bytes:
+    """Of a request that was sent again: with the replicas that failed it."""
+    return b"%b retried:%b" % (exchange.admission.reason, b",".join(each.id_bytes for each in exchange.tried))
