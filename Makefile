@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: setup demo test check check-lint check-imports check-types check-architecture format lock docs \
-  bench-gateway bench-routes bench-serving bench-promises bench-start bench-images bench-verdicts
+  test-faults bench-gateway bench-routes bench-serving bench-promises bench-start bench-images bench-verdicts
 
 setup:
 	@scripts/bootstrap && mkdir -p .cache
@@ -32,6 +32,10 @@ format: setup
 test: setup ## every test, fast ones first
 	@scripts/test-parts
 	@$(BIN)/pytest packages && $(BIN)/pytest journeys
+
+test-faults: setup ## the rows of faults in their long form, each printing its number: ten minutes at most
+	@scripts/test-parts
+	@python -m journeys.faults
 
 lock: setup ## rewrite requirements.lock from the pyproject files
 	@$(BIN)/uv pip compile pyproject.toml packages/modelway/pyproject.toml packages/modelway-platform/pyproject.toml \

@@ -205,10 +205,11 @@ class RunningPlatform:
             records = list(control.logs(source="access", project=project, model=model, tail=10_000))
         return {record["request_id"]: record["worker"] for record in records}
 
-    def caller(self, *, key: str | None = None, headers: str = "") -> Caller:
+    def caller(self, *, key: str | None = None, headers: str = "", media_type: str = "application/json") -> Caller:
         """One connection to the gateway."""
         address = urlsplit(self.gateway)
-        return Caller(address.hostname or "", address.port or 80, self.key if key is None else key, headers=headers)
+        secret = self.key if key is None else key
+        return Caller(address.hostname or "", address.port or 80, secret, headers=headers, media_type=media_type)
 
     def cli(self, *arguments: str, status: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run one command against it and insist on its exit status."""

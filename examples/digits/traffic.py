@@ -28,12 +28,22 @@ class Caller:
         key: Sent as bearer token unless empty.
         timeout: Seconds for one whole exchange.
         headers: More header lines, each with its line end.
+        media_type: What the bodies are.
     """
 
-    def __init__(self, host: str, port: int, key: str = "", *, timeout: float = 30.0, headers: str = "") -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        key: str = "",
+        *,
+        timeout: float = 30.0,
+        headers: str = "",
+        media_type: str = "application/json",
+    ) -> None:
         self._address = (host, port)
         authorization = f"Authorization: Bearer {key}\r\n" if key else ""
-        self._head = f"Host: {host}:{port}\r\n{authorization}Content-Type: application/json\r\n{headers}"
+        self._head = f"Host: {host}:{port}\r\n{authorization}Content-Type: {media_type}\r\n{headers}"
         self._timeout = timeout
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
