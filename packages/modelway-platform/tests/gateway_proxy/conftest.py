@@ -266,6 +266,7 @@ class Table:
     timeout: float = 8
     max_body_bytes: int = 1 << 40
     addressing: Addressing = USUAL_ADDRESSING
+    websocket: bool = False
     keys: Sequence[tuple[str, Literal["admin", "caller"], str]] = (("k1", "caller", SECRET),)
     others: Sequence[ModelEntry] = ()
     names: dict[Replica, str] = field(default_factory=dict[Replica, str])
@@ -282,6 +283,7 @@ class Table:
             timeout_seconds=self.timeout,
             max_body_bytes=self.max_body_bytes,
             addressing=self.addressing,
+            websocket=self.websocket,
             versions=tuple(
                 VersionEntry(version=name, weight=weight, replicas=tuple(map(entry, replicas)))
                 for name, (weight, replicas) in self.versions.items()

@@ -73,6 +73,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
         timeout_seconds=float(spec["timeoutSeconds"]),
         max_body_bytes=spec["maxBodyBytes"],
         addressing=addressing_from_json(spec),
+        websocket=spec.get("websocket", False),
     )
 
 
@@ -96,6 +97,7 @@ def _route_spec(document: Route) -> dict[str, Any]:
         "timeoutSeconds": _plain(document.timeout_seconds),
         "maxBodyBytes": document.max_body_bytes,
         **addressing_to_json(document.addressing),
+        "websocket": document.websocket,
     }
 
 

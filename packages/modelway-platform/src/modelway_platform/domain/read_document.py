@@ -157,6 +157,7 @@ def _read_route(metadata: Fields, spec: Fields) -> Route:
         timeout_seconds=spec.number("timeoutSeconds", 30.0, 0.001, 86_400),
         max_body_bytes=spec.integer("maxBodyBytes", 64 * 1024 * 1024, 0, MAX_BODY_BYTES),
         addressing=read_addressing(spec),
+        websocket=spec.boolean("websocket", default=False),
     )
 
 

@@ -33,3 +33,4 @@ class Route:
     timeout_seconds: float = 30.0
     max_body_bytes: int = 64 * 1024 * 1024
     addressing: Addressing = USUAL_ADDRESSING
+    websocket: bool = False

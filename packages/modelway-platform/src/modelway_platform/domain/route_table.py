@@ -38,6 +38,7 @@ class ModelEntry:
     max_body_bytes: int
     versions: tuple[VersionEntry, ...]
     addressing: Addressing = USUAL_ADDRESSING
+    websocket: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ def _count(record: AccessRecord, other: _Others, experiment: Experiment, *, cand
     other.left += left
     other.refused += refused
     # An error or a refusal is quick or slow for reasons of its own. Somebody who left had waited at least so long.
-    timed = status < 400 or left
+    timed = 200 <= status < 400 or left  # 101: how long a WebSocket stays open says nothing about the model
     experiment.observe(
         int(record.time), record.duration_us if timed else None, candidate=candidate, failed=status >= 500
     )

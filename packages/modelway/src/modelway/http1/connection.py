@@ -17,7 +17,7 @@ import httptools
 
 from modelway.http1.answering import AnsweringConnection
 from modelway.http1.answers import CONTINUE
-from modelway.http1.phases import ANSWER, BODY, HEAD, IDLE, LINGER
+from modelway.http1.phases import ANSWER, BODY, CLOSED, HEAD, IDLE, LINGER
 from modelway.http1.request import Request
 from modelway.http1.request_head import RefusedHeadError, accept, check_size
 from modelway.http1.upgrade_offers import parser_of_body
@@ -40,6 +40,7 @@ class ServerConnection(AnsweringConnection):
         "_body_began",
         "_body_bytes_before",
         "_body_skipped",
+        "_early",
         "_framing_bytes",
         "_fresh",
         "_head_bytes",
@@ -50,6 +51,7 @@ class ServerConnection(AnsweringConnection):
         "_target",
         "_trailing_bytes",
         "_unknown_heads",
+        "_upgrading",
         "body_bytes",
     )
 
@@ -69,6 +71,8 @@ class ServerConnection(AnsweringConnection):
         self._trailing_bytes = 0
         self._body_bytes_before = 0
         self._next_running = False
+        self._upgrading = False
+        self._early = b""
         self.body_bytes = 0  # of the outstanding request, so far
 
     # Hooks
@@ -99,6 +103,36 @@ class ServerConnection(AnsweringConnection):
 
     def answer_overdue(self) -> None:
         """`deadline` passed while an answer is outstanding; only where a subclass set one."""
+
+    # Another protocol instead of HTTP (RFC 9110, section 7.8)
+
+    def accept_upgrade(self) -> bool:
+        """Within `request_received`, for a request with an offer to upgrade and no body: nothing more is read as HTTP.
+
+        Either `take_over` follows, or an answer, which ends the connection. False where requests before it still wait.
+        """
+        if self._next_running or self._waiting:
+            return False
+        self._upgrading = True
+        self._keep_alive = False
+        return True
+
+    def take_over(self) -> tuple[asyncio.Transport, bytes]:
+        """Leave the connection to another protocol: its transport, and what the caller sent behind the request.
+
+        It still counts as one of the listener's until `taken_ended`.
+        """
+        early, self._early = self._early, b""
+        self._listener.stalled.pop(self, None)
+        self.phase = CLOSED
+        self.deadline = inf
+        self.request = None
+        return self._transport, early
+
+    def taken_ended(self) -> None:
+        """The connection that was taken over is no more."""
+        self._listener.forget(self, self._address)
+        self._parser = cast("httptools.HttpRequestParser", None)
 
     # asyncio.Protocol
 
@@ -382,6 +416,10 @@ class ServerConnection(AnsweringConnection):
     def _parser_stopped(self, error: Exception, data: bytes) -> None:
         """Go on behind an offer to upgrade; answer anything else and close."""
         rest = memoryview(data)
+        if self._upgrading and isinstance(error, httptools.HttpParserUpgrade):
+            self._early = data[cast("int", error.args[0]) :]
+            self._transport.pause_reading()
+            return
         while isinstance(error, httptools.HttpParserUpgrade) and self.phase < LINGER:
             rest = rest[cast("int", error.args[0]) :]
             newest = self._waiting[-1].request if self._waiting else self.request

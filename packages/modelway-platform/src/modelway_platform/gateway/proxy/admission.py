@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
-from modelway_platform.gateway.proxy import other_addresses, reasons
+from modelway_platform.gateway.proxy import other_addresses, reasons, websocket
 from modelway_platform.gateway.proxy.request_head import forwarded_lines, log_fields, with_lines
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Admission:
     None where nobody had to say who calls.
     `via` says how the address was understood where it is not the model's own, `alias` which one was named, `reason` both in the
     words of the log (see `reasons`). `added` is what the address adds to the header lines; `by_head`: more header lines than
-    those with credentials had a say in it.
+    those with credentials had a say in it. `websocket`: it asks for one, and the route has them.
     """
 
     __slots__ = (
@@ -59,6 +59,7 @@ class Admission:
         "pinned",
         "reason",
         "via",
+        "websocket",
     )
 
     def __init__(self) -> None:
@@ -76,6 +77,7 @@ class Admission:
         self.reason = b""
         self.added = b""
         self.by_head = False
+        self.websocket = False
 
     def take_address_of(self, other: "Admission") -> None:
         """What request line and credentials decided for another request with the same."""
@@ -229,6 +231,9 @@ def prepare(admission: Admission, request: Request, routes: "LiveRoutes") -> Non
     admission.forwarded = forwarded_lines(request, admission.path_tail, consumer)
     if admission.added:
         admission.forwarded = with_lines(admission.forwarded, admission.added)
+    if model is not None and model.websocket and websocket.is_asked_for(request):
+        admission.websocket = True
+        admission.forwarded = with_lines(admission.forwarded, websocket.FORWARDED)
 
 
 # By request line and credentials alone, so one decision serves all requests of a caller to an address.

@@ -12,6 +12,7 @@ from modelway_platform.gateway.proxy import forwarding, local_answers, pipeline
 from modelway_platform.gateway.proxy.admission import Refusal, too_large
 from modelway_platform.gateway.proxy.exchange import Exchange
 from modelway_platform.gateway.proxy.live_routes import LiveReplica
+from modelway_platform.gateway.proxy.tunnel import FULL, MAX_TUNNELS, NOT_FIRST, Tunnel
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 
 PENDING_BYTES = 64 * 1024
@@ -69,6 +70,8 @@ class CallerConnection(ServerConnection):
         if request.target.startswith(LOCAL):
             return
         exchange = self._begin_exchange(request)
+        if exchange.admission.websocket and self._exchange is exchange:
+            self._expect_tunnel(exchange)
         if self._exchange is exchange:
             exchange.pending.append(b"%b%b\r\n\r\n" % (exchange.admission.forwarded, exchange.request_id))
 
@@ -179,6 +182,18 @@ class CallerConnection(ServerConnection):
         self._record(exchange, 502, b"replica_failed")
         self._cut(exchange)
 
+    def switch_protocols(self, exchange: Exchange, head: bytes, replica: asyncio.Transport, late: bytes) -> None:
+        """The replica agreed to a WebSocket: pass its answer on, then only bytes, both ways."""
+        self._transport.write(head)
+        self._exchange = None
+        transport, early = self.take_over()
+        Tunnel(exchange, transport, replica, early=early, late=late)
+
+    def tunnel_ended(self, exchange: Exchange) -> None:
+        """The WebSocket connection is over: only now is it known what there is to record."""
+        self._record(exchange, 101, b"")
+        self.taken_ended()
+
     def connection_failed(self, exchange: Exchange, replica: LiveReplica) -> None:
         """The connection broke before the answer's end."""
         forwarding.connection_failed(exchange, replica)
@@ -211,6 +226,12 @@ class CallerConnection(ServerConnection):
                 self.deadline = self._listener.clock + self._listener.limits.body_idle_seconds
 
     # Inside
+
+    def _expect_tunnel(self, exchange: Exchange) -> None:
+        if len(self._worker.tunnels) >= MAX_TUNNELS:
+            self.refuse(exchange, FULL)
+        elif not self.accept_upgrade():
+            self.refuse(exchange, NOT_FIRST)
 
     def _hold_back(self, exchange: Exchange) -> None:
         """Read no more of a request than the replica takes; not before the segment is parsed: it may have been the last."""

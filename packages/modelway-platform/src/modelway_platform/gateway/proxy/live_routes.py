@@ -103,6 +103,7 @@ class LiveModel:
         "timeout",
         "turns",
         "versions",
+        "websocket",
     )
 
     def __init__(self, entry: ModelEntry, versions: dict[bytes, LiveVersion], previous: "LiveModel | None") -> None:
@@ -111,6 +112,7 @@ class LiveModel:
         self.access_open = entry.access == "open"
         self.idempotent = entry.idempotent
         self.max_body_bytes = entry.max_body_bytes
+        self.websocket = entry.websocket
         self.timeout = entry.timeout_seconds
         self.versions = versions
         # Many clients percent-encode an @.

@@ -7,12 +7,14 @@ from typing import cast
 
 import httptools
 
+from modelway_platform.gateway.proxy import websocket
 from modelway_platform.gateway.proxy.answer_head import relayed_head
 from modelway_platform.gateway.proxy.exchange import Exchange
 from modelway_platform.gateway.proxy.live_routes import LiveReplica
 
 MAX_HEAD_BYTES = 64 * 1024
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1")
+_SWITCHING = re.compile(rb"HTTP/1\.1 101")
 _STOPPED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 
 
@@ -118,8 +120,10 @@ class ReplicaConnection(asyncio.Protocol):
         self._parsing = True
         try:
             self._parser.feed_data(data)
-        except _STOPPED:
+        except _STOPPED as stopped:
             self._single_use = True
+            if isinstance(stopped, httptools.HttpParserUpgrade) and self._switch(exchange, data):
+                return
             if not self._ended:
                 self._break(exchange)
                 return
@@ -208,6 +212,26 @@ class ReplicaConnection(asyncio.Protocol):
         self._rechunked = not bounded and exchange.request.minor == 1
         line = exchange.caller.answer_begins(known_end=bounded or self._rechunked)
         return relayed_head(exchange, answer, rechunked=self._rechunked, connection_line=line)
+
+    def _switch(self, exchange: Exchange, data: bytes) -> bool:
+        """The replica leaves HTTP: where that was asked for, join caller and replica; False for anybody else."""
+        if not exchange.admission.websocket:
+            return False
+        answer = self._head + data
+        end = answer.find(b"\r\n\r\n")
+        while end >= 0 and not _SWITCHING.match(answer):  # interim answers before it
+            answer = answer[end + 4 :]
+            end = answer.find(b"\r\n\r\n")
+        try:
+            head = websocket.accepting_head(exchange, answer[: end + 2])
+        except ValueError:
+            return False
+        self.exchange = None
+        exchange.connection = None
+        self.replica.failures = 0
+        self.replica.down_until = 0.0
+        exchange.caller.switch_protocols(exchange, head, self._transport, answer[end + 4 :])
+        return True
 
     def _end_behind_head(self, *, nothing_follows: bool) -> None:
         """The parser waits for a body, and may have seen one, that an answer to HEAD never has."""

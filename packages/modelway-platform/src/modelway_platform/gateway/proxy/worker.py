@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from modelway.http1 import Limits, Listener, listen, reuseport_socket
-from modelway_platform.gateway.proxy import forwarding
+from modelway_platform.gateway.proxy import forwarding, tunnel
 from modelway_platform.gateway.proxy.access_log import AccessLog
 from modelway_platform.gateway.proxy.caller import CallerConnection
 from modelway_platform.gateway.proxy.edge import CertificatePair, Edge
@@ -92,7 +92,7 @@ async def serve(settings: WorkerSettings) -> None:
     )
     try:
         await stop.wait()
-        await _drain(listener, settings.drain_seconds)
+        await _drain(worker, listener, settings.drain_seconds)
     finally:
         for task in (*tasks, *worker.tasks):
             task.cancel()
@@ -112,11 +112,13 @@ def _open_certificates(settings: WorkerSettings) -> "Certificates | None":
     return Certificates(settings.certificates)
 
 
-async def _drain(listener: Listener, seconds: float) -> None:
+async def _drain(worker: WorkerState, listener: Listener, seconds: float) -> None:
     """As `Listener.drain`, but busy connections learn first that they end.
 
-    Dropping a connection that has no request at the moment loses the one that is on its way.
+    Dropping a connection that has no request at the moment loses the one that is on its way. WebSocket connections, which
+    end by themselves only when somebody wants to, get half the time.
     """
+    asyncio.get_running_loop().call_later(seconds / 2, tunnel.close_all, worker)
     listener.stop_accepting()
     listener.draining = True
     await asyncio.sleep(min(LAST_REQUESTS_SECONDS, seconds))
@@ -158,6 +160,7 @@ async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Pat
     while True:
         await asyncio.sleep(FLUSH_SECONDS)
         worker.log.flush()
+        tunnel.check_all(worker, listener.clock)
         flushes += 1
         if flushes % LOOK_AGAIN_EVERY == 0:
             worker.routes.forget_admissions()

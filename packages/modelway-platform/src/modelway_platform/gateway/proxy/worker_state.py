@@ -3,11 +3,15 @@
 import asyncio
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelway_platform.gateway.proxy.access_log import AccessLog
 from modelway_platform.gateway.proxy.answer_head import KnownHeads
 from modelway_platform.gateway.proxy.live_routes import LiveRoutes
 from modelway_platform.gateway.proxy.metrics import WorkerMetrics
+
+if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.tunnel import Tunnel
 
 
 class WorkerState:
@@ -24,6 +28,7 @@ class WorkerState:
         "ready",
         "routes",
         "tasks",
+        "tunnels",
     )
 
     def __init__(self, log: AccessLog, gateway_folder: Path, loop: asyncio.AbstractEventLoop) -> None:
@@ -35,6 +40,7 @@ class WorkerState:
         self.known_heads = KnownHeads()
         self.ready = False
         self.tasks: set[asyncio.Task[None]] = set()
+        self.tunnels: set[Tunnel] = set()
         self._id_prefix = secrets.token_hex(8).encode()
         self._requests = 0
 
