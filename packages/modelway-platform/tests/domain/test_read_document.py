@@ -7,6 +7,7 @@ from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_json import document_from_json, document_to_json
 from modelway_platform.domain.document_problem import Problem, problem_detail
 from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.limits import Quota, RateLimit, UsageLimits
 from modelway_platform.domain.read_document import Written, documents_in, read_document
 from modelway_platform.domain.route import Route, VersionWeight
 
@@ -155,3 +156,49 @@ def test_a_list_is_its_documents() -> None:
     assert [document.mark.line for document in documents_in([node])] == [2, 3, 4]
     (other,) = read_yaml("items: nothing")
     assert documents_in([other]) == [other]
+
+
+LIMITED = (
+    "spec:\n  versions: [{version: v1, weight: 1}]\n"
+    "  limits: [{per: consumer, requests: 100, window: 1s, burst: 200}, {per: route, requests: 9, window: 500ms}]\n"
+    "  quotas: [{per: model, requests: 100000, window: 1d}]\n  maxHeaderBytes: 4096\n"
+)
+
+
+def test_limits_of_a_route() -> None:
+    written = read(ROUTE + LIMITED)
+    assert isinstance(written, Written)
+    assert isinstance(written.document, Route)
+    assert written.document.limits == UsageLimits(
+        rates=(
+            RateLimit(per="consumer", requests=100, window=1.0, burst=200),
+            RateLimit(per="route", requests=9, window=0.5, burst=9),
+        ),
+        quotas=(Quota(per="model", requests=100_000, window=86_400.0),),
+        max_header_bytes=4096,
+    )
+    value = document_to_json(written.document)
+    assert document_from_json(value) == written.document
+    assert value["spec"]["limits"][1] == {"per": "route", "requests": 9, "window": "500ms", "burst": 9}
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("limits: [{per: key, requests: 1, window: 1s}]", "spec.limits[0].per: expected consumer or route or model"),
+        ("limits: [{per: route, requests: 0, window: 1s}]", "spec.limits[0].requests: 0 is outside"),
+        ("limits: [{per: route, requests: 1, window: 1}]", "spec.limits[0].window: expected a text"),
+        ("limits: [{per: route, requests: 1, window: 1ms}]", "spec.limits[0].window: '1ms' is not allowed"),
+        ("limits: [{per: route, requests: 1, window: 1s, brust: 2}]", "unknown field spec.limits[0].brust"),
+        ("limits: [{per: route, window: 1s}]", "missing field spec.limits[0].requests"),
+        ("limits: {}", "spec.limits: expected a list"),
+        ("limits: []", "spec.limits: is empty"),
+        ("limits: [7]", "spec.limits[0]: expected a mapping"),
+        ("quotas: [{per: route, requests: 1, window: 1s}]", "spec.quotas[0].window: '1s' is not allowed"),
+        ("quotas: [{per: route, requests: 1.5, window: 1d}]", "spec.quotas[0].requests: expected a whole number"),
+        ("maxHeaderBytes: 5", "spec.maxHeaderBytes: 5 is outside"),
+    ],
+)
+def test_limits_that_make_no_sense(field: str, said: str) -> None:
+    found = problems(ROUTE + f"spec:\n  versions: [{{version: v1, weight: 1}}]\n  {field}\n")
+    assert said in " ".join(found)

@@ -22,6 +22,7 @@ import uvloop
 
 from modelway.http1 import Limits, Listener, listen
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
+from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy import forwarding
 from modelway_platform.gateway.proxy.access_log import AccessLog
@@ -269,6 +270,7 @@ class Table:
     websocket: bool = False
     keys: Sequence[tuple[str, Literal["admin", "caller"], str]] = (("k1", "caller", SECRET),)
     others: Sequence[ModelEntry] = ()
+    limits: UsageLimits = NO_LIMITS
     names: dict[Replica, str] = field(default_factory=dict[Replica, str])
 
     def made(self, number: int) -> RouteTable:
@@ -284,6 +286,7 @@ class Table:
             max_body_bytes=self.max_body_bytes,
             addressing=self.addressing,
             websocket=self.websocket,
+            limits=self.limits,
             versions=tuple(
                 VersionEntry(version=name, weight=weight, replicas=tuple(map(entry, replicas)))
                 for name, (weight, replicas) in self.versions.items()

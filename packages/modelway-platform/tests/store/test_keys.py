@@ -9,7 +9,7 @@ from modelway.client.key_text import is_mistyped, new_secret
 from modelway.errors import ConflictError, NotFoundError
 from modelway_platform.domain.consumers import consumer_of_key
 from modelway_platform.domain.key_request import KeySpec, grace_seconds, key_spec
-from modelway_platform.domain.limits import Limits, Quota, RateLimit
+from modelway_platform.domain.limits import Quota, RateLimit, UsageLimits
 from modelway_platform.store.database import Database
 from modelway_platform.store.keys import Keys
 
@@ -38,7 +38,7 @@ def test_a_secret_shows_every_slip_of_one_or_two_characters() -> None:
 def test_a_key_keeps_what_it_was_made_with(database: Database) -> None:
     clock = Clock()
     keys = Keys(database, clock=clock)
-    limits = Limits(
+    limits = UsageLimits(
         rates=(RateLimit(per="key", requests=100, window=1, burst=200),),
         quotas=(Quota(per="key", requests=5, window=86_400),),
     )
@@ -129,6 +129,6 @@ def test_keys_of_before_have_themselves_as_consumer_and_open_everything(database
             )
         )
     (record,) = Keys(database).list()
-    assert (record.consumer, record.scopes, record.expires_at, record.limits) == ("", (), None, Limits())
+    assert (record.consumer, record.scopes, record.expires_at, record.limits) == ("", (), None, UsageLimits())
     assert consumer_of_key(record.consumer, record.name, record.id) == "n"
     assert consumer_of_key("", "two words", "key-1") == "key-1"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from modelway_platform.domain.check_addressing import addressing_faults
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, is_name, is_version
 from modelway_platform.domain.key_entries import key_problems
+from modelway_platform.domain.limits import limit_problems
 from modelway_platform.domain.route_table import ModelEntry, RouteTable
 
 MAX_MODELS = 100_000
@@ -46,6 +47,7 @@ def _model_problems(model: ModelEntry) -> Iterator[str]:
         yield f"model {name}: timeout of {model.timeout_seconds} s"
     if model.max_body_bytes < 0:
         yield f"model {name}: body limit of {model.max_body_bytes} bytes"
+    yield from (f"model {name}: {problem}" for problem in limit_problems(model.limits))
     if not model.versions:
         yield f"model {name}: no version"
     yield from _repeated(f"version of {name}", (version.version for version in model.versions))

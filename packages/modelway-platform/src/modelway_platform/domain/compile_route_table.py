@@ -64,6 +64,7 @@ def _model(route: Route, found: Mapping[str, tuple[ReplicaEntry, ...]]) -> Model
         max_body_bytes=route.max_body_bytes,
         addressing=route.addressing,
         websocket=route.websocket,
+        limits=route.limits,
         versions=tuple(
             VersionEntry(version=version, weight=weights.get(version, 0), replicas=found[version]) for version in order
         ),

@@ -10,6 +10,7 @@ from typing import Any, Literal, assert_never
 from modelway_platform.domain.addressing_json import addressing_from_json, addressing_to_json
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.limit_json import limits_from_json, limits_to_json
 from modelway_platform.domain.route import Route, VersionWeight
 
 API_VERSION = "modelway/v1"
@@ -74,6 +75,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
         max_body_bytes=spec["maxBodyBytes"],
         addressing=addressing_from_json(spec),
         websocket=spec.get("websocket", False),
+        limits=limits_from_json(spec),
     )
 
 
@@ -98,6 +100,7 @@ def _route_spec(document: Route) -> dict[str, Any]:
         "maxBodyBytes": document.max_body_bytes,
         **addressing_to_json(document.addressing),
         "websocket": document.websocket,
+        **limits_to_json(document.limits),
     }
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from modelway_platform.domain.consumers import is_consumer
+from modelway_platform.domain.limits import limit_problems
 from modelway_platform.domain.records import ApiKeyRecord
 from modelway_platform.domain.route_table import KeyEntry
 from modelway_platform.domain.scopes import is_scope
@@ -36,6 +37,8 @@ def key_problems(key: KeyEntry) -> Iterator[str]:
     for scope in key.scopes:
         if not is_scope(scope):
             yield f"key {key.id}: {scope!r} is no scope"
+    for problem in limit_problems(key.limits):
+        yield f"key {key.id}: {problem}"
     if any(not math.isfinite(moment) for moment in (key.expires_at or 0.0, key.previous_until or 0.0)):
         yield f"key {key.id}: a time that is none"
 

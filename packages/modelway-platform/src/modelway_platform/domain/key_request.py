@@ -7,7 +7,7 @@ from typing import Literal
 from modelway_platform.domain.consumers import CONSUMER_RULE, is_consumer
 from modelway_platform.domain.durations import DURATION_RULE, seconds_in
 from modelway_platform.domain.limit_text import QUOTA_RULE, RATE_RULE, read_quota, read_rate
-from modelway_platform.domain.limits import MAX_LIMITS, NO_LIMITS, Limits
+from modelway_platform.domain.limits import MAX_LIMITS, NO_LIMITS, UsageLimits
 from modelway_platform.domain.scopes import MAX_SCOPES, SCOPE_RULE, is_scope
 
 Role = Literal["admin", "caller"]
@@ -24,7 +24,7 @@ class KeySpec:
     consumer: str = ""
     scopes: tuple[str, ...] = ()
     lifetime: float | None = None
-    limits: Limits = NO_LIMITS
+    limits: UsageLimits = NO_LIMITS
 
 
 def key_spec(
@@ -55,7 +55,7 @@ def key_spec(
         consumer=consumer,
         scopes=tuple(dict.fromkeys(scopes)),
         lifetime=seconds_in(expires) if expires else None,
-        limits=Limits(rates=tuple(filter(None, rates)), quotas=tuple(filter(None, read_quotas))),
+        limits=UsageLimits(rates=tuple(filter(None, rates)), quotas=tuple(filter(None, read_quotas))),
     )
 
 

@@ -1,14 +1,14 @@
-"""Limits as JSON values, and back: how documents, keys and answers of the API carry them."""
+"""UsageLimits as JSON values, and back: how documents, keys and answers of the API carry them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from modelway_platform.domain.durations import duration_text, seconds_in
-from modelway_platform.domain.limits import Concurrency, Limits, Quota, RateLimit
+from modelway_platform.domain.limits import Concurrency, Quota, RateLimit, UsageLimits
 
 
-def limits_to_json(limits: Limits) -> dict[str, Any]:
-    """`limits`, `quotas` and `concurrency` as they stand in a Route's spec; those that limit nothing are left out."""
+def limits_to_json(limits: UsageLimits) -> dict[str, Any]:
+    """`limits`, `quotas`, `concurrency` and `maxHeaderBytes` as they stand in a Route's spec; those that limit nothing are left out."""
     found: dict[str, Any] = {}
     if limits.rates:
         found["limits"] = [
@@ -26,13 +26,16 @@ def limits_to_json(limits: Limits) -> dict[str, Any]:
             "queue": limits.concurrency.queue,
             "waitSeconds": limits.concurrency.wait_seconds,
         }
+    if limits.max_header_bytes:
+        found["maxHeaderBytes"] = limits.max_header_bytes
     return found
 
 
-def limits_from_json(value: Mapping[str, Any]) -> Limits:
+def limits_from_json(value: Mapping[str, Any]) -> UsageLimits:
     """The reverse; for what was accepted once, so nothing is checked again."""
     at_once = value.get("concurrency")
-    return Limits(
+    return UsageLimits(
+        max_header_bytes=value.get("maxHeaderBytes", 0),
         rates=tuple(
             RateLimit(per=each["per"], requests=each["requests"], window=_seconds(each["window"]), burst=each["burst"])
             for each in value.get("limits", ())

@@ -14,6 +14,7 @@ from modelway_platform.domain.document_node import ListNode, MapNode, Mark, Node
 from modelway_platform.domain.document_problem import Problem
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, VersionKey, is_name, is_version
 from modelway_platform.domain.read_addressing import read_addressing
+from modelway_platform.domain.read_limits import read_limits
 from modelway_platform.domain.route import Access, Route, VersionWeight
 
 KINDS = ("Deployment", "Route")
@@ -158,6 +159,7 @@ def _read_route(metadata: Fields, spec: Fields) -> Route:
         max_body_bytes=spec.integer("maxBodyBytes", 64 * 1024 * 1024, 0, MAX_BODY_BYTES),
         addressing=read_addressing(spec),
         websocket=spec.boolean("websocket", default=False),
+        limits=read_limits(spec),
     )
 
 

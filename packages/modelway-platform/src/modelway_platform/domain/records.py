@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from modelway_platform.domain.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.limits import NO_LIMITS, Limits
+from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.route import Route
 
 
@@ -129,7 +129,7 @@ class ApiKeyRecord:
     rotated_at: float | None = None
     previous_sha256: str = ""
     previous_until: float | None = None
-    limits: Limits = NO_LIMITS
+    limits: UsageLimits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

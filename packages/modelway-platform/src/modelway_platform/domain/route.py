@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
 
 Access = Literal["key", "open"]
@@ -34,3 +35,4 @@ class Route:
     max_body_bytes: int = 64 * 1024 * 1024
     addressing: Addressing = USUAL_ADDRESSING
     websocket: bool = False
+    limits: UsageLimits = NO_LIMITS

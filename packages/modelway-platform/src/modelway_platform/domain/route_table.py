@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from modelway_platform.domain.limits import NO_LIMITS, Limits
+from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
 from modelway_platform.domain.route import Access
 
@@ -39,6 +39,7 @@ class ModelEntry:
     versions: tuple[VersionEntry, ...]
     addressing: Addressing = USUAL_ADDRESSING
     websocket: bool = False
+    limits: UsageLimits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class KeyEntry:
     expires_at: float | None = None
     previous_sha256: str = ""
     previous_until: float | None = None
-    limits: Limits = NO_LIMITS
+    limits: UsageLimits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from modelway_platform.gateway.proxy.request_head import forwarded_lines, log_fi
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.credentials import Identity
+    from modelway_platform.gateway.proxy.limiting import Allowance
     from modelway_platform.gateway.proxy.live_routes import LiveModel, LiveRoutes
 
 MAX_KNOWN_ADMISSIONS = 4096
@@ -38,7 +39,7 @@ class Admission:
 
     `path_tail` is the path and query a replica gets, without the slash; `forwarded` the header lines it gets, our request id
     left open at the end; `key_id` and `logged` the parts of the access record that the head determines, as JSON. `identity` is
-    None where nobody had to say who calls.
+    None where nobody had to say who calls, `allowance` where nothing is limited.
     `via` says how the address was understood where it is not the model's own, `alias` which one was named, `reason` both in the
     words of the log (see `reasons`). `added` is what the address adds to the header lines; `by_head`: more header lines than
     those with credentials had a say in it. `websocket`: it asks for one, and the route has them.
@@ -47,6 +48,7 @@ class Admission:
     __slots__ = (
         "added",
         "alias",
+        "allowance",
         "by_head",
         "endpoint",
         "forwarded",
@@ -69,6 +71,7 @@ class Admission:
         self.path_tail = b""
         self.key_id = b""
         self.identity: Identity | None = None
+        self.allowance: Allowance | None = None
         self.idempotent = False
         self.forwarded = b""
         self.logged = b""
@@ -87,6 +90,7 @@ class Admission:
         self.path_tail = other.path_tail
         self.key_id = other.key_id
         self.identity = other.identity
+        self.allowance = other.allowance
         self.logged = other.logged
         self.reason = other.reason
         self.added = other.added
@@ -210,6 +214,25 @@ def require_route(admission: Admission, request: Request, routes: "LiveRoutes") 
     return None
 
 
+def find_limits(admission: Admission, request: Request, routes: "LiveRoutes") -> None:
+    """Which limits count this request; whether there is room is asked anew each time."""
+    if admission.model is not None and routes.limits is not None:
+        admission.allowance = routes.limits.allowance(admission.model, admission.identity)
+
+
+def limit_head(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
+    """A route may take less of a head than the engine does."""
+    most = admission.model.entry.limits.max_header_bytes if admission.model is not None else 0
+    if most and sum(len(name) + len(value) + 4 for name, value in request.headers) > most:
+        return Refusal(
+            status=431,
+            code="head_too_large",
+            message=f"the headers are over this route's limit of {most} bytes",
+            hint="send less, or raise maxHeaderBytes in the Route",
+        )
+    return None
+
+
 def limit_body(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
     """A body announced as too large is not read; one that grows too large is stopped while it comes."""
     model = admission.model
@@ -237,9 +260,9 @@ def prepare(admission: Admission, request: Request, routes: "LiveRoutes") -> Non
 
 
 # By request line and credentials alone, so one decision serves all requests of a caller to an address.
-ADDRESS_STAGES: tuple[Stage, ...] = (require_table, match_route, authenticate, require_route)
+ADDRESS_STAGES: tuple[Stage, ...] = (require_table, match_route, authenticate, require_route, find_limits)
 # By the whole head.
-HEAD_STAGES: tuple[Stage, ...] = (limit_body, prepare)
+HEAD_STAGES: tuple[Stage, ...] = (limit_head, limit_body, prepare)
 
 
 def admit(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:

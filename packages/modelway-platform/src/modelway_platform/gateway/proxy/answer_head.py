@@ -9,7 +9,7 @@ from modelway_platform.gateway.proxy.hop_by_hop import HOP_BY_HOP, connection_op
 
 MAX_KNOWN_HEADS = 512
 MAX_KNOWN_HEAD_BYTES = 2048
-_OURS = frozenset({b"x-request-id", b"modelway-version"})
+_OURS = frozenset({b"x-request-id", b"modelway-version", b"ratelimit", b"ratelimit-policy"})
 # The parser heeds both.
 _CONNECTION_NAMES = frozenset({b"connection", b"proxy-connection"})
 _BODILESS_STATUSES = frozenset({204, 304})
@@ -104,6 +104,7 @@ def relayed_head(exchange: Exchange, answer: AnswerHead, *, rechunked: bool, con
             b"\r\nmodelway-version: ",
             version.name if version is not None else b"",
             b"\r\ntransfer-encoding: chunked\r\n" if rechunked else b"\r\n",
+            exchange.answer_lines,
             connection_line,
             b"\r\n",
         )

@@ -8,7 +8,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from modelway_platform.domain.consumers import consumer_of_key
-from modelway_platform.domain.limits import NO_LIMITS, Limits
+from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.route_table import KeyEntry
 from modelway_platform.domain.scopes import Scopes
 
@@ -32,7 +32,7 @@ class Identity:
         key: str = "",
         scopes: Scopes | None = None,
         until: float = math.inf,
-        limits: Limits = NO_LIMITS,
+        limits: UsageLimits = NO_LIMITS,
     ) -> None:
         self.id = key
         self.key_id = json.dumps(key)[1:-1].encode()

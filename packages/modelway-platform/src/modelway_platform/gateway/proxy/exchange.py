@@ -39,6 +39,7 @@ class Exchange:
     retries = 0
     bytes_in = 0
     bytes_out = 0
+    answer_lines = b""  # header lines of ours for the caller
 
     def __init__(self, caller: "CallerConnection", request: Request, worker: "WorkerState", clock: float) -> None:
         self.started = perf_counter()

@@ -10,6 +10,7 @@ from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, Route
 from modelway_platform.domain.weighted_round_robin import SmoothWeightedRoundRobin
 from modelway_platform.gateway.proxy.admission import Admission
 from modelway_platform.gateway.proxy.credentials import Credentials
+from modelway_platform.gateway.proxy.limiting import LimitBook
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
 from modelway_platform.gateway.proxy.url_router import UrlRouter
 
@@ -152,12 +153,13 @@ def _turns(versions: list[LiveVersion], weights: list[int]) -> Iterator[LiveVers
 class LiveRoutes:
     """All models by `project/model`, and who may call them. Replaced as a whole, never edited."""
 
-    __slots__ = ("addresses", "admissions", "credentials", "models", "number", "replicas", "urls")
+    __slots__ = ("addresses", "admissions", "credentials", "limits", "models", "number", "replicas", "urls")
 
     def __init__(self) -> None:
         self.number = 0
         self.models: Mapping[bytes, LiveModel] = {}
         self.credentials = Credentials()
+        self.limits: LimitBook | None = None
         self.admissions: dict[Request, Admission] = {}
         self.addresses: dict[tuple[bytes, bytes, bytes | None, bytes | None], Admission] = {}
         self.replicas: dict[str, LiveReplica] = {}
@@ -183,6 +185,9 @@ class _Builder:
     def build(self, table: RouteTable) -> LiveRoutes:
         routes = LiveRoutes()
         routes.number = table.number
+        routes.limits = self._previous.limits
+        if routes.limits is not None:
+            routes.limits.forget()
         routes.credentials = Credentials(table.keys, self._previous.credentials.used)
         routes.models = {f"{each.project}/{each.model}".encode(): self._model(each) for each in table.models}
         routes.urls = self._urls(table)

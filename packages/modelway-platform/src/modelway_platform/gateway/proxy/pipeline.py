@@ -2,15 +2,16 @@
 
 1. record: the engine has read the head; an `Exchange` begins, with its request id (`caller.py`).
 2. admit (`admission.ADDRESS_STAGES` and `HEAD_STAGES`, lists), decided by the head alone and kept for heads that come again: match the route,
-   authenticate, require the route, limit the body, prepare what is passed on.
-3. choose (`choices.py`), decided anew each time: the version by exact weights, the replica in turn.
-4. forward: over a kept connection, again where that is safe (`forwarding.py`); the answer comes back (`replica_connection.py`).
-5. record: counters and one line in the access log (`metrics.py`, `access_log.py`).
+   authenticate, require the route, find its limits, limit head and body, prepare what is passed on.
+3. limit (`limiting.py`), where a limit applies: a token of each, or no further.
+4. choose (`choices.py`), decided anew each time: the version by exact weights, the replica in turn.
+5. forward: over a kept connection, again where that is safe (`forwarding.py`); the answer comes back (`replica_connection.py`).
+6. record: counters and one line in the access log (`metrics.py`, `access_log.py`).
 
 Stages know what they decide on, never each other.
 """
 
-from modelway_platform.gateway.proxy import admission, choices
+from modelway_platform.gateway.proxy import admission, choices, limiting
 from modelway_platform.gateway.proxy.admission import Admission, Refusal
 from modelway_platform.gateway.proxy.exchange import Exchange
 
@@ -29,4 +30,9 @@ def decide(exchange: Exchange) -> Refusal | None:
             return refusal
         if request.known:
             admission.remember(exchange.admission, request, routes)
+    allowance = exchange.admission.allowance
+    if allowance is not None:
+        refusal = limiting.take(exchange, allowance)
+        if refusal is not None:
+            return refusal
     return choices.choose_version(exchange) or choices.choose_replica(exchange)

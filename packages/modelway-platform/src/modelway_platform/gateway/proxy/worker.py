@@ -99,6 +99,8 @@ async def serve(settings: WorkerSettings) -> None:
         await asyncio.gather(*tasks, *worker.tasks, return_exceptions=True)
         for replica in worker.routes.replicas.values():
             replica.remove()
+        if worker.routes.limits is not None:
+            worker.routes.limits.close()
         log.close()
         edge.count()
         _write_snapshot(worker, listener, settings.metrics_path)
@@ -162,6 +164,11 @@ async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Pat
         worker.log.flush()
         tunnel.check_all(worker, listener.clock)
         flushes += 1
+        if worker.routes.limits is not None:
+            worker.routes.limits.give_back()
+            if worker.routes.limits.crowded:
+                worker.routes.forget_admissions()
+                worker.routes.limits.forget()
         if flushes % LOOK_AGAIN_EVERY == 0:
             worker.routes.forget_admissions()
         if flushes % SNAPSHOT_EVERY == 0:

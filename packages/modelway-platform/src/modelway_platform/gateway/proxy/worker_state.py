@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelway_platform.gateway.proxy.access_log import AccessLog
 from modelway_platform.gateway.proxy.answer_head import KnownHeads
+from modelway_platform.gateway.proxy.limiting import LimitBook
 from modelway_platform.gateway.proxy.live_routes import LiveRoutes
 from modelway_platform.gateway.proxy.metrics import WorkerMetrics
 
@@ -33,6 +34,7 @@ class WorkerState:
 
     def __init__(self, log: AccessLog, gateway_folder: Path, loop: asyncio.AbstractEventLoop) -> None:
         self.routes = LiveRoutes()
+        self.routes.limits = LimitBook(gateway_folder)
         self.metrics = WorkerMetrics()
         self.log = log
         self.gateway_folder = gateway_folder

@@ -1,0 +1,141 @@
+"""Rate limits and quotas on the request path: which apply to a caller, taking from each, and what the caller is told.
+
+Headers follow draft-ietf-httpapi-ratelimit-headers-09 (March 2025): `RateLimit-Policy` and `RateLimit`, one item per limit.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelway_platform.domain.limits import Quota, RateLimit
+from modelway_platform.gateway.proxy.admission import Refusal
+from modelway_platform.gateway.proxy.buckets import Bucket, return_all
+from modelway_platform.gateway.proxy.shared_cells import SharedCells
+
+if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.credentials import Identity
+    from modelway_platform.gateway.proxy.exchange import Exchange
+    from modelway_platform.gateway.proxy.live_routes import LiveModel
+
+CELLS_NAME = "limits.cells"
+MAX_BUCKETS = 50_000
+
+
+class Allowance:
+    """The limits that apply to one consumer on one route, all of which a request takes one token from."""
+
+    __slots__ = ("buckets", "policy")
+
+    def __init__(self, buckets: tuple[Bucket, ...]) -> None:
+        self.buckets = buckets
+        self.policy = b"ratelimit-policy: %b\r\nratelimit: " % b", ".join(each.policy for each in buckets)
+
+    def lines(self) -> bytes:
+        """The header lines that say what is left."""
+        buckets = self.buckets
+        if len(buckets) == 1:
+            return b"%b%b\r\n" % (self.policy, buckets[0].state())
+        return b"%b%b\r\n" % (self.policy, b", ".join([each.state() for each in buckets]))
+
+
+class LimitBook:
+    """All buckets this worker holds tokens of, over the cells it shares with the others.
+
+    Args:
+        folder: Where the shared file lies. It is opened when the first limit is met; without it this worker limits alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / CELLS_NAME
+        self._cells: SharedCells | None = None
+        self._buckets: dict[str, Bucket] = {}
+        self._holding: list[Bucket] = []
+
+    def allowance(self, model: "LiveModel", identity: "Identity | None") -> Allowance | None:
+        """What applies to requests of `identity` to `model`; None where nothing does."""
+        mine = model.entry.limits
+        own = identity.limits if identity is not None else None
+        limits: list[RateLimit | Quota] = [*mine.rates, *mine.quotas]
+        if own is not None:
+            limits += (*own.rates, *own.quotas)
+        if not limits:
+            return None
+        consumer = identity.consumer.decode() if identity is not None else ""
+        key = (identity.id or consumer) if identity is not None else ""
+        names = {"consumer": f"{model.name} {consumer}", "route": model.name, "model": model.name, "key": key}
+        return Allowance(tuple(self._bucket(each, names[each.per]) for each in limits))
+
+    def give_back(self) -> None:
+        """Return what is not used; called five times a second."""
+        if self._cells is not None:
+            return_all(self._cells, self._holding, time.time())
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many consumers came that all should be forgotten, with the decisions that hold on to them."""
+        return len(self._buckets) > MAX_BUCKETS
+
+    def forget(self) -> None:
+        """Return everything and begin anew: who is limited, and how, may have changed."""
+        self.give_back()
+        self._buckets.clear()
+
+    def close(self) -> None:
+        """Return everything and let go of the shared file."""
+        self.forget()
+        if self._cells is not None:
+            self._cells.close()
+            self._cells = None
+
+    def _bucket(self, limit: RateLimit | Quota, whose: str) -> Bucket:
+        kind = "quota" if isinstance(limit, Quota) else "rate"
+        name = f"{kind} {limit.per} {limit.window:g} {whose}"
+        bucket = self._buckets.get(name)
+        if bucket is None or bucket.limit != limit:
+            bucket = self._buckets[name] = Bucket(self._shared(), name, limit, self._holding)
+        return bucket
+
+    def _shared(self) -> SharedCells:
+        if self._cells is None:
+            try:
+                self._cells = SharedCells(self._path)
+            except OSError as error:
+                print(f"gateway: limits are not shared between workers: {error}", file=sys.stderr)  # noqa: T201
+                self._cells = SharedCells.alone()
+        return self._cells
+
+
+def take(exchange: "Exchange", allowance: Allowance) -> Refusal | None:
+    """Take one token of each limit, or of none."""
+    taken: list[Bucket] | None = None
+    for bucket in allowance.buckets:
+        if bucket.tokens <= 0:
+            now = time.time()
+            if not bucket.refill(now):
+                for each in taken or ():
+                    each.tokens += 1
+                return _refusal(bucket, allowance, now)
+        bucket.tokens -= 1
+        if len(allowance.buckets) > 1:
+            taken = [bucket] if taken is None else [*taken, bucket]
+    exchange.answer_lines = allowance.lines()
+    return None
+
+
+def _refusal(bucket: Bucket, allowance: Allowance, now: float) -> Refusal:
+    quota = isinstance(bucket.limit, Quota)
+    seconds = bucket.retry_after(now)
+    whose = {
+        "consumer": "this consumer's requests to this route",
+        "route": "all requests to this route",
+        "model": "all requests to this model",
+        "key": "requests with this key",
+    }[bucket.limit.per]
+    return Refusal(
+        status=429,
+        code="quota_exceeded" if quota else "rate_limited",
+        message=f"the {'quota' if quota else 'rate limit'} of {whose} is used up",
+        hint=f"try again in {seconds} s",
+        headers=b"retry-after: %d\r\n%b" % (seconds, allowance.lines()),
+    )
