@@ -216,7 +216,7 @@ def test_names_share_a_set_and_the_freshest_makes_room(tmp_path: Path) -> None:
     wanted = Name("0").set
     names = [name for name in (Name(str(number)) for number in range(200_000)) if name.set == wanted][:18]
     assert len(names) == 18
-    places = {}
+    places: dict[Name, int] = {}
     for turn, name in enumerate(names[:16]):
         places[name] = cells.place(name, 10.0)
         cells.times[places[name] + 1] = 1000.0 + turn
