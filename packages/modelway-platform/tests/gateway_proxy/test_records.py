@@ -53,7 +53,7 @@ def test_members(gateway: Gateway, replica: Callable[..., Replica], call: Callab
     )
     assert caller.answer().status == 200
     (record,) = gateway.records()
-    assert {name: type(value) for name, value in record.items()} == MEMBERS
+    assert {name: type(value) for name, value in record.items()} == MEMBERS | {"consumer": str}
     assert abs(record.pop("time") - time.time()) < 5
     assert 0 < record.pop("upstream_us") <= record.pop("duration_us") < 5_000_000
     assert record.pop("request_id")
@@ -70,6 +70,7 @@ def test_members(gateway: Gateway, replica: Callable[..., Replica], call: Callab
         "bytes_in": 3,
         "bytes_out": 2,
         "key": "k1",
+        "consumer": "k1",
         "reason": "pinned",
         "retries": 0,
         "client": "127.0.0.1",

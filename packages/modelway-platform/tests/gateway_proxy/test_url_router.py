@@ -12,7 +12,7 @@ from modelway.http1 import Request
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.published_url import Condition, PublishedUrl
 from modelway_platform.domain.url_conflicts import rank
-from modelway_platform.domain.url_pattern import parse_pattern, shape_of
+from modelway_platform.domain.url_pattern import is_usual, parse_pattern, shape_of
 from modelway_platform.gateway.proxy.url_router import UrlRouter
 
 
@@ -220,6 +220,13 @@ PATTERNS = st.builds(written, st.lists(TEXTS, max_size=4), st.sampled_from([[], 
 PATHS = st.lists(st.sampled_from(["a", "b", "c", ""]), min_size=1, max_size=6)
 
 
+@given(pattern=st.one_of(PATTERNS, st.text("/{}.ab_v2-~", max_size=24).map(lambda text: "/" + text)))
+@settings(max_examples=500, deadline=None)
+def test_what_is_told_to_be_sound_at_a_glance_is(pattern: str) -> None:
+    if is_usual(pattern):
+        parse_pattern(pattern)
+
+
 def matches(pattern: str, segments: list[str]) -> bool:
     """As a person would read it."""
     parts = pattern[1:].split("/")
@@ -242,7 +249,7 @@ def specific(pattern: str) -> list[int]:
 @given(patterns=st.lists(PATTERNS, min_size=1, max_size=12), path=PATHS)
 @settings(max_examples=300, deadline=None)
 def test_the_tree_says_what_comparing_with_all_says(patterns: list[str], path: list[str]) -> None:
-    shapes = {shape_of(parse_pattern(each)): each for each in patterns}
+    shapes = {shape_of(each): each for each in patterns}
     expected = [each for each in shapes.values() if matches(each, ["r", *path])]
     got = found(router(*shapes.values()), "/r/" + "/".join(path))
     assert got == (min(expected, key=specific) if expected else None)

@@ -6,7 +6,7 @@ from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.published_url import PublishedUrl, parameter_named
 from modelway_platform.domain.route_table import RouteTable
 from modelway_platform.domain.url_conflicts import MAX_OF_ONE_SHAPE, Owned, ambiguous, by_shape
-from modelway_platform.domain.url_pattern import PatternError, parse_pattern
+from modelway_platform.domain.url_pattern import PatternError, is_usual, parse_pattern
 
 
 def addressing_faults(table: RouteTable) -> Iterator[str]:
@@ -35,13 +35,12 @@ def addressing_faults(table: RouteTable) -> Iterator[str]:
 
 
 def _fault(url: PublishedUrl) -> str:
-    try:
-        segments = parse_pattern(url.pattern)
-    except PatternError as error:
-        return error.message
-    names = {segment.text for segment in segments if segment.kind == "parameter"}
+    if not is_usual(url.pattern):
+        try:
+            parse_pattern(url.pattern)
+        except PatternError as error:
+            return error.message
     for text in (url.endpoint, url.version):
-        name = parameter_named(text)
-        if name is not None and name not in names:
-            return f"it has no parameter {{{name}}}"
+        if parameter_named(text) is not None and text not in url.pattern.split("/"):
+            return f"it has no parameter {text}"
     return "" if url.endpoint else "it names no endpoint"

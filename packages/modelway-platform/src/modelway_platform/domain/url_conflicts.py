@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.published_url import Condition, PublishedUrl
-from modelway_platform.domain.url_pattern import Shape, parse_pattern, shape_of
+from modelway_platform.domain.url_pattern import shape_of
 
 # They are compared with each other here, and tried one after another for a request.
 MAX_OF_ONE_SHAPE = 64
@@ -31,15 +31,15 @@ class Owned:
         return self.url.pattern[1:].partition("/")[0]
 
 
-def by_shape(urls: Iterable[Owned]) -> Mapping[Shape, list[Owned]]:
+def by_shape(urls: Iterable[Owned]) -> Mapping[str, list[Owned]]:
     """Those that match the same paths together; only these can be ambiguous.
 
     Of two patterns that merely overlap, as `/a/{x}/c` and `/a/b/{y}`, the one is taken that has the more specific segment at
     the first place where they differ: fixed before parameter before rest.
     """
-    found: defaultdict[Shape, list[Owned]] = defaultdict(list)
+    found: defaultdict[str, list[Owned]] = defaultdict(list)
     for owned in urls:
-        found[shape_of(parse_pattern(owned.url.pattern))].append(owned)
+        found[shape_of(owned.url.pattern)].append(owned)
     return found
 
 

@@ -9,6 +9,12 @@ MAX_SEGMENTS = 32
 # RFC 3986, section 3.3, without percent-encoding: a request is compared byte by byte, so one spelling must be the only one.
 _FIXED = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")
 _PARAMETER = re.compile(r"\{([a-z](?:[a-z0-9-]{0,30}[a-z0-9])?)(\.\.\.)?\}")
+# What most patterns are, told without taking them apart: sound, with at most one parameter.
+_USUAL = re.compile(
+    r"/(?!_|v2(?:/|$))(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*"
+    r"(?:/\{[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?\}(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*)?"
+)
+_PARAMETER_NAME = re.compile(r"\{[a-z0-9-]+")
 # `/_/` is the gateway's own, `/v2` the Open Inference Protocol's.
 _RESERVED_FIRST = frozenset({"v2"})
 _NAME_HINT = "use lower-case letters, digits and dashes, as {lang} or, for all that follows, {rest...}"
@@ -29,10 +35,6 @@ class Segment:
 
     kind: Literal["fixed", "parameter", "rest"]
     text: str
-
-
-# A pattern without its parameters' names: patterns of one shape match the same paths.
-Shape = tuple[str, ...]
 
 
 def parse_pattern(text: str) -> tuple[Segment, ...]:
@@ -63,6 +65,11 @@ def parse_pattern(text: str) -> tuple[Segment, ...]:
     return segments
 
 
+def is_usual(text: str) -> bool:
+    """Whether `parse_pattern` surely takes this one: cheap, for those who ask about ten thousand again and again."""
+    return len(text) <= MAX_PATTERN and text.count("/") <= MAX_SEGMENTS and _USUAL.fullmatch(text) is not None
+
+
 def _segment(part: str) -> Segment:
     if part in {"", ".", ".."}:
         raise PatternError(
@@ -81,7 +88,6 @@ def _segment(part: str) -> Segment:
     return Segment("fixed", part)
 
 
-def shape_of(segments: tuple[Segment, ...]) -> Shape:
-    """Equal for patterns that match exactly the same paths."""
-    marks = {"parameter": "{}", "rest": "{...}"}  # no fixed text has a brace
-    return tuple(segment.text if segment.kind == "fixed" else marks[segment.kind] for segment in segments)
+def shape_of(pattern: str) -> str:
+    """Equal for sound patterns that match exactly the same paths: without the parameters' names; no fixed text has a brace."""
+    return _PARAMETER_NAME.sub("{", pattern)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
-from modelway_platform.gateway.proxy import other_addresses, reasons, websocket
+from modelway_platform.gateway.proxy import open_inference, other_addresses, reasons, websocket
 from modelway_platform.gateway.proxy.request_head import forwarded_lines, log_fields, with_lines
 
 if TYPE_CHECKING:
@@ -25,13 +25,17 @@ _SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """An answer made here: a stable error code with its status, and words for the caller."""
+    """An answer made here: a stable error code with its status, and words for the caller.
+
+    With a `body`, which is JSON, it is a page and no error; then `code` is empty.
+    """
 
     status: int
     code: str
     message: str
     hint: str = ""
     headers: bytes = b""
+    body: bytes = b""
 
 
 class Admission:
@@ -41,8 +45,9 @@ class Admission:
     left open at the end; `key_id` and `logged` the parts of the access record that the head determines, as JSON. `identity` is
     None where nobody had to say who calls, `allowance` where nothing is limited.
     `via` says how the address was understood where it is not the model's own, `alias` which one was named, `reason` both in the
-    words of the log (see `reasons`). `added` is what the address adds to the header lines; `by_head`: more header lines than
-    those with credentials had a say in it. `websocket`: it asks for one, and the route has them.
+    words of the log (see `reasons`). `page` is one that is answered here, about `project`. `added` is what the address adds to
+    the header lines; `by_head`: more header lines than those with credentials had a say in it. `websocket`: it asks for one,
+    and the route has them.
     """
 
     __slots__ = (
@@ -57,8 +62,10 @@ class Admission:
         "key_id",
         "logged",
         "model",
+        "page",
         "path_tail",
         "pinned",
+        "project",
         "reason",
         "via",
         "websocket",
@@ -76,6 +83,8 @@ class Admission:
         self.forwarded = b""
         self.logged = b""
         self.via = b""
+        self.page = b""
+        self.project = b""
         self.alias = b""
         self.reason = b""
         self.added = b""
@@ -149,6 +158,29 @@ def match_route(admission: Admission, request: Request, routes: "LiveRoutes") ->
         other_addresses.match(admission, request, routes)
 
 
+def answer_here(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
+    """Pages of the Open Inference Protocol that no single model can answer; the index shows what the caller may see."""
+    page = admission.page
+    if not page:
+        return None
+    methods = open_inference.allowed_methods(page)
+    if request.method not in methods:
+        return _wrong_method(list(methods))
+    if page != b"repository/index":
+        return Refusal(status=200, code="", message="", body=open_inference.server_page(page))
+    secret = _secret(request)
+    identity = routes.credentials.identify(secret) if secret is not None else None
+    scopes = identity.scopes if identity is not None else None
+    models = open_inference.models_of(admission.project, routes)
+    models = open_inference.visible(models, scopes, known=identity is not None)
+    if identity is None and (secret is not None or not models):
+        return _UNAUTHENTICATED
+    if identity is not None:
+        admission.identity = identity
+        admission.key_id = identity.key_id
+    return Refusal(status=200, code="", message="", body=open_inference.index_page(models))
+
+
 def authenticate(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
     """A known key or token whose scopes allow the address, unless the route is declared open.
 
@@ -174,6 +206,9 @@ def _addressed(model: "LiveModel | None", request: Request) -> tuple[str, str]:
     """(project, model) that a request is for, be there one or not."""
     if model is not None:
         return model.entry.project, model.entry.model
+    named = open_inference.addressed(request.path)
+    if named is not None:
+        return named
     project, _, rest = request.path[1:].partition(b"/")
     return project.decode("latin-1"), rest.partition(b"/")[0].decode("latin-1")
 
@@ -260,7 +295,7 @@ def prepare(admission: Admission, request: Request, routes: "LiveRoutes") -> Non
 
 
 # By request line and credentials alone, so one decision serves all requests of a caller to an address.
-ADDRESS_STAGES: tuple[Stage, ...] = (require_table, match_route, authenticate, require_route, find_limits)
+ADDRESS_STAGES: tuple[Stage, ...] = (require_table, match_route, answer_here, authenticate, require_route, find_limits)
 # By the whole head.
 HEAD_STAGES: tuple[Stage, ...] = (limit_head, limit_body, prepare)
 

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from modelway.http1 import Listener, Request, ServerConnection
 from modelway.http1.answers import error_body
-from modelway_platform.gateway.proxy import forwarding, local_answers, pipeline
+from modelway_platform.gateway.proxy import forwarding, local_answers, open_inference, pipeline
 from modelway_platform.gateway.proxy.admission import Refusal, too_large
 from modelway_platform.gateway.proxy.exchange import Exchange
 from modelway_platform.gateway.proxy.live_routes import LiveReplica
@@ -206,7 +206,7 @@ class CallerConnection(ServerConnection):
             self._cut(exchange)
             return
         request_id = exchange.request_id
-        body = error_body(refusal.code, refusal.message, refusal.hint, request_id.decode())
+        body = refusal.body or self._error_body(exchange, refusal)
         self.reject_with(refusal.status, body, b"x-request-id: %b\r\n%b" % (request_id, refusal.headers))
 
     def pause_request(self) -> None:
@@ -259,6 +259,11 @@ class CallerConnection(ServerConnection):
         if connection is not None:
             exchange.connection = None
             connection.drop()
+
+    def _error_body(self, exchange: Exchange, refusal: Refusal) -> bytes:
+        if open_inference.is_address(exchange.request.target):
+            return open_inference.error_body(refusal.message, refusal.hint)
+        return error_body(refusal.code, refusal.message, refusal.hint, exchange.request_id.decode())
 
     def _record(self, exchange: Exchange, status: int, code: bytes) -> None:
         ended = perf_counter()

@@ -201,7 +201,7 @@ class _Builder:
         urls = tuple(
             (ModelKey(each.project, each.model), each.addressing.urls) for each in table.models if each.addressing.urls
         )
-        return self._previous.urls if self._previous.urls.urls == urls else UrlRouter(urls)
+        return self._previous.urls if self._previous.urls.urls == urls else UrlRouter(urls, self._previous.urls)
 
     def _model(self, entry: ModelEntry) -> LiveModel:
         before = self._previous.models.get(f"{entry.project}/{entry.model}".encode())

@@ -1,9 +1,10 @@
-"""Addresses beside `/{project}/{model}/{endpoint}`: URLs that Routes publish."""
+"""Addresses beside `/{project}/{model}/{endpoint}`: the Open Inference Protocol's, and URLs that Routes publish."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from modelway.http1 import Request
+from modelway_platform.gateway.proxy import open_inference
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.admission import Admission
@@ -15,6 +16,10 @@ PARAMETER_HEADER = b"modelway-param-"
 
 def match(admission: "Admission", request: Request, routes: "LiveRoutes") -> None:
     """Fill in where the request goes, if an address of another kind says so; asked only for what names no model itself."""
+    if open_inference.is_address(request.target):
+        admission.endpoint = admission.pinned = b""
+        open_inference.match(admission, request.path, request.query, routes)
+        return
     search = routes.urls.find(request)
     admission.by_head = search.looked_at_headers
     target = search.target

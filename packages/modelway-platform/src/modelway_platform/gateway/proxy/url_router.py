@@ -22,10 +22,11 @@ _NAME = re.compile(rb"@?[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")
 class Target:
     """A published URL as it is looked up; parameters are known by their place in the path."""
 
-    __slots__ = ("_added", "_endpoint", "_headers", "_query", "_version", "methods", "model", "url", "via")
+    __slots__ = ("_added", "_endpoint", "_headers", "_query", "_version", "methods", "model", "segments", "url", "via")
 
     def __init__(self, key: ModelKey, url: PublishedUrl, segments: tuple[Segment, ...]) -> None:
         self.url = url
+        self.segments = segments
         self.model = f"{key.project}/{key.model}".encode()
         self.methods = frozenset(method.encode() for method in url.methods)
         self.via = b"url:" + url.pattern.encode()
@@ -110,14 +111,22 @@ class Search:
 class UrlRouter:
     """The published URLs of all models as a tree of segments."""
 
-    __slots__ = ("_root", "urls")
+    __slots__ = ("_root", "targets", "urls")
 
-    def __init__(self, urls: Iterable[tuple[ModelKey, tuple[PublishedUrl, ...]]] = ()) -> None:
+    def __init__(
+        self, urls: Iterable[tuple[ModelKey, tuple[PublishedUrl, ...]]] = (), previous: "UrlRouter | None" = None
+    ) -> None:
+        """`previous` spares making again what has stayed the same."""
         self.urls = tuple(urls)
         self._root = _Node()
+        self.targets: dict[ModelKey, tuple[tuple[PublishedUrl, ...], list[Target]]] = {}
         for key, published in self.urls:
-            for url in published:
-                self._add(key, url)
+            known = previous.targets.get(key) if previous is not None else None
+            if known is None or known[0] != published:
+                known = published, [Target(key, url, parse_pattern(url.pattern)) for url in published]
+            self.targets[key] = known
+            for target in known[1]:
+                self._add(target)
 
     def find(self, request: Request) -> Search:
         """The most specific URL that the request matches, as `target`.
@@ -136,11 +145,9 @@ class UrlRouter:
             _walk(self._root, 0, Search(request), found)
         return sorted(found)
 
-    def _add(self, key: ModelKey, url: PublishedUrl) -> None:
-        segments = parse_pattern(url.pattern)
-        target = Target(key, url, segments)
+    def _add(self, target: Target) -> None:
         node = self._root
-        for segment in segments:
+        for segment in target.segments:
             if segment.kind == "rest":
                 node.rest = _sorted(node.rest, target)
                 return
@@ -184,6 +191,8 @@ def _first(targets: tuple[Target, ...], search: Search, methods: set[bytes] | No
 
 
 def _sorted(targets: tuple[Target, ...], added: Target) -> tuple[Target, ...]:
+    if not targets:
+        return (added,)
     return tuple(sorted((*targets, added), key=lambda each: (*rank(each.url), each.model)))
 
 
