@@ -32,6 +32,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "serve": Verb("modelway.cli.serve", "answer requests from a handler, a project or a package"),
         "package": Verb("modelway.cli.package", "make the archive that is deployed"),
+        "push": Verb("modelway.cli.push", "send a package to a store: a bucket or a folder"),
+        "pull": Verb("modelway.cli.pull", "fetch a package from a store"),
+        "list": Verb("modelway.cli.list_packages", "list the packages of a store"),
+        "share": Verb("modelway.cli.share", "let somebody pull one package for a while"),
         "apply": Verb("modelway.cli.apply", "declare deployments and routes from files"),
         "get": Verb("modelway.cli.get", "list deployments, routes, endpoints or packages"),
         "describe": Verb("modelway.cli.describe", "everything about one deployment or route"),
@@ -44,7 +48,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "key": Verb("modelway.cli.key", "create, list and revoke API keys"),
     }
 )
-_GROUPS = (("On your machine", ("new", "check", "serve", "package")), ("With a platform", tuple(VERBS)[4:]))
+_LOCAL = ("new", "check", "serve", "package", "push", "pull", "list", "share")
+_GROUPS = (("On your machine", _LOCAL), ("With a platform", tuple(name for name in VERBS if name not in _LOCAL)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -170,7 +170,9 @@ def verify(path: Path, limits: Limits | None = None) -> tuple[Manifest, str]:
         return reader.manifest, reader.finish()
 
 
-def write_archive(path: Path, manifest: Manifest, folder: Path, progress: Callable[[int], None]) -> str:
+def write_archive(
+    path: Path, manifest: Manifest, folder: Path, progress: Callable[[int], None], manifest_bytes: bytes = b""
+) -> str:
     """Writes the archive of `manifest` from the files below `folder`; atomic, durable; returns its digest.
 
     Args:
@@ -178,6 +180,7 @@ def write_archive(path: Path, manifest: Manifest, folder: Path, progress: Callab
         manifest: What goes in.
         folder: Holds every file of the manifest under its path.
         progress: Told how many octets have been written.
+        manifest_bytes: The manifest as it was written once, perhaps by another version of the SDK; made anew unless given.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     digest = hashlib.sha256()
@@ -191,7 +194,7 @@ def write_archive(path: Path, manifest: Manifest, folder: Path, progress: Callab
                 digest.update(data)
                 written += len(data)
 
-            text = manifest.to_bytes()
+            text = manifest_bytes or manifest.to_bytes()
             put(tar_header.header(MANIFEST_NAME, len(text)) + text + bytes(tar_header.padding(len(text))))
             for entry in manifest.files:
                 put(tar_header.header(entry.path, entry.size))
