@@ -101,6 +101,13 @@ class ServerConnection(AnsweringConnection):
     def data_parsed(self) -> None:
         """All that had arrived has been handed over: the moment to write once."""
 
+    def request_failed(self, status: int, code: str) -> None:
+        """The rest of the outstanding request is wrong or did not come in time; it is answered with this error."""
+        self.client_left()
+
+    def head_refused(self, status: int, code: str) -> None:
+        """A head was not accepted, or did not come in time; it is answered with this error. There is no request."""
+
     def answer_overdue(self) -> None:
         """`deadline` passed while an answer is outstanding; only where a subclass set one."""
 
@@ -455,7 +462,9 @@ class ServerConnection(AnsweringConnection):
             self.abort()
         else:
             if self.request is not None:
-                self.client_left()
+                self.request_failed(status, code)
+            else:
+                self.head_refused(status, code)
             self._write_last(status, code, message)
 
     def _fail_in_line(self, status: int, code: str, message: str) -> None:

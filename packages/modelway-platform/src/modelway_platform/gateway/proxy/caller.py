@@ -113,6 +113,15 @@ class CallerConnection(ServerConnection):
             self._let_go(exchange)
             self._record(exchange, 499, b"client_left")
 
+    def request_failed(self, status: int, code: str) -> None:
+        exchange = self._exchange
+        if exchange is not None:
+            self._let_go(exchange)
+            self._record(exchange, status, code.encode())
+
+    def head_refused(self, status: int, code: str) -> None:
+        self._worker.refused_heads.note(self, self._worker, status, code)
+
     def answer_overdue(self) -> None:
         exchange = self._exchange
         if exchange is not None:

@@ -10,6 +10,7 @@ from modelway_platform.gateway.proxy.answer_head import KnownHeads
 from modelway_platform.gateway.proxy.limiting import LimitBook
 from modelway_platform.gateway.proxy.live_routes import LiveRoutes
 from modelway_platform.gateway.proxy.metrics import WorkerMetrics
+from modelway_platform.gateway.proxy.refused_heads import RefusedHeads
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.tunnel import Tunnel
@@ -27,6 +28,7 @@ class WorkerState:
         "loop",
         "metrics",
         "ready",
+        "refused_heads",
         "routes",
         "tasks",
         "tunnels",
@@ -42,6 +44,7 @@ class WorkerState:
         self.known_heads = KnownHeads()
         self.ready = False
         self.tasks: set[asyncio.Task[None]] = set()
+        self.refused_heads = RefusedHeads()
         self.tunnels: set[Tunnel] = set()
         self._id_prefix = secrets.token_hex(8).encode()
         self._requests = 0
