@@ -32,6 +32,7 @@ from modelway_platform.store.events import Events
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.token_issuers import TokenIssuers
 
 REPLICA_TOKEN = "replica-token-of-this-test"
 LOCK = b"msgspec==0.20.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
@@ -117,6 +118,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             documents=Documents(database, changes.notify),
             events=Events(database, changes.notify),
             keys=keys,
+            issuers=TokenIssuers(database),
             packages=PackageStore(root / "packages", inspect_package, limit=1_000_000),
             endpoints=leases,
             changes=changes,

@@ -33,6 +33,7 @@ from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.token_issuers import TokenIssuers
 
 Run = Callable[..., CompletedProcess[str]]
 LOCK = b"msgspec==0.20.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
@@ -79,6 +80,7 @@ class Served:
             documents=self.documents,
             events=Events(self._database, self.changes.notify),
             keys=keys,
+            issuers=TokenIssuers(self._database),
             packages=PackageStore(folder / "packages", inspect_package),
             endpoints=self.leases,
             changes=self.changes,
@@ -248,6 +250,31 @@ def test_watching_sees_what_others_do(start_modelway: Any, modelway: Run, served
     assert json.loads(watching.stdout.readline())["items"][0]["status"]["phase"] == "Pending"
     served.make_ready("vision/digits/v1")
     assert json.loads(watching.stdout.readline())["items"][0]["status"]["phase"] == "Ready"
+
+
+def test_issuers(modelway: Run, served: Served, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    key = {"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    keys.write_text(json.dumps({"keys": [key]}))
+    words = ("issuer", "set", "corp", "--issuer", "https://login", "--audience", "models", "--key-set", str(keys))
+    done = modelway(*words, "--scope", "vision/*", "--require", "tenant=acme", "--algorithm", "EdDSA")
+    assert done.stdout == "issuer corp set\n", done.stderr
+    (shown,) = json.loads(modelway("issuer", "list", "-o", "json").stdout)["items"]
+    assert (shown["keys"], shown["required"], shown["problem"]) == (
+        [{"kid": "a", "kty": "OKP", "crv": "Ed25519"}],
+        {"tenant": "acme"},
+        "",
+    )
+    assert modelway("issuer", "list").stdout.splitlines()[1].split()[:4] == ["corp", "https://login", "models", "1"]
+    keys.write_text(json.dumps({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}))
+    assert "a private or shared key" in modelway(*words).stderr
+    assert "algorithms: expected" in modelway(*words, "--algorithm", "HS256").stderr
+    assert "CLAIM=VALUE" in modelway(*words, "--require", "tenant").stderr
+    keys.write_text("{")
+    assert "is not JSON" in modelway(*words).stderr
+    assert "cannot read" in modelway(*words[:-1], str(tmp_path / "none.json")).stderr
+    assert modelway("issuer", "remove", "corp").stdout == "issuer corp removed\n"
+    assert "no issuer corp" in modelway("issuer", "remove", "corp").stderr
 
 
 def test_keys_and_logs(modelway: Run, start_modelway: Any, served: Served) -> None:

@@ -25,6 +25,7 @@ from modelway_platform.apps.event_log import event_log
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.api.application import make_app
 from modelway_platform.deploy.operators import process_table
+from modelway_platform.gateway.control.key_sets import KeySets
 
 STOP_REPLICAS_SECONDS = 65.0
 _GRACEFUL_SECONDS = 1
@@ -108,6 +109,7 @@ async def serve(settings: ControlSettings) -> None:
             asyncio.create_task(_reconcile(parts, settings.directory.instance()), name="reconciler"),
             asyncio.create_task(parts.publisher.run(parts.changes), name="publisher"),
             asyncio.create_task(parts.leases.expire_forever(), name="route provider"),
+            asyncio.create_task(KeySets(parts.issuers).run(parts.changes), name="key sets"),
             asyncio.create_task(server.serve(sockets=[listening]), name="API"),
         )
         try:

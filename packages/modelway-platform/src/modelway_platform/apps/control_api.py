@@ -38,6 +38,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         documents=parts.documents,
         events=parts.events,
         keys=parts.keys,
+        issuers=parts.issuers,
         packages=parts.packages,
         endpoints=parts.leases,
         changes=parts.changes,

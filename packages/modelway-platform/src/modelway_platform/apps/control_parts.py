@@ -30,6 +30,7 @@ from modelway_platform.store.events import Events
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.token_issuers import TokenIssuers
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class ControlParts:
     documents: Documents
     events: Events
     keys: Keys
+    issuers: TokenIssuers
     replicas: Replicas
     packages: PackageStore
     leases: Leases
@@ -77,6 +79,7 @@ def open_parts(settings: ControlSettings) -> Generator[ControlParts]:
     with Database.open(directory.database) as database:
         documents = Documents(database, changes.notify)
         keys = Keys(database, changes.notify)
+        issuers = TokenIssuers(database, changes.notify)
         leases = Leases(on_change=changes.notify)
         publisher = Publisher(
             directory.table,
@@ -85,12 +88,13 @@ def open_parts(settings: ControlSettings) -> Generator[ControlParts]:
                 endpoints=leases.endpoints,
                 keys=keys.list,
                 next_number=Counters(database).next_table_number,
+                issuers=issuers.list,
             ),
             on_refusal=lambda reason: log.error("route table refused: %s", reason),
         )
         leases.seed(publisher.table)
         packages = PackageStore(directory.packages, inspect_package)
-        parts = _deploying(settings, _Basis(database, changes, documents, keys, leases, publisher, packages))
+        parts = _deploying(settings, _Basis(database, changes, documents, keys, issuers, leases, publisher, packages))
         try:
             yield parts
         finally:
@@ -103,6 +107,7 @@ class _Basis:
     changes: Changes
     documents: Documents
     keys: Keys
+    issuers: TokenIssuers
     leases: Leases
     publisher: Publisher
     packages: PackageStore
@@ -148,6 +153,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         documents=basis.documents,
         events=events,
         keys=basis.keys,
+        issuers=basis.issuers,
         replicas=replicas,
         packages=basis.packages,
         leases=leases,

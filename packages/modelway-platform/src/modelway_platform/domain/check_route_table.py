@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from modelway_platform.domain.check_addressing import addressing_faults
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, is_name, is_version
+from modelway_platform.domain.issuer_entries import issuer_entry_problems
 from modelway_platform.domain.key_entries import key_problems
 from modelway_platform.domain.limits import limit_problems
 from modelway_platform.domain.route_table import ModelEntry, RouteTable
@@ -34,6 +35,9 @@ def _problems(table: RouteTable) -> Iterator[str]:
     yield from _repeated("key id", (key.id for key in table.keys))
     for key in table.keys:
         yield from key_problems(key)
+    yield from _repeated("issuer", (each.issuer for each in table.issuers))
+    for issuer in table.issuers:
+        yield from issuer_entry_problems(issuer)
     for model in table.models:
         yield from _model_problems(model)
     yield from addressing_faults(table)

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.issuer_entries import issuer_entry
 from modelway_platform.domain.key_entries import key_entry
 from modelway_platform.domain.records import ApiKeyRecord, Declared, DeploymentRecord
 from modelway_platform.domain.route import Route, VersionWeight
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.token_issuer import TokenIssuerRecord
 
 
 def compile_table(
@@ -17,6 +19,8 @@ def compile_table(
     keys: Iterable[ApiKeyRecord],
     number: int,
     previous: RouteTable | None = None,
+    *,
+    issuers: Iterable[TokenIssuerRecord] = (),
 ) -> RouteTable:
     """The table for what is declared and observed now.
 
@@ -49,7 +53,8 @@ def compile_table(
         }
         route = routes.get(key) or _implicit_route(key, found, before.get(key))
         models.append(_model(route, found))
-    return RouteTable(number=number, models=tuple(models), keys=_keys(keys))
+    vouching = tuple(issuer_entry(each) for each in sorted(issuers, key=lambda each: each.spec.name))
+    return RouteTable(number=number, models=tuple(models), keys=_keys(keys), issuers=vouching)
 
 
 def _model(route: Route, found: Mapping[str, tuple[ReplicaEntry, ...]]) -> ModelEntry:

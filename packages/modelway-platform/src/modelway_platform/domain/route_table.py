@@ -63,9 +63,26 @@ class KeyEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerEntry:
+    """Who else may vouch for callers, see `token_issuer.TokenIssuer`; `keys` are public JWKs as JSON texts."""
+
+    name: str
+    issuer: str
+    audiences: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    leeway_seconds: float
+    consumer_claim: str
+    scopes: tuple[str, ...]
+    scopes_claim: str
+    required: tuple[tuple[str, str], ...]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteTable:
     """Snapshot number `number`; numbers only grow, over restarts too."""
 
     number: int
     models: tuple[ModelEntry, ...]
     keys: tuple[KeyEntry, ...]
+    issuers: tuple[IssuerEntry, ...] = ()

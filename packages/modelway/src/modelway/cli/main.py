@@ -45,7 +45,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "logs": Verb("modelway.cli.logs", "read or follow access logs and server logs"),
         "call": Verb("modelway.cli.call", "send one request to a model through the gateway"),
-        "key": Verb("modelway.cli.key", "create, list and revoke API keys"),
+        "key": Verb("modelway.cli.key", "create, list, rotate and revoke API keys"),
+        "issuer": Verb("modelway.cli.issuer", "declare whose JSON Web Tokens are taken beside keys"),
     }
 )
 _LOCAL = ("new", "check", "serve", "package", "push", "pull", "list", "share")

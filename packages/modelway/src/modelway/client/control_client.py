@@ -15,7 +15,7 @@ from modelway.client.http_client import Answer, AnswerStream, HttpClient, Timeou
 from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
 
 DocumentKind = Literal["deployments", "routes"]
-ListKind = Literal["deployments", "routes", "endpoints", "packages", "keys"]
+ListKind = Literal["deployments", "routes", "endpoints", "packages", "keys", "issuers"]
 _SEGMENTS: Mapping[DocumentKind, tuple[str, ...]] = {
     "deployments": ("project", "model", "version"),
     "routes": ("project", "model"),
@@ -284,6 +284,16 @@ class ControlClient:
     def revoke_key(self, key_id: str) -> None:
         """From now on the key opens nothing."""
         self._http.request("DELETE", "/v1/keys" + path_of(key_id))
+
+    def set_issuer(self, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Declares whose tokens are taken beside keys; members of `spec` as `PUT /v1/issuers/{name}` has them."""
+        body = msgspec.json.encode(dict(spec))
+        headers = {"Content-Type": "application/json"}
+        return self._object(self._http.request("PUT", "/v1/issuers" + path_of(name), body=body, headers=headers))
+
+    def remove_issuer(self, name: str) -> None:
+        """From now on its tokens open nothing."""
+        self._http.request("DELETE", "/v1/issuers" + path_of(name))
 
     # Logs and state
 

@@ -13,6 +13,7 @@ from modelway_platform.deploy.api.documents_api import DocumentsApi
 from modelway_platform.deploy.api.endpoints_api import EndpointsApi
 from modelway_platform.deploy.api.frontier import Frontier
 from modelway_platform.deploy.api.health_api import HealthApi
+from modelway_platform.deploy.api.issuers_api import IssuersApi
 from modelway_platform.deploy.api.keys_api import KeysApi
 from modelway_platform.deploy.api.logs_api import LogsApi
 from modelway_platform.deploy.api.packages_api import PackagesApi
@@ -30,6 +31,7 @@ def make_app(parts: ApiParts) -> Starlette:
             *PackagesApi(parts).paths(),
             *EndpointsApi(parts).paths(),
             *KeysApi(parts).paths(),
+            *IssuersApi(parts).paths(),
             *LogsApi(parts).paths(),
         ],
         exception_handlers={HTTPException: _leave_to_frontier},

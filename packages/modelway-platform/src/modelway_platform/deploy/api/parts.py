@@ -12,6 +12,7 @@ from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.token_issuers import TokenIssuers
 
 
 class EndpointRegistry(Protocol):
@@ -86,6 +87,7 @@ class ApiParts:
         documents: Declared deployments and routes.
         events: What happened to them.
         keys: API keys.
+        issuers: Whose tokens are taken beside them.
         packages: Package archives; give it `inspect_package`, so that nothing unreadable is stored.
         endpoints: Registered replicas. Its changes must notify `changes`, or watchers see them late.
         changes: Notified after every write; watchers wait for it.
@@ -102,6 +104,7 @@ class ApiParts:
     documents: Documents
     events: Events
     keys: Keys
+    issuers: TokenIssuers
     packages: PackageStore
     endpoints: EndpointRegistry
     changes: Changes

@@ -15,6 +15,7 @@ from modelway_platform.domain.compile_route_table import compile_table
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.records import ApiKeyRecord, Declared
 from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.domain.token_issuer import TokenIssuerRecord
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.table_file import InvalidTableError, read_table, write_table
 
@@ -30,6 +31,7 @@ class Sources:
     endpoints: Callable[[], Iterable[Endpoint]]
     keys: Callable[[], Iterable[ApiKeyRecord]]
     next_number: Callable[[int], int]
+    issuers: Callable[[], Iterable[TokenIssuerRecord]] = tuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,7 @@ class Publisher:
             self._sources.keys(),
             table.number if table is not None else 1,
             table,
+            issuers=self._sources.issuers(),
         )
         if compiled == table and self._path.exists():
             return None

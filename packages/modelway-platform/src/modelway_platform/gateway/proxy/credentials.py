@@ -5,12 +5,16 @@ import math
 import time
 from collections.abc import Iterable
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from modelway_platform.domain.consumers import consumer_of_key
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.route_table import KeyEntry
 from modelway_platform.domain.scopes import Scopes
+
+if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.tokens import TokenVerifier
 
 MAX_KNOWN_SECRETS = 10_000
 _SAFE = "@._~:/+=|-"
@@ -49,15 +53,22 @@ class Credentials:
 
     Args:
         keys: Those of the route table.
+        tokens: Who verifies what is no key; None where there are no issuers.
         used: When each key came last, to the minute (Unix time in seconds by id); goes on from table to table.
     """
 
-    __slots__ = ("_by_hash", "known", "next_end", "used")
+    __slots__ = ("_by_hash", "known", "next_end", "tokens", "used")
 
-    def __init__(self, keys: Iterable[KeyEntry] = (), used: dict[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        keys: Iterable[KeyEntry] = (),
+        used: dict[str, float] | None = None,
+        tokens: "TokenVerifier | None" = None,
+    ) -> None:
         self._by_hash: dict[str, Identity] = {}
         self.known: dict[bytes, Identity] = {}
         self.used: dict[str, float] = {} if used is None else used
+        self.tokens = tokens
         for key in keys:
             self._add(key)
         self.next_end = math.inf
@@ -68,7 +79,9 @@ class Credentials:
         identity = self.known.get(secret)
         if identity is None:
             identity = self._by_hash.get(sha256(secret).hexdigest())
-            if identity is None or identity.until <= time.time():
+            if identity is None:
+                return self._by_token(secret)
+            if identity.until <= time.time():
                 return None
             if len(self.known) >= MAX_KNOWN_SECRETS:
                 self.known.clear()
@@ -82,8 +95,18 @@ class Credentials:
         if now < self.next_end:
             return False
         self.known = {secret: each for secret, each in self.known.items() if each.until > now}
+        if self.tokens is not None:
+            self.tokens.forget_ended(now)
         self._look_for_next_end(now)
         return True
+
+    def _by_token(self, secret: bytes) -> Identity | None:
+        if self.tokens is None:
+            return None
+        identity = self.tokens.verify(secret)
+        if identity is not None:
+            self.next_end = min(self.next_end, identity.until)
+        return identity
 
     def _add(self, key: KeyEntry) -> None:
         consumer = consumer_of_key(key.consumer, key.name, key.id)
@@ -97,4 +120,6 @@ class Credentials:
 
     def _look_for_next_end(self, now: float) -> None:
         ends = [each.until for each in self._by_hash.values() if now < each.until < math.inf]
+        if self.tokens is not None:
+            ends += (each.until for each in self.tokens.known.values())
         self.next_end = min(ends, default=math.inf)

@@ -16,6 +16,7 @@ from modelway_platform.gateway.proxy.url_router import UrlRouter
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
+    from modelway_platform.gateway.proxy.tokens import TokenVerifier
 
 FIRST_EJECTION_SECONDS = 0.25
 LONGEST_EJECTION_SECONDS = 5.0
@@ -176,6 +177,17 @@ def build(table: RouteTable, previous: LiveRoutes, metrics_for: MetricsFor) -> L
     return _Builder(previous, metrics_for).build(table)
 
 
+def _verifier(table: RouteTable, before: "TokenVerifier | None") -> "TokenVerifier | None":
+    """Who verifies the table's tokens; the one before goes on, with all it knows, while the issuers are the same."""
+    if not table.issuers:
+        return None
+    if before is not None and before.entries == table.issuers:
+        return before
+    from modelway_platform.gateway.proxy.tokens import TokenVerifier  # noqa: PLC0415 - cryptography takes memory
+
+    return TokenVerifier(table.issuers)
+
+
 class _Builder:
     def __init__(self, previous: LiveRoutes, metrics_for: MetricsFor) -> None:
         self._previous = previous
@@ -188,7 +200,8 @@ class _Builder:
         routes.limits = self._previous.limits
         if routes.limits is not None:
             routes.limits.forget()
-        routes.credentials = Credentials(table.keys, self._previous.credentials.used)
+        before = self._previous.credentials
+        routes.credentials = Credentials(table.keys, before.used, _verifier(table, before.tokens))
         routes.models = {f"{each.project}/{each.model}".encode(): self._model(each) for each in table.models}
         routes.urls = self._urls(table)
         routes.replicas = self._replicas
