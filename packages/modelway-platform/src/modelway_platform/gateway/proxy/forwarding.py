@@ -114,6 +114,7 @@ def close_idle(replica: LiveReplica, clock: float) -> None:
 async def _connect(exchange: Exchange, replica: LiveReplica) -> None:
     caller = exchange.caller
     entry = replica.entry
+    replica.connections += 1
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             _, connection = await exchange.worker.loop.create_connection(
@@ -123,6 +124,8 @@ async def _connect(exchange: Exchange, replica: LiveReplica) -> None:
         exchange.connecting = False
         connection_failed(exchange, replica, reached=False)
         return
+    finally:
+        replica.connections -= 1  # from here on the connection counts itself
     exchange.connecting = False
     if not caller.is_current(exchange):
         if replica.removed:

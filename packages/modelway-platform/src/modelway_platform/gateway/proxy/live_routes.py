@@ -8,6 +8,7 @@ from modelway.http1 import Request
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.domain.weighted_round_robin import SmoothWeightedRoundRobin
+from modelway_platform.gateway.proxy import least_in_flight
 from modelway_platform.gateway.proxy.admission import Admission
 from modelway_platform.gateway.proxy.credentials import Credentials
 from modelway_platform.gateway.proxy.limiting import LimitBook
@@ -27,14 +28,15 @@ MetricsFor = Callable[[str, str, str], VersionMetrics]
 
 
 class LiveReplica:
-    """A replica with what this worker has learnt of it: idle connections and recent failures."""
+    """A replica with what this worker has learnt of it: its connections, idle ones among them, and recent failures."""
 
-    __slots__ = ("down_until", "entry", "failures", "id_bytes", "idle", "removed")
+    __slots__ = ("connections", "down_until", "entry", "failures", "id_bytes", "idle", "removed")
 
     def __init__(self, entry: ReplicaEntry) -> None:
         self.entry = entry
         self.id_bytes = json.dumps(entry.id)[1:-1].encode()  # as the log writes it
         self.idle: list[ReplicaConnection] = []
+        self.connections = 0  # made or being made
         self.failures = 0
         self.down_until = 0.0
         self.removed = False
@@ -92,6 +94,18 @@ class LiveVersion:
         return min(others, key=lambda each: each.down_until, default=None)
 
 
+class LeastInFlightVersion(LiveVersion):
+    """A version whose replica with the fewest requests in flight is taken; of equals the next in turn."""
+
+    __slots__ = ()
+
+    def choose_replica(self, clock: float, tried: tuple[LiveReplica, ...]) -> LiveReplica | None:
+        replicas = self.replicas
+        turn = self._next if self._next < len(replicas) else 0
+        self._next = turn + 1
+        return least_in_flight.choose(replicas, turn, clock, tried) or super().choose_replica(clock, tried)
+
+
 class LiveModel:
     """One model: its rules, its versions by name, and `turns`: the versions in the exact order that weights give them."""
 
@@ -122,7 +136,9 @@ class LiveModel:
             at + each.name.encode(): each.version.encode() for each in entry.addressing.aliases for at in (b"@", b"%40")
         }
         shares = self.shares()
-        if previous is not None and previous.shares() == shares:
+        before = previous.versions if previous is not None else {}
+        same = all(before.get(name) is versions[name] for name, _ in shares)
+        if previous is not None and same and previous.shares() == shares:
             self.turns = previous.turns
         else:
             self.turns = _turns([versions[name] for name, _ in shares], [weight for _, weight in shares])
@@ -228,9 +244,11 @@ class _Builder:
     def _version(self, model: ModelEntry, entry: VersionEntry, before: LiveModel | None) -> LiveVersion:
         old = before.versions.get(entry.version.encode()) if before is not None else None
         prefix = f'"project":"{model.project}","model":"{model.model}","version":"{entry.version}"'.encode()
-        version = old or LiveVersion(
-            entry.version, self._metrics_for(model.project, model.model, entry.version), prefix
-        )
+        kind = LeastInFlightVersion if model.addressing.balance == "least-in-flight" else LiveVersion
+        if old is not None and type(old) is kind:
+            version = old
+        else:
+            version = kind(entry.version, self._metrics_for(model.project, model.model, entry.version), prefix)
         version.replicas = [self._replica(each) for each in entry.replicas]
         return version
 

@@ -96,8 +96,10 @@ class ReplicaConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.replica.connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.replica.connections -= 1
         exchange = self.exchange
         self.exchange = None
         self._parser = cast("httptools.HttpResponseParser", None)  # breaks the cycle between parser and connection
