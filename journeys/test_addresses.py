@@ -132,6 +132,42 @@ def test_published_urls_and_aliases(platform: RunningPlatform, routed: str, echo
     wait_for("the URL is gone", lambda: answered("/published/v1/echo") is None)
 
 
+def test_why_a_request_goes_where_it_goes(platform: RunningPlatform, routed: str) -> None:
+    platform.apply(route(routed, {"v1": 1, "v2": 0}).replace("access: key", "access: key, aliases: {best: v2}"))
+    with platform.control() as control:
+        control.create_key("explained", scopes=("addresses/*",))
+    wait_for(
+        "the alias is known",
+        lambda: platform.cli("route", "explain", f"/{routed}/@best/echo", "--as", "explained").stdout.find("@best") > 0,
+    )
+    told = json.loads(platform.cli("route", "explain", f"/{routed}/echo", "--as", "explained", "-o", "json").stdout)
+    assert (told["route"], told["version"], told["reason"], told["consumer"]) == (routed, "v1", "weights", "explained")
+    assert told["replica"] in {each["id"] for each in platform.endpoints(f"{routed}/v1")}
+    assert platform.cli(
+        "call", f"{routed}/@best", "echo", "-d", '{"text": "hello"}', "--request-id", "explain-1"
+    ).stdout
+    refused = platform.cli(
+        "route", "explain", f"{platform.gateway}/{routed}/echo", "-X", "GET", "-H", "X-API-Key: no"
+    ).stdout
+    assert "answered by the gateway itself: 401 unauthenticated" in refused
+    assert "out_of_scope" in platform.cli("route", "explain", "/other/model/x", "--as", "explained").stdout
+    said = wait_for("the record", lambda: _explained(platform, "explain-1"))
+    assert "the alias @best means version v2" in said
+    assert "of version v2 took it" in said
+    platform.cli("route", "explain", "--request-id", "nobody", status=1)
+    platform.cli("route", "explain", "/x", "--request-id", "both", status=2)
+    assert "modelway key list" in platform.cli("route", "explain", "/x", "--as", "nobody", status=1).stderr
+    assert platform.cli("route", "explain", "ftp://x/y", status=1).stderr
+    assert platform.cli("route", "explain", "/x", "-H", "none", status=1).stderr
+
+
+def _explained(platform: RunningPlatform, request_id: str) -> str:
+    with platform.control() as control:
+        if not list(control.logs(request_id=request_id, tail=1)):
+            return ""
+    return platform.cli("route", "explain", "--request-id", request_id).stdout
+
+
 def test_moving_weights_under_load_loses_no_request(
     platform: RunningPlatform, routed: str, record_property: Callable[[str, object], None]
 ) -> None:

@@ -43,7 +43,11 @@ def test_the_least_busy_from_the_turn_on() -> None:
 @pytest.fixture
 def balanced(gateway: Gateway, table: type[Table]) -> Callable[..., None]:
     """`balanced(addressing, replica, ...)` publishes a version with these replicas."""
-    return lambda addressing, *made: gateway.publish(table({"v1": (1, made)}, addressing=addressing))
+
+    def publish(addressing: Addressing, *made: Replica) -> None:
+        gateway.publish(table({"v1": (1, made)}, addressing=addressing))
+
+    return publish
 
 
 def holding(release: threading.Event) -> Callable[[Peer], None]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings
+from modelway_platform.apps.explaining import make_explainer
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.insight.compare_versions import AccessComparison
@@ -48,6 +49,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
             known_replicas=parts.replicas.list,
         ),
         comparer=AccessComparison(settings.directory.access_logs),
+        explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),
         replica_token=parts.replica_token,
         status=status,
         gauges=gauges,

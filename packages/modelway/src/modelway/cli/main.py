@@ -43,6 +43,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "rollout": Verb(
             "modelway.cli.rollout", "revisions of a deployment or route: status, history, undo; compare versions"
         ),
+        "route": Verb("modelway.cli.route", "explain which version and replica would answer a request, and why"),
         "logs": Verb("modelway.cli.logs", "read or follow access logs and server logs"),
         "call": Verb("modelway.cli.call", "send one request to a model through the gateway"),
         "key": Verb("modelway.cli.key", "create, list, rotate and revoke API keys"),

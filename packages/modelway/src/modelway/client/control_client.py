@@ -305,17 +305,40 @@ class ControlClient:
         model: str = "",
         version: str = "",
         replica: str = "",
+        request_id: str = "",
         tail: int = 100,
         follow: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """Log records, oldest first; with `follow` also those to come, until the server ends it."""
         scope = {"source": source, "project": project, "model": model, "version": version, "replica": replica}
+        scope["requestId"] = request_id
         query = {name: value for name, value in scope.items() if value} | {"tail": str(tail)}
         if follow:
             query["follow"] = "true"
         with self._logs_stream(query, follow=follow) as stream:
             for line in stream.lines():
                 yield _decode(line, dict[str, Any])
+
+    def explain(
+        self,
+        target: str,
+        *,
+        method: str = "POST",
+        headers: Sequence[tuple[str, str]] = (),
+        as_key: str = "",
+        body_bytes: int = 0,
+    ) -> dict[str, Any]:
+        """What the gateway would do with a request, and why; nothing is sent.
+
+        Args:
+            target: Its path and query.
+            method: Its method.
+            headers: (name, value); a key may be among them.
+            as_key: Instead, the id, name or consumer of a key.
+            body_bytes: Length of the body it would have.
+        """
+        question = {"target": target, "method": method, "headers": list(headers), "asKey": as_key}
+        return self._object(self._post("/v1/explain", question | {"bodyBytes": body_bytes}))
 
     def status(self) -> dict[str, Any]:
         """The platform's own state."""

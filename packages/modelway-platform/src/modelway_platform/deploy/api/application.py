@@ -11,6 +11,7 @@ from starlette.responses import Response
 from modelway_platform.deploy.api.comparison_api import ComparisonApi
 from modelway_platform.deploy.api.documents_api import DocumentsApi
 from modelway_platform.deploy.api.endpoints_api import EndpointsApi
+from modelway_platform.deploy.api.explain_api import ExplainApi
 from modelway_platform.deploy.api.frontier import Frontier
 from modelway_platform.deploy.api.health_api import HealthApi
 from modelway_platform.deploy.api.issuers_api import IssuersApi
@@ -33,6 +34,7 @@ def make_app(parts: ApiParts) -> Starlette:
             *KeysApi(parts).paths(),
             *IssuersApi(parts).paths(),
             *LogsApi(parts).paths(),
+            *ExplainApi(parts).paths(),
         ],
         exception_handlers={HTTPException: _leave_to_frontier},
         middleware=[

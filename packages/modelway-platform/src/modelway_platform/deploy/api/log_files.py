@@ -191,7 +191,7 @@ def _appended(file: _Followed) -> Iterator[Record]:
 
 def _access_record(line: bytes, query: LogQuery) -> Record | None:
     # A cheap look first: most lines of a busy gateway are about something else.
-    for wanted in (query.project, query.model, query.version, query.replica):
+    for wanted in (query.project, query.model, query.version, query.replica, query.request_id):
         if wanted and wanted.encode() not in line:
             return None
     try:
@@ -201,7 +201,7 @@ def _access_record(line: bytes, query: LogQuery) -> Record | None:
     if not isinstance(record, dict):
         return None
     fields = cast("dict[str, Any]", record)
-    for name in ("project", "model", "version", "replica"):
+    for name in ("project", "model", "version", "replica", "request_id"):
         wanted = getattr(query, name)
         if wanted and fields.get(name) != wanted:
             return None

@@ -10,7 +10,7 @@ from modelway_platform.deploy.api.parts import ApiParts, LogQuery
 from modelway_platform.deploy.api.streaming import follow
 
 MAX_TAIL = 10_000
-_KNOWN = frozenset({"source", "project", "model", "version", "replica", "tail", "follow"})
+_KNOWN = frozenset({"source", "project", "model", "version", "replica", "requestId", "tail", "follow"})
 
 
 class LogsApi:
@@ -46,6 +46,7 @@ def _query(request: Request) -> LogQuery:
                 model=given.get("model", ""),
                 version=given.get("version", ""),
                 replica=given.get("replica", ""),
+                request_id=given.get("requestId", ""),
                 tail=int(tail),
                 follow=flag(request, "follow"),
             )

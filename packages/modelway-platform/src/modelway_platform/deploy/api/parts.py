@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.explanation import ExplainQuery, Explanation
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
@@ -40,6 +41,7 @@ class LogQuery:
     model: str = ""
     version: str = ""
     replica: str = ""
+    request_id: str = ""
     tail: int = 100
     follow: bool = False
 
@@ -62,6 +64,25 @@ class Comparer(Protocol):
             UnavailableError: It was abandoned.
         """
         ...
+
+
+class RequestExplainer(Protocol):
+    """Who knows what would become of a request; `gateway.proxy.explain.Explainer` is one."""
+
+    def explain(self, query: ExplainQuery) -> Explanation:
+        """Called in a thread.
+
+        Raises:
+            LookupError: It names a key there is not.
+        """
+        ...
+
+
+class NoExplainer:
+    """For a process without a gateway: knows no route."""
+
+    def explain(self, query: ExplainQuery) -> Explanation:
+        return Explanation(table=0)
 
 
 def no_facts() -> Mapping[str, Any]:
@@ -93,6 +114,7 @@ class ApiParts:
         changes: Notified after every write; watchers wait for it.
         logs: Access and server logs.
         comparer: Compares two versions by their requests.
+        explainer: Says what would become of a request.
         replica_token: The secret by which replicas register; opens nothing else.
         status: More members for `/v1/status`.
         gauges: More samples for `/metrics`: value by name, labels included, as `name{label="x"}`.
@@ -111,6 +133,7 @@ class ApiParts:
     logs: LogReader
     comparer: Comparer
     replica_token: str
+    explainer: RequestExplainer = field(default_factory=NoExplainer)
     status: Callable[[], Mapping[str, Any]] = no_facts
     gauges: Callable[[], Mapping[str, float]] = no_facts
     ready: Callable[[], bool] = always_ready

@@ -74,6 +74,8 @@ class Snapshot(msgspec.Struct):
     log_dropped: int = 0
     edge: EdgeCounts = msgspec.field(default_factory=EdgeCounts)
     alive: bool = True
+    # Seconds for which a replica is left out still, by its id.
+    left_out: dict[str, float] = {}
 
 
 class WorkerMetrics:

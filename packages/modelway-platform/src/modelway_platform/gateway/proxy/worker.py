@@ -182,6 +182,11 @@ def _write_snapshot(worker: WorkerState, listener: Listener, path: Path) -> None
     snapshot = worker.metrics.snapshot(
         connections=len(listener.connections), table_number=worker.routes.number, log_dropped=worker.log.dropped
     )
+    snapshot.left_out = {
+        replica.entry.id: replica.down_until - listener.clock
+        for replica in worker.routes.replicas.values()
+        if replica.down_until > listener.clock
+    }
     try:
         write_snapshot(path, snapshot)
         write_key_uses(key_uses_path(path), worker.routes.credentials.used)
