@@ -43,7 +43,7 @@ def test_a_worse_version_is_called_worse_with_its_numbers(api: Any) -> None:
     assert (p50["verdict"], p99["verdict"]) == ("hold", "hold")
     assert p99["requestsLeft"] > 0
     assert found["plan"] == {
-        "alpha": 0.05, "minimumRequests": 100, "effect": 0.05, "latencyMargin": 0.05, "pinned": False,
+        "alpha": 0.05, "minimumRequests": 100, "effect": 0.05, "latencyMargin": 0.05, "pinned": False, "experiment": "",
     }  # fmt: skip
     assert found["read"] == {"records": 4000, "unreadable": 0}
 

@@ -21,6 +21,7 @@ import pytest
 import uvloop
 
 from modelway.http1 import Limits, Listener, listen
+from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
@@ -271,6 +272,7 @@ class Table:
     keys: Sequence[tuple[str, Literal["admin", "caller"], str]] = (("k1", "caller", SECRET),)
     others: Sequence[ModelEntry] = ()
     limits: UsageLimits = NO_LIMITS
+    assignment: Assignment = NO_ASSIGNMENT
     names: dict[Replica, str] = field(default_factory=dict[Replica, str])
 
     def made(self, number: int) -> RouteTable:
@@ -284,6 +286,7 @@ class Table:
             idempotent=self.idempotent,
             timeout_seconds=self.timeout,
             max_body_bytes=self.max_body_bytes,
+            assignment=self.assignment,
             addressing=self.addressing,
             websocket=self.websocket,
             limits=self.limits,

@@ -34,12 +34,13 @@ def _url_to_json(url: PublishedUrl) -> dict[str, Any]:
     if url.methods:
         found["methods"] = list(url.methods)
     if url.conditions:
-        found["when"] = [_condition_to_json(condition) for condition in url.conditions]
+        found["when"] = [condition_to_json(condition) for condition in url.conditions]
     found["parametersAs"] = url.parameters_as
     return found
 
 
-def _condition_to_json(condition: Condition) -> dict[str, str]:
+def condition_to_json(condition: Condition) -> dict[str, str]:
+    """`{header: name, is: value}`."""
     return {condition.source: condition.name} | ({} if condition.value is None else {"is": condition.value})
 
 
@@ -49,12 +50,13 @@ def _url_from_json(value: Mapping[str, Any]) -> PublishedUrl:
         endpoint=value["endpoint"],
         version=value.get("version", ""),
         methods=tuple(value.get("methods", ())),
-        conditions=tuple(_condition_from_json(each) for each in value.get("when", ())),
+        conditions=tuple(condition_from_json(each) for each in value.get("when", ())),
         parameters_as=value["parametersAs"],
     )
 
 
-def _condition_from_json(value: Mapping[str, str]) -> Condition:
+def condition_from_json(value: Mapping[str, str]) -> Condition:
+    """The reverse."""
     if "header" in value:
         return Condition(source="header", name=value["header"], value=value.get("is"))
     return Condition(source="query", name=value["query"], value=value.get("is"))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 from modelway_platform.domain.admit_addressing import addressing_problems
+from modelway_platform.domain.admit_assignment import assignment_problems
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_json import kind_of, name_of
 from modelway_platform.domain.document_problem import Problem, did_you_mean
@@ -48,6 +49,7 @@ def problems_with(
             case _:
                 assert_never(written.document)
     found.extend(addressing_problems(documents, after))
+    found.extend(assignment_problems(documents, after))
     return found
 
 

@@ -18,6 +18,7 @@ class ComparisonQuery:
         until: Unix time up to which they do.
         pinned: Whether requests count whose callers chose the version themselves. They are not shared out by the route, so a
             difference may be theirs, not the version's.
+        experiment: Of this named experiment only; empty for all requests.
     """
 
     model: ModelKey
@@ -26,6 +27,7 @@ class ComparisonQuery:
     since: float = 0.0
     until: float
     pinned: bool = False
+    experiment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

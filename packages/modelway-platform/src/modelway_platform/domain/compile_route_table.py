@@ -70,6 +70,7 @@ def _model(route: Route, found: Mapping[str, tuple[ReplicaEntry, ...]]) -> Model
         addressing=route.addressing,
         websocket=route.websocket,
         limits=route.limits,
+        assignment=route.assignment,
         versions=tuple(
             VersionEntry(version=version, weight=weights.get(version, 0), replicas=found[version]) for version in order
         ),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, assert_never
 
 from modelway_platform.domain.addressing_json import addressing_from_json, addressing_to_json
+from modelway_platform.domain.assignment_json import assignment_from_json, assignment_to_json
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.limit_json import limits_from_json, limits_to_json
@@ -76,6 +77,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
         addressing=addressing_from_json(spec),
         websocket=spec.get("websocket", False),
         limits=limits_from_json(spec),
+        assignment=assignment_from_json(spec),
     )
 
 
@@ -101,6 +103,7 @@ def _route_spec(document: Route) -> dict[str, Any]:
         **addressing_to_json(document.addressing),
         "websocket": document.websocket,
         **limits_to_json(document.limits),
+        **assignment_to_json(document.assignment),
     }
 
 

@@ -80,7 +80,7 @@ def _read_url(fields: Fields) -> PublishedUrl:
             rule=_rule("a version, an @alias", segments),
         ),
         methods=_read_methods(fields),
-        conditions=_read_conditions(fields),
+        conditions=read_conditions(fields),
         parameters_as=cast("ParametersAs", fields.choice("parametersAs", ("header", "query", "none"), "header")),
     )
     fields.finish()
@@ -125,7 +125,8 @@ def _read_methods(fields: Fields) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _read_conditions(fields: Fields) -> tuple[Condition, ...]:
+def read_conditions(fields: Fields) -> tuple[Condition, ...]:
+    """The list `when`: what must hold of a request's headers and query."""
     nodes = fields.optional_items("when")
     if len(nodes) > MAX_CONDITIONS:
         fields.complain(nodes[MAX_CONDITIONS].mark, f"{fields.path_of('when')}: more than {MAX_CONDITIONS} conditions")
@@ -145,7 +146,7 @@ def _read_condition(fields: Fields, node: Node, path: str) -> Condition | None:
         fields.complain(node.mark, f"{path}: expected a mapping", "as {header: x-tenant, is: acme} or {query: beta}")
         return None
     inner = fields.inner(node, path)
-    header = inner.string("header", "", check=_is_header, rule="a header's name; none that carries a key")
+    header = inner.string("header", "", check=is_condition_header, rule="a header's name; none that carries a key")
     query = inner.string("query", "", check=lambda text: _QUERY_NAME.fullmatch(text) is not None, rule="a plain name")
     value = inner.string(
         "is", "", check=lambda text: _VALUE.fullmatch(text) is not None, rule="visible ASCII, up to 256"
@@ -157,5 +158,6 @@ def _read_condition(fields: Fields, node: Node, path: str) -> Condition | None:
     return Condition(source="header" if header else "query", name=header.lower() or query, value=value or None)
 
 
-def _is_header(text: str) -> bool:
+def is_condition_header(text: str) -> bool:
+    """Whether `text` is a header that documents may speak of; those with secrets are not."""
     return _HEADER.fullmatch(text) is not None and text.lower() not in _SECRET_HEADERS

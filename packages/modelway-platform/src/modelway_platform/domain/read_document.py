@@ -14,6 +14,7 @@ from modelway_platform.domain.document_node import ListNode, MapNode, Mark, Node
 from modelway_platform.domain.document_problem import Problem
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, VersionKey, is_name, is_version
 from modelway_platform.domain.read_addressing import read_addressing
+from modelway_platform.domain.read_assignment import read_assignment
 from modelway_platform.domain.read_limits import read_limits
 from modelway_platform.domain.route import Access, Route, VersionWeight
 
@@ -160,6 +161,7 @@ def _read_route(metadata: Fields, spec: Fields) -> Route:
         addressing=read_addressing(spec),
         websocket=spec.boolean("websocket", default=False),
         limits=read_limits(spec),
+        assignment=read_assignment(spec),
     )
 
 

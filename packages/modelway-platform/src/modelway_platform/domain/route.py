@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
@@ -36,3 +37,4 @@ class Route:
     addressing: Addressing = USUAL_ADDRESSING
     websocket: bool = False
     limits: UsageLimits = NO_LIMITS
+    assignment: Assignment = NO_ASSIGNMENT

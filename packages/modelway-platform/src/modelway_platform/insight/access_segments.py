@@ -27,6 +27,7 @@ class AccessRecord(msgspec.Struct, frozen=True):
         duration_us: From the request's head to the end of its answer.
         path: As the caller wrote it.
         reason: Who chose the version, in the words of `gateway.proxy.reasons`; empty in records of before there was one.
+        experiment: The named experiment whose arm the version was; empty without one.
         mirrored: A copy, whose answer nobody got.
         internal: The platform's own request.
     """
@@ -39,6 +40,7 @@ class AccessRecord(msgspec.Struct, frozen=True):
     duration_us: float = 0.0
     path: str = ""
     reason: str = ""
+    experiment: str = ""
     mirrored: bool = False
     internal: bool = False
 

@@ -60,6 +60,8 @@ class AccessComparison:
             other = others.get(record.version)
             if other is None or record.mirrored or record.internal:
                 continue
+            if query.experiment and record.experiment != query.experiment:
+                continue
             if _pinned(record, prefixes[record.version]):
                 other.pinned += 1
                 if not query.pinned:

@@ -33,13 +33,18 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pinned", action="store_true", help="count requests to a version's own URL, too: their callers chose it"
     )
+    parser.add_argument(
+        "--experiment", default="", metavar="NAME", help="count requests of this experiment of the route only"
+    )
     parser.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
     add_connection_options(parser)
 
 
 def compare(client: ControlClient, args: argparse.Namespace) -> int:
     """Asks and shows; the exit code says only whether there was an answer."""
-    answer = client.compare(args.model, args.baseline, args.candidate, since=args.since, pinned=args.pinned)
+    answer = client.compare(
+        args.model, args.baseline, args.candidate, since=args.since, pinned=args.pinned, experiment=args.experiment
+    )
     if args.output == "json":
         print(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
     elif args.output == "yaml":

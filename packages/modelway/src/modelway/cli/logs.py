@@ -30,6 +30,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--version", default="", metavar="VERSION", help="only of this version")
     parser.add_argument("--replica", default="", metavar="ID", help="only of this replica")
+    parser.add_argument("--experiment", default="", metavar="NAME", help="only requests of this experiment")
+    parser.add_argument(
+        "--mirrored",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="only copies, or only requests of callers; default: both",
+    )
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: one object per line")
     add_connection_options(parser)
     parser.set_defaults(usage_error=parser.error)
@@ -65,6 +72,8 @@ def _records(client: ControlClient, args: argparse.Namespace, parts: list[str]) 
             model=model,
             version=version,
             replica=args.replica,
+            experiment=args.experiment,
+            mirrored=args.mirrored,
             tail=0 if again else args.tail,
             follow=args.follow,
         )

@@ -189,7 +189,14 @@ class ControlClient:
         return self._object(self._post(object_path(kind, name) + "/undo", {"toRevision": to_revision}))
 
     def compare(
-        self, model: str, baseline: str, candidate: str, *, since: str = "", pinned: bool = False
+        self,
+        model: str,
+        baseline: str,
+        candidate: str,
+        *,
+        since: str = "",
+        pinned: bool = False,
+        experiment: str = "",
     ) -> dict[str, Any]:
         """What the requests answered so far say of two versions of a model.
 
@@ -199,12 +206,15 @@ class ControlClient:
             candidate: The version that is judged.
             since: `90m`, `2h`, `7d` or a time with its zone (RFC 3339); the last change of either deployment unless given.
             pinned: Whether requests to a version's own URL count, too.
+            experiment: Only those of this experiment of the route.
         """
         query = {"baseline": baseline, "candidate": candidate}
         if since:
             query["since"] = since
         if pinned:
             query["pinned"] = "true"
+        if experiment:
+            query["experiment"] = experiment
         # Much of the access log is read for it.
         path = object_path("routes", model) + "/comparison"
         return self._object(self._http.request("GET", path, query=query, silence=_COMPARISON_SILENCE))
@@ -306,12 +316,18 @@ class ControlClient:
         version: str = "",
         replica: str = "",
         request_id: str = "",
+        experiment: str = "",
+        mirrored: bool | None = None,
         tail: int = 100,
         follow: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """Log records, oldest first; with `follow` also those to come, until the server ends it."""
+        """Log records, oldest first; with `follow` also those to come, until the server ends it.
+
+        `mirrored` true: only copies, false: none of them.
+        """
         scope = {"source": source, "project": project, "model": model, "version": version, "replica": replica}
         scope["requestId"] = request_id
+        scope |= {"experiment": experiment, "mirrored": "" if mirrored is None else str(mirrored).lower()}
         query = {name: value for name, value in scope.items() if value} | {"tail": str(tail)}
         if follow:
             query["follow"] = "true"

@@ -17,7 +17,7 @@ from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.identity import ModelKey, VersionKey, is_name, is_version
 from modelway_platform.domain.records import DeploymentRecord
 
-_KNOWN = frozenset({"baseline", "candidate", "since", "pinned"})
+_KNOWN = frozenset({"baseline", "candidate", "since", "pinned", "experiment"})
 _AGO = re.compile(r"([0-9]{1,9})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -47,12 +47,21 @@ class ComparisonApi:
         now = time.time()
         since = _moment(given["since"], now) if "since" in given else None
         pinned = flag(request, "pinned")
+        experiment = given.get("experiment", "")
+        if experiment and not is_name(experiment):
+            raise InvalidRequestError("query parameter experiment: expected an experiment's name")
 
         def compare() -> Comparison:
             declared = [self._parts.documents.get_deployment(_key(model, each)) for each in (baseline, candidate)]
             begins = _last_change(declared) if since is None else since
             query = ComparisonQuery(
-                model=model, baseline=baseline, candidate=candidate, since=begins, until=now, pinned=pinned
+                model=model,
+                baseline=baseline,
+                candidate=candidate,
+                since=begins,
+                until=now,
+                pinned=pinned,
+                experiment=experiment,
             )
             comparison = self._parts.comparer.compare(query, abandoned=self._parts.closing.is_set)
             for version, record, seen in zip(

@@ -33,6 +33,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
             "effect": plan.effect,
             "latencyMargin": plan.margin,
             "pinned": query.pinned,
+            "experiment": query.experiment,
         },
         "read": {"records": comparison.records, "unreadable": comparison.unreadable},
     }

@@ -191,7 +191,8 @@ def _appended(file: _Followed) -> Iterator[Record]:
 
 def _access_record(line: bytes, query: LogQuery) -> Record | None:
     # A cheap look first: most lines of a busy gateway are about something else.
-    for wanted in (query.project, query.model, query.version, query.replica, query.request_id):
+    scope = (query.project, query.model, query.version, query.replica, query.request_id, query.experiment)
+    for wanted in scope:
         if wanted and wanted.encode() not in line:
             return None
     try:
@@ -201,7 +202,9 @@ def _access_record(line: bytes, query: LogQuery) -> Record | None:
     if not isinstance(record, dict):
         return None
     fields = cast("dict[str, Any]", record)
-    for name in ("project", "model", "version", "replica", "request_id"):
+    if query.mirrored is not None and bool(fields.get("mirrored")) is not query.mirrored:
+        return None
+    for name in ("project", "model", "version", "replica", "request_id", "experiment"):
         wanted = getattr(query, name)
         if wanted and fields.get(name) != wanted:
             return None

@@ -10,7 +10,9 @@ from modelway_platform.deploy.api.parts import ApiParts, LogQuery
 from modelway_platform.deploy.api.streaming import follow
 
 MAX_TAIL = 10_000
-_KNOWN = frozenset({"source", "project", "model", "version", "replica", "requestId", "tail", "follow"})
+_KNOWN = frozenset(
+    {"source", "project", "model", "version", "replica", "requestId", "experiment", "mirrored", "tail", "follow"}
+)
 
 
 class LogsApi:
@@ -47,6 +49,8 @@ def _query(request: Request) -> LogQuery:
                 version=given.get("version", ""),
                 replica=given.get("replica", ""),
                 request_id=given.get("requestId", ""),
+                experiment=given.get("experiment", ""),
+                mirrored=flag(request, "mirrored") if "mirrored" in given else None,
                 tail=int(tail),
                 follow=flag(request, "follow"),
             )

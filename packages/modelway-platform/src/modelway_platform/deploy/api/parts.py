@@ -42,6 +42,8 @@ class LogQuery:
     version: str = ""
     replica: str = ""
     request_id: str = ""
+    experiment: str = ""
+    mirrored: bool | None = None
     tail: int = 100
     follow: bool = False
 

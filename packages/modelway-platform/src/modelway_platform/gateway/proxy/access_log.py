@@ -51,11 +51,12 @@ class AccessLog:
         version = exchange.version
         replica = exchange.replica
         admission = exchange.admission
+        assigned = exchange.assigned
         # Whole microseconds: formatting floats costs more than everything else here.
         now = time.time_ns() // 1000
         line = (
             b'{"time":%d.%06d,"request_id":"%b",%b,%b,"replica":"%b","status":%d,"code":"%b","duration_us":%d,'
-            b'"upstream_us":%d,"bytes_in":%d,"bytes_out":%d,"key":"%b","reason":"%b","retries":%d,"client":"%b","worker":%b}\n'
+            b'"upstream_us":%d,"bytes_in":%d,"bytes_out":%d,"key":"%b","reason":"%b"%b,"retries":%d,"client":"%b","worker":%b}\n'
             % (
                 now // 1_000_000,
                 now % 1_000_000,
@@ -70,7 +71,8 @@ class AccessLog:
                 exchange.bytes_in,
                 exchange.bytes_out,
                 admission.key_id,
-                reasons.in_full(exchange) if exchange.retries else admission.reason,
+                reasons.in_full(exchange) if exchange.retries or assigned is not None else admission.reason,
+                assigned.logged if assigned is not None else b"",
                 exchange.retries,
                 exchange.caller.client_bytes,
                 self._worker,

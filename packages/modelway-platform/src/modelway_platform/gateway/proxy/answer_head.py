@@ -9,7 +9,7 @@ from modelway_platform.gateway.proxy.hop_by_hop import HOP_BY_HOP, connection_op
 
 MAX_KNOWN_HEADS = 512
 MAX_KNOWN_HEAD_BYTES = 2048
-_OURS = frozenset({b"x-request-id", b"modelway-version", b"ratelimit", b"ratelimit-policy"})
+_OURS = frozenset({b"x-request-id", b"modelway-version", b"modelway-experiment", b"ratelimit", b"ratelimit-policy"})
 # The parser heeds both.
 _CONNECTION_NAMES = frozenset({b"connection", b"proxy-connection"})
 _BODILESS_STATUSES = frozenset({204, 304})

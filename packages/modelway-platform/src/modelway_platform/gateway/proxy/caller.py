@@ -43,6 +43,11 @@ class CallerConnection(ServerConnection):
         """The loop's time in seconds as of the last tick."""
         return self._listener.clock
 
+    @property
+    def secure(self) -> bool:
+        """Whether the caller speaks TLS with us."""
+        return self._transport.get_extra_info("sslcontext") is not None
+
     def is_current(self, exchange: Exchange) -> bool:
         """Whether the caller still waits for this exchange."""
         return self._exchange is exchange

@@ -5,11 +5,16 @@ from modelway_platform.gateway.proxy.exchange import Exchange
 
 
 def choose_version(exchange: Exchange) -> Refusal | None:
-    """The pinned version, or the next by weights."""
+    """The pinned version, the one the caller is assigned to, or the next by weights."""
     admission = exchange.admission
     model = admission.model
     if model is not None:
-        version = model.versions.get(admission.pinned) if admission.pinned else next(model.turns, None)
+        if admission.pinned:
+            version = model.versions.get(admission.pinned)
+        elif model.assignment is not None:
+            version = model.assignment.choose(exchange)
+        else:
+            version = next(model.turns, None)
         if version is not None:
             exchange.version = version
             return None

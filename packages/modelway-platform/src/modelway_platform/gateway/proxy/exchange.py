@@ -7,6 +7,7 @@ from modelway.http1 import Request
 from modelway_platform.gateway.proxy.admission import Admission
 
 if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.assigning import Assigned
     from modelway_platform.gateway.proxy.caller import CallerConnection
     from modelway_platform.gateway.proxy.live_routes import LiveReplica, LiveVersion
     from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
@@ -40,6 +41,7 @@ class Exchange:
     bytes_in = 0
     bytes_out = 0
     answer_lines = b""  # header lines of ours for the caller
+    assigned: "Assigned | None" = None
 
     def __init__(self, caller: "CallerConnection", request: Request, worker: "WorkerState", clock: float) -> None:
         self.started = perf_counter()

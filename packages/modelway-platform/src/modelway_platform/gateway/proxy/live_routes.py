@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
+from modelway_platform.domain.assignment import NO_ASSIGNMENT
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.domain.weighted_round_robin import SmoothWeightedRoundRobin
 from modelway_platform.gateway.proxy import least_in_flight
 from modelway_platform.gateway.proxy.admission import Admission
+from modelway_platform.gateway.proxy.assigning import LiveAssignment
 from modelway_platform.gateway.proxy.credentials import Credentials
 from modelway_platform.gateway.proxy.limiting import LimitBook
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
@@ -112,6 +114,7 @@ class LiveModel:
     __slots__ = (
         "access_open",
         "aliases",
+        "assignment",
         "entry",
         "idempotent",
         "max_body_bytes",
@@ -142,6 +145,9 @@ class LiveModel:
             self.turns = previous.turns
         else:
             self.turns = _turns([versions[name] for name, _ in shares], [weight for _, weight in shares])
+        self.assignment = (
+            None if entry.assignment == NO_ASSIGNMENT else LiveAssignment(entry, versions, shares, self.turns)
+        )
 
     def shares(self) -> list[tuple[bytes, int]]:
         """(version, weight) of those that take turns."""

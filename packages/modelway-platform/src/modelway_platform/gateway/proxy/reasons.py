@@ -1,7 +1,7 @@
 """Why a request went where it went, as a few words in its access record.
 
 First how the address was understood, if not as `/{project}/{model}`: `url:<pattern>`. Then who chose the version: `weights`,
-`pinned` or `alias:<name>`. Last, if it was sent again: `retried:<replica>,...`, those that failed it.
+`pinned` or `alias:<name>`, `experiment:<name>=<arm>` or `sticky:<by>`. Last, if it was sent again: `retried:<replica>,...`, those that failed it.
 """
 
 from typing import TYPE_CHECKING
@@ -19,5 +19,10 @@ def by_head(admission: "Admission") -> bytes:
 
 
 def in_full(exchange: "Exchange") -> bytes:
-    """Of a request that was sent again: with the replicas that failed it."""
-    return b"%b retried:%b" % (exchange.admission.reason, b",".join(each.id_bytes for each in exchange.tried))
+    """Of a request that was assigned to a version, or sent again: with the replicas that failed it."""
+    reason = exchange.admission.reason
+    if exchange.assigned is not None:
+        reason = reason.removesuffix(b"weights") + exchange.assigned.reason
+    if not exchange.retries:
+        return reason
+    return b"%b retried:%b" % (reason, b",".join(each.id_bytes for each in exchange.tried))
