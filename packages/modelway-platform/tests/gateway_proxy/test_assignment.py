@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from modelway_platform.domain.assignment import Arm, Assignment, NamedExperiment, StickyKey
 from modelway_platform.domain.published_url import Condition
@@ -128,7 +128,9 @@ def test_secure_where_declared(
 def test_the_consumer(
     gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], table: type[Table]
 ) -> None:
-    keys = [(f"k{number}", "caller", f"secret-{number}") for number in range(60)]
+    keys: list[tuple[str, Literal["admin", "caller"], str]] = [
+        (f"k{number}", "caller", f"secret-{number}") for number in range(60)
+    ]
     gateway.publish(
         table(
             {"v1": (1, [replica()]), "v2": (1, [replica()])},
