@@ -7,7 +7,7 @@ from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_json import document_from_json, document_to_json
 from modelway_platform.domain.document_problem import Problem, problem_detail
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.limits import Quota, RateLimit, UsageLimits
+from modelway_platform.domain.limits import Concurrency, Quota, RateLimit, UsageLimits
 from modelway_platform.domain.read_document import Written, documents_in, read_document
 from modelway_platform.domain.route import Route, VersionWeight
 
@@ -162,6 +162,7 @@ LIMITED = (
     "spec:\n  versions: [{version: v1, weight: 1}]\n"
     "  limits: [{per: consumer, requests: 100, window: 1s, burst: 200}, {per: route, requests: 9, window: 500ms}]\n"
     "  quotas: [{per: model, requests: 100000, window: 1d}]\n  maxHeaderBytes: 4096\n"
+    "  concurrency: {max: 8, perConsumer: 2, queue: 100, waitSeconds: 2.5}\n"
 )
 
 
@@ -176,6 +177,7 @@ def test_limits_of_a_route() -> None:
         ),
         quotas=(Quota(per="model", requests=100_000, window=86_400.0),),
         max_header_bytes=4096,
+        concurrency=Concurrency(max=8, per_consumer=2, queue=100, wait_seconds=2.5),
     )
     value = document_to_json(written.document)
     assert document_from_json(value) == written.document
@@ -196,6 +198,9 @@ def test_limits_of_a_route() -> None:
         ("limits: [7]", "spec.limits[0]: expected a mapping"),
         ("quotas: [{per: route, requests: 1, window: 1s}]", "spec.quotas[0].window: '1s' is not allowed"),
         ("quotas: [{per: route, requests: 1.5, window: 1d}]", "spec.quotas[0].requests: expected a whole number"),
+        ("concurrency: {max: 0}", "spec.concurrency.max: 0 is outside"),
+        ("concurrency: {queue: 1}", "missing field spec.concurrency.max"),
+        ("concurrency: {max: 1, wait: 1}", "unknown field spec.concurrency.wait"),
         ("maxHeaderBytes: 5", "spec.maxHeaderBytes: 5 is outside"),
     ],
 )

@@ -16,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--index", type=int, required=True)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--lifeline", type=int, required=True)
     parser.add_argument("--max-connections-per-address", type=int, default=0)
     tls_files.add_arguments(parser)
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     worker.run(
         worker.WorkerSettings(
             index=given.index,
+            workers=given.workers,
             host=given.host,
             port=given.port,
             table_path=directory.table,

@@ -150,6 +150,7 @@ def _control(settings: UpSettings, lifeline: int) -> ChildSettings:
 def _worker(settings: UpSettings, lifeline: int, index: int) -> ChildSettings:
     arguments = (
         *("--host", settings.host, "--port", str(settings.port), "--index", str(index)),
+        *("--workers", str(settings.workers)),
         *("--max-connections-per-address", str(settings.max_connections_per_address)),
         *tls_files.options_of(settings.certificates),
     )

@@ -1,17 +1,20 @@
-"""The fields of a Route that limit: `limits`, `quotas`, `maxHeaderBytes`."""
+"""The fields of a Route that limit: `limits`, `quotas`, `concurrency`, `maxHeaderBytes`."""
 
 from typing import cast
 
 from modelway_platform.domain.document_fields import Fields
 from modelway_platform.domain.durations import DURATION_RULE, seconds_in
 from modelway_platform.domain.limits import (
+    MAX_AT_ONCE,
     MAX_HEADER_BYTES,
     MAX_LIMITS,
     MAX_REQUESTS,
+    MAX_WAIT,
     MAX_WINDOW,
     MIN_QUOTA_WINDOW,
     MIN_WINDOW,
     ROUTE_PER,
+    Concurrency,
     Per,
     Quota,
     RateLimit,
@@ -21,7 +24,9 @@ from modelway_platform.domain.limits import (
 
 def read_limits(spec: Fields) -> UsageLimits:
     """What a Route's spec limits; problems are noted in `spec`."""
-    return UsageLimits(rates=_rates(spec), quotas=_quotas(spec), max_header_bytes=_header_bytes(spec))
+    return UsageLimits(
+        rates=_rates(spec), quotas=_quotas(spec), concurrency=_concurrency(spec), max_header_bytes=_header_bytes(spec)
+    )
 
 
 def _rates(spec: Fields) -> tuple[RateLimit, ...]:
@@ -45,6 +50,20 @@ def _quotas(spec: Fields) -> tuple[Quota, ...]:
         fields.finish()
         found.append(Quota(per=per, requests=requests, window=window))
     return tuple(found)
+
+
+def _concurrency(spec: Fields) -> Concurrency | None:
+    fields = spec.optional_mapping("concurrency")
+    if fields is None:
+        return None
+    found = Concurrency(
+        max=fields.integer("max", None, 1, MAX_AT_ONCE),
+        per_consumer=fields.integer("perConsumer", 0, 0, MAX_AT_ONCE),
+        queue=fields.integer("queue", 0, 0, MAX_AT_ONCE),
+        wait_seconds=fields.number("waitSeconds", 1.0, 0.001, MAX_WAIT),
+    )
+    fields.finish()
+    return found
 
 
 def _header_bytes(spec: Fields) -> int:

@@ -239,6 +239,18 @@ class CallerConnection(ServerConnection):
                 self._held = False
                 self.deadline = self._listener.clock + self._listener.limits.body_idle_seconds
 
+    def wait_is_over(self, exchange: Exchange) -> None:
+        """There is a place for a request that waited (`gate.py`): go on with it."""
+        refusal = pipeline.choose(exchange)
+        if refusal is not None:
+            self.refuse(exchange, refusal)
+            return
+        self._extend_deadline(exchange)
+        exchange.sent_at = perf_counter()
+        self.resume_request()  # first: `flush` may pause again
+        if exchange.pending:
+            forwarding.flush(exchange)
+
     # Inside
 
     def _expect_tunnel(self, exchange: Exchange) -> None:
@@ -253,6 +265,8 @@ class CallerConnection(ServerConnection):
         if connection is None:
             if exchange.pending_bytes > PENDING_BYTES:
                 self._transport.pause_reading()
+                if exchange.waiting:
+                    self.pause_request()
         elif connection.write_paused:
             self.pause_request()
 
@@ -285,4 +299,6 @@ class CallerConnection(ServerConnection):
         metrics = version.metrics if version is not None else self._worker.metrics.unrouted
         metrics.record(status, ended - exchange.started, exchange.bytes_in, exchange.bytes_out)
         metrics.retries += exchange.retries
+        if exchange.gate is not None:
+            exchange.gate.leave(exchange)
         self._worker.log.record(exchange, status, code, ended)

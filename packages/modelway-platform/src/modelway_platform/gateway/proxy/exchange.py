@@ -9,6 +9,7 @@ from modelway_platform.gateway.proxy.admission import Admission
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.assigning import Assigned
     from modelway_platform.gateway.proxy.caller import CallerConnection
+    from modelway_platform.gateway.proxy.gate import Gate
     from modelway_platform.gateway.proxy.live_routes import LiveReplica, LiveVersion
     from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
     from modelway_platform.gateway.proxy.worker_state import WorkerState
@@ -42,6 +43,8 @@ class Exchange:
     bytes_out = 0
     answer_lines = b""  # header lines of ours for the caller
     assigned: "Assigned | None" = None
+    gate: "Gate | None" = None  # which it passed, or waits before
+    waiting = False
 
     def __init__(self, caller: "CallerConnection", request: Request, worker: "WorkerState", clock: float) -> None:
         self.started = perf_counter()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from modelway_platform.domain.limits import Quota, RateLimit
 from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.buckets import Bucket, return_all
+from modelway_platform.gateway.proxy.gate import Gate
 from modelway_platform.gateway.proxy.shared_cells import SharedCells
 
 if TYPE_CHECKING:
@@ -23,17 +24,20 @@ MAX_BUCKETS = 50_000
 
 
 class Allowance:
-    """The limits that apply to one consumer on one route, all of which a request takes one token from."""
+    """What applies to one consumer on one route: the limits, all of which a request takes a token of, and the route's gate."""
 
-    __slots__ = ("buckets", "policy")
+    __slots__ = ("buckets", "gate", "policy")
 
-    def __init__(self, buckets: tuple[Bucket, ...]) -> None:
+    def __init__(self, buckets: tuple[Bucket, ...], gate: Gate | None) -> None:
         self.buckets = buckets
+        self.gate = gate
         self.policy = b"ratelimit-policy: %b\r\nratelimit: " % b", ".join(each.policy for each in buckets)
 
     def lines(self) -> bytes:
-        """The header lines that say what is left."""
+        """The header lines that say what is left; none where nothing is counted."""
         buckets = self.buckets
+        if not buckets:
+            return b""
         if len(buckets) == 1:
             return b"%b%b\r\n" % (self.policy, buckets[0].state())
         return b"%b%b\r\n" % (self.policy, b", ".join([each.state() for each in buckets]))
@@ -44,9 +48,14 @@ class LimitBook:
 
     Args:
         folder: Where the shared file lies. It is opened when the first limit is met; without it this worker limits alone.
+        worker: Which of the workers this is, from 0.
+        workers: How many there are.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, worker: int = 0, workers: int = 1) -> None:
+        self._worker = worker
+        self._workers = workers
+        self._gates: dict[str, Gate] = {}
         self._path = folder / CELLS_NAME
         self._cells: SharedCells | None = None
         self._buckets: dict[str, Bucket] = {}
@@ -59,12 +68,13 @@ class LimitBook:
         limits: list[RateLimit | Quota] = [*mine.rates, *mine.quotas]
         if own is not None:
             limits += (*own.rates, *own.quotas)
-        if not limits:
+        gate = self._gate(model)
+        if not limits and gate is None:
             return None
         consumer = identity.consumer.decode() if identity is not None else ""
         key = (identity.id or consumer) if identity is not None else ""
         names = {"consumer": f"{model.name} {consumer}", "route": model.name, "model": model.name, "key": key}
-        return Allowance(tuple(self._bucket(each, names[each.per]) for each in limits))
+        return Allowance(tuple(self._bucket(each, names[each.per]) for each in limits), gate)
 
     def give_back(self) -> None:
         """Return what is not used; called five times a second."""
@@ -76,10 +86,16 @@ class LimitBook:
         """Whether so many consumers came that all should be forgotten, with the decisions that hold on to them."""
         return len(self._buckets) > MAX_BUCKETS
 
+    def under_way(self) -> tuple[int, int]:
+        """How many requests of routes with a gate are inside, and how many wait."""
+        gates = tuple(self._gates.values())
+        return sum(each.inside for each in gates), sum(each.waiting for each in gates)
+
     def forget(self) -> None:
         """Return everything and begin anew: who is limited, and how, may have changed."""
         self.give_back()
         self._buckets.clear()
+        self._gates = {name: gate for name, gate in self._gates.items() if gate.inside or gate.waiting}
 
     def close(self) -> None:
         """Return everything and let go of the shared file."""
@@ -96,6 +112,17 @@ class LimitBook:
             bucket = self._buckets[name] = Bucket(self._shared(), name, limit, self._holding)
         return bucket
 
+    def _gate(self, model: "LiveModel") -> Gate | None:
+        limit = model.entry.limits.concurrency
+        if limit is None:
+            return None
+        gate = self._gates.get(model.name)
+        if gate is None:
+            gate = self._gates[model.name] = Gate(limit, self._worker, self._workers)
+        elif gate.limit != limit:
+            gate.change(limit)
+        return gate
+
     def _shared(self) -> SharedCells:
         if self._cells is None:
             try:
@@ -107,7 +134,7 @@ class LimitBook:
 
 
 def take(exchange: "Exchange", allowance: Allowance) -> Refusal | None:
-    """Take one token of each limit, or of none."""
+    """Take one token of each limit, or of none, and pass the gate (or begin to wait before it)."""
     taken: list[Bucket] | None = None
     for bucket in allowance.buckets:
         if bucket.tokens <= 0:
@@ -119,6 +146,12 @@ def take(exchange: "Exchange", allowance: Allowance) -> Refusal | None:
         bucket.tokens -= 1
         if len(allowance.buckets) > 1:
             taken = [bucket] if taken is None else [*taken, bucket]
+    if allowance.gate is not None:
+        refusal = allowance.gate.enter(exchange)
+        if refusal is not None:
+            for bucket in allowance.buckets:
+                bucket.tokens += 1
+            return refusal
     exchange.answer_lines = allowance.lines()
     return None
 

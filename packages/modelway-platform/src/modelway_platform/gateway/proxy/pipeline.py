@@ -3,7 +3,7 @@
 1. record: the engine has read the head; an `Exchange` begins, with its request id (`caller.py`).
 2. admit (`admission.ADDRESS_STAGES` and `HEAD_STAGES`, lists), decided by the head alone and kept for heads that come again: match the route,
    authenticate, require the route, find its limits, limit head and body, prepare what is passed on.
-3. limit (`limiting.py`), where a limit applies: a token of each, or no further.
+3. limit (`limiting.py`), where a limit applies: a token of each, or no further; a place among those at work (`gate.py`), or wait for one.
 4. choose (`choices.py`), decided anew each time: the version by exact weights, the replica in turn.
 5. forward: over a kept connection, again where that is safe (`forwarding.py`); the answer comes back (`replica_connection.py`).
 6. record: counters and one line in the access log (`metrics.py`, `access_log.py`).
@@ -35,4 +35,11 @@ def decide(exchange: Exchange) -> Refusal | None:
         refusal = limiting.take(exchange, allowance)
         if refusal is not None:
             return refusal
+        if exchange.waiting:
+            return None
+    return choose(exchange)
+
+
+def choose(exchange: Exchange) -> Refusal | None:
+    """What comes after all that may refuse or delay: version and replica."""
     return choices.choose_version(exchange) or choices.choose_replica(exchange)

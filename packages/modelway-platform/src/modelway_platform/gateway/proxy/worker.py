@@ -38,7 +38,7 @@ class WorkerSettings:
     """What one worker needs to know.
 
     `control_fd` is the reading end of a pipe whose other end the supervisor holds: its end means that the supervisor is gone.
-    Times in seconds.
+    `workers` is how many share the port, of which this is number `index`. Times in seconds.
     """
 
     index: int
@@ -49,6 +49,7 @@ class WorkerSettings:
     metrics_path: Path
     control_fd: int | None = None
     drain_seconds: float = 10.0
+    workers: int = 1
     certificates: tuple[CertificatePair, ...] = ()
     max_connections_per_address: int = 0
 
@@ -73,7 +74,9 @@ async def serve(settings: WorkerSettings) -> None:
         os.set_blocking(settings.control_fd, False)
         loop.add_reader(settings.control_fd, _supervisor_spoke, settings.control_fd, stop)
     log = AccessLog(settings.log_dir, settings.index)
-    worker = WorkerState(log, settings.metrics_path.parent, loop)
+    worker = WorkerState(
+        log, settings.metrics_path.parent, loop, index=settings.index, workers=max(settings.workers, settings.index + 1)
+    )
     watch = TableWatch(settings.table_path, worker)
     watch.look()
     _resume_books(worker, settings.metrics_path)

@@ -34,9 +34,17 @@ class WorkerState:
         "tunnels",
     )
 
-    def __init__(self, log: AccessLog, gateway_folder: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        log: AccessLog,
+        gateway_folder: Path,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        index: int = 0,
+        workers: int = 1,
+    ) -> None:
         self.routes = LiveRoutes()
-        self.routes.limits = LimitBook(gateway_folder)
+        self.routes.limits = LimitBook(gateway_folder, index, workers)
         self.metrics = WorkerMetrics()
         self.log = log
         self.gateway_folder = gateway_folder
