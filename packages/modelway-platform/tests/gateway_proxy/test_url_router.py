@@ -184,6 +184,8 @@ def test_without_header_conditions_the_address_alone_decides() -> None:
     assert not routed.find(request("/a?q")).looked_at_headers
     assert found(routed, "/a?q=") == "/a"
     assert found(routed, "/a") is None
+    assert found(routed, "/a?" + "x&" * 255 + "q") == "/a"
+    assert found(routed, "/a?" + "x&" * 256 + "q") is None, "endless queries are not read"
 
 
 def test_names_from_parameters_are_names() -> None:

@@ -19,6 +19,8 @@ def _sentence(word: str, version: str) -> str:
         "weights": f"the weights of the route gave this turn to version {version}" if version else "the weights decide",
         "pinned": f"the address, or the URL published for it, names version {version}",
         "alias": f"the alias @{value} means version {version}",
+        "sticky": f"the caller stays with version {version}, by its {value}",
+        "experiment": f"experiment {value.replace('=', ', arm ')}: the caller belongs to version {version}",
         "retried": f"it was sent again, as these replicas failed it: {value.replace(',', ', ')}",
     }
     return sentences.get(name, word)

@@ -56,13 +56,13 @@ class AccessLog:
         now = time.time_ns() // 1000
         line = (
             b'{"time":%d.%06d,"request_id":"%b",%b,%b,"replica":"%b","status":%d,"code":"%b","duration_us":%d,'
-            b'"upstream_us":%d,"bytes_in":%d,"bytes_out":%d,"key":"%b","reason":"%b"%b,"retries":%d,"client":"%b","worker":%b}\n'
+            b'"upstream_us":%d,"bytes_in":%d,"bytes_out":%d,"key":"%b","retries":%d,"client":"%b","worker":%b}\n'
             % (
                 now // 1_000_000,
                 now % 1_000_000,
                 exchange.request_id,
                 version.log_prefix if version is not None else exchange.unrouted_prefix(),
-                admission.logged,
+                reasons.logged_in_full(exchange) if exchange.retries or assigned is not None else admission.logged,
                 replica.id_bytes if replica is not None else b"",
                 status,
                 code,
@@ -71,8 +71,6 @@ class AccessLog:
                 exchange.bytes_in,
                 exchange.bytes_out,
                 admission.key_id,
-                reasons.in_full(exchange) if exchange.retries or assigned is not None else admission.reason,
-                assigned.logged if assigned is not None else b"",
                 exchange.retries,
                 exchange.caller.client_bytes,
                 self._worker,

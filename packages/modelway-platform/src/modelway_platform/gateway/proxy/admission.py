@@ -312,9 +312,11 @@ def admit(admission: Admission, request: Request, routes: "LiveRoutes") -> Refus
         admission.logged = log_fields(request, admission.endpoint)
         if admission.identity is not None:
             admission.logged += b',"consumer":"%b"' % admission.identity.consumer
+        if refusal is None:
+            admission.reason = reasons.by_head(admission)
+        admission.logged += reasons.member(admission.reason)
         if refusal is not None:
             return refusal
-        admission.reason = reasons.by_head(admission)
         if len(routes.addresses) >= MAX_KNOWN_ADDRESSES:
             routes.addresses.clear()
         if not admission.by_head:

@@ -24,7 +24,7 @@ from modelway_platform.domain.explanation import (
 from modelway_platform.domain.limits import UsageLimits
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, RouteTable
 from modelway_platform.gateway.proxy import admission as admissions
-from modelway_platform.gateway.proxy import choices, live_routes
+from modelway_platform.gateway.proxy import choices, live_routes, reasons
 from modelway_platform.gateway.proxy.admission import Admission, Refusal
 from modelway_platform.gateway.proxy.credentials import Credentials
 from modelway_platform.gateway.proxy.exchange import Exchange
@@ -210,6 +210,7 @@ def _chosen(
     return replace(
         told,
         answer=_answer(refusal),
+        reason=reasons.in_full(exchange).decode(),
         version=name,
         replica=chosen,
         sent=head if chosen else "",

@@ -14,8 +14,10 @@ from modelway_platform.domain.published_url import Condition, PublishedUrl, para
 from modelway_platform.domain.url_conflicts import rank
 from modelway_platform.domain.url_pattern import MAX_SEGMENTS, Segment, parse_pattern
 
-_DOTS = re.compile(rb"(?:\.|%2[eE]){0,2}")
-_HIDDEN = re.compile(rb"\\|%(?:00|2[fF]|5[cC])")
+# Conditions on the query are not looked for in longer ones.
+MAX_QUERY_PARAMETERS = 256
+# In a segment, or in several with their slashes: an empty one, one of dots, or a hidden slash, backslash or NUL.
+_UNUSABLE = re.compile(rb"(?:\A|/)(?:\.|%2[eE]){0,2}(?:/|\Z)|\\|%(?:00|2[fF]|5[cC])")
 _NAME = re.compile(rb"@?[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")
 
 
@@ -90,7 +92,7 @@ class _Node:
 class Search:
     """One look-up: the path's segments, and whether the answer depends on more than request line and credentials."""
 
-    __slots__ = ("_query", "looked_at_headers", "request", "segments", "target")
+    __slots__ = ("_query", "_usable_from", "looked_at_headers", "request", "segments", "target")
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -99,11 +101,25 @@ class Search:
         self.looked_at_headers = False
         self.target: Target | None = None
         self._query: dict[bytes, bytes] | None = None
+        self._usable_from = -1
+
+    def is_rest(self, place: int) -> bool:
+        """Whether all that begins at `place` may be the value of a rest; whatever its length, it is looked at once."""
+        if self._usable_from < 0:
+            segments = self.segments
+            begins = len(segments)
+            while begins and _is_usable(segments[begins - 1]):
+                begins -= 1
+            self._usable_from = begins
+        return place >= self._usable_from
 
     def query(self) -> dict[bytes, bytes]:
         """The query's parameters, decoded; of repeated ones the last counts, as with headers."""
         if self._query is None:
-            pairs = (pair.partition(b"=") for pair in self.request.query.split(b"&"))
+            query = self.request.query
+            if query.count(b"&") >= MAX_QUERY_PARAMETERS:
+                query = b""
+            pairs = (pair.partition(b"=") for pair in query.split(b"&") if pair)
             self._query = {_decoded(name): _decoded(value) for name, _, value in pairs}
         return self._query
 
@@ -170,11 +186,11 @@ def _walk(node: _Node, place: int, search: Search, methods: set[bytes] | None) -
         if found is not None:
             return found
     child = node.parameter
-    if child is not None and _usable(segment) and b"/" not in segment:
+    if child is not None and b"/" not in segment and _is_usable(segment):
         found = _walk(child, place + 1, search, methods)
         if found is not None:
             return found
-    if node.rest and all(_usable(each) for piece in segments[place:] for each in piece.split(b"/")):
+    if node.rest and search.is_rest(place):
         return _first(node.rest, search, methods)
     return None
 
@@ -215,9 +231,15 @@ def _taken(part: bytes | int, segments: list[bytes]) -> bytes:
     return segments[part] if _NAME.fullmatch(segments[part]) else b""
 
 
-def _usable(segment: bytes) -> bool:
-    return _DOTS.fullmatch(segment) is None and _HIDDEN.search(segment) is None
+def _is_usable(segments: bytes) -> bool:
+    """Whether one segment, or several with their slashes, may be a value; the regular expression is left to doubtful ones."""
+    if b"%" in segments:
+        return _UNUSABLE.search(segments) is None
+    closed = b"/%b/" % segments
+    return not (b"//" in closed or b"/./" in closed or b"/../" in closed or b"\\" in closed)
 
 
 def _decoded(text: bytes) -> bytes:
+    if b"%" not in text and b"+" not in text:
+        return text
     return unquote_to_bytes(text.replace(b"+", b" "))
