@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from modelway_platform.domain.assignment import Arm, Assignment, NamedExperiment, StickyKey
 from modelway_platform.domain.explanation import ExplainQuery, Explanation, ReplicaState
 from modelway_platform.domain.limits import Concurrency, Quota, RateLimit, UsageLimits
 from modelway_platform.domain.published_url import Addressing, Alias, Condition, PublishedUrl
@@ -197,3 +198,26 @@ def test_a_worker_writes_whom_it_leaves_out(
     while not noted():
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("by", ["header", "consumer", "cookie"])
+def test_who_stays_with_a_version_is_told_so(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], table: type[Table], by: Any
+) -> None:
+    key = StickyKey(by=by, header="x-user" if by == "header" else "")
+    arms = (Arm(name="old", version="v1", weight=1), Arm(name="new", version="v2", weight=1))
+    for assignment, begins in (
+        (Assignment(sticky=key), f"sticky:{by}"),
+        (Assignment(experiments=(NamedExperiment(name="trial", key=key, arms=arms),)), "experiment:trial="),
+    ):
+        made = table({"v1": (1, [replica()]), "v2": (1, [replica()])}, access="key", assignment=assignment)
+        gateway.publish(made)
+        for user in ("ann", "bob", "eve"):
+            told = ask(made.made(1), "/p/m/x", headers=(KEY, ("X-User", user)))
+            assert told.reason.startswith(begins)
+            answer = call(
+                f"POST /p/m/x HTTP/1.1\r\nHost: x\r\nX-API-Key: mw_caller\r\nX-User: {user}\r\nContent-Length: 0\r\n\r\n".encode()
+            ).answer()
+            if by != "cookie":  # a new caller without one is given the next turn
+                assert answer.header("modelway-version") == told.version
+                assert gateway.records()[-1]["reason"] == told.reason

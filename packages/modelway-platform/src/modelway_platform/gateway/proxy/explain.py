@@ -32,7 +32,6 @@ from modelway_platform.gateway.proxy.live_routes import LiveModel, LiveRoutes
 from modelway_platform.gateway.proxy.metrics import WorkerMetrics
 from modelway_platform.gateway.proxy.read_head import read_head
 
-_NO_CALLER = cast("Any", None)
 # How long a replica is left out that every worker leaves out; what is decided here is decided now.
 _WHILE_ASKED = 60.0
 
@@ -54,6 +53,13 @@ class _Worker:
     """As much of a worker as the stages look at."""
 
     routes: LiveRoutes
+
+
+@dataclass(slots=True)
+class _Caller:
+    """As much of a caller's connection as they look at."""
+
+    secure: bool = False
 
 
 class Explainer:
@@ -101,7 +107,7 @@ class Explainer:
         return self._known[1]
 
     def _explain(self, request: Request, routes: LiveRoutes, number: int) -> Explanation:
-        exchange = Exchange(_NO_CALLER, request, cast("Any", _Worker(routes)), 0.0)
+        exchange = Exchange(cast("Any", _Caller()), request, cast("Any", _Worker(routes)), 0.0)
         exchange.admission = Admission()
         routes.addresses.clear()
         refusal = admissions.admit(exchange.admission, request, routes)
