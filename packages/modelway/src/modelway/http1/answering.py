@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import socket
 import struct
 import termios
 from collections import deque
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from modelway.http1.listener import Listener
 
 
+_LINGER_NOT = struct.pack("ii", 1, 0)
 _WRITTEN_APART = 64 * 1024  # copying a body this large behind its head costs more than a second write
 
 
@@ -84,7 +86,7 @@ class AnsweringConnection(asyncio.Protocol):
         if self._has_taken_enough():
             self._listener.stalled[self] = self._listener.clock + self._listener.limits.write_stall_seconds
         else:
-            self.abort()
+            self.reset()
 
     # Answering
 
@@ -201,6 +203,13 @@ class AnsweringConnection(asyncio.Protocol):
         """Drop the connection now, unsent bytes included."""
         self._transport.abort()
 
+    def reset(self) -> None:
+        """As `abort`, and the system forgets what it still had to send: else it would go on trying, for minutes and megabytes."""
+        raw: socket.socket | None = self._transport.get_extra_info("socket")
+        if raw is not None and not self._transport.is_closing():
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        self.abort()
+
     @property
     def is_open(self) -> bool:
         """Whether an answer can still reach the caller."""
@@ -276,7 +285,7 @@ class AnsweringConnection(asyncio.Protocol):
         if self._has_taken_enough() and self._unsent:
             self.deadline = self._listener.clock + self._listener.limits.write_stall_seconds
         else:
-            self.abort()
+            self.reset()
 
     def _has_taken_enough(self) -> bool:
         limits = self._listener.limits

@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import socket
-import struct
 from time import perf_counter
 
 from modelway.http1 import Listener, Request, ServerConnection
@@ -277,9 +275,9 @@ class CallerConnection(ServerConnection):
     def _cut(self, exchange: Exchange) -> None:
         """End in mid-answer, visibly: where only the connection's end tells an answer's, an orderly one would lie."""
         if exchange.ends_by_closing:
-            raw: socket.socket = self._transport.get_extra_info("socket")
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.abort()
+            self.reset()
+        else:
+            self.abort()
 
     def _let_go(self, exchange: Exchange) -> None:
         self._exchange = None
