@@ -104,5 +104,5 @@ def _kinds(key: str) -> dict[str, Slow]:
 if __name__ == "__main__":
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    given = dict(zip(KINDS, map(int, sys.argv[3:]), strict=True))
+    given: dict[str, int] = dict(zip(KINDS, map(int, sys.argv[3:]), strict=True))
     print(json.dumps(asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), given, os.environ["SIEGE_KEY"]))))
