@@ -68,6 +68,20 @@ def test_what_has_traffic_is_not_deleted_by_accident(api: Any, declared: dict[st
     assert api.ask("DELETE", "/v1/deployments/vision/digits/v2").status == 200
 
 
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [("aliases: {best: v2}", "@best"), ("urls: [{pattern: /best, endpoint: read, version: v2}]", "/best")],
+)
+def test_what_has_a_name_is_not_deleted_by_accident(
+    api: Any, write: Any, declared: dict[str, str], named: str, said: str
+) -> None:
+    assert api.apply(write.route(f"[{{version: v1, weight: 1}}], {named}")).status == 200
+    reply = api.ask("DELETE", "/v1/deployments/vision/digits/v2")
+    assert reply.status == 409
+    assert f"has {said} mean version v2" in reply.error["message"]
+    assert api.ask("DELETE", "/v1/deployments/vision/digits/v2?force=true").status == 200
+
+
 def test_a_deleted_route_is_gone_and_comes_back(api: Any, declared: dict[str, str]) -> None:
     assert api.ask("DELETE", ROUTE).json["revision"] == 2
     assert api.ask("GET", ROUTE).status == 404

@@ -191,3 +191,54 @@ def test_the_record_of_a_retried_request_names_who_failed_it(
     assert ask(call, "/p/m/read").status == 200
     (record,) = gateway.records()
     assert (record["reason"], record["replica"], record["retries"]) == ("weights retried:dead", "alive", 1)
+
+
+def test_a_url_may_have_a_v2_that_is_no_open_inference(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], table: type[Table]
+) -> None:
+    urls = (PublishedUrl(pattern="/api/v2/models/{x}", endpoint="read", methods=("POST",)),)
+    gateway.publish(table({"v1": (1, [replica(), replica()])}, addressing=Addressing(urls=urls)))
+    assert ask(call, "/api/v2/models/m").status == 200
+    assert ask(call, "/api/v2/models/m", "GET", "X-API-Key: mw_caller\r\n").error == "method_not_allowed"
+    assert ask(call, "/p/v2/models/m", "GET").header("modelway-version") == "v1"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/api/v1/ocr/\x00",
+        b"/api/v1/ocr/a\x80\xff",
+        b"/api/v1/ocr/%zz",
+        b"/api/v1/ocr/de;a=b",
+        b"/api/v1/ocr/{lang}",
+        b"/api/v1/ocr/de/../../../../p/m/metrics",
+        b"/api/v1/../v1/ocr/de",
+        b"//api/v1/ocr/de",
+        b"/api/v1/ocr//de",
+        b"/api/v1/ocr/de%2f..%2fmetrics",
+        b"/api/v1/ocr/" + b"a" * 8000,
+        b"/api/asked/x" + b"/y" * 4000,
+        b"/api/asked" + b"/" * 8000,
+        b"/api/asked/de/" + b"../" * 2600,
+        b"http://x/api/v1/ocr/de",
+        b"http://x//api/v1/ocr/de",
+        b"/api/v1/ocr/de#fragment",
+        b"/api/v1/ocr/de?" + b"&" * 8000,
+    ],
+)
+def test_hostile_paths_reach_an_endpoint_or_nothing(
+    gateway: Gateway, replicas: dict[str, Replica], call: Callable[..., Peer], target: bytes
+) -> None:
+    status = call(b"POST " + target + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").answer().status
+    requests = [*replicas["v1"].requests, *replicas["v2"].requests]
+    assert status in {200, 400, 401, 414}
+    assert len(requests) == (status == 200)
+    for got in requests:
+        assert got.target.partition("?")[0] == "/read"
+        value = got.header("modelway-param-lang") or got.target.partition("lang=")[2].partition("&")[0]
+        assert value
+        assert value.isascii()
+        assert not set(value) & set("/?#\\ ")
+        assert ".." not in value
+    for record in gateway.records():
+        assert record.get("reason", "").startswith("url:") == (status == 200)

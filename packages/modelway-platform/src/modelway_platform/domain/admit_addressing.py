@@ -26,15 +26,15 @@ def addressing_problems(documents: Sequence[Written], after: Declared) -> Iterat
         yield from _ambiguities(written, owned)
 
 
-def aliases_of(key: VersionKey, declared: Declared) -> list[str]:
-    """The aliases that mean this version."""
-    return [
-        alias.name
-        for record in declared.routes
-        if record.key == key.model_key
-        for alias in record.route.addressing.aliases
-        if alias.version == key.version
-    ]
+def names_of(key: VersionKey, declared: Declared) -> list[str]:
+    """What a Route has mean this version: aliases, as `@champion`, and patterns of URLs."""
+    found: list[str] = []
+    for record in declared.routes:
+        if record.key == key.model_key:
+            addressing = record.route.addressing
+            found += [f"@{alias.name}" for alias in addressing.aliases if alias.version == key.version]
+            found += [url.pattern for url in addressing.urls if url.version == key.version]
+    return found
 
 
 def _alias_problems(item: Written, key: ModelKey, after: Declared) -> Iterator[Problem]:

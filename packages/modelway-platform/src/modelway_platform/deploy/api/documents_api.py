@@ -22,7 +22,7 @@ from modelway_platform.deploy.api.object_json import (
 )
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.streaming import watch
-from modelway_platform.domain.admit_addressing import aliases_of
+from modelway_platform.domain.admit_addressing import names_of
 from modelway_platform.domain.admit_documents import problems_with, weight_of
 from modelway_platform.domain.document_changes import Applied
 from modelway_platform.domain.document_json import Document, Kind
@@ -197,11 +197,11 @@ def _no_traffic(key: VersionKey, after: Declared, *, force: bool) -> None:
             f"route {key.model_key} gives version {key.version} a weight of {weight}",
             hint="apply the route without it first; `?force=true` deletes it all the same",
         )
-    aliases = aliases_of(key, after)
-    if aliases and not force:
+    names = names_of(key, after)
+    if names and not force:
         raise ConflictError(
-            f"route {key.model_key} has @{aliases[0]} mean version {key.version}",
-            hint="let the alias mean another version first; `?force=true` deletes it all the same",
+            f"route {key.model_key} has {names[0]} mean version {key.version}",
+            hint="let it mean another version first; `?force=true` deletes it all the same",
         )
 
 

@@ -219,6 +219,7 @@ def require_route(admission: Admission, request: Request, routes: "LiveRoutes") 
     if model is None:
         methods = routes.urls.methods_at(request)
         if methods and request.method not in methods:
+            admission.via = b"url:"
             return _wrong_method(methods)
         return Refusal(
             status=404,

@@ -287,7 +287,7 @@ class CallerConnection(ServerConnection):
             connection.drop()
 
     def _error_body(self, exchange: Exchange, refusal: Refusal) -> bytes:
-        if open_inference.is_address(exchange.request.target):
+        if open_inference.is_address(exchange.request.target) and not exchange.admission.via.startswith(b"url:"):
             return open_inference.error_body(refusal.message, refusal.hint)
         return error_body(refusal.code, refusal.message, refusal.hint, exchange.request_id.decode())
 

@@ -16,15 +16,15 @@ PARAMETER_HEADER = b"modelway-param-"
 
 def match(admission: "Admission", request: Request, routes: "LiveRoutes") -> None:
     """Fill in where the request goes, if an address of another kind says so; asked only for what names no model itself."""
-    if open_inference.is_address(request.target):
-        admission.endpoint = admission.pinned = b""
-        open_inference.match(admission, request.path, request.query, routes)
-        return
     search = routes.urls.find(request)
     admission.by_head = search.looked_at_headers
     target = search.target
     model = routes.models.get(target.model) if target is not None else None
     if target is None or model is None:
+        # A published URL may have a v2 of its own; none begins with a project.
+        if open_inference.is_address(request.target):
+            admission.endpoint = admission.pinned = b""
+            open_inference.match(admission, request.path, request.query, routes)
         return
     segments = search.segments
     version = target.version(segments)
