@@ -1,5 +1,7 @@
 """What documents may say, and how it is told when they do not."""
 
+from pathlib import Path
+
 import pytest
 
 from modelway_platform.deploy.api.read_yaml import read_yaml
@@ -9,6 +11,7 @@ from modelway_platform.domain.document_problem import Problem, problem_detail
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.limits import Concurrency, Quota, RateLimit, UsageLimits
 from modelway_platform.domain.read_document import Written, documents_in, read_document
+from modelway_platform.domain.resilience import HealthPolicy, Overload, Resilience, Retries
 from modelway_platform.domain.route import Route, VersionWeight
 
 HEAD = "apiVersion: modelway/v1\nkind: {}\nmetadata: {}\n"
@@ -207,3 +210,44 @@ def test_limits_of_a_route() -> None:
 def test_limits_that_make_no_sense(field: str, said: str) -> None:
     found = problems(ROUTE + f"spec:\n  versions: [{{version: v1, weight: 1}}]\n  {field}\n")
     assert said in " ".join(found)
+
+
+def test_resilience_as_the_guide_shows_it() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "resilience.md").read_text(encoding="utf-8")
+    written = read(page.partition("```yaml\n")[2].partition("```")[0])
+    assert isinstance(written, Written)
+    assert isinstance(written.document, Route)
+    assert written.document.resilience == Resilience(
+        retries=Retries(attempts=3, per_try_seconds=0.5, on=("connect", "reset", "502", "503", "504")),
+        health=HealthPolicy(check_seconds=2.0, slow_start_seconds=10.0),
+        overload=Overload(latency_seconds=0.25),
+    )
+    value = document_to_json(written.document)
+    assert document_from_json(value) == written.document
+    assert value["spec"]["retries"]["on"] == ["connect", "reset", "502", "503", "504"]
+
+
+def test_a_route_without_resilience_says_nothing_of_it() -> None:
+    written = read(ROUTE + "spec: {versions: [{version: v1, weight: 1}]}")
+    assert isinstance(written, Written)
+    value = document_to_json(written.document)
+    assert not {"retries", "health", "overload"} & set(value["spec"])
+    assert document_from_json(value) == written.document
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("retries: {attempts: 0}", "spec.retries.attempts: 0 is outside 1 to 10"),
+        ("retries: {perTrySeconds: 0.001}", "spec.retries.perTrySeconds: 0.001 is less than 0.05"),
+        ("retries: {on: [timeout]}", "spec.retries.on[0]: expected one of connect, reset, 502, 503, 504"),
+        ("retries: {on: [503, 503]}", "spec.retries.on[1]: 503 appears twice"),
+        ("retries: {budget: 5}", "unknown field spec.retries.budget"),
+        ("retries: 3", "spec.retries: expected a mapping"),
+        ("health: {maxEjectedPercent: 101}", "spec.health.maxEjectedPercent: 101 is outside 0 to 100"),
+        ("overload: {latencySeconds: -1}", "spec.overload.latencySeconds: -1 is outside"),
+    ],
+)
+def test_what_resilience_cannot_be(field: str, message: str) -> None:
+    (problem,) = problems(ROUTE + "spec:\n  versions: [{version: v1, weight: 1}]\n  " + field)
+    assert message in problem

@@ -24,6 +24,7 @@ from modelway.http1 import Limits, Listener, listen
 from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
+from modelway_platform.domain.resilience import Resilience
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy import forwarding
 from modelway_platform.gateway.proxy.access_log import AccessLog
@@ -271,6 +272,7 @@ class Table:
     websocket: bool = False
     keys: Sequence[tuple[str, Literal["admin", "caller"], str]] = (("k1", "caller", SECRET),)
     others: Sequence[ModelEntry] = ()
+    resilience: Resilience | None = None
     limits: UsageLimits = NO_LIMITS
     assignment: Assignment = NO_ASSIGNMENT
     names: dict[Replica, str] = field(default_factory=dict[Replica, str])
@@ -287,6 +289,7 @@ class Table:
             timeout_seconds=self.timeout,
             max_body_bytes=self.max_body_bytes,
             assignment=self.assignment,
+            resilience=self.resilience,
             addressing=self.addressing,
             websocket=self.websocket,
             limits=self.limits,

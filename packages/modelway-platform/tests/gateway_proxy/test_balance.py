@@ -11,7 +11,8 @@ import pytest
 from modelway_platform.domain.published_url import Addressing
 from modelway_platform.domain.route_table import ReplicaEntry
 from modelway_platform.gateway.proxy import least_in_flight
-from modelway_platform.gateway.proxy.live_routes import LiveReplica
+from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
+from modelway_platform.gateway.proxy.metrics import VersionMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def replicas(*busy: int) -> list[LiveReplica]:
-    made = [LiveReplica(ReplicaEntry(id=f"r{number}", host="h", port=1)) for number in range(len(busy))]
+    version = LiveVersion("v1", VersionMetrics("p", "m", "v1"), b"")
+    made = [LiveReplica(ReplicaEntry(id=f"r{number}", host="h", port=1), version) for number in range(len(busy))]
     for replica, count in zip(made, busy, strict=True):
         replica.connections = count
     return made
@@ -33,7 +35,7 @@ def replicas(*busy: int) -> list[LiveReplica]:
 def test_the_least_busy_from_the_turn_on() -> None:
     made = replicas(2, 1, 3, 1)
     assert [made.index(least_in_flight.choose(made, turn, 0.0, ()) or made[0]) for turn in range(4)] == [1, 1, 3, 3]
-    made[1].down_until = 1.0
+    made[1].leave_out(1.0)
     assert least_in_flight.choose(made, 0, 0.5, ()) is made[3]
     assert least_in_flight.choose(made, 0, 0.5, (made[3],)) is made[0]
     assert least_in_flight.choose(made, 0, 0.5, tuple(made)) is None

@@ -8,6 +8,7 @@ from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, is_name, is_
 from modelway_platform.domain.issuer_entries import issuer_entry_problems
 from modelway_platform.domain.key_entries import key_problems
 from modelway_platform.domain.limits import limit_problems
+from modelway_platform.domain.read_resilience import resilience_problems
 from modelway_platform.domain.route_table import ModelEntry, RouteTable
 
 MAX_MODELS = 100_000
@@ -54,6 +55,8 @@ def _model_problems(model: ModelEntry) -> Iterator[str]:
     if model.max_body_bytes < 0:
         yield f"model {name}: body limit of {model.max_body_bytes} bytes"
     yield from (f"model {name}: {problem}" for problem in limit_problems(model.limits))
+    if model.resilience is not None:
+        yield from resilience_problems(name, model.resilience)
     if not model.versions:
         yield f"model {name}: no version"
     yield from _repeated(f"version of {name}", (version.version for version in model.versions))

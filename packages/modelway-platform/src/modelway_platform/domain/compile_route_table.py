@@ -8,6 +8,7 @@ from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.issuer_entries import issuer_entry
 from modelway_platform.domain.key_entries import key_entry
 from modelway_platform.domain.records import ApiKeyRecord, Declared, DeploymentRecord
+from modelway_platform.domain.resilience import USUAL
 from modelway_platform.domain.route import Route, VersionWeight
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.domain.token_issuer import TokenIssuerRecord
@@ -68,6 +69,7 @@ def _model(route: Route, found: Mapping[str, tuple[ReplicaEntry, ...]]) -> Model
         timeout_seconds=route.timeout_seconds,
         max_body_bytes=route.max_body_bytes,
         addressing=route.addressing,
+        resilience=route.resilience if route.resilience != USUAL else None,
         websocket=route.websocket,
         limits=route.limits,
         assignment=route.assignment,

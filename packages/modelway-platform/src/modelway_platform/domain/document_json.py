@@ -12,6 +12,7 @@ from modelway_platform.domain.assignment_json import assignment_from_json, assig
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.limit_json import limits_from_json, limits_to_json
+from modelway_platform.domain.read_resilience import resilience_from_json, resilience_to_json
 from modelway_platform.domain.route import Route, VersionWeight
 
 API_VERSION = "modelway/v1"
@@ -75,6 +76,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
         timeout_seconds=float(spec["timeoutSeconds"]),
         max_body_bytes=spec["maxBodyBytes"],
         addressing=addressing_from_json(spec),
+        resilience=resilience_from_json(spec),
         websocket=spec.get("websocket", False),
         limits=limits_from_json(spec),
         assignment=assignment_from_json(spec),
@@ -101,6 +103,7 @@ def _route_spec(document: Route) -> dict[str, Any]:
         "timeoutSeconds": _plain(document.timeout_seconds),
         "maxBodyBytes": document.max_body_bytes,
         **addressing_to_json(document.addressing),
+        **resilience_to_json(document.resilience),
         "websocket": document.websocket,
         **limits_to_json(document.limits),
         **assignment_to_json(document.assignment),

@@ -16,6 +16,7 @@ from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, Ve
 from modelway_platform.domain.read_addressing import read_addressing
 from modelway_platform.domain.read_assignment import read_assignment
 from modelway_platform.domain.read_limits import read_limits
+from modelway_platform.domain.read_resilience import read_resilience
 from modelway_platform.domain.route import Access, Route, VersionWeight
 
 KINDS = ("Deployment", "Route")
@@ -159,6 +160,7 @@ def _read_route(metadata: Fields, spec: Fields) -> Route:
         timeout_seconds=spec.number("timeoutSeconds", 30.0, 0.001, 86_400),
         max_body_bytes=spec.integer("maxBodyBytes", 64 * 1024 * 1024, 0, MAX_BODY_BYTES),
         addressing=read_addressing(spec),
+        resilience=read_resilience(spec),
         websocket=spec.boolean("websocket", default=False),
         limits=read_limits(spec),
         assignment=read_assignment(spec),

@@ -7,6 +7,7 @@ from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
+from modelway_platform.domain.resilience import USUAL, Resilience
 
 Access = Literal["key", "open"]
 
@@ -35,6 +36,7 @@ class Route:
     timeout_seconds: float = 30.0
     max_body_bytes: int = 64 * 1024 * 1024
     addressing: Addressing = USUAL_ADDRESSING
+    resilience: Resilience = USUAL
     websocket: bool = False
     limits: UsageLimits = NO_LIMITS
     assignment: Assignment = NO_ASSIGNMENT

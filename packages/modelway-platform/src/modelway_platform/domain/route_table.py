@@ -6,6 +6,7 @@ from typing import Literal
 from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
+from modelway_platform.domain.resilience import Resilience
 from modelway_platform.domain.route import Access
 
 
@@ -29,7 +30,10 @@ class VersionEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
-    """All that the data plane needs to know about one model; all weights may be 0 while nothing is ready."""
+    """All that the data plane needs to know about one model; all weights may be 0 while nothing is ready.
+
+    Without `resilience` it is the usual one.
+    """
 
     project: str
     model: str
@@ -42,6 +46,7 @@ class ModelEntry:
     websocket: bool = False
     limits: UsageLimits = NO_LIMITS
     assignment: Assignment = NO_ASSIGNMENT
+    resilience: Resilience | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
-from modelway_platform.gateway.proxy import open_inference, other_addresses, reasons, websocket
+from modelway_platform.gateway.proxy import open_inference, other_addresses, reasons, time_limits, websocket
 from modelway_platform.gateway.proxy.request_head import forwarded_lines, log_fields, with_lines
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Admission:
     `via` says how the address was understood where it is not the model's own, `alias` which one was named, `reason` both in the
     words of the log (see `reasons`). `page` is one that is answered here, about `project`. `added` is what the address adds to
     the header lines; `by_head`: more header lines than those with credentials had a say in it. `websocket`: it asks for one,
-    and the route has them.
+    and the route has them. `deadline`: seconds the caller gives; `timed`: they, or the time of one try, limit it.
     """
 
     __slots__ = (
@@ -55,6 +55,7 @@ class Admission:
         "alias",
         "allowance",
         "by_head",
+        "deadline",
         "endpoint",
         "forwarded",
         "idempotent",
@@ -67,6 +68,7 @@ class Admission:
         "pinned",
         "project",
         "reason",
+        "timed",
         "via",
         "websocket",
     )
@@ -90,6 +92,8 @@ class Admission:
         self.added = b""
         self.by_head = False
         self.websocket = False
+        self.deadline: float | None = None
+        self.timed = False
 
     def take_address_of(self, other: "Admission") -> None:
         """What request line and credentials decided for another request with the same."""
@@ -278,6 +282,17 @@ def limit_body(admission: Admission, request: Request, routes: "LiveRoutes") -> 
     return None
 
 
+def limit_time(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:
+    """The caller's own deadline, and whether tries have a time of their own."""
+    try:
+        admission.deadline = time_limits.asked_for(request)
+    except ValueError as error:
+        return Refusal(status=400, code="invalid_request", message=str(error), hint="correct it, or leave it out")
+    model = admission.model
+    admission.timed = admission.deadline is not None or (model is not None and model.per_try > 0)
+    return None
+
+
 def prepare(admission: Admission, request: Request, routes: "LiveRoutes") -> None:
     """What is passed on of the head, and whether the request may be sent twice."""
     model = admission.model
@@ -298,7 +313,7 @@ def prepare(admission: Admission, request: Request, routes: "LiveRoutes") -> Non
 # By request line and credentials alone, so one decision serves all requests of a caller to an address.
 ADDRESS_STAGES: tuple[Stage, ...] = (require_table, match_route, answer_here, authenticate, require_route, find_limits)
 # By the whole head.
-HEAD_STAGES: tuple[Stage, ...] = (limit_head, limit_body, prepare)
+HEAD_STAGES: tuple[Stage, ...] = (limit_head, limit_body, limit_time, prepare)
 
 
 def admit(admission: Admission, request: Request, routes: "LiveRoutes") -> Refusal | None:

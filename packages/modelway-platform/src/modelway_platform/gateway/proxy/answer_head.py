@@ -20,13 +20,13 @@ class AnswerHead:
 
     `relayed` is its status line and the lines to keep. `length_known`: by Content-Length or because there is no body; else
     `chunked`, or by the connection's end. `plain_length`: bytes of the body where nothing but a Content-Length decides and the
-    connection stays; -1 elsewhere.
+    connection stays; -1 elsewhere. `busy`: the replica is well and asks to come back later.
 
     Raises:
         ValueError: It is no final answer in HTTP/1 whose body could be passed on.
     """
 
-    __slots__ = ("chunked", "length_known", "plain_length", "relayed", "status")
+    __slots__ = ("busy", "chunked", "length_known", "plain_length", "relayed", "status")
 
     def __init__(self, head: bytes) -> None:
         first, *lines = head.removesuffix(b"\r\n").split(b"\r\n")
@@ -38,6 +38,7 @@ class AnswerHead:
         self.length_known = self.status in _BODILESS_STATUSES
         self.chunked = False
         fields = [(line.partition(b":")[0].lower(), line) for line in lines]
+        self.busy = self.status == 503 and any(name == b"retry-after" for name, _ in fields)
         dropped = HOP_BY_HOP | _OURS
         length = -1
         for name, line in fields:

@@ -18,7 +18,7 @@ from modelway_platform.gateway.proxy.url_router import Search
 if TYPE_CHECKING:
     from modelway_platform.domain.route_table import ModelEntry
     from modelway_platform.gateway.proxy.exchange import Exchange
-    from modelway_platform.gateway.proxy.live_routes import LiveVersion
+    from modelway_platform.gateway.proxy.live_replicas import LiveVersion
 
 # Numbers are drawn for a new cookie until one lies right. It takes 1/share draws, so arms of less are left to chance.
 _SMALLEST_EXACT_SHARE = 0.01

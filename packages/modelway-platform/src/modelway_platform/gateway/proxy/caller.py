@@ -6,14 +6,15 @@ from time import perf_counter
 
 from modelway.http1 import Listener, Request, ServerConnection
 from modelway.http1.answers import error_body
-from modelway_platform.gateway.proxy import forwarding, local_answers, open_inference, pipeline
+from modelway_platform.gateway.proxy import forwarding, local_answers, open_inference, pipeline, time_limits
 from modelway_platform.gateway.proxy.admission import Refusal, too_large
 from modelway_platform.gateway.proxy.exchange import Exchange
-from modelway_platform.gateway.proxy.live_routes import LiveReplica
+from modelway_platform.gateway.proxy.live_replicas import LiveReplica
 from modelway_platform.gateway.proxy.tunnel import FULL, MAX_TUNNELS, NOT_FIRST, Tunnel
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 
 PENDING_BYTES = 64 * 1024
+CONNECTING_SECONDS = 0.1
 LOCAL = b"/_/"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
 _OVERDUE = Refusal(
@@ -21,6 +22,12 @@ _OVERDUE = Refusal(
     code="deadline_exceeded",
     message="the model did not answer in the route's time",
     hint="raise timeoutSeconds in the Route, or see what takes so long with: modelway logs PROJECT/MODEL --source server",
+)
+_OUT_OF_TIME = Refusal(
+    status=504,
+    code="deadline_exceeded",
+    message="the time that the request gave was over before the model had answered",
+    hint="send a larger Modelway-Deadline-Ms, or none",
 )
 
 
@@ -63,11 +70,14 @@ class CallerConnection(ServerConnection):
         exchange = self._begin_exchange(request)
         model = exchange.admission.model
         if self._exchange is exchange and model is not None:
+            admission = exchange.admission
             self.deadline = self._listener.clock + model.timeout
+            if admission.timed and not self._begin_time(exchange):
+                return
             exchange.bytes_in = len(body)
             exchange.sent_at = exchange.started
-            head = exchange.admission.forwarded
-            forwarding.send_whole(exchange, b"".join((head, exchange.request_id, b"\r\n\r\n", body)))
+            end = time_limits.end_of_head(exchange) if admission.timed else b"\r\n\r\n"
+            forwarding.send_whole(exchange, b"".join((admission.forwarded, exchange.request_id, end, body)))
 
     def request_received(self, request: Request) -> None:
         if request.target.startswith(LOCAL):
@@ -75,8 +85,9 @@ class CallerConnection(ServerConnection):
         exchange = self._begin_exchange(request)
         if exchange.admission.websocket and self._exchange is exchange:
             self._expect_tunnel(exchange)
-        if self._exchange is exchange:
-            exchange.pending.append(b"%b%b\r\n\r\n" % (exchange.admission.forwarded, exchange.request_id))
+        if self._exchange is exchange and (not exchange.admission.timed or self._begin_time(exchange)):
+            end = time_limits.end_of_head(exchange) if exchange.admission.timed else b"\r\n\r\n"
+            exchange.pending.append(b"%b%b%b" % (exchange.admission.forwarded, exchange.request_id, end))
 
     def body_received(self, data: bytes) -> None:
         exchange = self._exchange
@@ -100,6 +111,8 @@ class CallerConnection(ServerConnection):
             exchange.pending.append(b"0\r\n\r\n")
         if exchange.admission.model is not None:
             self.deadline = self._listener.clock + exchange.admission.model.timeout
+            if exchange.admission.timed:
+                self._begin_time(exchange)
 
     def data_parsed(self) -> None:
         exchange = self._exchange
@@ -127,10 +140,12 @@ class CallerConnection(ServerConnection):
 
     def answer_overdue(self) -> None:
         exchange = self._exchange
-        if exchange is not None:
-            if exchange.replica is not None and not self.answer_started:
-                exchange.replica.failed(self._listener.clock)
-            self.refuse(exchange, _OVERDUE)
+        if exchange is None or (exchange.admission.timed and self._goes_on(exchange)):
+            return
+        given = exchange.admission.deadline is not None
+        if exchange.replica is not None and not self.answer_started and not given:
+            exchange.replica.failed(self._listener.clock)
+        self.refuse(exchange, _OUT_OF_TIME if given else _OVERDUE)
 
     def deadline_passed(self) -> None:
         if self._held and self._exchange is not None and not self.request_complete:
@@ -167,6 +182,8 @@ class CallerConnection(ServerConnection):
     def answer_begins(self, *, known_end: bool) -> bytes:
         """The answer's head is about to be relayed; returns the `Connection` line it needs."""
         self.answer_started = True
+        if self._exchange is not None and self._exchange.guard is not None:
+            self._exchange.guard.measure(perf_counter() - self._exchange.started)
         if not known_end:
             self._keep_alive = False
             if self._exchange is not None:
@@ -210,6 +227,10 @@ class CallerConnection(ServerConnection):
         """The connection broke before the answer's end."""
         forwarding.connection_failed(exchange, replica)
 
+    def asks_another(self, exchange: Exchange, status: int) -> bool:
+        """A server error has come, of which the caller has seen nothing: whether another replica gets the request instead."""
+        return forwarding.try_again(exchange, str(status))
+
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         """Answer with an error made here."""
         self._let_go(exchange)
@@ -228,6 +249,16 @@ class CallerConnection(ServerConnection):
             self._transport.pause_reading()
             self._held = True
             self.deadline = self._listener.clock + exchange.admission.model.timeout
+            if exchange.admission.timed:
+                self.begin_try(exchange)
+
+    def begin_try(self, exchange: Exchange) -> None:
+        """A try begins now: it has its own time, where the Route says so, and at most what is left of the whole."""
+        model = exchange.admission.model
+        now = self._worker.loop.time()
+        self.deadline = exchange.ends_at
+        if model is not None and model.per_try:
+            self.deadline = min(self.deadline, now + model.per_try)
 
     def resume_request(self) -> None:
         """The replica has caught up."""
@@ -244,6 +275,10 @@ class CallerConnection(ServerConnection):
             self.refuse(exchange, refusal)
             return
         self._extend_deadline(exchange)
+        if exchange.admission.timed:
+            if not self._begin_time(exchange):
+                return
+            time_limits.renew(exchange)
         exchange.sent_at = perf_counter()
         self.resume_request()  # first: `flush` may pause again
         if exchange.pending:
@@ -271,6 +306,35 @@ class CallerConnection(ServerConnection):
     def _extend_deadline(self, exchange: Exchange) -> None:
         if exchange.admission.model is not None and self.request_complete:
             self.deadline = self._listener.clock + exchange.admission.model.timeout
+            if exchange.admission.deadline is not None:
+                self.deadline = min(self.deadline, exchange.ends_at)
+
+    def _begin_time(self, exchange: Exchange) -> bool:
+        """The time of the whole and of the first try begins; False where it is over already and the request refused."""
+        model = exchange.admission.model
+        if model is None or time_limits.begin(exchange, model.timeout) <= 0:
+            self.refuse(exchange, _OUT_OF_TIME)
+            return False
+        if self.request_complete:
+            self.begin_try(exchange)
+        return True
+
+    def _goes_on(self, exchange: Exchange) -> bool:
+        """Only a try's time is over: another replica gets the request, or this one the rest of the time."""
+        left = exchange.ends_at - self._worker.loop.time()
+        if self.answer_started or left <= 0:
+            return False
+        replica, connection = exchange.replica, exchange.connection
+        if connection is None:  # one is being made, which has a time of its own
+            self.deadline = min(exchange.ends_at, self.clock + CONNECTING_SECONDS)
+        elif forwarding.try_again(exchange, "timeout"):
+            exchange.connection = None
+            connection.drop()
+            if replica is not None:
+                replica.disappointed(self.clock)
+        else:
+            self.deadline = exchange.ends_at
+        return True
 
     def _cut(self, exchange: Exchange) -> None:
         """End in mid-answer, visibly: where only the connection's end tells an answer's, an orderly one would lie."""
@@ -299,4 +363,6 @@ class CallerConnection(ServerConnection):
         metrics.retries += exchange.retries
         if exchange.gate is not None:
             exchange.gate.leave(exchange)
+        if exchange.guard is not None:
+            exchange.guard.leave(None if self.answer_started else ended - exchange.started)
         self._worker.log.record(exchange, status, code, ended)

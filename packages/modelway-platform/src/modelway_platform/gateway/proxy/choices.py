@@ -2,6 +2,15 @@
 
 from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.exchange import Exchange
+from modelway_platform.gateway.proxy.overload_guard import OverloadGuard
+
+_SHED = Refusal(
+    status=503,
+    code="overloaded",
+    message="more requests are under way than the model answers in time",
+    hint="wait for as long as Retry-After says, or raise replicas in the Deployment",
+    headers=b"retry-after: 1\r\n",
+)
 
 
 def choose_version(exchange: Exchange) -> Refusal | None:
@@ -17,8 +26,19 @@ def choose_version(exchange: Exchange) -> Refusal | None:
             version = next(model.turns, None)
         if version is not None:
             exchange.version = version
+            if version.guard is not None:
+                return _enter(exchange, version.guard)
             return None
     return no_ready_replica(exchange)
+
+
+def _enter(exchange: Exchange, guard: OverloadGuard) -> Refusal | None:
+    if guard.enter():
+        exchange.guard = guard
+        return None
+    if exchange.version is not None:
+        exchange.version.metrics.shed += 1
+    return _SHED
 
 
 def choose_replica(exchange: Exchange) -> Refusal | None:

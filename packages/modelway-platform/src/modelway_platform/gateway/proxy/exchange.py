@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.assigning import Assigned
     from modelway_platform.gateway.proxy.caller import CallerConnection
     from modelway_platform.gateway.proxy.gate import Gate
-    from modelway_platform.gateway.proxy.live_routes import LiveReplica, LiveVersion
+    from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
+    from modelway_platform.gateway.proxy.overload_guard import OverloadGuard
     from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
     from modelway_platform.gateway.proxy.worker_state import WorkerState
 
@@ -36,6 +37,9 @@ class Exchange:
     sent_bytes = 0
     sent_at = 0.0
     replayable = True
+    ends_at = 0.0  # the loop's time, where more than the route's time limits the request
+    deadline_line = b""
+    guard: "OverloadGuard | None" = None
     ends_by_closing = False
     tried: "tuple[LiveReplica, ...]" = ()
     retries = 0

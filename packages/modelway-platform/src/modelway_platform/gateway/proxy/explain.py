@@ -135,7 +135,7 @@ class Explainer:
         (exchange.admission.model,) = fresh.models.values()
         for replica in fresh.replicas.values():
             if len(left_out.get(replica.entry.id, ())) >= max(workers, 1):
-                replica.down_until = _WHILE_ASKED
+                replica.leave_out(_WHILE_ASKED)
         return left_out
 
 

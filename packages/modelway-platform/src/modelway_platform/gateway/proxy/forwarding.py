@@ -1,18 +1,23 @@
 """From the last stage to a replica: take a connection or make one, send, and send again where that is safe.
 
 Safe means: nothing of the answer has reached the caller, all that was sent is still at hand, and either the replica was never
-reached or the request is idempotent: by its method (RFC 9110, section 9.2.2), by the Route, or by an `Idempotency-Key`.
+reached or the request is idempotent: by its method (RFC 9110, section 9.2.2), by the Route, or by an `Idempotency-Key`. It goes to a
+replica it was not with, a moment later, as often as the Route allows and while the model's budget lasts.
 """
 
 import asyncio
+import random
 
+from modelway_platform.domain.resilience import Retries
+from modelway_platform.gateway.proxy import time_limits
 from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.choices import no_ready_replica
 from modelway_platform.gateway.proxy.exchange import REPLAY_BYTES, Exchange
-from modelway_platform.gateway.proxy.live_routes import LiveReplica
+from modelway_platform.gateway.proxy.live_replicas import LiveReplica
 from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
 
-MAX_RETRIES = 3
+FIRST_BACK_OFF = 0.005
+LONGEST_BACK_OFF = 0.05
 CONNECT_SECONDS = 1.0
 IDLE_SECONDS = 30.0
 DOUBTFUL_SECONDS = 1.0
@@ -81,23 +86,60 @@ def connection_failed(exchange: Exchange, replica: LiveReplica, *, reached: bool
     if caller.answer_started:
         caller.answer_broke(exchange)
         return
-    if may_retry(exchange, reached=reached):
-        exchange.tried += (replica,)
-        version = exchange.version
-        other = version.choose_replica(caller.clock, exchange.tried) if version is not None else None
-        if other is not None:
-            exchange.replica = other
-            exchange.retries += 1
-            exchange.rewind()
-            caller.resume_request()  # first: `flush` may pause again
-            flush(exchange)
-            return
-    caller.refuse(exchange, _FAILED if reached else no_ready_replica(exchange))
+    if not try_again(exchange, "reset" if reached else "connect"):
+        caller.refuse(exchange, _FAILED if reached else no_ready_replica(exchange))
 
 
-def may_retry(exchange: Exchange, *, reached: bool) -> bool:
-    """Whether sending the request to another replica is safe, see the module."""
-    return exchange.retries < MAX_RETRIES and exchange.replayable and (not reached or exchange.admission.idempotent)
+def try_again(exchange: Exchange, cause: str) -> bool:
+    """Send the request to another replica in a moment, where that is allowed; else nothing has changed.
+
+    Args:
+        exchange: Nothing of its answer has reached the caller. It leaves its connection to whoever calls this.
+        cause: `connect`, `reset`, `timeout` or the answer's status.
+    """
+    version, model, replica = exchange.version, exchange.admission.model, exchange.replica
+    if version is None or model is None or replica is None or not _may_retry(exchange, model.retries, cause):
+        return False
+    clock = exchange.caller.clock
+    tried = (*exchange.tried, replica)
+    if all(each in tried for each in version.replicas):
+        return False
+    if not model.budget.take(clock):
+        version.metrics.retries_denied += 1
+        return False
+    exchange.tried = tried
+    exchange.replica = version.choose_replica(clock, tried)
+    exchange.retries += 1
+    exchange.rewind()
+    exchange.connecting = True  # nobody else makes a connection meanwhile
+    exchange.worker.loop.call_later(_back_off(exchange.retries), _send_again, exchange)
+    return True
+
+
+def _may_retry(exchange: Exchange, retries: Retries, cause: str) -> bool:
+    if exchange.retries + 1 >= retries.attempts or not exchange.replayable:
+        return False
+    if cause == "timeout":
+        return exchange.admission.idempotent
+    return cause in retries.on and (cause == "connect" or exchange.admission.idempotent)
+
+
+def _back_off(retries: int) -> float:
+    """Doubling, and spread so that those that failed together do not come again together."""
+    longest = min(FIRST_BACK_OFF * 2 ** (retries - 1), LONGEST_BACK_OFF)
+    return random.uniform(longest / 2, longest)  # noqa: S311 (no secret)
+
+
+def _send_again(exchange: Exchange) -> None:
+    exchange.connecting = False
+    caller = exchange.caller
+    if not caller.is_current(exchange):
+        return
+    if exchange.admission.timed:
+        time_limits.renew(exchange)
+        caller.begin_try(exchange)
+    caller.resume_request()  # first: `flush` may pause again
+    flush(exchange)
 
 
 def close_idle(replica: LiveReplica, clock: float) -> None:
@@ -116,7 +158,9 @@ async def _connect(exchange: Exchange, replica: LiveReplica) -> None:
     entry = replica.entry
     replica.connections += 1
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        model = exchange.admission.model
+        seconds = min(CONNECT_SECONDS, model.per_try) if model is not None and model.per_try else CONNECT_SECONDS
+        async with asyncio.timeout(seconds):
             _, connection = await exchange.worker.loop.create_connection(
                 lambda: ReplicaConnection(replica), entry.host, entry.port
             )

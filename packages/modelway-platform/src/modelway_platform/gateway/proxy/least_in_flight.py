@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modelway_platform.gateway.proxy.live_routes import LiveReplica
+    from modelway_platform.gateway.proxy.live_replicas import LiveReplica
 
 
 def choose(
@@ -20,7 +20,7 @@ def choose(
     count = len(replicas)
     for step in range(count):
         replica = replicas[(turn + step) % count]
-        if replica.down_until > clock or replica in tried:
+        if replica in tried or not (replica.settled or (not tried and replica.takes_turn(clock))):
             continue
         busy = replica.connections - len(replica.idle)
         if found is None or busy < fewest:

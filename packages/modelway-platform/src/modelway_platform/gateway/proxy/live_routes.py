@@ -1,12 +1,12 @@
 """The route table as the request path uses it: look-ups by bytes, counters that go on from table to table."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
 from modelway_platform.domain.assignment import NO_ASSIGNMENT
 from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.resilience import USUAL
 from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.domain.weighted_round_robin import SmoothWeightedRoundRobin
 from modelway_platform.gateway.proxy import least_in_flight
@@ -14,86 +14,19 @@ from modelway_platform.gateway.proxy.admission import Admission
 from modelway_platform.gateway.proxy.assigning import LiveAssignment
 from modelway_platform.gateway.proxy.credentials import Credentials
 from modelway_platform.gateway.proxy.limiting import LimitBook
+from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
+from modelway_platform.gateway.proxy.overload_guard import OverloadGuard
+from modelway_platform.gateway.proxy.retry_budget import RetryBudget
 from modelway_platform.gateway.proxy.url_router import UrlRouter
 
 if TYPE_CHECKING:
-    from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
     from modelway_platform.gateway.proxy.tokens import TokenVerifier
 
-FIRST_EJECTION_SECONDS = 0.25
-LONGEST_EJECTION_SECONDS = 5.0
 # A round of turns up to this length is worked out once and then read; a longer one is worked out as it goes.
 LONGEST_KEPT_ROUND = 1000
 
 MetricsFor = Callable[[str, str, str], VersionMetrics]
-
-
-class LiveReplica:
-    """A replica with what this worker has learnt of it: its connections, idle ones among them, and recent failures."""
-
-    __slots__ = ("connections", "down_until", "entry", "failures", "id_bytes", "idle", "removed")
-
-    def __init__(self, entry: ReplicaEntry) -> None:
-        self.entry = entry
-        self.id_bytes = json.dumps(entry.id)[1:-1].encode()  # as the log writes it
-        self.idle: list[ReplicaConnection] = []
-        self.connections = 0  # made or being made
-        self.failures = 0
-        self.down_until = 0.0
-        self.removed = False
-
-    def failed(self, clock: float) -> None:
-        """Leave it out for a while, longer each time (passive ejection).
-
-        Connections that break together are one failure.
-        """
-        if self.down_until > clock:
-            return
-        self.down_until = clock + min(FIRST_EJECTION_SECONDS * 2**self.failures, LONGEST_EJECTION_SECONDS)
-        self.failures = min(self.failures + 1, 16)
-
-    def remove(self) -> None:
-        """It left the table: idle connections close now, busy ones after their answer."""
-        self.removed = True
-        for connection in self.idle:
-            connection.close()
-        self.idle.clear()
-
-
-class LiveVersion:
-    """A version's replicas, taken in turn."""
-
-    __slots__ = ("_next", "log_prefix", "metrics", "name", "replicas")
-
-    def __init__(self, name: str, metrics: VersionMetrics, log_prefix: bytes) -> None:
-        self.name = name.encode()
-        self.metrics = metrics
-        self.log_prefix = log_prefix
-        self.replicas: list[LiveReplica] = []
-        self._next = 0
-
-    def choose_replica(self, clock: float, tried: tuple[LiveReplica, ...]) -> LiveReplica | None:
-        """The next in turn that is up and was not tried for this request; a doubtful one when there is no other."""
-        replicas = self.replicas
-        turn = self._next
-        if turn >= len(replicas):
-            if not replicas:
-                return None
-            turn = 0
-        self._next = turn + 1
-        replica = replicas[turn]
-        if replica.down_until <= clock and not tried:
-            return replica
-        return self._look_further(turn, clock, tried)
-
-    def _look_further(self, turn: int, clock: float, tried: tuple[LiveReplica, ...]) -> LiveReplica | None:
-        others = [each for each in (*self.replicas[turn:], *self.replicas[:turn]) if each not in tried]
-        for replica in others:
-            if replica.down_until <= clock:
-                self._next = self.replicas.index(replica) + 1
-                return replica
-        return min(others, key=lambda each: each.down_until, default=None)
 
 
 class LeastInFlightVersion(LiveVersion):
@@ -115,10 +48,13 @@ class LiveModel:
         "access_open",
         "aliases",
         "assignment",
+        "budget",
         "entry",
         "idempotent",
         "max_body_bytes",
         "name",
+        "per_try",
+        "retries",
         "timeout",
         "turns",
         "versions",
@@ -134,6 +70,14 @@ class LiveModel:
         self.websocket = entry.websocket
         self.timeout = entry.timeout_seconds
         self.versions = versions
+        self.retries = (entry.resilience or USUAL).retries
+        self.per_try = self.retries.per_try_seconds
+        if previous is not None:
+            self.budget = previous.budget
+            self.budget.percent = self.retries.budget_percent
+            self.budget.count_by(self.requests)
+        else:
+            self.budget = RetryBudget(self.retries.budget_percent, self.requests)
         # Many clients percent-encode an @.
         self.aliases = {
             at + each.name.encode(): each.version.encode() for each in entry.addressing.aliases for at in (b"@", b"%40")
@@ -148,6 +92,10 @@ class LiveModel:
         self.assignment = (
             None if entry.assignment == NO_ASSIGNMENT else LiveAssignment(entry, versions, shares, self.turns)
         )
+
+    def requests(self) -> int:
+        """How many have been answered."""
+        return sum(sum(version.metrics.codes.values()) for version in self.versions.values())
 
     def shares(self) -> list[tuple[bytes, int]]:
         """(version, weight) of those that take turns."""
@@ -176,7 +124,18 @@ def _turns(versions: list[LiveVersion], weights: list[int]) -> Iterator[LiveVers
 class LiveRoutes:
     """All models by `project/model`, and who may call them. Replaced as a whole, never edited."""
 
-    __slots__ = ("addresses", "admissions", "credentials", "limits", "models", "number", "replicas", "urls")
+    __slots__ = (
+        "addresses",
+        "admissions",
+        "checked",
+        "credentials",
+        "guarded",
+        "limits",
+        "models",
+        "number",
+        "replicas",
+        "urls",
+    )
 
     def __init__(self) -> None:
         self.number = 0
@@ -187,6 +146,8 @@ class LiveRoutes:
         self.addresses: dict[tuple[bytes, bytes, bytes | None, bytes | None], Admission] = {}
         self.replicas: dict[str, LiveReplica] = {}
         self.urls = UrlRouter()
+        self.checked: list[LiveVersion] = []  # by active checks
+        self.guarded: list[LiveVersion] = []  # from overload
 
     def forget_admissions(self) -> None:
         """Decide anew about every head: what was decided may be out of date."""
@@ -227,6 +188,11 @@ class _Builder:
         routes.models = {f"{each.project}/{each.model}".encode(): self._model(each) for each in table.models}
         routes.urls = self._urls(table)
         routes.replicas = self._replicas
+        for version in (each for model in routes.models.values() for each in model.versions.values()):
+            if version.health.check_seconds:
+                routes.checked.append(version)
+            if version.guard is not None:
+                routes.guarded.append(version)
         for replica_id, replica in self._previous.replicas.items():
             if self._replicas.get(replica_id) is not replica:
                 replica.remove()
@@ -255,11 +221,23 @@ class _Builder:
             version = old
         else:
             version = kind(entry.version, self._metrics_for(model.project, model.model, entry.version), prefix)
-        version.replicas = [self._replica(each) for each in entry.replicas]
+        resilience = model.resilience or USUAL
+        version.health = resilience.health
+        had_others = bool(version.replicas)
+        version.replicas = [self._replica(each, version, had_others=had_others) for each in entry.replicas]
+        latency = resilience.overload.latency_seconds
+        if version.guard is None or version.guard.latency != latency:
+            version.guard = OverloadGuard(latency) if latency else None
+        if version.guard is not None:
+            version.guard.least = len(version.replicas) + 1.0
         return version
 
-    def _replica(self, entry: ReplicaEntry) -> LiveReplica:
-        known = self._previous.replicas.get(entry.id)
-        replica = known if known is not None and known.entry == entry else LiveReplica(entry)
+    def _replica(self, entry: ReplicaEntry, version: LiveVersion, *, had_others: bool) -> LiveReplica:
+        replica = self._previous.replicas.get(entry.id)
+        if replica is None or replica.entry != entry:
+            replica = LiveReplica(entry, version)
+            if had_others and version.health.slow_start_seconds:
+                replica.warm_up()
+        replica.version = version
         self._replicas[entry.id] = replica
         return replica

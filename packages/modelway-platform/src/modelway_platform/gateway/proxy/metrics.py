@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from modelway_platform.gateway.proxy.edge_metrics import EdgeCounts, edge_exposition
+from modelway_platform.gateway.proxy.replica_health import SeenReplica, replica_exposition
 
 BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _PREFIX = "modelway_gateway"
@@ -22,6 +23,9 @@ _HELP = {
     "requests_total": ("counter", "Requests answered, by status code."),
     "request_duration_seconds": ("histogram", "From the request's head to the end of its answer."),
     "retries_total": ("counter", "Requests sent again to another replica."),
+    "retries_denied_total": ("counter", "Requests not sent again because the retry budget was used up."),
+    "ejections_total": ("counter", "How often a replica was left out for a while, by failures, bad answers or checks."),
+    "shed_total": ("counter", "Requests refused because the version could not have answered them in time."),
     "bytes_received_total": ("counter", "Body bytes received from callers."),
     "bytes_sent_total": ("counter", "Body bytes sent to callers."),
     "connections": ("gauge", "Open connections from callers."),
@@ -43,6 +47,9 @@ class VersionMetrics(msgspec.Struct):
     retries: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
+    retries_denied: int = 0
+    ejections: int = 0
+    shed: int = 0
 
     def record(self, status: int, seconds: float, bytes_in: int, bytes_out: int) -> None:
         """Count one answered request."""
@@ -62,6 +69,9 @@ class VersionMetrics(msgspec.Struct):
         self.retries += other.retries
         self.bytes_in += other.bytes_in
         self.bytes_out += other.bytes_out
+        self.retries_denied += other.retries_denied
+        self.ejections += other.ejections
+        self.shed += other.shed
 
 
 class Snapshot(msgspec.Struct):
@@ -73,6 +83,7 @@ class Snapshot(msgspec.Struct):
     tables_rejected: int = 0
     log_dropped: int = 0
     edge: EdgeCounts = msgspec.field(default_factory=EdgeCounts)
+    replicas: list[SeenReplica] = []
     alive: bool = True
     # Seconds for which a replica is left out still, by its id.
     left_out: dict[str, float] = {}
@@ -108,7 +119,9 @@ class WorkerMetrics:
             if not each.project or routed(each.project, each.model, each.version):
                 self.version(each.project, each.model, each.version).add(each)
 
-    def snapshot(self, *, connections: int, table_number: int, log_dropped: int) -> Snapshot:
+    def snapshot(
+        self, *, connections: int, table_number: int, log_dropped: int, replicas: list[SeenReplica] | None = None
+    ) -> Snapshot:
         """The counters as a value."""
         return Snapshot(
             versions=list(self._versions.values()),
@@ -117,6 +130,7 @@ class WorkerMetrics:
             tables_rejected=self.tables_rejected,
             log_dropped=log_dropped,
             edge=self.edge,
+            replicas=replicas or [],
         )
 
 
@@ -171,6 +185,7 @@ def exposition(snapshots: list[Snapshot]) -> bytes:
     lines: list[str] = []
     for name, (kind, text) in _HELP.items():
         lines += [f"# HELP {_PREFIX}_{name} {text}", f"# TYPE {_PREFIX}_{name} {kind}", *samples[name]]
+    lines += replica_exposition(each.replicas for each in alive)
     lines += edge_exposition((each.edge, each.alive) for each in snapshots)
     return ("\n".join(lines) + "\n").encode()
 
@@ -187,6 +202,9 @@ def _version_samples(each: VersionMetrics, samples: dict[str, list[str]]) -> Non
     histogram.append(_sample("request_duration_seconds_sum", labels, each.seconds))
     histogram.append(_sample("request_duration_seconds_count", labels, total))
     samples["retries_total"].append(_sample("retries_total", labels, each.retries))
+    samples["retries_denied_total"].append(_sample("retries_denied_total", labels, each.retries_denied))
+    samples["ejections_total"].append(_sample("ejections_total", labels, each.ejections))
+    samples["shed_total"].append(_sample("shed_total", labels, each.shed))
     samples["bytes_received_total"].append(_sample("bytes_received_total", labels, each.bytes_in))
     samples["bytes_sent_total"].append(_sample("bytes_sent_total", labels, each.bytes_out))
 

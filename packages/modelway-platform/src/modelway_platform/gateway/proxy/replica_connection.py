@@ -8,9 +8,9 @@ from typing import cast
 import httptools
 
 from modelway_platform.gateway.proxy import websocket
-from modelway_platform.gateway.proxy.answer_head import relayed_head
+from modelway_platform.gateway.proxy.answer_head import AnswerHead, relayed_head
 from modelway_platform.gateway.proxy.exchange import Exchange
-from modelway_platform.gateway.proxy.live_routes import LiveReplica
+from modelway_platform.gateway.proxy.live_replicas import LiveReplica
 
 MAX_HEAD_BYTES = 64 * 1024
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1")
@@ -23,6 +23,7 @@ class ReplicaConnection(asyncio.Protocol):
 
     __slots__ = (
         "_body",
+        "_busy",
         "_ended",
         "_head",
         "_parser",
@@ -52,6 +53,7 @@ class ReplicaConnection(asyncio.Protocol):
         self._until_close = False
         self._ended = False
         self._single_use = False
+        self._busy = False
         self.write_paused = False
 
     def carry(self, exchange: Exchange, data: bytes) -> None:
@@ -108,6 +110,8 @@ class ReplicaConnection(asyncio.Protocol):
                 self.replica.idle.remove(self)
         elif self._until_close and exc is None:
             exchange.connection = None
+            if self.replica.doubted or self._status >= 500:
+                self._judge(exchange)
             exchange.caller.answered(exchange, self._status, b"0\r\n\r\n" if self._rechunked else b"")
         else:
             exchange.caller.connection_failed(exchange, self.replica)
@@ -181,6 +185,8 @@ class ReplicaConnection(asyncio.Protocol):
         if answer is None or answer.plain_length != len(data) - begins or exchange.request.method == b"HEAD":
             return False
         self._status = answer.status
+        if answer.status >= 500 and self._hand_back(exchange, answer):
+            return True
         exchange.bytes_out = answer.plain_length
         line = exchange.caller.answer_begins(known_end=True)
         self._release(exchange, relayed_head(exchange, answer, rechunked=False, connection_line=line) + data[begins:])
@@ -206,6 +212,8 @@ class ReplicaConnection(asyncio.Protocol):
             self._break(exchange)
             return b""
         self._status = answer.status
+        if answer.status >= 500 and self._hand_back(exchange, answer):
+            return b""
         head_only = exchange.request.method == b"HEAD"
         if head_only:
             self._end_behind_head(nothing_follows=len(data) == end + 4)
@@ -256,14 +264,38 @@ class ReplicaConnection(asyncio.Protocol):
         """Relay the last piece; back to the idle stack, unless anything about this connection is doubtful."""
         self.exchange = None
         exchange.connection = None
-        replica = self.replica
-        if replica.failures:
-            replica.failures = 0
-            replica.down_until = 0.0
-        caller = exchange.caller
+        self.replica.answers += 1
+        if self.replica.doubted or self._status >= 500:
+            self._judge(exchange)
+        self._rest(exchange)
+        exchange.caller.answered(exchange, self._status, last)
+
+    def _judge(self, exchange: Exchange) -> None:
+        """What this answer says of the replica."""
+        busy = self._busy and self._status == 503
+        out_of_time = self._status == 504 and exchange.admission.deadline is not None
+        self.replica.answered(self._status, exchange.caller.clock, exchange.clock, counts=not (busy or out_of_time))
+
+    def _hand_back(self, exchange: Exchange, answer: AnswerHead) -> bool:
+        """Whether another replica is asked instead of passing on that this one cannot."""
+        self._busy = answer.busy
+        if not exchange.caller.asks_another(exchange, answer.status):
+            return False
+        self.exchange = None
+        exchange.connection = None
+        self._body = []
+        self.replica.answers += 1
+        self._judge(exchange)
+        if self._ended or not self._parsing:
+            self._rest(exchange)
+        else:
+            self._transport.abort()
+        return True
+
+    def _rest(self, exchange: Exchange) -> None:
+        replica, caller = self.replica, exchange.caller
         if self._single_use or replica.removed or self.write_paused or not caller.request_complete:
             self._transport.abort()  # not `close`, which would first write the rest of a request that is answered
         else:
             self.idle_since = caller.clock
             replica.idle.append(self)
-        caller.answered(exchange, self._status, last)

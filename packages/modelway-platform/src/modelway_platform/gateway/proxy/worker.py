@@ -13,9 +13,11 @@ import uvloop
 from modelway.http1 import Limits, Listener, listen, reuseport_socket
 from modelway_platform.gateway.proxy import forwarding, tunnel
 from modelway_platform.gateway.proxy.access_log import AccessLog
+from modelway_platform.gateway.proxy.active_checks import ActiveChecks
 from modelway_platform.gateway.proxy.caller import CallerConnection
 from modelway_platform.gateway.proxy.edge import CertificatePair, Edge
 from modelway_platform.gateway.proxy.metrics import read_snapshot, write_snapshot
+from modelway_platform.gateway.proxy.replica_health import seen_replicas
 from modelway_platform.gateway.proxy.table_watch import TableWatch
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 from modelway_platform.store.key_uses import key_uses_path, read_key_uses, write_key_uses
@@ -91,6 +93,7 @@ async def serve(settings: WorkerSettings) -> None:
     edge = Edge(worker.metrics.edge, listener, certificates)
     tasks = (
         loop.create_task(watch.follow()),
+        loop.create_task(ActiveChecks(worker).follow()),
         loop.create_task(_keep_books(worker, listener, settings.metrics_path, edge)),
     )
     try:
@@ -165,6 +168,9 @@ async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Pat
     while True:
         await asyncio.sleep(FLUSH_SECONDS)
         worker.log.flush()
+        for version in worker.routes.guarded:
+            if version.guard is not None:
+                version.guard.adjust(FLUSH_SECONDS)
         tunnel.check_all(worker, listener.clock)
         flushes += 1
         if worker.routes.limits is not None:
@@ -183,7 +189,10 @@ async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Pat
 
 def _write_snapshot(worker: WorkerState, listener: Listener, path: Path) -> None:
     snapshot = worker.metrics.snapshot(
-        connections=len(listener.connections), table_number=worker.routes.number, log_dropped=worker.log.dropped
+        connections=len(listener.connections),
+        table_number=worker.routes.number,
+        log_dropped=worker.log.dropped,
+        replicas=seen_replicas(worker.routes.replicas.values()),
     )
     snapshot.left_out = {
         replica.entry.id: replica.down_until - listener.clock
