@@ -122,6 +122,9 @@ def test_published_urls_and_aliases(platform: RunningPlatform, routed: str, echo
     wait_for("the URL is published", lambda: answered("/published/v1/echo") == "v1 one")
     assert answered("/published/@best/echo") == "v2 two"
     assert answered("/addresses/echo/@best/echo") == "v2 two"
+    shown = platform.cli("get", "routes", "-o", "wide").stdout
+    assert "@best=v2" in shown
+    assert "/published/{who}/echo" in shown
     rival = route("addresses/rival", {"v1": 1}).replace(
         "access: key", 'access: key, urls: [{pattern: "/published/{x}/echo", endpoint: echo, methods: [POST]}]'
     )

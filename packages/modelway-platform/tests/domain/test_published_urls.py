@@ -76,6 +76,7 @@ def test_everything_a_route_can_say_of_addresses() -> None:
         "when: [{header: X-Tenant, is: acme}, {query: beta}]}",
         "{pattern: '/files/{version}/{what}/{rest...}', endpoint: '{what}', version: '{version}'}",
         "{pattern: /best, endpoint: read, version: '@champion'}",
+        "{pattern: '/any/{which}/{what}', endpoint: '{what}', model: '{which}', version: v7}",
         more="  aliases: {champion: v1, old: v2}\n  balance: least-in-flight\n",
     )
     assert isinstance(written.document, Route)
@@ -93,6 +94,7 @@ def test_everything_a_route_can_say_of_addresses() -> None:
             ),
             PublishedUrl(pattern="/files/{version}/{what}/{rest...}", endpoint="{what}", version="{version}"),
             PublishedUrl(pattern="/best", endpoint="read", version="@champion"),
+            PublishedUrl(pattern="/any/{which}/{what}", endpoint="{what}", model="{which}", version="v7"),
         ),
         aliases=(Alias(name="champion", version="v1"), Alias(name="old", version="v2")),
         balance="least-in-flight",
@@ -154,6 +156,7 @@ def test_a_pattern_that_is_none(pattern: str, said: str) -> None:
         ("urls: [{pattern: '/a/{x...}', endpoint: '{x}'}]", "spec.urls[0].endpoint: '{x}' is not allowed"),
         ("urls: [{pattern: '/a', endpoint: metrics}]", "spec.urls[0].endpoint: 'metrics' is not allowed"),
         ("urls: [{pattern: '/a', endpoint: a/b}]", "spec.urls[0].endpoint: 'a/b' is not allowed"),
+        ("urls: [{pattern: '/a/{x}', endpoint: r, model: other}]", "spec.urls[0].model: 'other' is not allowed"),
         ("urls: [{pattern: '/a', endpoint: r, version: ../v1}]", "spec.urls[0].version: '../v1' is not allowed"),
         ("urls: [{pattern: '/a', endpoint: r, methods: [FETCH]}]", "'FETCH' is not a method"),
         ("urls: [{pattern: '/a', endpoint: r, methods: [GET, GET]}]", "GET appears twice"),

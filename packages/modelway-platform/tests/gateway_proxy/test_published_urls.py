@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -242,3 +243,24 @@ def test_hostile_paths_reach_an_endpoint_or_nothing(
         assert ".." not in value
     for record in gateway.records():
         assert record.get("reason", "").startswith("url:") == (status == 200)
+
+
+def test_a_parameter_may_name_another_model_of_the_project(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], table: type[Table]
+) -> None:
+    one, two = replica(), replica()
+    urls = (PublishedUrl(pattern="/any/{which}/{x}", endpoint="read", model="{which}"),)
+    usual = table({"v1": (1, [one])}, addressing=Addressing(urls=urls))
+    (like,) = table({"v5": (1, [two])}, access="key").made(1).models
+    bare = tuple(replace(each, replicas=()) for each in like.versions)
+    gateway.publish(
+        replace(usual, others=(replace(like, model="other"), replace(like, project="q", model="far", versions=bare)))
+    )
+    assert ask(call, "/any/m/a").header("modelway-version") == "v1"
+    assert ask(call, "/any/other/a").error == "unauthenticated", "that model's own Route rules"
+    assert ask(call, "/any/other/a", headers="X-API-Key: mw_caller\r\n").header("modelway-version") == "v5"
+    assert two.requests[0].header("modelway-param-x") == "a"
+    assert two.requests[0].header("modelway-param-which") is None
+    for target in ("/any/far/a", "/any/nobody/a", "/any/%6d/a", "/any/@x/a"):
+        assert ask(call, target, headers="X-API-Key: mw_caller\r\n").error == "model_not_found"
+    assert next((each["model"], each["reason"]) for each in gateway.records()) == ("m", "url:/any/{which}/{x} weights")

@@ -29,6 +29,8 @@ def addressing_from_json(spec: Mapping[str, Any]) -> Addressing:
 
 def _url_to_json(url: PublishedUrl) -> dict[str, Any]:
     found: dict[str, Any] = {"pattern": url.pattern, "endpoint": url.endpoint}
+    if url.model:
+        found["model"] = url.model
     if url.version:
         found["version"] = url.version
     if url.methods:
@@ -48,6 +50,7 @@ def _url_from_json(value: Mapping[str, Any]) -> PublishedUrl:
     return PublishedUrl(
         pattern=value["pattern"],
         endpoint=value["endpoint"],
+        model=value.get("model", ""),
         version=value.get("version", ""),
         methods=tuple(value.get("methods", ())),
         conditions=tuple(condition_from_json(each) for each in value.get("when", ())),

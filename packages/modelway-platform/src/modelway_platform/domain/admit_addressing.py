@@ -52,7 +52,9 @@ def _alias_problems(item: Written, key: ModelKey, after: Declared) -> Iterator[P
     aliases = {f"@{alias.name}" for alias in addressing.aliases}
     for index, url in enumerate(addressing.urls):
         known = {*deployed, *aliases}
-        if url.version and not url.version.startswith("{") and url.version not in known:
+        if url.model or url.version[:1] in {"", "{"}:
+            continue  # who it is about is known with the request
+        if url.version not in known:
             yield item.problem(
                 f"spec.urls[{index}].version",
                 f"{url.version!r} is no deployed version of {key} and none of its aliases",

@@ -40,7 +40,7 @@ def _fault(url: PublishedUrl) -> str:
             parse_pattern(url.pattern)
         except PatternError as error:
             return error.message
-    for text in (url.endpoint, url.version):
+    for text in (url.endpoint, url.version, url.model):
         if parameter_named(text) is not None and text not in url.pattern.split("/"):
             return f"it has no parameter {text}"
     return "" if url.endpoint else "it names no endpoint"

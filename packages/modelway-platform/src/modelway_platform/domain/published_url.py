@@ -23,6 +23,7 @@ class PublishedUrl:
     Args:
         pattern: As written.
         endpoint: The replica's endpoint, or `{parameter}`.
+        model: `{parameter}`: a model of the same project; empty: the Route's own. Its own Route rules the request.
         version: A version, `@alias` or `{parameter}`; empty: by the route's weights.
         methods: HTTP methods; empty: any.
         conditions: All must hold.
@@ -31,6 +32,7 @@ class PublishedUrl:
 
     pattern: str
     endpoint: str
+    model: str = ""
     version: str = ""
     methods: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()

@@ -73,6 +73,12 @@ def _read_url(fields: Fields) -> PublishedUrl:
             check=lambda text: _names(text, segments) or _is_endpoint(text),
             rule=_rule("an endpoint", segments),
         ),
+        model=fields.string(
+            "model",
+            "",
+            check=lambda text: _names(text, segments),
+            rule=_rule("leave it out for the Route's own model", segments),
+        ),
         version=fields.string(
             "version",
             "",

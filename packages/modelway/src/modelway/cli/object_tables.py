@@ -36,7 +36,18 @@ _WIDE_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "package",
         "message",
     ),
-    "routes": ("name", "versions", "access", "idempotent", "timeout", "max body", "revision", "age"),
+    "routes": (
+        "name",
+        "versions",
+        "aliases",
+        "urls",
+        "access",
+        "idempotent",
+        "timeout",
+        "max body",
+        "revision",
+        "age",
+    ),
 }
 
 
@@ -144,6 +155,10 @@ def _route_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa:
     return {
         "name": name_of("routes", item),
         "versions": weights_text(item),
+        "aliases": " ".join(
+            f"@{one_line(name)}={one_line(str(each))}" for name, each in member(spec, "aliases").items()
+        ),
+        "urls": " ".join(one_line(text(each, "pattern")) for each in members(spec, "urls")),
         "access": text(spec, "access"),
         "idempotent": "yes" if spec.get("idempotent") is True else "no",
         "timeout": f"{number(spec, 'timeoutSeconds'):g}s",

@@ -19,7 +19,7 @@ def match(admission: "Admission", request: Request, routes: "LiveRoutes") -> Non
     search = routes.urls.find(request)
     admission.by_head = search.looked_at_headers
     target = search.target
-    model = routes.models.get(target.model) if target is not None else None
+    model = routes.models.get(target.model(search.segments)) if target is not None else None
     if target is None or model is None:
         # A published URL may have a v2 of its own; none begins with a project.
         if open_inference.is_address(request.target):

@@ -24,12 +24,24 @@ _NAME = re.compile(rb"@?[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")
 class Target:
     """A published URL as it is looked up; parameters are known by their place in the path."""
 
-    __slots__ = ("_added", "_endpoint", "_headers", "_query", "_version", "methods", "model", "segments", "url", "via")
+    __slots__ = (
+        "_added",
+        "_endpoint",
+        "_headers",
+        "_model",
+        "_query",
+        "_version",
+        "methods",
+        "route",
+        "segments",
+        "url",
+        "via",
+    )
 
     def __init__(self, key: ModelKey, url: PublishedUrl, segments: tuple[Segment, ...]) -> None:
         self.url = url
         self.segments = segments
-        self.model = f"{key.project}/{key.model}".encode()
+        self.route = f"{key.project}/{key.model}".encode()
         self.methods = frozenset(method.encode() for method in url.methods)
         self.via = b"url:" + url.pattern.encode()
         self._headers = _wanted(url.conditions, "header")
@@ -37,7 +49,8 @@ class Target:
         places = {each.text: place for place, each in enumerate(segments) if each.kind != "fixed"}
         self._endpoint = _part(url.endpoint, places)
         self._version = _part(url.version, places)
-        mapped = {parameter_named(url.endpoint), parameter_named(url.version)}
+        self._model = _part(url.model, places)
+        mapped = {parameter_named(each) for each in (url.endpoint, url.version, url.model)}
         self._added = tuple(
             (each.text.encode(), place, place + 1 if each.kind == "parameter" else None)
             for place, each in enumerate(segments)
@@ -59,6 +72,12 @@ class Target:
             given = search.query()
             return all(name in given and value in {None, given[name]} for name, value in self._query)
         return True
+
+    def model(self, segments: list[bytes]) -> bytes:
+        """`project/model`: the Route's own, or the one of its project that a parameter names, be there one or not."""
+        if self._model == b"":
+            return self.route
+        return self.route[: self.route.index(b"/") + 1] + _taken(self._model, segments)
 
     def endpoint(self, segments: list[bytes]) -> bytes:
         """The endpoint's name; empty where a parameter's value cannot be one."""
@@ -209,7 +228,7 @@ def _first(targets: tuple[Target, ...], search: Search, methods: set[bytes] | No
 def _sorted(targets: tuple[Target, ...], added: Target) -> tuple[Target, ...]:
     if not targets:
         return (added,)
-    return tuple(sorted((*targets, added), key=lambda each: (*rank(each.url), each.model)))
+    return tuple(sorted((*targets, added), key=lambda each: (*rank(each.url), each.route)))
 
 
 def _wanted(conditions: Iterable[Condition], source: str) -> tuple[tuple[bytes, bytes | None], ...]:
