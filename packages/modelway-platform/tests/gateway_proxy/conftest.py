@@ -493,10 +493,10 @@ def process(tmp_path: Path) -> Generator[Callable[..., Process], None, None]:
     """Starts worker processes in one folder: `process(table=..., index=1)`."""
     made: list[Process] = []
 
-    def start(table: Table | None = None, *, wait: bool = True, **options: Any) -> Process:
+    def start(table: Table | None = None, *, wait: bool = True, folder: Path = tmp_path, **options: Any) -> Process:
         if table is not None:
-            write_table(tmp_path / "gateway" / "table.json", table.made(1))
-        made.append(Process(tmp_path, **options))
+            write_table(folder / "gateway" / "table.json", table.made(1))
+        made.append(Process(folder, **options))
         if wait:
             made[-1].wait_ready()
         return made[-1]

@@ -1,12 +1,15 @@
 """The process of one gateway worker, as the supervisor starts it."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from modelway_platform.apps import tls_files
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.gateway.proxy import worker
+
+LIMITS_VARIABLE = "MODELWAY_LIMITS_URL"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         worker.WorkerSettings(
             index=given.index,
             workers=given.workers,
+            limits_url=os.environ.get(LIMITS_VARIABLE, ""),
             host=given.host,
             port=given.port,
             table_path=directory.table,

@@ -12,6 +12,9 @@ from modelway_platform.domain.allowance import Taken, give_back_quota, give_back
 from modelway_platform.domain.limits import Quota, RateLimit
 from modelway_platform.gateway.proxy.shared_cells import Name, SharedCells
 
+# Others may give something back before there is new.
+LOOK_AGAIN_SECONDS = 0.25
+
 
 class Bucket:
     """The tokens this worker holds of one limit. `tokens` may be counted down by anybody while it is positive."""
@@ -24,6 +27,7 @@ class Bucket:
         "label",
         "left",
         "limit",
+        "look_at",
         "name",
         "policy",
         "tokens",
@@ -38,14 +42,15 @@ class Bucket:
         self.limit = limit
         self.tokens = 0
         self.left = 0  # what was left for others when a slab was taken last
-        self.again_at = 0.0
+        self.again_at = 0.0  # when there will be something again, if nobody gives anything back before
+        self.look_at = 0.0
         self.unlocked = 0
         self.label = ("quota-" if isinstance(limit, Quota) else "") + limit.per
         self.policy = _policy(self.label, limit)
 
     def refill(self, now: float) -> bool:
-        """Take a slab; False while there is none to take (until `again_at`)."""
-        if now < self.again_at:
+        """Take a slab; False while there is none to take, which is looked at again at `look_at`."""
+        if now < self.look_at:
             return False
         cells = self._cells
         if not cells.lock():
@@ -68,6 +73,7 @@ class Bucket:
         self._holding.append(self)
         if not taken.tokens:
             self.again_at = taken.again_at
+            self.look_at = min(taken.again_at, now + LOOK_AGAIN_SECONDS)
             return False
         return True
 

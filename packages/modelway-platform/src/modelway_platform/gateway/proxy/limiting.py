@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.credentials import Identity
     from modelway_platform.gateway.proxy.exchange import Exchange
     from modelway_platform.gateway.proxy.live_routes import LiveModel
+    from modelway_platform.gateway.proxy.remote_tokens import RemoteTokens
 
 CELLS_NAME = "limits.cells"
 MAX_BUCKETS = 50_000
@@ -50,9 +51,11 @@ class LimitBook:
         folder: Where the shared file lies. It is opened when the first limit is met; without it this worker limits alone.
         worker: Which of the workers this is, from 0.
         workers: How many there are.
+        remote: Where tokens come from that several machines share; None where limits are this machine's.
     """
 
-    def __init__(self, folder: Path, worker: int = 0, workers: int = 1) -> None:
+    def __init__(self, folder: Path, worker: int = 0, workers: int = 1, remote: "RemoteTokens | None" = None) -> None:
+        self._remote = remote
         self._worker = worker
         self._workers = workers
         self._gates: dict[str, Gate] = {}
@@ -109,8 +112,15 @@ class LimitBook:
         name = f"{kind} {limit.per} {limit.window:g} {whose}"
         bucket = self._buckets.get(name)
         if bucket is None or bucket.limit != limit:
-            bucket = self._buckets[name] = Bucket(self._shared(), name, limit, self._holding)
+            bucket = self._buckets[name] = self._new_bucket(name, limit)
         return bucket
+
+    def _new_bucket(self, name: str, limit: RateLimit | Quota) -> Bucket:
+        if self._remote is None:
+            return Bucket(self._shared(), name, limit, self._holding)
+        from modelway_platform.gateway.proxy.remote_bucket import RemoteBucket  # noqa: PLC0415 - needs a client of Redis
+
+        return RemoteBucket(self._shared(), name, limit, self._holding, self._remote)
 
     def _gate(self, model: "LiveModel") -> Gate | None:
         limit = model.entry.limits.concurrency

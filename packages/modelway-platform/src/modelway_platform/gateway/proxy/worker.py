@@ -24,6 +24,7 @@ from modelway_platform.store.key_uses import key_uses_path, read_key_uses, write
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.certificates import Certificates
+    from modelway_platform.gateway.proxy.remote_tokens import RemoteTokens
 
 FLUSH_SECONDS = 0.2
 LAST_REQUESTS_SECONDS = 0.25
@@ -40,7 +41,8 @@ class WorkerSettings:
     """What one worker needs to know.
 
     `control_fd` is the reading end of a pipe whose other end the supervisor holds: its end means that the supervisor is gone.
-    `workers` is how many share the port, of which this is number `index`. Times in seconds.
+    `workers` is how many share the port, of which this is number `index`.
+    `limits_url` is the Redis through which limits hold over several machines, empty for this machine's own. Times in seconds.
     """
 
     index: int
@@ -52,6 +54,7 @@ class WorkerSettings:
     control_fd: int | None = None
     drain_seconds: float = 10.0
     workers: int = 1
+    limits_url: str = ""
     certificates: tuple[CertificatePair, ...] = ()
     max_connections_per_address: int = 0
 
@@ -76,8 +79,14 @@ async def serve(settings: WorkerSettings) -> None:
         os.set_blocking(settings.control_fd, False)
         loop.add_reader(settings.control_fd, _supervisor_spoke, settings.control_fd, stop)
     log = AccessLog(settings.log_dir, settings.index)
+    remote = _remote_tokens(settings, loop)
     worker = WorkerState(
-        log, settings.metrics_path.parent, loop, index=settings.index, workers=max(settings.workers, settings.index + 1)
+        log,
+        settings.metrics_path.parent,
+        loop,
+        index=settings.index,
+        workers=max(settings.workers, settings.index + 1),
+        remote=remote,
     )
     watch = TableWatch(settings.table_path, worker)
     watch.look()
@@ -107,6 +116,8 @@ async def serve(settings: WorkerSettings) -> None:
             replica.remove()
         if worker.routes.limits is not None:
             worker.routes.limits.close()
+        if remote is not None:
+            await remote.close()
         log.close()
         edge.count()
         _write_snapshot(worker, listener, settings.metrics_path)
@@ -139,6 +150,14 @@ def _allow_many_descriptors() -> None:
     if hard == resource.RLIM_INFINITY or soft < hard:
         wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
+def _remote_tokens(settings: WorkerSettings, loop: asyncio.AbstractEventLoop) -> "RemoteTokens | None":
+    if not settings.limits_url:
+        return None
+    from modelway_platform.gateway.proxy.remote_tokens import RemoteTokens  # noqa: PLC0415 - needs a client of Redis
+
+    return RemoteTokens(settings.limits_url, loop)
 
 
 def _supervisor_spoke(descriptor: int, stop: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from modelway_platform.gateway.proxy.metrics import WorkerMetrics
 from modelway_platform.gateway.proxy.refused_heads import RefusedHeads
 
 if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.remote_tokens import RemoteTokens
     from modelway_platform.gateway.proxy.tunnel import Tunnel
 
 
@@ -42,9 +43,10 @@ class WorkerState:
         *,
         index: int = 0,
         workers: int = 1,
+        remote: "RemoteTokens | None" = None,
     ) -> None:
         self.routes = LiveRoutes()
-        self.routes.limits = LimitBook(gateway_folder, index, workers)
+        self.routes.limits = LimitBook(gateway_folder, index, workers, remote)
         self.metrics = WorkerMetrics()
         self.log = log
         self.gateway_folder = gateway_folder
