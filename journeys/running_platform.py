@@ -52,6 +52,7 @@ class RunningPlatform:
     def __init__(self, directory: Path, workers: int = 2) -> None:
         self.home = directory / "home"
         self.workers = workers
+        self.options: tuple[str, ...] = ()
         self.printed = ""
         self.gateway_port, self.control_port = free_ports(2)
         self._log = directory / "up.log"
@@ -65,7 +66,7 @@ class RunningPlatform:
         ports = ("--port", str(self.gateway_port), "--control-port", str(self.control_port))
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [MODELWAY, "up", "--directory", str(self.home), *ports, "--workers", str(self.workers)],
+                [MODELWAY, "up", "--directory", str(self.home), *ports, "--workers", str(self.workers), *self.options],
                 env=os.environ | {MARKER: self._marker, "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

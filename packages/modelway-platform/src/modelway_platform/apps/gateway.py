@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             control_fd=given.lifeline,
             certificates=tls_files.pairs_of(given.tls_cert, given.tls_key),
             max_connections_per_address=given.max_connections_per_address,
+            replica_tls=tls_files.replica_tls_of(given.replica_ca, given.replica_cert, given.replica_key),
         )
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from modelway.errors import InvalidRequestError
 from modelway_platform.gateway.proxy.edge import CertificatePair
+from modelway_platform.gateway.proxy.replica_tls import ReplicaTls
 
 CERTIFICATES_VARIABLE = "MODELWAY_TLS_CERT"
 KEYS_VARIABLE = "MODELWAY_TLS_KEY"
@@ -31,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="key of the certificate, in the same order; left out if it is in the same file ($MODELWAY_TLS_KEY)",
     )
+
+    add("--replica-ca", type=Path, metavar="FILE", help="CA of the replicas that speak HTTPS (PEM)")
+    add("--replica-cert", type=Path, metavar="FILE", help="certificate to show them (PEM), for mutual TLS")
+    add("--replica-key", type=Path, metavar="FILE", help="its key; left out if it is in the same file")
 
 
 def settle(
@@ -71,9 +76,32 @@ def pairs_of(certificates: Sequence[Path], keys: Sequence[Path]) -> tuple[Certif
     )
 
 
-def options_of(pairs: Sequence[CertificatePair]) -> tuple[str, ...]:
-    """The options that tell a worker of these pairs."""
-    return tuple(word for pair in pairs for word in ("--tls-cert", str(pair.certificate), "--tls-key", str(pair.key)))
+def replica_tls_of(authorities: Path | None, certificate: Path | None, key: Path | None) -> ReplicaTls | None:
+    """TLS towards replicas; None where it was not asked for.
+
+    Raises:
+        InvalidRequestError: A certificate without an authority, or a key without a certificate.
+    """
+    if authorities is None:
+        if certificate is not None or key is not None:
+            raise InvalidRequestError("--replica-cert without --replica-ca", hint="say whom the gateway believes")
+        return None
+    if certificate is None and key is not None:
+        raise InvalidRequestError("--replica-key without --replica-cert")
+    pair = None
+    if certificate is not None:
+        pair = CertificatePair(certificate=certificate.absolute(), key=(key or certificate).absolute())
+    return ReplicaTls(authorities=authorities.absolute(), pair=pair)
+
+
+def options_of(pairs: Sequence[CertificatePair], replica_tls: ReplicaTls | None = None) -> tuple[str, ...]:
+    """The options that tell a worker of these."""
+    words = [word for pair in pairs for word in ("--tls-cert", str(pair.certificate), "--tls-key", str(pair.key))]
+    if replica_tls is not None:
+        words += ["--replica-ca", str(replica_tls.authorities)]
+        if replica_tls.pair is not None:
+            words += ["--replica-cert", str(replica_tls.pair.certificate), "--replica-key", str(replica_tls.pair.key)]
+    return tuple(words)
 
 
 def _paths(text: str) -> list[Path]:

@@ -19,6 +19,7 @@ from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
 from modelway_platform.apps.state_directory import StateDirectory, only_user
 from modelway_platform.deploy.operators import process_table
 from modelway_platform.gateway.proxy.edge import CertificatePair
+from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
 
 START_SECONDS = 30.0
 # Replicas have the drain time of their deployment; control gives up on them after a minute.
@@ -40,6 +41,7 @@ class UpSettings:
     workers: int
     certificates: tuple[CertificatePair, ...] = ()
     max_connections_per_address: int = 0
+    replica_tls: ReplicaTls | None = None
 
     @property
     def gateway_url(self) -> str:
@@ -77,6 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.max_connections_per_address < 0:
         raise InvalidRequestError(f"--max-connections-per-address {arguments.max_connections_per_address}: 0 or more")
     certificates = tls_files.settle(arguments.tls_cert, arguments.tls_key, os.environ)
+    replica_tls = tls_files.replica_tls_of(arguments.replica_ca, arguments.replica_cert, arguments.replica_key)
+    if replica_tls is not None:
+        replica_context(replica_tls)  # an error now, not in every worker
     if arguments.port == arguments.control_port != 0 and arguments.host == arguments.control_host:
         raise InvalidRequestError(
             f"--port and --control-port are both {arguments.port}", hint="give gateway and control a port each"
@@ -96,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
             workers=arguments.workers,
             certificates=certificates,
             max_connections_per_address=arguments.max_connections_per_address,
+            replica_tls=replica_tls,
         )
         supervisor.adopt_orphans()
         try:
@@ -152,7 +158,7 @@ def _worker(settings: UpSettings, lifeline: int, index: int) -> ChildSettings:
         *("--host", settings.host, "--port", str(settings.port), "--index", str(index)),
         *("--workers", str(settings.workers)),
         *("--max-connections-per-address", str(settings.max_connections_per_address)),
-        *tls_files.options_of(settings.certificates),
+        *tls_files.options_of(settings.certificates, settings.replica_tls),
     )
     output = settings.directory.gateway_log
     return _child(settings, "gateway", lifeline, arguments, output=output, stop_seconds=WORKER_STOP_SECONDS)

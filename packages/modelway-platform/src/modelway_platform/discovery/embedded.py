@@ -54,7 +54,9 @@ class Leases:
                 for version in model.versions:
                     key = VersionKey(model.project, model.model, version.version)
                     for replica in version.replicas:
-                        endpoint = Endpoint(id=replica.id, key=key, host=replica.host, port=replica.port)
+                        endpoint = Endpoint(
+                            id=replica.id, key=key, host=replica.host, port=replica.port, secure=replica.secure
+                        )
                         self._leases.setdefault(replica.id, Lease(endpoint=endpoint, ends=ends))
 
     def register(self, endpoint: Endpoint, ttl: float) -> float:

@@ -42,7 +42,7 @@ def compile_table(
     replicas: defaultdict[tuple[str, str, str], list[ReplicaEntry]] = defaultdict(list)
     for endpoint in sorted(endpoints, key=lambda each: each.id):
         key = endpoint.key
-        entry = ReplicaEntry(id=endpoint.id, host=endpoint.host, port=endpoint.port)
+        entry = ReplicaEntry(id=endpoint.id, host=endpoint.host, port=endpoint.port, secure=endpoint.secure)
         replicas[key.project, key.model, key.version].append(entry)
     routes = {record.key: record.route for record in declared.routes}
     before = {ModelKey(model.project, model.model): model for model in previous.models} if previous else {}

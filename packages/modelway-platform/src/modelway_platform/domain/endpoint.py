@@ -10,6 +10,7 @@ class Endpoint:
     """One running model server: observed, never commanded; gone when its lease ends.
 
     `id` is chosen by the replica and unique among all; `package` is the digest it serves (`sha256:<hex>`).
+    `secure`: it speaks HTTPS.
     """
 
     id: str
@@ -17,3 +18,4 @@ class Endpoint:
     host: str
     port: int
     package: str = ""
+    secure: bool = False

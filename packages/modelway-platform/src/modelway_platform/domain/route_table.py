@@ -12,11 +12,12 @@ from modelway_platform.domain.route import Access
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaEntry:
-    """Where one replica listens."""
+    """Where one replica listens; `secure`: it speaks HTTPS."""
 
     id: str
     host: str
     port: int
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

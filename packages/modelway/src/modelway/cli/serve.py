@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelway.cli.command import EXIT_OK, Command
@@ -14,7 +15,7 @@ from modelway.cli.output import note, paint, seconds_text
 from modelway.errors import InvalidRequestError, UnavailableError
 
 if TYPE_CHECKING:
-    from modelway.serving.settings import Identity, RegistrationSettings, ServeSettings, Target
+    from modelway.serving.settings import Identity, RegistrationSettings, ServeSettings, Target, TlsFiles
     from modelway.serving.supervisor import Ready
 
 _DEVICE = re.compile(r"[a-z]+(?::[0-9]{1,3})?", re.ASCII)
@@ -37,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=("cpu",),
         metavar="DEVICE[,DEVICE]",
         help="what handlers find in self.device: cpu, cuda, cuda:0,cuda:1 for workers in turn (default: cpu)",
+    )
+    parser.add_argument("--tls-cert", default="", metavar="FILE", help="certificate with its chain (PEM): HTTPS")
+    parser.add_argument("--tls-key", default="", metavar="FILE", help="its key; left out if it is in the same file")
+    parser.add_argument(
+        "--tls-client-ca", default="", metavar="FILE", help="CA (PEM) of the certificates that callers have to show"
     )
     parser.add_argument("--register", default="", metavar="URL", help="control API to register with, under a lease")
 
@@ -70,6 +76,7 @@ def make_settings(arguments: argparse.Namespace, target: "Target", environment: 
         drain_seconds=arguments.drain_seconds,
         queue_size=arguments.queue_size,
         devices=arguments.device,
+        tls=_tls(arguments),
     )
 
 
@@ -86,7 +93,7 @@ def _announce(settings: "ServeSettings", ready: "Ready") -> None:
     from modelway.serving.announcement import announcement  # noqa: PLC0415 - needs the extra
 
     host = f"[{ready.host}]" if ":" in ready.host else ready.host
-    url = f"http://{host}:{ready.port}"
+    url = f"{'https' if settings.tls else 'http'}://{host}:{ready.port}"
     target = settings.target
     took = f"{seconds_text(ready.seconds)}, {seconds_text(ready.load_seconds)} of it the model's own load"
     named = f"{target.name} {target.version}".strip()
@@ -96,6 +103,21 @@ def _announce(settings: "ServeSettings", ready: "Ready") -> None:
     if not target.examples:
         note("no golden examples: ready means only that the model is loaded")
     print(end="", flush=True)
+
+
+def _tls(arguments: argparse.Namespace) -> "TlsFiles | None":
+    """HTTPS as asked for, tried once, so that what is wrong is said before a model is loaded."""
+    from modelway.http1.tls import server_context  # noqa: PLC0415 - needs the extra
+    from modelway.serving.settings import TlsFiles  # noqa: PLC0415 - needs the extra
+
+    certificate, key, client_ca = arguments.tls_cert, arguments.tls_key, arguments.tls_client_ca
+    if not certificate:
+        if key or client_ca:
+            raise InvalidRequestError("--tls-key and --tls-client-ca need --tls-cert")
+        return None
+    server_context(Path(certificate), Path(key or certificate), Path(client_ca) if client_ca else None)
+    paths = [str(Path(path).absolute()) if path else "" for path in (certificate, key or certificate, client_ca)]
+    return TlsFiles(certificate=paths[0], key=paths[1], client_ca=paths[2])
 
 
 def _identity(name: str, environment: Mapping[str, str]) -> "Identity":

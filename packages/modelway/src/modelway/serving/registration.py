@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -15,20 +16,26 @@ FIRST_RETRY_SECONDS = 0.1
 DEREGISTER_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where callers reach a replica; `secure` by HTTPS."""
+
+    host: str
+    port: int
+    secure: bool = False
+
+
 class Registration:
     """One endpoint's lease.
 
     Args:
         settings: Where and as whom.
         identity: What it serves.
-        host: Where callers reach it.
-        port: The port.
+        address: Where callers reach it.
         events: Where trouble is written.
     """
 
-    def __init__(
-        self, settings: RegistrationSettings, identity: Identity, host: str, port: int, events: Events
-    ) -> None:
+    def __init__(self, settings: RegistrationSettings, identity: Identity, address: Address, events: Events) -> None:
         self._settings = settings
         self._events = events
         self._body = msgspec.json.encode(
@@ -36,8 +43,9 @@ class Registration:
                 "project": identity.project,
                 "model": identity.model,
                 "version": identity.version,
-                "host": host,
-                "port": port,
+                "host": address.host,
+                "port": address.port,
+                **({"scheme": "https"} if address.secure else {}),
                 "package": identity.package,
                 "ttlSeconds": settings.ttl_seconds,
             }

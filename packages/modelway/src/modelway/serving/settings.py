@@ -54,6 +54,21 @@ class RegistrationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """HTTPS: paths of PEM files.
+
+    Args:
+        certificate: The server's, with the chain behind it.
+        key: Its key; may be the same file.
+        client_ca: Who signs the certificates callers have to show; empty if they need none.
+    """
+
+    certificate: str
+    key: str
+    client_ca: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServeSettings:
     """Everything about one model server.
 
@@ -67,6 +82,7 @@ class ServeSettings:
         drain_seconds: How long requests under way may take when the server is told to stop.
         queue_size: How many requests may wait per worker.
         max_body_bytes: Longest request body.
+        tls: HTTPS instead of HTTP.
         devices: Where models run: worker by worker, from the start again when there are fewer devices than workers.
     """
 
@@ -80,6 +96,7 @@ class ServeSettings:
     queue_size: int = 1024
     max_body_bytes: int = 64 * 1024 * 1024
     devices: tuple[str, ...] = ("cpu",)
+    tls: TlsFiles | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,3 +113,4 @@ class WorkerSettings:
     max_body_bytes: int
     board_fd: int
     device: str = "cpu"
+    tls: TlsFiles | None = None

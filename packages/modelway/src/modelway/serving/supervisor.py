@@ -96,9 +96,10 @@ class Supervisor:
         settings = self._settings
         if settings.registration is None:
             return None
-        from modelway.serving.registration import Registration  # noqa: PLC0415 - an HTTP client only platforms need
+        from modelway.serving.registration import Address, Registration  # noqa: PLC0415 - an HTTP client only platforms need
 
-        return Registration(settings.registration, settings.identity, settings.host, self._port, self._events)
+        address = Address(host=settings.host, port=self._port, secure=settings.tls is not None)
+        return Registration(settings.registration, settings.identity, address, self._events)
 
     async def _keep_worker(self, index: int) -> None:
         pause = FIRST_BACK_OFF_SECONDS
@@ -135,6 +136,7 @@ class Supervisor:
             queue_size=settings.queue_size,
             max_body_bytes=settings.max_body_bytes,
             board_fd=self._board_fd,
+            tls=settings.tls,
             device=device_of(settings.devices, index),
         )
 

@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import socket
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ import uvloop
 from modelway.errors import HandlerError, ModelwayError
 from modelway.handler import Handler
 from modelway.http1 import Limits, Listener, listen
+from modelway.http1.tls import server_context
 from modelway.packaging import difference, import_handler
 from modelway.serving.answer import Answer
 from modelway.serving.board import Board, WorkerState
@@ -31,7 +33,7 @@ from modelway.serving.events import Events
 from modelway.serving.lane import ThreadLane
 from modelway.serving.metrics import Metrics
 from modelway.serving.model_app import ModelApp
-from modelway.serving.settings import Target, WorkerSettings
+from modelway.serving.settings import Target, TlsFiles, WorkerSettings
 from modelway.signature import BoundHandler, bind
 
 EXIT_NOT_LOADED = 3
@@ -100,7 +102,11 @@ class Worker:
         limits = Limits(max_body_bytes=settings.max_body_bytes)
         app = self._app
         return await listen(
-            lambda listener: ModelConnection(listener, app), host=settings.host, port=settings.port, limits=limits
+            lambda listener: ModelConnection(listener, app),
+            host=settings.host,
+            port=settings.port,
+            limits=limits,
+            context=_context(settings.tls),
         )
 
     async def _open(self, lane: ThreadLane) -> None:
@@ -158,6 +164,13 @@ class Worker:
             return  # its end is noticed by `_hear`
         finally:
             self._control.setblocking(False)
+
+
+def _context(files: TlsFiles | None) -> ssl.SSLContext | None:
+    if files is None:
+        return None
+    client_ca = Path(files.client_ca) if files.client_ca else None
+    return server_context(Path(files.certificate), Path(files.key), client_ca)
 
 
 def read_handler(target: Target) -> BoundHandler:

@@ -1,7 +1,7 @@
 """`/v1/endpoints`: replicas register, renew and leave; people look."""
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -31,6 +31,7 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str
     port: int
     package: str = ""
+    scheme: Literal["http", "https"] = "http"
     ttl_seconds: float = msgspec.field(default=15.0, name="ttlSeconds")
 
 
@@ -86,4 +87,5 @@ def _endpoint(endpoint_id: str, body: Registration) -> Endpoint:
         host=body.host,
         port=body.port,
         package=body.package,
+        secure=body.scheme == "https",
     )

@@ -94,6 +94,7 @@ def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "version": endpoint.key.version,
         "host": endpoint.host,
         "port": endpoint.port,
+        "scheme": "https" if endpoint.secure else "http",
         "package": endpoint.package,
     }
 

@@ -1,6 +1,7 @@
 """Asks replicas `GET /readyz`, where their Route wants it: one that says no, or nothing, takes no turns."""
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING
 
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica
@@ -52,17 +53,21 @@ class ActiveChecks:
 
     async def _check(self, replica: LiveReplica) -> None:
         async with self._at_once:
-            good = await is_ready(replica.entry.host, replica.entry.port, replica.version.health.check_timeout_seconds)
+            entry = replica.entry
+            context = self._worker.replica_context if entry.secure else None
+            good = (context is not None or not entry.secure) and await is_ready(
+                entry.host, entry.port, replica.version.health.check_timeout_seconds, context
+            )
         if not replica.removed:
             replica.checked(self._worker.loop.time(), good=good)
 
 
-async def is_ready(host: str, port: int, seconds: float) -> bool:
-    """Whether the model server there says 200 to `GET /readyz` in time."""
+async def is_ready(host: str, port: int, seconds: float, context: ssl.SSLContext | None = None) -> bool:
+    """Whether the model server there says 200 to `GET /readyz` in time; over TLS with a `context`."""
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(seconds):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await asyncio.open_connection(host, port, ssl=context)
             writer.write(_REQUEST)
             line = await reader.readline()
     except (OSError, TimeoutError, ValueError):

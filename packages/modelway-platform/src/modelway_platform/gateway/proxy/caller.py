@@ -214,6 +214,7 @@ class CallerConnection(ServerConnection):
     def switch_protocols(self, exchange: Exchange, head: bytes, replica: asyncio.Transport, late: bytes) -> None:
         """The replica agreed to a WebSocket: pass its answer on, then only bytes, both ways."""
         self._transport.write(head)
+        self.answer_started = True
         self._exchange = None
         transport, early = self.take_over()
         Tunnel(exchange, transport, replica, early=early, late=late)

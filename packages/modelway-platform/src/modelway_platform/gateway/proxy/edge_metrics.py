@@ -17,6 +17,7 @@ class EdgeCounts(msgspec.Struct):
     connections_refused: int = 0
     refused_heads: dict[int, int] = {}
     refusals_unrecorded: int = 0
+    replicas_not_believed: int = 0
     tunnels: int = 0
     tunnels_opened: int = 0
 
@@ -28,6 +29,7 @@ class EdgeCounts(msgspec.Struct):
         self.connections_refused += before.connections_refused
         self.refusals_unrecorded += before.refusals_unrecorded
         self.tunnels_opened += before.tunnels_opened
+        self.replicas_not_believed += before.replicas_not_believed
         for status, count in before.refused_heads.items():
             self.refused_heads[status] = self.refused_heads.get(status, 0) + count
 
@@ -45,6 +47,11 @@ _COUNTERS: tuple[tuple[str, str, Callable[[EdgeCounts], int]], ...] = (
         "refusals_unrecorded_total",
         "Refused heads beyond what is written to the access log.",
         lambda each: each.refusals_unrecorded,
+    ),
+    (
+        "replicas_not_believed_total",
+        "Connections to replicas without TLS that both sides accept.",
+        lambda each: each.replicas_not_believed,
     ),
     ("tunnels_opened_total", "WebSocket connections opened.", lambda each: each.tunnels_opened),
 )

@@ -7,6 +7,7 @@ replica it was not with, a moment later, as often as the Route allows and while 
 
 import asyncio
 import random
+import ssl
 
 from modelway_platform.domain.resilience import Retries
 from modelway_platform.gateway.proxy import time_limits
@@ -19,6 +20,7 @@ from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
 FIRST_BACK_OFF = 0.005
 LONGEST_BACK_OFF = 0.05
 CONNECT_SECONDS = 1.0
+SECURE_CONNECT_SECONDS = 3.0
 IDLE_SECONDS = 30.0
 DOUBTFUL_SECONDS = 1.0
 _FAILED = Refusal(
@@ -159,13 +161,24 @@ async def _connect(exchange: Exchange, replica: LiveReplica) -> None:
     replica.connections += 1
     try:
         model = exchange.admission.model
-        seconds = min(CONNECT_SECONDS, model.per_try) if model is not None and model.per_try else CONNECT_SECONDS
+        context = exchange.worker.replica_context if entry.secure else None
+        if entry.secure and context is None:
+            raise OSError("this gateway was not told whom to believe")  # noqa: TRY301 - as good as not reached
+        seconds = CONNECT_SECONDS if context is None else SECURE_CONNECT_SECONDS
+        if model is not None and model.per_try:
+            seconds = min(seconds, model.per_try)
         async with asyncio.timeout(seconds):
             _, connection = await exchange.worker.loop.create_connection(
-                lambda: ReplicaConnection(replica), entry.host, entry.port
+                lambda: ReplicaConnection(replica),
+                entry.host,
+                entry.port,
+                ssl=context,
+                server_hostname=entry.host if context is not None else None,
             )
-    except (OSError, TimeoutError, ValueError):  # ValueError: a host name that cannot be looked up
+    except (OSError, TimeoutError, ValueError) as error:  # ValueError: a host name that cannot be looked up
         exchange.connecting = False
+        if isinstance(error, ssl.SSLError):
+            exchange.worker.metrics.edge.replicas_not_believed += 1
         connection_failed(exchange, replica, reached=False)
         return
     finally:

@@ -103,6 +103,9 @@ class Tunnel:
         """One side's connection has ended: the other gets what is left, then its own end."""
         self._open_ends -= 1
         self._begin_closing()
+        replica = self._exchange.replica
+        if end is self._replica_end and replica is not None:
+            replica.connections -= 1  # counted by the connection that it was before
         other = self._replica_end if end is self._caller_end else self._caller_end
         if self._open_ends:
             other.close()

@@ -18,6 +18,7 @@ from modelway_platform.gateway.proxy.caller import CallerConnection
 from modelway_platform.gateway.proxy.edge import CertificatePair, Edge
 from modelway_platform.gateway.proxy.metrics import read_snapshot, write_snapshot
 from modelway_platform.gateway.proxy.replica_health import seen_replicas
+from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
 from modelway_platform.gateway.proxy.table_watch import TableWatch
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 from modelway_platform.store.key_uses import key_uses_path, read_key_uses, write_key_uses
@@ -57,6 +58,7 @@ class WorkerSettings:
     limits_url: str = ""
     certificates: tuple[CertificatePair, ...] = ()
     max_connections_per_address: int = 0
+    replica_tls: ReplicaTls | None = None
 
 
 def run(settings: WorkerSettings) -> None:
@@ -92,6 +94,8 @@ async def serve(settings: WorkerSettings) -> None:
     watch.look()
     _resume_books(worker, settings.metrics_path)
     certificates = _open_certificates(settings)
+    if settings.replica_tls is not None:
+        worker.replica_context = replica_context(settings.replica_tls)
     bound = reuseport_socket(settings.host, settings.port)
     listener = await listen(
         lambda each: CallerConnection(each, worker),

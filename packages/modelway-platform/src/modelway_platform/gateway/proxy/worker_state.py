@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ class WorkerState:
         "metrics",
         "ready",
         "refused_heads",
+        "replica_context",
         "routes",
         "tasks",
         "tunnels",
@@ -53,6 +55,7 @@ class WorkerState:
         self.loop = loop
         self.known_heads = KnownHeads()
         self.ready = False
+        self.replica_context: ssl.SSLContext | None = None  # for replicas that speak HTTPS
         self.tasks: set[asyncio.Task[None]] = set()
         self.refused_heads = RefusedHeads()
         self.tunnels: set[Tunnel] = set()
