@@ -270,6 +270,7 @@ class Table:
     max_body_bytes: int = 1 << 40
     addressing: Addressing = USUAL_ADDRESSING
     websocket: bool = False
+    secure: bool = False
     keys: Sequence[tuple[str, Literal["admin", "caller"], str]] = (("k1", "caller", SECRET),)
     others: Sequence[ModelEntry] = ()
     resilience: Resilience | None = None
@@ -279,7 +280,9 @@ class Table:
 
     def made(self, number: int) -> RouteTable:
         def entry(replica: Replica) -> ReplicaEntry:
-            return ReplicaEntry(id=self.names.get(replica, f"r{replica.port}"), host="127.0.0.1", port=replica.port)
+            return ReplicaEntry(
+                id=self.names.get(replica, f"r{replica.port}"), host="127.0.0.1", port=replica.port, secure=self.secure
+            )
 
         model = ModelEntry(
             project="p",

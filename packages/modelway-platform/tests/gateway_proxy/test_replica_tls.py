@@ -6,14 +6,12 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from journeys.authority import Authority
 
-from modelway_platform.domain.route_table import ReplicaEntry
 from modelway_platform.gateway.proxy.edge import CertificatePair
 from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
 
@@ -56,31 +54,17 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 
 
-def publish(gateway: Any, table: type[Any], replica: Secure) -> None:
-    class Published(table):
-        def made(self, number: int) -> Any:
-            found = super().made(number)
-            entry = ReplicaEntry(id="r", host="127.0.0.1", port=replica.port, secure=True)
-            (model,) = found.models
-            (version,) = model.versions
-            return replace(found, models=(replace(model, versions=(replace(version, replicas=(entry,)),)),))
-
-    gateway.publish(Published({"v1": (1, [replica])}))
-
-
 def believe(gateway: Any, authority: Authority, shown: tuple[Path, Path] | None) -> None:
     pair = CertificatePair(certificate=shown[0], key=shown[1]) if shown else None
     gateway.worker.replica_context = replica_context(ReplicaTls(authorities=authority.file, pair=pair))
 
 
-def test_both_sides_show_who_they_are(
-    gateway: Any, table: type[Any], call: Any, tmp_path: Path, authority: Authority
-) -> None:
+def test_both_sides_show_who_they_are(gateway: Any, call: Any, tmp_path: Path, authority: Authority) -> None:
     mine = authority.issue("gateway", "gateway.test")
     files = authority.issue("replica", "127.0.0.1")
     with served(tmp_path, "--tls-cert", files[0], "--tls-key", files[1], "--tls-client-ca", authority.file) as replica:
         believe(gateway, authority, mine)
-        publish(gateway, table, replica)
+        gateway.table(replica, secure=True)
         caller = call()
         for _ in range(3):
             caller.send(CALL)
@@ -104,8 +88,8 @@ def answers_without_a_certificate(port: int, authority: Authority) -> bytes:
 
 
 @pytest.mark.parametrize("wrong", ["authority", "name", "nothing shown", "nobody believed"])
-def test_who_cannot_show_it_gets_no_request(  # noqa: PLR0917
-    gateway: Any, table: type[Any], call: Any, tmp_path: Path, authority: Authority, wrong: str
+def test_who_cannot_show_it_gets_no_request(
+    gateway: Any, call: Any, tmp_path: Path, authority: Authority, wrong: str
 ) -> None:
     other = Authority(tmp_path, "another authority")
     signing = other if wrong == "authority" else authority
@@ -114,7 +98,7 @@ def test_who_cannot_show_it_gets_no_request(  # noqa: PLR0917
         if wrong != "nobody believed":
             shown = None if wrong == "nothing shown" else authority.issue("gateway", "gateway.test")
             believe(gateway, authority, shown)
-        publish(gateway, table, replica)
+        gateway.table(replica, secure=True)
         answer = call(CALL).answer()
         assert answer.status in {502, 503}
         if wrong in {"authority", "name"}:
