@@ -168,6 +168,10 @@ class RunningPlatform:
         """Whose process listens on a port."""
         return _listening_processes(self.processes()).get(port)
 
+    def gateway_workers(self) -> list[int]:
+        """The processes that share the gateway's port."""
+        return [pid for pid in self.processes() if self.gateway_port in _listening_processes([pid])]
+
     def control_process(self) -> int | None:
         return self.listener(self.control_port)
 

@@ -38,7 +38,7 @@ class OpenLoad:
     Args:
         make_caller: Makes one connection for bodies of a media type.
         asks: What is asked, one after the other.
-        rate: Requests a second.
+        rate: Requests a second; may be changed while it runs.
         most: Connections at once; a request that finds none free waits, and its wait counts.
     """
 
@@ -66,9 +66,8 @@ class OpenLoad:
         free: dict[str, list[Caller]] = {ask.media_type: [] for ask in self.asks}
         room = asyncio.Semaphore(self.most)
         under_way: set[asyncio.Task[None]] = set()
-        begun, number = time.monotonic(), 0
+        due, number = time.monotonic(), 0
         while not self._stop.is_set():
-            due = begun + number / self.rate
             wait = due - time.monotonic()
             if wait > 0:
                 await asyncio.sleep(wait)
@@ -76,6 +75,7 @@ class OpenLoad:
             under_way.add(task)
             task.add_done_callback(under_way.discard)
             number += 1
+            due += 1 / self.rate
         await asyncio.gather(*under_way)
         for caller in (each for kept in free.values() for each in kept):
             caller.close()
