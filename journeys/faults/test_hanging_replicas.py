@@ -51,7 +51,7 @@ def test_r8_a_replica_that_does_not_answer_costs_one_try_at_most(
         OpenLoad(lambda media: platform.caller(media_type=media), OTHER, rate=50) as other,
     ):
         admin.register(name.lower().replace("_", "-"), "r8/faulted/v1", port)
-        time.sleep(pick(2.0, 20.0))
+        time.sleep(pick(1.2, 20.0))
         admin.deregister(name.lower().replace("_", "-"))
     retried = sum(each.seconds >= PER_TRY * 0.9 for each in load.asked)
     figure(

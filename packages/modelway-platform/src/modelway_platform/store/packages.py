@@ -123,7 +123,10 @@ class IncomingPackage:
     def __init__(self, store: PackageStore) -> None:
         self._store = store
         self._path = store.root / f".incoming-{os.getpid()}-{os.urandom(8).hex()}"
-        self._file = self._path.open("xb")
+        try:
+            self._file = self._path.open("xb")
+        except OSError as error:
+            raise _full() from error
         self._hash = hashlib.sha256()
         self._size = 0
 
