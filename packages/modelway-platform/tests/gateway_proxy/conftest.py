@@ -23,6 +23,7 @@ import uvloop
 from modelway.http1 import Limits, Listener, listen
 from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
+from modelway_platform.domain.mirrors import NO_MIRRORING, Mirroring
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
 from modelway_platform.domain.resilience import Resilience
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
@@ -276,6 +277,7 @@ class Table:
     resilience: Resilience | None = None
     limits: UsageLimits = NO_LIMITS
     assignment: Assignment = NO_ASSIGNMENT
+    mirroring: Mirroring = NO_MIRRORING
     names: dict[Replica, str] = field(default_factory=dict[Replica, str])
 
     def made(self, number: int) -> RouteTable:
@@ -293,6 +295,7 @@ class Table:
             max_body_bytes=self.max_body_bytes,
             assignment=self.assignment,
             resilience=self.resilience,
+            mirroring=self.mirroring,
             addressing=self.addressing,
             websocket=self.websocket,
             limits=self.limits,
@@ -373,6 +376,10 @@ class Gateway:
     def stop(self) -> None:
         async def ended() -> None:
             await self.listener.close()
+            self.worker.mirrors.close()
+            for model in self.worker.routes.models.values():
+                if model.mirrors is not None:
+                    model.mirrors.retire()
             for task in tuple(self.worker.tasks):
                 task.cancel()
             await asyncio.gather(*self.worker.tasks, return_exceptions=True)

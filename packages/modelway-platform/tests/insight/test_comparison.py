@@ -166,3 +166,12 @@ def test_what_nobody_waits_for_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="stopping"):
         AccessComparison(tmp_path).compare(query, abandoned=abandoned)
     assert len(asked) == 2
+
+
+def test_only_an_experiments_requests_count_if_asked(tmp_path: Path) -> None:
+    records = [record(START + number, experiment="trial" if number % 4 == 0 else "") for number in range(100)]
+    records += [record(START + 100 + number, "v2", experiment="trial") for number in range(10)]
+    segment(tmp_path, 0, START, records)
+    assert (compare(tmp_path).baseline.requests, compare(tmp_path).candidate.requests) == (100, 10)
+    trial = compare(tmp_path, experiment="trial")
+    assert (trial.baseline.requests, trial.candidate.requests) == (25, 10)

@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 import yaml
 
+from modelway.cli.log_lines import access_line
 from modelway.packaging import Environment, Example, FileEntry, Framework, Manifest
 from modelway.packaging.archive import write_archive
 from modelway.signature import EndpointSignature, Field, Signature
@@ -27,6 +28,7 @@ from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.insight.compare_versions import AccessComparison
+from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
@@ -86,6 +88,7 @@ class Served:
             changes=self.changes,
             logs=FewLogs(),
             comparer=AccessComparison(folder / "access"),
+            mirror_reports=MirrorReports(folder / "access"),
             replica_token="r" * 40,
         )
         config = uvicorn.Config(make_app(self._parts), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
@@ -306,6 +309,30 @@ def test_keys_and_logs(modelway: Run, start_modelway: Any, served: Served) -> No
     following: subprocess.Popen[str] = start_modelway("logs", "-f", "-o", "json")
     assert following.stdout is not None
     assert [json.loads(following.stdout.readline())["line"] for _ in range(3)][-1] == "later"
+
+
+def test_copies_are_reported(modelway: Run, served: Served, tmp_path: Path) -> None:
+    del served
+    nothing = modelway("mirror", "report", "vision/digits")
+    assert "no copies of vision/digits" in nothing.stderr
+    common = {"time": time.time() - 9, "project": "vision", "model": "digits", "endpoint": "predict", "status": 200}
+    copy = {**common, "version": "v2", "request_id": "r1", "mirrored": True, "primary": "v1", "duration_us": 3000}
+    copies = [copy | {"agree": True, "score": 1.0}, copy | {"agree": False, "score": 0.5, "why": "$.a differs\x1b[2J"}]
+    records = [{**common, "version": "v1", "request_id": "r1"}, *copies]
+    path = tmp_path / "access" / f"worker-7-{int((time.time() - 60) * 1e9)}.ndjson"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps(each) + "\n" for each in records))
+    shown = modelway("mirror", "report", "vision/digits", "--since", "5m").stdout
+    assert "50.00 %" in shown
+    assert "r1" in shown
+    assert "$.a differs" in shown
+    assert "\x1b" not in shown
+    for output, load in (("json", json.loads), ("yaml", yaml.safe_load)):
+        found = load(modelway("mirror", "report", "vision/digits", "-o", output).stdout)
+        assert found["pairs"][0]["agreementRate"] == 0.5
+    assert "copy of v1 agrees" in access_line(copies[0])
+    assert "copy of v1 differs" in access_line(copies[1])
+    assert "copy of" not in access_line(records[0])
 
 
 def test_two_versions_are_compared(modelway: Run, served: Served, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from modelway_platform.apps.explaining import make_explainer
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.insight.compare_versions import AccessComparison
+from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.store.key_uses import last_uses
 
 
@@ -49,6 +50,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
             known_replicas=parts.replicas.list,
         ),
         comparer=AccessComparison(settings.directory.access_logs),
+        mirror_reports=MirrorReports(settings.directory.access_logs),
         explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),
         replica_token=parts.replica_token,
         status=status,

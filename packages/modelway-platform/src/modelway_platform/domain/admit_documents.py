@@ -5,6 +5,7 @@ from typing import assert_never
 
 from modelway_platform.domain.admit_addressing import addressing_problems
 from modelway_platform.domain.admit_assignment import assignment_problems
+from modelway_platform.domain.admit_mirroring import mirroring_problems
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_json import kind_of, name_of
 from modelway_platform.domain.document_problem import Problem, did_you_mean
@@ -50,6 +51,7 @@ def problems_with(
                 assert_never(written.document)
     found.extend(addressing_problems(documents, after))
     found.extend(assignment_problems(documents, after))
+    found.extend(mirroring_problems(documents, after))
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from modelway_platform.domain.check_addressing import addressing_faults
 from modelway_platform.domain.check_assignment import assignment_faults
+from modelway_platform.domain.check_mirroring import mirroring_faults
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, is_name, is_version
 from modelway_platform.domain.issuer_entries import issuer_entry_problems
 from modelway_platform.domain.key_entries import key_problems
@@ -44,6 +45,7 @@ def _problems(table: RouteTable) -> Iterator[str]:
         yield from _model_problems(model)
     yield from addressing_faults(table)
     yield from assignment_faults(table)
+    yield from mirroring_faults(table)
 
 
 def _model_problems(model: ModelEntry) -> Iterator[str]:

@@ -73,6 +73,7 @@ def _model(route: Route, found: Mapping[str, tuple[ReplicaEntry, ...]]) -> Model
         websocket=route.websocket,
         limits=route.limits,
         assignment=route.assignment,
+        mirroring=route.mirroring,
         versions=tuple(
             VersionEntry(version=version, weight=weights.get(version, 0), replicas=found[version]) for version in order
         ),

@@ -12,6 +12,7 @@ from modelway_platform.domain.assignment_json import assignment_from_json, assig
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.limit_json import limits_from_json, limits_to_json
+from modelway_platform.domain.mirroring_json import mirroring_from_json, mirroring_to_json
 from modelway_platform.domain.read_resilience import resilience_from_json, resilience_to_json
 from modelway_platform.domain.route import Route, VersionWeight
 
@@ -80,6 +81,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
         websocket=spec.get("websocket", False),
         limits=limits_from_json(spec),
         assignment=assignment_from_json(spec),
+        mirroring=mirroring_from_json(spec),
     )
 
 
@@ -107,6 +109,7 @@ def _route_spec(document: Route) -> dict[str, Any]:
         "websocket": document.websocket,
         **limits_to_json(document.limits),
         **assignment_to_json(document.assignment),
+        **mirroring_to_json(document.mirroring),
     }
 
 

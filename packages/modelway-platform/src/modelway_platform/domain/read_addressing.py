@@ -70,7 +70,7 @@ def _read_url(fields: Fields) -> PublishedUrl:
         pattern=pattern,
         endpoint=fields.string(
             "endpoint",
-            check=lambda text: _names(text, segments) or _is_endpoint(text),
+            check=lambda text: _names(text, segments) or is_endpoint(text),
             rule=_rule("an endpoint", segments),
         ),
         model=fields.string(
@@ -107,7 +107,8 @@ def _names(text: str, segments: tuple[Segment, ...]) -> bool:
     return name is not None and (not segments or Segment("parameter", name) in segments)
 
 
-def _is_endpoint(text: str) -> bool:
+def is_endpoint(text: str) -> bool:
+    """Whether `text` may name an endpoint of a replica that callers reach."""
     return _ENDPOINT.fullmatch(text) is not None and text not in PRIVATE_ENDPOINTS
 
 

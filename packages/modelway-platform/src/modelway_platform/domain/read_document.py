@@ -16,6 +16,7 @@ from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, Ve
 from modelway_platform.domain.read_addressing import read_addressing
 from modelway_platform.domain.read_assignment import read_assignment
 from modelway_platform.domain.read_limits import read_limits
+from modelway_platform.domain.read_mirroring import read_mirroring
 from modelway_platform.domain.read_resilience import read_resilience
 from modelway_platform.domain.route import Access, Route, VersionWeight
 
@@ -164,6 +165,7 @@ def _read_route(metadata: Fields, spec: Fields) -> Route:
         websocket=spec.boolean("websocket", default=False),
         limits=read_limits(spec),
         assignment=read_assignment(spec),
+        mirroring=read_mirroring(spec),
     )
 
 

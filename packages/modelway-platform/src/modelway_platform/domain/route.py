@@ -6,6 +6,7 @@ from typing import Literal
 from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
+from modelway_platform.domain.mirrors import NO_MIRRORING, Mirroring
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
 from modelway_platform.domain.resilience import USUAL, Resilience
 
@@ -40,3 +41,4 @@ class Route:
     websocket: bool = False
     limits: UsageLimits = NO_LIMITS
     assignment: Assignment = NO_ASSIGNMENT
+    mirroring: Mirroring = NO_MIRRORING

@@ -5,6 +5,7 @@ from typing import Literal
 
 from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
+from modelway_platform.domain.mirrors import NO_MIRRORING, Mirroring
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
 from modelway_platform.domain.resilience import Resilience
 from modelway_platform.domain.route import Access
@@ -48,6 +49,7 @@ class ModelEntry:
     limits: UsageLimits = NO_LIMITS
     assignment: Assignment = NO_ASSIGNMENT
     resilience: Resilience | None = None
+    mirroring: Mirroring = NO_MIRRORING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

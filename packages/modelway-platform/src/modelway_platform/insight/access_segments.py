@@ -6,6 +6,7 @@ from heapq import merge
 from io import FileIO
 from operator import attrgetter
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -45,6 +46,31 @@ class AccessRecord(msgspec.Struct, frozen=True):
     internal: bool = False
 
 
+class MirrorRecord(AccessRecord, frozen=True):
+    """What is needed of the record of a copy.
+
+    Args:
+        request_id: The primary's, too.
+        endpoint: Of the model.
+        primary: The version whose request was copied.
+        primary_us: How long its caller waited.
+        agree: Whether both said the same; None where nobody can tell.
+        score: How much, from 0 to 1.
+        why: What differs most.
+    """
+
+    request_id: str = ""
+    endpoint: str = ""
+    primary: str = ""
+    primary_us: float = 0.0
+    agree: bool | None = None
+    score: float | None = None
+    why: str = ""
+
+
+Record = TypeVar("Record", bound=AccessRecord)
+
+
 @dataclass(slots=True)
 class ReadCounts:
     """How much was read."""
@@ -62,7 +88,8 @@ def read_records(
     until: float,
     counts: ReadCounts,
     abandoned: Callable[[], bool],
-) -> Iterator[AccessRecord]:
+    kind: type[Record] = AccessRecord,
+) -> Iterator[Record]:
     """The records of one model in a span of time, ordered; those still being written are not waited for.
 
     Args:
@@ -73,6 +100,7 @@ def read_records(
         until: Up to and with this one.
         counts: Is counted up while reading.
         abandoned: Asked at each block that is read whether to give up.
+        kind: How much of each record is needed.
 
     Raises:
         UnavailableError: It was to be given up.
@@ -81,10 +109,10 @@ def read_records(
     for path in folder.glob("worker-*.ndjson"):
         workers.setdefault(path.stem.rpartition("-")[0], []).append(path)
 
-    def of_worker(segments: list[Path]) -> Iterator[AccessRecord]:
+    def of_worker(segments: list[Path]) -> Iterator[Record]:
         # Names have no character that JSON writes in another way, so most lines of others need not be decoded.
         marks = (f'"{project}"'.encode(), f'"{model}"'.encode())
-        decode = msgspec.json.Decoder(AccessRecord).decode
+        decode = msgspec.json.Decoder(kind).decode
         for path in _segments_since(segments, since):
             for line in _lines(path, since, abandoned):
                 if marks[0] not in line or marks[1] not in line:

@@ -23,6 +23,10 @@ def access_line(record: Object) -> str:
     ]
     if code := text(record, "code"):
         parts.append(paint(one_line(code), _style(status)))
+    if record.get("mirrored") is True:
+        agree = {True: "agrees", False: "differs"}.get(record.get("agree"), "")  # type: ignore[arg-type]
+        said = f"copy of {one_line(text(record, 'primary'))} {agree}".rstrip()
+        parts.append(paint(said, "yellow" if agree == "differs" else "cyan"))
     if retries := number(record, "retries"):
         parts.append(paint(f"retries={retries}", "yellow"))
     labels = [("replica", text(record, "replica")), ("key", text(record, "key")), ("id", text(record, "request_id"))]

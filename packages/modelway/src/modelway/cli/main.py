@@ -44,6 +44,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "modelway.cli.rollout", "revisions of a deployment or route: status, history, undo; compare versions"
         ),
         "route": Verb("modelway.cli.route", "explain which version and replica would answer a request, and why"),
+        "mirror": Verb("modelway.cli.mirror", "copies of requests: how often another version says the same"),
         "logs": Verb("modelway.cli.logs", "read or follow access logs and server logs"),
         "call": Verb("modelway.cli.call", "send one request to a model through the gateway"),
         "key": Verb("modelway.cli.key", "create, list, rotate and revoke API keys"),

@@ -219,6 +219,18 @@ class ControlClient:
         path = object_path("routes", model) + "/comparison"
         return self._object(self._http.request("GET", path, query=query, silence=_COMPARISON_SILENCE))
 
+    def mirror_report(self, model: str, *, since: str = "", examples: int = 5) -> dict[str, Any]:
+        """How often the answers to copies of a model's requests agree with those that callers got.
+
+        Args:
+            model: `project/model`.
+            since: `90m`, `2h`, `7d` or a time with its zone (RFC 3339); the last day unless given.
+            examples: How many of the worst to show of each pair of versions.
+        """
+        query = {"examples": str(examples)} | ({"since": since} if since else {})
+        path = object_path("routes", model) + "/mirrors"
+        return self._object(self._http.request("GET", path, query=query, silence=_COMPARISON_SILENCE))
+
     # Packages
 
     def package(self, digest: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from modelway_platform.deploy.api.health_api import HealthApi
 from modelway_platform.deploy.api.issuers_api import IssuersApi
 from modelway_platform.deploy.api.keys_api import KeysApi
 from modelway_platform.deploy.api.logs_api import LogsApi
+from modelway_platform.deploy.api.mirrors_api import MirrorsApi
 from modelway_platform.deploy.api.packages_api import PackagesApi
 from modelway_platform.deploy.api.parts import ApiParts
 
@@ -29,6 +30,7 @@ def make_app(parts: ApiParts) -> Starlette:
             *HealthApi(parts, counts).paths(),
             *DocumentsApi(parts).paths(),
             *ComparisonApi(parts).paths(),
+            *MirrorsApi(parts).paths(),
             *PackagesApi(parts).paths(),
             *EndpointsApi(parts).paths(),
             *KeysApi(parts).paths(),

@@ -6,6 +6,7 @@ from dataclasses import replace
 import msgspec
 
 from modelway.errors import ConflictError, InvalidDocumentError, InvalidRequestError
+from modelway_platform.deploy.api.comparators import comparator_problems
 from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
 from modelway_platform.domain.admit_documents import problems_with, repeated_documents
 from modelway_platform.domain.deployment import Deployment
@@ -63,7 +64,7 @@ def apply_documents(
         known |= {digest: _unseen(digest) for digest in request.packages.values() if digest not in known}
 
     def admit(after: Declared) -> None:
-        _refuse(problems_with(resolved, after, known), texts)
+        _refuse([*problems_with(resolved, after, known), *comparator_problems(resolved)], texts)
 
     return documents.apply([item.document for item in resolved], author=author, dry_run=dry_run, admit=admit)
 

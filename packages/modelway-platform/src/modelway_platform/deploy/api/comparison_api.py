@@ -40,12 +40,12 @@ class ComparisonApi:
             raise InvalidRequestError(
                 f"unknown query parameter {unknown[0][:50]!r}", hint=f"known: {', '.join(sorted(_KNOWN))}"
             )
-        model = _model(request)
+        model = model_of(request)
         baseline, candidate = _version(given, "baseline"), _version(given, "candidate")
         if baseline == candidate:
             raise InvalidRequestError(f"{baseline} cannot be compared with itself", hint="name two versions")
         now = time.time()
-        since = _moment(given["since"], now) if "since" in given else None
+        since = moment_of(given["since"], now) if "since" in given else None
         pinned = flag(request, "pinned")
         experiment = given.get("experiment", "")
         if experiment and not is_name(experiment):
@@ -79,7 +79,8 @@ class ComparisonApi:
             return json_answer(comparison_json(await asyncio.to_thread(compare)))
 
 
-def _model(request: Request) -> ModelKey:
+def model_of(request: Request) -> ModelKey:
+    """The model that the path names."""
     project, model = request.path_params["project"], request.path_params["model"]
     if not is_name(project) or not is_name(model):
         raise NotFoundError(f"no model {project[:63]}/{model[:63]}", hint="modelway get deployments")
@@ -104,7 +105,7 @@ def _last_change(declared: list[DeploymentRecord | None]) -> float:
     return max((record.updated_at for record in declared if record is not None), default=0.0)
 
 
-def _moment(text: str, now: float) -> float:
+def moment_of(text: str, now: float) -> float:
     """Unix time of `90m` (ago) or of an RFC 3339 text."""
     if ago := _AGO.fullmatch(text):
         return max(0.0, now - int(ago[1]) * _SECONDS[ago[2]])

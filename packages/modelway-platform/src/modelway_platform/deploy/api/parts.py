@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.explanation import ExplainQuery, Explanation
+from modelway_platform.domain.mirror_report import MirrorQuery, MirrorReport
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
@@ -53,6 +54,14 @@ class LogReader(Protocol):
 
     def read(self, query: LogQuery) -> AsyncIterator[Mapping[str, Any] | None]:
         """The last `tail` records, oldest first; with `follow` then those to come, None now and then while there are none."""
+        ...
+
+
+class MirrorReporter(Protocol):
+    """Who adds up what copies have shown; `insight.mirror_report.MirrorReports` is one."""
+
+    def report(self, query: MirrorQuery, *, abandoned: Callable[[], bool]) -> MirrorReport:
+        """As `Comparer.compare`."""
         ...
 
 
@@ -116,6 +125,7 @@ class ApiParts:
         changes: Notified after every write; watchers wait for it.
         logs: Access and server logs.
         comparer: Compares two versions by their requests.
+        mirror_reports: Adds up what copies have shown.
         explainer: Says what would become of a request.
         replica_token: The secret by which replicas register; opens nothing else.
         status: More members for `/v1/status`.
@@ -134,6 +144,7 @@ class ApiParts:
     changes: Changes
     logs: LogReader
     comparer: Comparer
+    mirror_reports: MirrorReporter
     replica_token: str
     explainer: RequestExplainer = field(default_factory=NoExplainer)
     status: Callable[[], Mapping[str, Any]] = no_facts

@@ -37,7 +37,7 @@ class AccessLog:
         self._written = 0
         self._file = -1
         self.dropped = 0
-        self._worker = b"%d" % index
+        self.worker = b"%d" % index
 
     def record(self, exchange: "Exchange", status: int, code: bytes, ended: float) -> None:
         """Add the record of an answered request.
@@ -73,9 +73,13 @@ class AccessLog:
                 admission.key_id,
                 exchange.retries,
                 exchange.caller.client_bytes,
-                self._worker,
+                self.worker,
             )
         )
+        self.append(line)
+
+    def append(self, line: bytes) -> None:
+        """Add a record that is written already: a JSON object and the end of its line."""
         self._lines.append(line)
         self._gathered += len(line)
         if self._gathered >= _FLUSH_BYTES:

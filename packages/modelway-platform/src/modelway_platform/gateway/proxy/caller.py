@@ -367,3 +367,5 @@ class CallerConnection(ServerConnection):
         if exchange.guard is not None:
             exchange.guard.leave(None if self.answer_started else ended - exchange.started)
         self._worker.log.record(exchange, status, code, ended)
+        if exchange.copies is not None:
+            self._worker.mirrors.take(exchange, status, code, ended)

@@ -26,6 +26,8 @@ def choose_version(exchange: Exchange) -> Refusal | None:
             version = next(model.turns, None)
         if version is not None:
             exchange.version = version
+            if model.mirrors is not None:
+                model.mirrors.plan(exchange)
             if version.guard is not None:
                 return _enter(exchange, version.guard)
             return None

@@ -14,8 +14,10 @@ from modelway_platform.gateway.proxy.admission import Admission
 from modelway_platform.gateway.proxy.assigning import LiveAssignment
 from modelway_platform.gateway.proxy.credentials import Credentials
 from modelway_platform.gateway.proxy.limiting import LimitBook
+from modelway_platform.gateway.proxy.live_mirrors import LiveMirrors
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
+from modelway_platform.gateway.proxy.mirror_metrics import MirrorBook
 from modelway_platform.gateway.proxy.overload_guard import OverloadGuard
 from modelway_platform.gateway.proxy.retry_budget import RetryBudget
 from modelway_platform.gateway.proxy.url_router import UrlRouter
@@ -52,6 +54,7 @@ class LiveModel:
         "entry",
         "idempotent",
         "max_body_bytes",
+        "mirrors",
         "name",
         "per_try",
         "retries",
@@ -89,6 +92,7 @@ class LiveModel:
             self.turns = previous.turns
         else:
             self.turns = _turns([versions[name] for name, _ in shares], [weight for _, weight in shares])
+        self.mirrors: LiveMirrors | None = None
         self.assignment = (
             None if entry.assignment == NO_ASSIGNMENT else LiveAssignment(entry, versions, shares, self.turns)
         )
@@ -131,6 +135,7 @@ class LiveRoutes:
         "credentials",
         "guarded",
         "limits",
+        "mirror_book",
         "models",
         "number",
         "replicas",
@@ -142,6 +147,7 @@ class LiveRoutes:
         self.models: Mapping[bytes, LiveModel] = {}
         self.credentials = Credentials()
         self.limits: LimitBook | None = None
+        self.mirror_book = MirrorBook()
         self.admissions: dict[Request, Admission] = {}
         self.addresses: dict[tuple[bytes, bytes, bytes | None, bytes | None], Admission] = {}
         self.replicas: dict[str, LiveReplica] = {}
@@ -181,11 +187,15 @@ class _Builder:
         routes = LiveRoutes()
         routes.number = table.number
         routes.limits = self._previous.limits
+        routes.mirror_book = self._previous.mirror_book
         if routes.limits is not None:
             routes.limits.forget()
         before = self._previous.credentials
         routes.credentials = Credentials(table.keys, before.used, _verifier(table, before.tokens))
         routes.models = {f"{each.project}/{each.model}".encode(): self._model(each) for each in table.models}
+        for name, gone in self._previous.models.items():
+            if gone.mirrors is not None and name not in routes.models:
+                gone.mirrors.retire()
         routes.urls = self._urls(table)
         routes.replicas = self._replicas
         for version in (each for model in routes.models.values() for each in model.versions.values()):
@@ -211,7 +221,13 @@ class _Builder:
                 self._replicas.update((each.entry.id, each) for each in version.replicas)
             return before
         versions = {each.version.encode(): self._version(entry, each, before) for each in entry.versions}
-        return LiveModel(entry, versions, before)
+        model = LiveModel(entry, versions, before)
+        mirrors = before.mirrors if before is not None else None
+        if entry.mirroring.mirrors:
+            model.mirrors = LiveMirrors(entry, self._previous.mirror_book.of, mirrors)
+        elif mirrors is not None:
+            mirrors.retire()
+        return model
 
     def _version(self, model: ModelEntry, entry: VersionEntry, before: LiveModel | None) -> LiveVersion:
         old = before.versions.get(entry.version.encode()) if before is not None else None

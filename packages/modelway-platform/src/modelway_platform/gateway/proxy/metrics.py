@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from modelway_platform.gateway.proxy.edge_metrics import EdgeCounts, edge_exposition
+from modelway_platform.gateway.proxy.mirror_metrics import MirrorCounts, mirror_exposition
 from modelway_platform.gateway.proxy.replica_health import SeenReplica, replica_exposition
 
 BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -84,6 +85,7 @@ class Snapshot(msgspec.Struct):
     log_dropped: int = 0
     edge: EdgeCounts = msgspec.field(default_factory=EdgeCounts)
     replicas: list[SeenReplica] = []
+    mirrors: list[MirrorCounts] = []
     alive: bool = True
     # Seconds for which a replica is left out still, by its id.
     left_out: dict[str, float] = {}
@@ -186,6 +188,7 @@ def exposition(snapshots: list[Snapshot]) -> bytes:
     for name, (kind, text) in _HELP.items():
         lines += [f"# HELP {_PREFIX}_{name} {text}", f"# TYPE {_PREFIX}_{name} {kind}", *samples[name]]
     lines += replica_exposition(each.replicas for each in alive)
+    lines += mirror_exposition(count for each in snapshots for count in each.mirrors)
     lines += edge_exposition((each.edge, each.alive) for each in snapshots)
     return ("\n".join(lines) + "\n").encode()
 

@@ -142,6 +142,8 @@ class ReplicaConnection(asyncio.Protocol):
         if body:
             self._body = []
             exchange.bytes_out += sum(map(len, body))
+            if exchange.copies is not None:
+                exchange.copies.keep(body)
             if self._rechunked:
                 body = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in body]
         if not self._ended:
@@ -188,6 +190,9 @@ class ReplicaConnection(asyncio.Protocol):
         if answer.status >= 500 and self._hand_back(exchange, answer):
             return True
         exchange.bytes_out = answer.plain_length
+        if exchange.copies is not None:
+            exchange.copies.keep_head(answer.relayed)
+            exchange.copies.keep((data[begins:],))
         line = exchange.caller.answer_begins(known_end=True)
         self._release(exchange, relayed_head(exchange, answer, rechunked=False, connection_line=line) + data[begins:])
         return True
@@ -214,6 +219,8 @@ class ReplicaConnection(asyncio.Protocol):
         self._status = answer.status
         if answer.status >= 500 and self._hand_back(exchange, answer):
             return b""
+        if exchange.copies is not None:
+            exchange.copies.keep_head(answer.relayed)
         head_only = exchange.request.method == b"HEAD"
         if head_only:
             self._end_behind_head(nothing_follows=len(data) == end + 4)

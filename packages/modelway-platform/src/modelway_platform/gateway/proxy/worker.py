@@ -118,6 +118,7 @@ async def serve(settings: WorkerSettings) -> None:
         await asyncio.gather(*tasks, *worker.tasks, return_exceptions=True)
         for replica in worker.routes.replicas.values():
             replica.remove()
+        worker.mirrors.close()
         if worker.routes.limits is not None:
             worker.routes.limits.close()
         if remote is not None:
@@ -183,6 +184,7 @@ def _resume_books(worker: WorkerState, path: Path) -> None:
         return found is not None and version.encode() in found.versions
 
     worker.metrics.resume(before, routed)
+    worker.routes.mirror_book.resume(before.mirrors, routed)
 
 
 async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Path, edge: Edge) -> None:
@@ -208,6 +210,7 @@ async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Pat
             _write_snapshot(worker, listener, metrics_path)
             for replica in worker.routes.replicas.values():
                 forwarding.close_idle(replica, listener.clock)
+            worker.mirrors.close_idle(worker.routes.models.values())
 
 
 def _write_snapshot(worker: WorkerState, listener: Listener, path: Path) -> None:
@@ -217,6 +220,7 @@ def _write_snapshot(worker: WorkerState, listener: Listener, path: Path) -> None
         log_dropped=worker.log.dropped,
         replicas=seen_replicas(worker.routes.replicas.values()),
     )
+    snapshot.mirrors = worker.routes.mirror_book.all()
     snapshot.left_out = {
         replica.entry.id: replica.down_until - listener.clock
         for replica in worker.routes.replicas.values()

@@ -11,6 +11,7 @@ from modelway_platform.gateway.proxy.answer_head import KnownHeads
 from modelway_platform.gateway.proxy.limiting import LimitBook
 from modelway_platform.gateway.proxy.live_routes import LiveRoutes
 from modelway_platform.gateway.proxy.metrics import WorkerMetrics
+from modelway_platform.gateway.proxy.mirror_desk import MirrorDesk
 from modelway_platform.gateway.proxy.refused_heads import RefusedHeads
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class WorkerState:
         "log",
         "loop",
         "metrics",
+        "mirrors",
         "ready",
         "refused_heads",
         "replica_context",
@@ -57,6 +59,7 @@ class WorkerState:
         self.ready = False
         self.replica_context: ssl.SSLContext | None = None  # for replicas that speak HTTPS
         self.tasks: set[asyncio.Task[None]] = set()
+        self.mirrors = MirrorDesk(log, loop, self.tasks)
         self.refused_heads = RefusedHeads()
         self.tunnels: set[Tunnel] = set()
         self._id_prefix = secrets.token_hex(8).encode()
