@@ -1,4 +1,4 @@
-"""Where control's log goes: events with fields to a file, short lines to the terminal."""
+"""Where the log of control, and of others like it, goes: events with fields to a file, short lines to the terminal."""
 
 import json
 import logging
@@ -34,21 +34,25 @@ class JsonLines(logging.Formatter):
 class ShortLines(logging.Formatter):
     """`control: what happened`, without stack traces: those are in the file."""
 
+    def __init__(self, part: str) -> None:
+        super().__init__()
+        self._part = part
+
     def format(self, record: logging.LogRecord) -> str:
-        text = f"control: {record.getMessage()}"
+        text = f"{self._part}: {record.getMessage()}"
         if record.exc_info and record.exc_info[1] is not None:
             text += f" ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
         return text
 
 
 @contextmanager
-def event_log(path: Path) -> Generator[None]:
+def event_log(path: Path, part: str = "control") -> Generator[None]:
     """Sends this process's log to `path`, and what is worth a person's attention to stderr."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = logging.handlers.RotatingFileHandler(path, maxBytes=_MOST_BYTES, backupCount=_KEPT_FILES, encoding="utf-8")
     file.setFormatter(JsonLines())
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(ShortLines())
+    terminal.setFormatter(ShortLines(part))
     terminal.setLevel(logging.WARNING)
     root, ours = logging.getLogger(), logging.getLogger("modelway_platform")
     before = ours.level

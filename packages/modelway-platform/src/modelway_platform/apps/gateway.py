@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modelway_platform.apps import tls_files
-from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.apps.state_directory import JOBS_SECRET, StateDirectory
 from modelway_platform.gateway.proxy import worker
 
 LIMITS_VARIABLE = "MODELWAY_LIMITS_URL"
@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--lifeline", type=int, required=True)
     parser.add_argument("--max-connections-per-address", type=int, default=0)
+    parser.add_argument("--jobs-port", type=int, default=0)
     tls_files.add_arguments(parser)
     given = parser.parse_args(arguments)
     directory = StateDirectory(root=given.directory)
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             metrics_path=directory.worker_metrics(given.index),
             control_fd=given.lifeline,
             certificates=tls_files.pairs_of(given.tls_cert, given.tls_key),
+            jobs_port=given.jobs_port,
+            jobs_secret=directory.kept_secret(JOBS_SECRET) if given.jobs_port else "",
             max_connections_per_address=given.max_connections_per_address,
             replica_tls=tls_files.replica_tls_of(given.replica_ca, given.replica_cert, given.replica_key),
         )

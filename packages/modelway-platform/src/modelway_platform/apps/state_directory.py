@@ -10,6 +10,9 @@ from pathlib import Path
 
 from modelway.errors import ConflictError, ModelwayError
 
+# The name of what gateway workers and jobs process share.
+JOBS_SECRET = "jobs"  # noqa: S105 - a name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateDirectory:
@@ -60,6 +63,22 @@ class StateDirectory:
     @property
     def gateway_log(self) -> Path:
         return self.root / "logs" / "gateway.log"
+
+    @property
+    def jobs_log(self) -> Path:
+        return self.root / "logs" / "jobs.log"
+
+    @property
+    def jobs_database(self) -> Path:
+        return self.root / "jobs.db"
+
+    @property
+    def jobs_contents(self) -> Path:
+        return self.root / "jobs"
+
+    @property
+    def jobs_metrics(self) -> Path:
+        return self.gateway / "jobs.metrics.prom"
 
     @property
     def run(self) -> Path:

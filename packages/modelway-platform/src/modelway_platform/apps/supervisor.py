@@ -1,4 +1,4 @@
-"""Starts control and gateway workers, keeps them alive, and ends them in order.
+"""Starts control, gateway workers and jobs, keeps them alive, and ends them in order.
 
 It does nothing else, so that nothing can make it fall; and if it does, its children notice and end by themselves.
 """
@@ -31,11 +31,20 @@ class Supervisor:
     Args:
         control: The control process. It is stopped last: it ends the replicas.
         workers: The gateway workers. They are stopped first: they let callers finish.
+        jobs: The process for asynchronous requests. It is stopped first: it calls the workers.
         say: Prints a line for the person.
     """
 
-    def __init__(self, control: ChildSettings, workers: Sequence[ChildSettings], *, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        control: ChildSettings,
+        workers: Sequence[ChildSettings],
+        *,
+        jobs: ChildSettings | None = None,
+        say: Callable[[str], None],
+    ) -> None:
         self._control = ChildProcess(control)
+        self._jobs = [ChildProcess(jobs)] if jobs is not None else []
         self._workers = [ChildProcess(worker) for worker in workers]
         self._say = say
         self._stop = asyncio.Event()
@@ -58,7 +67,7 @@ class Supervisor:
             loop.add_signal_handler(number, self._asked_to_stop)
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
         try:
-            for child in (self._control, *self._workers):
+            for child in self._all:
                 child.start()
             await self._first_of(until_ready())
             if not self._stop.is_set():
@@ -67,12 +76,17 @@ class Supervisor:
                 await self._stop.wait()
         finally:
             self._stop.set()
+            await self._end(self._jobs)
             await self._end(self._workers)
             await self._end([self._control])
             for number in (*_STOP_SIGNALS, signal.SIGCHLD):
                 loop.remove_signal_handler(number)
         if self._failed:
             raise ModelwayError(self._failed, hint="what it said is above or in the logs folder of the state directory")
+
+    @property
+    def _all(self) -> Sequence[ChildProcess]:
+        return (self._control, *self._workers, *self._jobs)
 
     async def _first_of(self, ready: Awaitable[None]) -> None:
         """Waits until everything is ready or it is time to stop."""
@@ -90,7 +104,7 @@ class Supervisor:
     def _asked_to_stop(self) -> None:
         if self._stop.is_set():
             self._say("stopping at once")
-            for child in (self._control, *self._workers):
+            for child in self._all:
                 child.send(signal.SIGTERM if child is self._control else signal.SIGKILL)
         else:
             self._say("stopping: callers finish first, then replicas (once more to hurry)")
@@ -103,7 +117,7 @@ class Supervisor:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     break
-                child = next((each for each in (self._control, *self._workers) if each.pid == pid), None)
+                child = next((each for each in self._all if each.pid == pid), None)
                 if child is not None:
                     self._child_ended(child, os.waitstatus_to_exitcode(status))
         self._ended.set()

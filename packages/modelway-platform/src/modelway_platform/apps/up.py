@@ -16,7 +16,7 @@ from modelway.cli.output import note, paint
 from modelway.errors import InvalidRequestError, ModelwayError
 from modelway_platform.apps import listening_ports, supervisor, tls_files
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
-from modelway_platform.apps.state_directory import StateDirectory, only_user
+from modelway_platform.apps.state_directory import JOBS_SECRET, StateDirectory, only_user
 from modelway_platform.deploy.operators import process_table
 from modelway_platform.gateway.proxy.edge import CertificatePair
 from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
@@ -39,6 +39,7 @@ class UpSettings:
     control_host: str
     control_port: int
     workers: int
+    jobs_port: int
     certificates: tuple[CertificatePair, ...] = ()
     max_connections_per_address: int = 0
     replica_tls: ReplicaTls | None = None
@@ -90,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     directory.make()
     with only_user(directory):
         end_left_over(directory.instance())
+        directory.kept_secret(JOBS_SECRET)  # before several processes would make it at once
         settings = UpSettings(
             directory=directory,
             host=arguments.host,
@@ -99,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
                 arguments.control_host, arguments.control_port, "--control-port", "--control-host"
             ),
             workers=arguments.workers,
+            jobs_port=listening_ports.settle("127.0.0.1", 0, "--port"),
             certificates=certificates,
             max_connections_per_address=arguments.max_connections_per_address,
             replica_tls=replica_tls,
@@ -116,7 +119,10 @@ async def supervise(settings: UpSettings) -> None:
     lifeline, held = os.pipe()
     try:
         parts = supervisor.Supervisor(
-            _control(settings, lifeline), [_worker(settings, lifeline, n) for n in range(settings.workers)], say=note
+            _control(settings, lifeline),
+            [_worker(settings, lifeline, n) for n in range(settings.workers)],
+            jobs=_jobs(settings, lifeline),
+            say=note,
         )
         await parts.run(lambda: _until_ready(settings), lambda: _print_ready(settings))
     finally:
@@ -157,11 +163,17 @@ def _worker(settings: UpSettings, lifeline: int, index: int) -> ChildSettings:
     arguments = (
         *("--host", settings.host, "--port", str(settings.port), "--index", str(index)),
         *("--workers", str(settings.workers)),
+        *("--jobs-port", str(settings.jobs_port)),
         *("--max-connections-per-address", str(settings.max_connections_per_address)),
         *tls_files.options_of(settings.certificates, settings.replica_tls),
     )
     output = settings.directory.gateway_log
     return _child(settings, "gateway", lifeline, arguments, output=output, stop_seconds=WORKER_STOP_SECONDS)
+
+
+def _jobs(settings: UpSettings, lifeline: int) -> ChildSettings:
+    arguments = ("--port", str(settings.jobs_port), "--gateway", settings.gateway_url)
+    return _child(settings, "jobs", lifeline, arguments, output=None, stop_seconds=WORKER_STOP_SECONDS)
 
 
 def _child(
@@ -190,6 +202,7 @@ async def _until_ready(settings: UpSettings) -> None:
     probes = (
         ("control", settings.control_url, "/readyz"),
         ("the gateway", settings.gateway_url, "/_/readyz"),
+        ("jobs", f"http://127.0.0.1:{settings.jobs_port}", "/livez"),
     )
     for name, url, path in probes:
         while not await asyncio.to_thread(_answers, url, path):

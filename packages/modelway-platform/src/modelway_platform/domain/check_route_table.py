@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from modelway_platform.domain.async_policy import async_problem
 from modelway_platform.domain.check_addressing import addressing_faults
 from modelway_platform.domain.check_assignment import assignment_faults
 from modelway_platform.domain.check_mirroring import mirroring_faults
@@ -59,6 +60,8 @@ def _model_problems(model: ModelEntry) -> Iterator[str]:
     yield from (f"model {name}: {problem}" for problem in limit_problems(model.limits))
     if model.resilience is not None:
         yield from resilience_problems(name, model.resilience)
+    if problem := async_problem(model.asynchronous):
+        yield f"model {name}: {problem}"
     if not model.versions:
         yield f"model {name}: no version"
     yield from _repeated(f"version of {name}", (version.version for version in model.versions))

@@ -74,6 +74,7 @@ def _model(route: Route, found: Mapping[str, tuple[ReplicaEntry, ...]]) -> Model
         limits=route.limits,
         assignment=route.assignment,
         mirroring=route.mirroring,
+        asynchronous=route.asynchronous,
         versions=tuple(
             VersionEntry(version=version, weight=weights.get(version, 0), replicas=found[version]) for version in order
         ),

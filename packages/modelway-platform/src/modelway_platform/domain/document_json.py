@@ -13,6 +13,7 @@ from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.limit_json import limits_from_json, limits_to_json
 from modelway_platform.domain.mirroring_json import mirroring_from_json, mirroring_to_json
+from modelway_platform.domain.read_async import async_from_json, async_to_json
 from modelway_platform.domain.read_resilience import resilience_from_json, resilience_to_json
 from modelway_platform.domain.route import Route, VersionWeight
 
@@ -82,6 +83,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
         limits=limits_from_json(spec),
         assignment=assignment_from_json(spec),
         mirroring=mirroring_from_json(spec),
+        asynchronous=async_from_json(spec),
     )
 
 
@@ -110,6 +112,7 @@ def _route_spec(document: Route) -> dict[str, Any]:
         **limits_to_json(document.limits),
         **assignment_to_json(document.assignment),
         **mirroring_to_json(document.mirroring),
+        **async_to_json(document.asynchronous),
     }
 
 

@@ -15,6 +15,7 @@ from modelway_platform.domain.document_problem import Problem
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, VersionKey, is_name, is_version
 from modelway_platform.domain.read_addressing import read_addressing
 from modelway_platform.domain.read_assignment import read_assignment
+from modelway_platform.domain.read_async import read_async
 from modelway_platform.domain.read_limits import read_limits
 from modelway_platform.domain.read_mirroring import read_mirroring
 from modelway_platform.domain.read_resilience import read_resilience
@@ -166,6 +167,7 @@ def _read_route(metadata: Fields, spec: Fields) -> Route:
         limits=read_limits(spec),
         assignment=read_assignment(spec),
         mirroring=read_mirroring(spec),
+        asynchronous=read_async(spec),
     )
 
 

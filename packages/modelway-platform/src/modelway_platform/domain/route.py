@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
+from modelway_platform.domain.async_policy import DEFAULT_ASYNC, AsyncPolicy
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.mirrors import NO_MIRRORING, Mirroring
@@ -42,3 +43,4 @@ class Route:
     limits: UsageLimits = NO_LIMITS
     assignment: Assignment = NO_ASSIGNMENT
     mirroring: Mirroring = NO_MIRRORING
+    asynchronous: AsyncPolicy = DEFAULT_ASYNC

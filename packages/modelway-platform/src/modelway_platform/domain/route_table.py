@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
+from modelway_platform.domain.async_policy import DEFAULT_ASYNC, AsyncPolicy
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.mirrors import NO_MIRRORING, Mirroring
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
@@ -50,6 +51,7 @@ class ModelEntry:
     assignment: Assignment = NO_ASSIGNMENT
     resilience: Resilience | None = None
     mirroring: Mirroring = NO_MIRRORING
+    asynchronous: AsyncPolicy = DEFAULT_ASYNC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, connection_of
 from modelway.cli.output import note, seconds_text
 from modelway.cli.package_facts import endpoints_of, example_request, package_of
-from modelway.client import Connection, ControlClient, ModelAnswer, ModelClient, Timeouts
+from modelway.client import Connection, ControlClient, JobClient, ModelAnswer, ModelClient, Timeouts
 from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError
 
 _USUAL_ENDPOINT = "predict"
@@ -32,14 +32,27 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--content-type", default="", metavar="TYPE", help="of the file after --body; default: by its name"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="also say on stderr who answered and how fast")
+    _add_async_options(parser)
     parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="default: 60")
     parser.add_argument("--request-id", default="", metavar="ID", help="default: the gateway makes one")
     add_connection_options(parser)
 
 
+def _add_async_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("asynchronously", "stdout then has the job's id; see `modelway job`")
+    add = group.add_argument
+    add("--async", dest="asynchronous", action="store_true", help="hand it over and do not wait for the answer")
+    add("--idempotency-key", default="", metavar="KEY", help="the same key is the same job, however often it is sent")
+    add("--priority", type=int, default=None, metavar="0-9", help="higher first; default: 4")
+    add("--expires", default="", metavar="TIME", help="90s, 12h: when nobody wants the answer any more")
+    add("--callback", default="", metavar="URL", help="is told of the job's end")
+
+
 def _run(args: argparse.Namespace) -> int:
     connection = connection_of(args)
     body, content_type = _request(connection, args)
+    if args.asynchronous:
+        return _submit(connection, args, body, content_type)
     timeouts = Timeouts(silence=args.timeout)
     with ModelClient(args.target, server=connection.gateway, timeouts=timeouts) as client:
         answer = _ask(client, connection, args, body, content_type)
@@ -47,6 +60,25 @@ def _run(args: argparse.Namespace) -> int:
     if args.verbose:
         version = answer.version or "an unnamed version"
         note(f"{version} answered in {seconds_text(answer.seconds)}, request {answer.request_id or 'without id'}")
+    return EXIT_OK
+
+
+def _submit(connection: Connection, args: argparse.Namespace, body: bytes, content_type: str) -> int:
+    with JobClient(connection.gateway, timeouts=Timeouts(silence=args.timeout)) as client:
+        job = client.submit(
+            args.target,
+            body,
+            endpoint=args.endpoint or _USUAL_ENDPOINT,
+            content_type=content_type,
+            idempotency_key=args.idempotency_key,
+            priority=args.priority,
+            expires=args.expires,
+            callback=args.callback,
+            request_id=args.request_id,
+        )
+    print(job["id"])
+    if args.verbose:
+        note(f"job {job['id']} is {job['state']}; it is kept until it has ended and for a while after")
     return EXIT_OK
 
 

@@ -47,6 +47,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "mirror": Verb("modelway.cli.mirror", "copies of requests: how often another version says the same"),
         "logs": Verb("modelway.cli.logs", "read or follow access logs and server logs"),
         "call": Verb("modelway.cli.call", "send one request to a model through the gateway"),
+        "job": Verb("modelway.cli.job", "look after asynchronous requests: list, get, result, wait, cancel, replay"),
         "key": Verb("modelway.cli.key", "create, list, rotate and revoke API keys"),
         "issuer": Verb("modelway.cli.issuer", "declare whose JSON Web Tokens are taken beside keys"),
     }

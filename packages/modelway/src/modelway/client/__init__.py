@@ -3,6 +3,7 @@
 from modelway.client.connection import Connection, Server, find_connection
 from modelway.client.control_client import ApplyResult, Change, ControlClient, CreatedKey, DocumentFile, UploadedPackage
 from modelway.client.http_client import Timeouts
+from modelway.client.job_client import JobClient
 from modelway.client.model_client import ModelAnswer, ModelClient, call
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ControlClient",
     "CreatedKey",
     "DocumentFile",
+    "JobClient",
     "ModelAnswer",
     "ModelClient",
     "Server",

@@ -47,7 +47,8 @@ class Admission:
     `via` says how the address was understood where it is not the model's own, `alias` which one was named, `reason` both in the
     words of the log (see `reasons`). `page` is one that is answered here, about `project`. `added` is what the address adds to
     the header lines; `by_head`: more header lines than those with credentials had a say in it. `websocket`: it asks for one,
-    and the route has them. `deadline`: seconds the caller gives; `timed`: they, or the time of one try, limit it.
+    and the route has them. `deadline`: seconds the caller gives; `timed`: they, or the time of one try, limit it. `deferred`: it
+    goes to the jobs process.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class Admission:
         "allowance",
         "by_head",
         "deadline",
+        "deferred",
         "endpoint",
         "forwarded",
         "idempotent",
@@ -94,6 +96,7 @@ class Admission:
         self.websocket = False
         self.deadline: float | None = None
         self.timed = False
+        self.deferred = False
 
     def take_address_of(self, other: "Admission") -> None:
         """What request line and credentials decided for another request with the same."""
@@ -111,7 +114,7 @@ class Admission:
 
 Stage = Callable[[Admission, Request, "LiveRoutes"], Refusal | None]
 
-_UNAUTHENTICATED = Refusal(
+UNAUTHENTICATED = Refusal(
     status=401,
     code="unauthenticated",
     message="this address needs a valid key",
@@ -172,13 +175,13 @@ def answer_here(admission: Admission, request: Request, routes: "LiveRoutes") ->
         return _wrong_method(list(methods))
     if page != b"repository/index":
         return Refusal(status=200, code="", message="", body=open_inference.server_page(page))
-    secret = _secret(request)
+    secret = secret_of(request)
     identity = routes.credentials.identify(secret) if secret is not None else None
     scopes = identity.scopes if identity is not None else None
     models = open_inference.models_of(admission.project, routes)
     models = open_inference.visible(models, scopes, known=identity is not None)
     if identity is None and (secret is not None or not models):
-        return _UNAUTHENTICATED
+        return UNAUTHENTICATED
     if identity is not None:
         admission.identity = identity
         admission.key_id = identity.key_id
@@ -193,12 +196,12 @@ def authenticate(admission: Admission, request: Request, routes: "LiveRoutes") -
     model = admission.model
     if model is not None and model.access_open:
         return None
-    secret = _secret(request)
+    secret = secret_of(request)
     if secret is None:
-        return _UNAUTHENTICATED
+        return UNAUTHENTICATED
     identity = routes.credentials.identify(secret)
     if identity is None:
-        return _UNAUTHENTICATED
+        return UNAUTHENTICATED
     admission.identity = identity
     admission.key_id = identity.key_id
     if identity.scopes is not None and not identity.scopes.allow(*_addressed(model, request)):
@@ -378,7 +381,8 @@ def _wrong_method(methods: list[bytes]) -> Refusal:
     )
 
 
-def _secret(request: Request) -> bytes | None:
+def secret_of(request: Request) -> bytes | None:
+    """The key or token that came with it."""
     bearer = request.fields.get(b"authorization")
     if bearer is None:
         return request.header(b"x-api-key")

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from modelway.http1 import Listener, Request, ServerConnection
 from modelway.http1.answers import error_body
-from modelway_platform.gateway.proxy import forwarding, local_answers, open_inference, pipeline, time_limits
+from modelway_platform.gateway.proxy import deferring, forwarding, local_answers, open_inference, pipeline, time_limits
 from modelway_platform.gateway.proxy.admission import Refusal, too_large
 from modelway_platform.gateway.proxy.exchange import Exchange
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica
@@ -64,7 +64,7 @@ class CallerConnection(ServerConnection):
         self.client_bytes = self.client.encode()
 
     def whole_request_received(self, request: Request, body: bytes) -> None:
-        if request.target.startswith(LOCAL):
+        if request.target.startswith(LOCAL) and not deferring.is_about_jobs(request):
             super().whole_request_received(request, body)
             return
         exchange = self._begin_exchange(request)
@@ -80,7 +80,7 @@ class CallerConnection(ServerConnection):
             forwarding.send_whole(exchange, b"".join((admission.forwarded, exchange.request_id, end, body)))
 
     def request_received(self, request: Request) -> None:
-        if request.target.startswith(LOCAL):
+        if request.target.startswith(LOCAL) and not deferring.is_about_jobs(request):
             return
         exchange = self._begin_exchange(request)
         if exchange.admission.websocket and self._exchange is exchange:

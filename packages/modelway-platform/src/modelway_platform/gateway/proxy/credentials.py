@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+from modelway_platform.domain import job_pass
 from modelway_platform.domain.consumers import consumer_of_key
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.route_table import KeyEntry
@@ -23,11 +24,11 @@ _SAFE = "@._~:/+=|-"
 class Identity:
     """Who calls, as far as a secret says it.
 
-    `key_id` is as the log writes it, empty for those with a token. `consumer` is plain ASCII, fit for a header and for the log.
+    `admin` sees what others asked for, `from_job` executes what a consumer asked for before. `key_id` is as the log writes it, empty for those with a token. `consumer` is plain ASCII, fit for a header and for the log.
     `scopes` None means every model. `until` is Unix time in seconds, infinite for one without an end.
     """
 
-    __slots__ = ("consumer", "id", "key_id", "limits", "scopes", "until")
+    __slots__ = ("admin", "consumer", "from_job", "id", "key_id", "limits", "scopes", "until")
 
     def __init__(
         self,
@@ -37,6 +38,8 @@ class Identity:
         scopes: Scopes | None = None,
         until: float = math.inf,
         limits: UsageLimits = NO_LIMITS,
+        admin: bool = False,
+        from_job: bool = False,
     ) -> None:
         self.id = key
         self.key_id = json.dumps(key)[1:-1].encode()
@@ -44,6 +47,8 @@ class Identity:
         self.scopes = scopes
         self.until = until
         self.limits = limits
+        self.admin = admin
+        self.from_job = from_job
 
 
 class Credentials:
@@ -57,7 +62,7 @@ class Credentials:
         used: When each key came last, to the minute (Unix time in seconds by id); goes on from table to table.
     """
 
-    __slots__ = ("_by_hash", "known", "next_end", "tokens", "used")
+    __slots__ = ("_by_hash", "known", "next_end", "pass_secret", "tokens", "used")
 
     def __init__(
         self,
@@ -69,6 +74,7 @@ class Credentials:
         self.known: dict[bytes, Identity] = {}
         self.used: dict[str, float] = {} if used is None else used
         self.tokens = tokens
+        self.pass_secret = ""  # of the jobs process, where there is one
         for key in keys:
             self._add(key)
         self.next_end = math.inf
@@ -80,7 +86,7 @@ class Credentials:
         if identity is None:
             identity = self._by_hash.get(sha256(secret).hexdigest())
             if identity is None:
-                return self._by_token(secret)
+                return (self._job_identity(secret) if self.pass_secret else None) or self._by_token(secret)
             if identity.until <= time.time():
                 return None
             if len(self.known) >= MAX_KNOWN_SECRETS:
@@ -89,6 +95,16 @@ class Credentials:
         if identity.id:
             self.used[identity.id] = time.time()
         return identity
+
+    def _job_identity(self, secret: bytes) -> Identity | None:
+        """Whom a pass of the jobs process stands for; not kept, as each is for a short time only."""
+        now = time.time()
+        given = job_pass.read(self.pass_secret, secret.decode("latin-1"), now)
+        if given is None:
+            return None
+        self.next_end = min(self.next_end, given.until)
+        scopes = Scopes((f"{given.project}/{given.model}",))
+        return Identity(unquote(given.consumer), key=given.key_id, scopes=scopes, until=given.until, from_job=True)
 
     def some_ended(self, now: float) -> bool:
         """Whether an identity has come to its end since this was asked last; what was decided by any is then out of date."""
@@ -116,7 +132,9 @@ class Credentials:
         if key.previous_sha256:
             secrets.append((key.previous_sha256, min(until, key.previous_until or 0.0)))
         for digest, end in secrets:
-            self._by_hash[digest] = Identity(consumer, key=key.id, scopes=scopes, until=end, limits=key.limits)
+            self._by_hash[digest] = Identity(
+                consumer, key=key.id, scopes=scopes, until=end, limits=key.limits, admin=key.role == "admin"
+            )
 
     def _look_for_next_end(self, now: float) -> None:
         ends = [each.until for each in self._by_hash.values() if now < each.until < math.inf]

@@ -13,6 +13,7 @@ from modelway_platform.domain.resilience import Retries
 from modelway_platform.gateway.proxy import time_limits
 from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.choices import no_ready_replica
+from modelway_platform.gateway.proxy.deferring import JOBS_AWAY
 from modelway_platform.gateway.proxy.exchange import REPLAY_BYTES, Exchange
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica
 from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
@@ -88,7 +89,9 @@ def connection_failed(exchange: Exchange, replica: LiveReplica, *, reached: bool
     if caller.answer_started:
         caller.answer_broke(exchange)
         return
-    if not try_again(exchange, "reset" if reached else "connect"):
+    if exchange.admission.deferred:
+        caller.refuse(exchange, JOBS_AWAY)
+    elif not try_again(exchange, "reset" if reached else "connect"):
         caller.refuse(exchange, _FAILED if reached else no_ready_replica(exchange))
 
 

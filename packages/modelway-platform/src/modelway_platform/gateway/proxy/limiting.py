@@ -69,6 +69,8 @@ class LimitBook:
         mine = model.entry.limits
         own = identity.limits if identity is not None else None
         limits: list[RateLimit | Quota] = [*mine.rates, *mine.quotas]
+        if identity is not None and identity.from_job:
+            limits, own = [], None  # counted when the job was accepted
         if own is not None:
             limits += (*own.rates, *own.quotas)
         gate = self._gate(model)

@@ -192,6 +192,7 @@ class _Builder:
             routes.limits.forget()
         before = self._previous.credentials
         routes.credentials = Credentials(table.keys, before.used, _verifier(table, before.tokens))
+        routes.credentials.pass_secret = before.pass_secret
         routes.models = {f"{each.project}/{each.model}".encode(): self._model(each) for each in table.models}
         for name, gone in self._previous.models.items():
             if gone.mirrors is not None and name not in routes.models:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from modelway.http1.answers import error_body
-from modelway_platform.gateway.proxy.metrics import exposition, read_snapshots
+from modelway_platform.gateway.proxy.metrics import exposition, jobs_page, read_snapshots
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def answer(caller: "CallerConnection", worker: WorkerState) -> None:
                 503, error_body("not_ready", "no route table has been read yet"), headers=b"retry-after: 1\r\n"
             )
     elif path == b"/_/metrics":
-        page = exposition(read_snapshots(worker.gateway_folder))
+        page = exposition(read_snapshots(worker.gateway_folder)) + jobs_page(worker.gateway_folder)
         caller.respond(200, page, b"text/plain; version=0.0.4; charset=utf-8")
     else:
         caller.respond(404, error_body("not_found", "nothing is here", "try /_/livez, /_/readyz or /_/metrics"))

@@ -20,6 +20,8 @@ BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 _PREFIX = "modelway_gateway"
 # Snapshots come once a second. Behind an older one is no worker any more: its counts stay, its present state is none.
 _ALIVE_SECONDS = 5.0
+_JOBS_ALIVE_SECONDS = 30.0
+JOBS_METRICS = "jobs.metrics.prom"
 _HELP = {
     "requests_total": ("counter", "Requests answered, by status code."),
     "request_duration_seconds": ("histogram", "From the request's head to the end of its answer."),
@@ -163,6 +165,15 @@ def read_snapshot(path: Path) -> Snapshot | None:
     if any(len(each.buckets) != len(BUCKETS_SECONDS) + 1 for each in snapshot.versions):
         return None  # of a release with others
     return snapshot
+
+
+def jobs_page(folder: Path) -> bytes:
+    """The lines that the jobs process leaves; empty where there is none, or where it has not been there for a while."""
+    path = folder / JOBS_METRICS
+    try:
+        return path.read_bytes() if time.time() - path.stat().st_mtime < _JOBS_ALIVE_SECONDS else b""
+    except OSError:
+        return b""
 
 
 def exposition(snapshots: list[Snapshot]) -> bytes:

@@ -4,14 +4,14 @@
 2. admit (`admission.ADDRESS_STAGES` and `HEAD_STAGES`, lists), decided by the head alone and kept for heads that come again: match the route,
    authenticate, require the route, find its limits, limit head and body, prepare what is passed on.
 3. limit (`limiting.py`), where a limit applies: a token of each, or no further; a place among those at work (`gate.py`), or wait for one.
-4. choose (`choices.py`), decided anew each time: the version by exact weights, the replica in turn.
+4. choose (`choices.py`), or hand over to the jobs process what asked for that (`deferring.py`); decided anew each time: the version by exact weights, the replica in turn.
 5. forward: over a kept connection, again where that is safe (`forwarding.py`); the answer comes back (`replica_connection.py`).
 6. record: counters and one line in the access log (`metrics.py`, `access_log.py`).
 
 Stages know what they decide on, never each other.
 """
 
-from modelway_platform.gateway.proxy import admission, choices, limiting
+from modelway_platform.gateway.proxy import admission, choices, deferring, limiting
 from modelway_platform.gateway.proxy.admission import Admission, Refusal
 from modelway_platform.gateway.proxy.exchange import Exchange
 
@@ -25,7 +25,12 @@ def decide(exchange: Exchange) -> Refusal | None:
         exchange.admission = known
     else:
         exchange.admission = Admission()
-        refusal = admission.admit(exchange.admission, request, routes)
+        if request.target.startswith(deferring.JOBS) and deferring.is_about_jobs(request):
+            refusal = deferring.admit_to_jobs(exchange)
+        else:
+            refusal = admission.admit(exchange.admission, request, routes)
+            if refusal is None and b"prefer" in request.fields:
+                refusal = deferring.consider(exchange)
         if refusal is not None:
             return refusal
         if request.known:
@@ -42,4 +47,7 @@ def decide(exchange: Exchange) -> Refusal | None:
 
 def choose(exchange: Exchange) -> Refusal | None:
     """What comes after all that may refuse or delay: version and replica."""
+    if exchange.admission.deferred and exchange.worker.jobs is not None:
+        exchange.replica = exchange.worker.jobs.replica
+        return None
     return choices.choose_version(exchange) or choices.choose_replica(exchange)

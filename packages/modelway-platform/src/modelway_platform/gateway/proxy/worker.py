@@ -15,6 +15,7 @@ from modelway_platform.gateway.proxy import forwarding, tunnel
 from modelway_platform.gateway.proxy.access_log import AccessLog
 from modelway_platform.gateway.proxy.active_checks import ActiveChecks
 from modelway_platform.gateway.proxy.caller import CallerConnection
+from modelway_platform.gateway.proxy.deferring import JobsDoor
 from modelway_platform.gateway.proxy.edge import CertificatePair, Edge
 from modelway_platform.gateway.proxy.metrics import read_snapshot, write_snapshot
 from modelway_platform.gateway.proxy.replica_health import seen_replicas
@@ -44,6 +45,8 @@ class WorkerSettings:
     `control_fd` is the reading end of a pipe whose other end the supervisor holds: its end means that the supervisor is gone.
     `workers` is how many share the port, of which this is number `index`.
     `limits_url` is the Redis through which limits hold over several machines, empty for this machine's own. Times in seconds.
+    `jobs_port` is the jobs process's, on this machine, with the secret it shares with workers; 0 where there is none.
+    Times in seconds.
     """
 
     index: int
@@ -57,6 +60,8 @@ class WorkerSettings:
     workers: int = 1
     limits_url: str = ""
     certificates: tuple[CertificatePair, ...] = ()
+    jobs_port: int = 0
+    jobs_secret: str = ""
     max_connections_per_address: int = 0
     replica_tls: ReplicaTls | None = None
 
@@ -90,6 +95,9 @@ async def serve(settings: WorkerSettings) -> None:
         workers=max(settings.workers, settings.index + 1),
         remote=remote,
     )
+    if settings.jobs_port:
+        worker.jobs = JobsDoor(settings.jobs_port, settings.jobs_secret)
+        worker.routes.credentials.pass_secret = settings.jobs_secret
     watch = TableWatch(settings.table_path, worker)
     watch.look()
     _resume_books(worker, settings.metrics_path)
@@ -211,6 +219,8 @@ async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Pat
             for replica in worker.routes.replicas.values():
                 forwarding.close_idle(replica, listener.clock)
             worker.mirrors.close_idle(worker.routes.models.values())
+            if worker.jobs is not None:
+                forwarding.close_idle(worker.jobs.replica, listener.clock)
 
 
 def _write_snapshot(worker: WorkerState, listener: Listener, path: Path) -> None:

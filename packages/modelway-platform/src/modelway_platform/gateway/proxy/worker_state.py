@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.remote_tokens import RemoteTokens
     from modelway_platform.gateway.proxy.tunnel import Tunnel
 
+if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.deferring import JobsDoor
+
 
 class WorkerState:
     """Routes, counters, log and loop of this worker; passed to every connection."""
@@ -26,6 +29,7 @@ class WorkerState:
         "_id_prefix",
         "_requests",
         "gateway_folder",
+        "jobs",
         "known_heads",
         "log",
         "loop",
@@ -58,6 +62,7 @@ class WorkerState:
         self.known_heads = KnownHeads()
         self.ready = False
         self.replica_context: ssl.SSLContext | None = None  # for replicas that speak HTTPS
+        self.jobs: JobsDoor | None = None
         self.tasks: set[asyncio.Task[None]] = set()
         self.mirrors = MirrorDesk(log, loop, self.tasks)
         self.refused_heads = RefusedHeads()
