@@ -246,3 +246,37 @@ def test_a_route_may_take_shorter_heads(
     assert ask(call()).status == 200
     answer = ask(call(), b"x" * 300)
     assert (answer.status, answer.error) == (431, "head_too_large")
+
+
+def test_a_neighbour_far_over_its_limit_costs_others_no_request(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], table: type[Table]
+) -> None:
+    keys = tuple(
+        KeyEntry(id=name, name=name, role="caller", sha256=sha256(name.encode()).hexdigest())
+        for name in ("loud", "calm")
+    )
+    gateway.number += 1
+    made = table({"v1": (1, [replica()])}, access="key", limits=rate(20, 1, 20, "consumer")).made(gateway.number)
+    write_table(gateway.table_path, replace(made, keys=keys))
+    gateway.call(gateway.watch.look)
+    over = threading.Event()
+    loud: Counter[int] = Counter()
+
+    def shout() -> None:
+        caller = call()
+        while not over.is_set():
+            loud[ask(caller, b"loud").status] += 1
+
+    threads = [threading.Thread(target=shout) for _ in range(2)]
+    for each in threads:
+        each.start()
+    calm = call()
+    statuses: Counter[int] = Counter()
+    for _ in range(15):
+        statuses[ask(calm, b"calm").status] += 1
+        time.sleep(0.02)
+    over.set()
+    for each in threads:
+        each.join()
+    assert statuses == {200: 15}
+    assert loud[429] > 10 * loud[200] > 0

@@ -288,6 +288,9 @@ def test_keys_and_logs(modelway: Run, start_modelway: Any, served: Served) -> No
     assert modelway("key", "revoke", key_id).returncode == 0
     unknown = modelway("get", "routes", MODELWAY_KEY=secret)
     assert "hint: give an admin key with MODELWAY_KEY" in unknown.stderr
+    mistyped = modelway("get", "routes", MODELWAY_KEY=secret[:-1] + ("a" if secret[-1] != "a" else "b"))
+    assert "hint: the key is mistyped" in mistyped.stderr
+    assert secret[:-1] not in mistyped.stderr
 
     asked = ("--consumer", "batch", "--scope", "vision/*", "--expires", "90d", "--limit", "9/1s:20", "--quota", "50/1d")
     first = json.loads(modelway("key", "create", "robot", *asked, "-o", "json").stdout)

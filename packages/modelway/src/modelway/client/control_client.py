@@ -12,6 +12,7 @@ import msgspec
 
 from modelway.client.connection import Server, find_connection
 from modelway.client.http_client import Answer, AnswerStream, HttpClient, Timeouts, path_of
+from modelway.client.key_text import hint_for_unknown
 from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
 
 DocumentKind = Literal["deployments", "routes"]
@@ -115,7 +116,10 @@ class ControlClient:
             ca_file=self.server.ca_file,
             hints={
                 "unreachable": "start it with `modelway up`, or say where it runs with --url or MODELWAY_URL",
-                "unauthenticated": "give an admin key with MODELWAY_KEY or --key; `modelway up` keeps one in context.json",
+                "unauthenticated": hint_for_unknown(
+                    self.server.key,
+                    "give an admin key with MODELWAY_KEY or --key; `modelway up` keeps one in context.json",
+                ),
             },
         )
 

@@ -29,6 +29,13 @@ def is_mistyped(secret: str) -> bool:
     return _UNCHECKED.fullmatch(secret) is None
 
 
+def hint_for_unknown(secret: str, usual: str) -> str:
+    """What to say to whom a server does not know: that the key is mistyped, where that can be seen; `usual` otherwise."""
+    if secret.startswith(PREFIX) and is_mistyped(secret):
+        return "the key is mistyped: its checksum or length is wrong; " + usual
+    return usual
+
+
 def _checksum(body: str) -> str:
     """CRC-32 in base 62; six characters hold it."""
     number = zlib.crc32(body.encode())

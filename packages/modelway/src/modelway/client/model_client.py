@@ -10,6 +10,7 @@ import msgspec
 
 from modelway.client.connection import Server, find_connection
 from modelway.client.http_client import HttpClient, Timeouts, path_of
+from modelway.client.key_text import hint_for_unknown
 from modelway.errors import InvalidRequestError
 from modelway.signature.images import is_image, write_image
 
@@ -47,7 +48,9 @@ class ModelClient:
             ca_file=self.server.ca_file,
             hints={
                 "unreachable": "start it with `modelway up`, or say where the gateway is with MODELWAY_GATEWAY_URL",
-                "unauthenticated": "give a key with MODELWAY_KEY; `modelway key create NAME` makes one",
+                "unauthenticated": hint_for_unknown(
+                    self.server.key, "give a key with MODELWAY_KEY; `modelway key create NAME` makes one"
+                ),
             },
         )
 
