@@ -12,7 +12,7 @@ from modelway_platform.domain.assignment import Arm, Assignment, NamedExperiment
 from modelway_platform.domain.explanation import ExplainQuery, Explanation, ReplicaState
 from modelway_platform.domain.limits import Concurrency, Quota, RateLimit, UsageLimits
 from modelway_platform.domain.published_url import Addressing, Alias, Condition, PublishedUrl
-from modelway_platform.gateway.proxy.explain import Explainer, LeftOut, UnknownKeyError
+from modelway_platform.gateway.proxy.explain import Doubt, Explainer, UnknownKeyError
 from modelway_platform.gateway.proxy.metrics import read_snapshots
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ KEY = ("X-API-Key", "mw_caller")
 
 
 def explainer(
-    table: RouteTable | None, left_out: Mapping[str, tuple[LeftOut, ...]] | None = None, workers: int = 1
+    table: RouteTable | None, doubts: Mapping[str, tuple[Doubt, ...]] | None = None, workers: int = 1
 ) -> Explainer:
-    return Explainer(lambda: table, lambda: (workers, left_out or {}))
+    return Explainer(lambda: table, lambda: (workers, doubts or {}))
 
 
 def ask(table: RouteTable | None, target: str, method: str = "POST", **more: Any) -> Explanation:
@@ -145,13 +145,15 @@ def test_with_a_key_whose_secret_one_does_not_have(replica: Callable[..., Replic
 def test_health_is_what_all_workers_say(replica: Callable[..., Replica], table: type[Table]) -> None:
     one, two = replica(), replica()
     made = table({"v1": (1, [one, two])}, names={one: "r-1", two: "r-2"}).made(1)
-    out = LeftOut(worker=0, seconds=1.25)
+    out = Doubt(worker=0, words="left out for 1.2 s more, as it failed", out=True)
     query = ExplainQuery(method="POST", target="/p/m/predict")
     told = explainer(made, {"r-1": (out,)}, workers=1).explain(query)
     assert told.replica == "r-2"
     assert told.replicas[0] == ReplicaState(
-        id="r-1", address=f"127.0.0.1:{one.port}", state="left out by worker 0 for 1.2 s more", chosen=False
+        id="r-1", address=f"127.0.0.1:{one.port}", state="worker 0: left out for 1.2 s more, as it failed", chosen=False
     )
+    warm = Doubt(worker=0, words="warming up", out=False)
+    assert explainer(made, {"r-1": (warm,)}, workers=1).explain(query).replica == "r-1"
     assert explainer(made, {"r-1": (out,)}, workers=2).explain(query).replica == "r-1", "another worker still asks it"
 
 
@@ -192,7 +194,7 @@ def test_a_worker_writes_whom_it_leaves_out(
 
     def noted() -> bool:
         call(b"POST /p/m/x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", port=worker.port).answer()
-        return any("dead" in each.left_out for each in read_snapshots(worker.table_path.parent))
+        return any("dead" in each.unsettled for each in read_snapshots(worker.table_path.parent))
 
     until = time.monotonic() + 10
     while not noted():

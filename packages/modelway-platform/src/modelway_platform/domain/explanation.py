@@ -53,7 +53,7 @@ class VersionChance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaState:
-    """A replica of the version; `state` is `up`, or since when and where it is left out."""
+    """A replica of the version; `state` is `up`, or which workers say what else."""
 
     id: str
     address: str

@@ -37,11 +37,16 @@ _WHILE_ASKED = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """A worker that leaves a replica out because it failed, for so many seconds more."""
+class Doubt:
+    """Why a worker does not simply give a replica its turns; `out`: it gets none from it at present."""
 
     worker: int
-    seconds: float
+    words: str
+    out: bool
+
+
+# How many workers there are, and what they doubt, by replica id.
+Doubts = tuple[int, Mapping[str, tuple[Doubt, ...]]]
 
 
 class UnknownKeyError(LookupError):
@@ -67,16 +72,16 @@ class Explainer:
 
     Args:
         table: Gives the table in use; None before the first.
-        left_out: Gives, by replica id, the workers that leave it out at present; and how many workers there are.
+        doubts: What the workers say of replicas at present.
     """
 
     def __init__(
         self,
         table: Callable[[], RouteTable | None],
-        left_out: Callable[[], tuple[int, Mapping[str, tuple[LeftOut, ...]]]],
+        doubts: Callable[[], Doubts],
     ) -> None:
         self._table = table
-        self._left_out = left_out
+        self._doubts = doubts
         self._known: tuple[RouteTable, LiveRoutes] | None = None
 
     def explain(self, query: ExplainQuery) -> Explanation:
@@ -123,20 +128,20 @@ class Explainer:
         )
         if refusal is not None or model is None:
             return told
-        left_out = self._begin_afresh(exchange, model.entry)
+        doubts = self._begin_afresh(exchange, model.entry)
         refusal = choices.choose_version(exchange) or choices.choose_replica(exchange)
-        return _chosen(told, exchange, refusal, left_out)
+        return _chosen(told, exchange, refusal, doubts)
 
-    def _begin_afresh(self, exchange: Exchange, entry: ModelEntry) -> Mapping[str, tuple[LeftOut, ...]]:
+    def _begin_afresh(self, exchange: Exchange, entry: ModelEntry) -> Mapping[str, tuple[Doubt, ...]]:
         """Turns and health begin anew for every question, so that the same one is always answered alike."""
-        workers, left_out = self._left_out()
+        workers, doubts = self._doubts()
         table = RouteTable(number=1, models=(entry,), keys=())
         fresh = live_routes.build(table, LiveRoutes(), WorkerMetrics().version)
         (exchange.admission.model,) = fresh.models.values()
         for replica in fresh.replicas.values():
-            if len(left_out.get(replica.entry.id, ())) >= max(workers, 1):
+            if sum(each.out for each in doubts.get(replica.entry.id, ())) >= max(workers, 1):
                 replica.leave_out(_WHILE_ASKED)
-        return left_out
+        return doubts
 
 
 def _with_key(routes: LiveRoutes, table: RouteTable | None, wanted: str) -> tuple[LiveRoutes, str]:
@@ -205,7 +210,7 @@ def _answer(refusal: Refusal | None) -> LocalAnswer | None:
 
 
 def _chosen(
-    told: Explanation, exchange: Exchange, refusal: Refusal | None, left_out: Mapping[str, tuple[LeftOut, ...]]
+    told: Explanation, exchange: Exchange, refusal: Refusal | None, doubts: Mapping[str, tuple[Doubt, ...]]
 ) -> Explanation:
     model, version, replica = exchange.admission.model, exchange.version, exchange.replica
     assert model is not None
@@ -225,7 +230,7 @@ def _chosen(
             ReplicaState(
                 id=each.id,
                 address=f"{each.host}:{each.port}",
-                state=_state(left_out.get(each.id, ())),
+                state=_state(doubts.get(each.id, ())),
                 chosen=each.id == chosen,
             )
             for each in ([one.entry for one in version.replicas] if version is not None else ())
@@ -253,10 +258,8 @@ def _chances(model: LiveModel, chosen: str) -> tuple[VersionChance, ...]:
     )
 
 
-def _state(left_out: tuple[LeftOut, ...]) -> str:
-    if not left_out:
-        return "up"
-    return "left out by " + ", ".join(f"worker {each.worker} for {each.seconds:.1f} s more" for each in left_out)
+def _state(doubts: tuple[Doubt, ...]) -> str:
+    return "; ".join(f"worker {each.worker}: {each.words}" for each in doubts) or "up"
 
 
 def _limit_words(limits: UsageLimits | None, whose: str) -> list[str]:

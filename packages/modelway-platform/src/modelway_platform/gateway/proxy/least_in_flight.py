@@ -20,10 +20,11 @@ def choose(
     count = len(replicas)
     for step in range(count):
         replica = replicas[(turn + step) % count]
-        if replica in tried or not (replica.settled or (not tried and replica.takes_turn(clock))):
-            continue
         busy = replica.connections - len(replica.idle)
-        if found is None or busy < fewest:
+        if (found is not None and busy >= fewest) or replica in tried:
+            continue
+        # Asked last, as a replica on trial that is asked has had its turn.
+        if replica.settled or (not tried and replica.takes_turn(clock)):
             found, fewest = replica, busy
             if not busy:
                 break

@@ -14,7 +14,7 @@ import msgspec
 
 from modelway_platform.gateway.proxy.edge_metrics import EdgeCounts, edge_exposition
 from modelway_platform.gateway.proxy.mirror_metrics import MirrorCounts, mirror_exposition
-from modelway_platform.gateway.proxy.replica_health import SeenReplica, replica_exposition
+from modelway_platform.gateway.proxy.replica_health import SeenReplica, UnsettledReplica, replica_exposition
 
 BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _PREFIX = "modelway_gateway"
@@ -89,8 +89,7 @@ class Snapshot(msgspec.Struct):
     replicas: list[SeenReplica] = []
     mirrors: list[MirrorCounts] = []
     alive: bool = True
-    # Seconds for which a replica is left out still, by its id.
-    left_out: dict[str, float] = {}
+    unsettled: dict[str, UnsettledReplica] = {}
 
 
 class WorkerMetrics:

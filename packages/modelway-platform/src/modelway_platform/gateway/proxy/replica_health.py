@@ -21,6 +21,33 @@ class SeenReplica(msgspec.Struct):
     up: bool = True
 
 
+class UnsettledReplica(msgspec.Struct):
+    """Why one worker does not simply give a replica its turns; `out`: it gets none at present."""
+
+    words: str
+    out: bool
+
+
+def unsettled(replicas: Iterable["LiveReplica"], clock: float) -> dict[str, UnsettledReplica]:
+    """By replica id; most workers have none, most of the time.
+
+    Args:
+        replicas: All of a worker's.
+        clock: The loop's time.
+    """
+    return {replica.entry.id: _unsettled(replica, clock) for replica in replicas if not replica.settled}
+
+
+def _unsettled(replica: "LiveReplica", clock: float) -> UnsettledReplica:
+    if replica.ill:
+        return UnsettledReplica("left out, as active checks fail", out=True)
+    if replica.down_until > clock:
+        return UnsettledReplica(f"left out for {replica.down_until - clock:.1f} s more, as it failed", out=True)
+    if replica.failures:
+        return UnsettledReplica("on trial after a failure", out=False)
+    return UnsettledReplica("warming up", out=False)
+
+
 def seen_replicas(replicas: Iterable["LiveReplica"]) -> list[SeenReplica]:
     """All of a worker's, each with the value of its own that it keeps for this; once a second."""
     found: list[SeenReplica] = []

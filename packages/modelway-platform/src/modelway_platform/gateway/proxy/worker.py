@@ -18,7 +18,7 @@ from modelway_platform.gateway.proxy.caller import CallerConnection
 from modelway_platform.gateway.proxy.deferring import JobsDoor
 from modelway_platform.gateway.proxy.edge import CertificatePair, Edge
 from modelway_platform.gateway.proxy.metrics import read_snapshot, write_snapshot
-from modelway_platform.gateway.proxy.replica_health import seen_replicas
+from modelway_platform.gateway.proxy.replica_health import seen_replicas, unsettled
 from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
 from modelway_platform.gateway.proxy.table_watch import TableWatch
 from modelway_platform.gateway.proxy.worker_state import WorkerState
@@ -231,11 +231,7 @@ def _write_snapshot(worker: WorkerState, listener: Listener, path: Path) -> None
         replicas=seen_replicas(worker.routes.replicas.values()),
     )
     snapshot.mirrors = worker.routes.mirror_book.all()
-    snapshot.left_out = {
-        replica.entry.id: replica.down_until - listener.clock
-        for replica in worker.routes.replicas.values()
-        if replica.down_until > listener.clock
-    }
+    snapshot.unsettled = unsettled(worker.routes.replicas.values(), listener.clock)
     try:
         write_snapshot(path, snapshot)
         write_key_uses(key_uses_path(path), worker.routes.credentials.used)
