@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: setup demo test check check-lint check-imports check-types check-architecture format lock docs \
-  test-faults bench-gateway bench-routes bench-serving bench-promises bench-start bench-images bench-verdicts
+  test-faults bench-gateway bench-routes bench-serving bench-promises bench-start bench-images bench-tables bench-verdicts
 
 setup:
 	@scripts/bootstrap && mkdir -p .cache
@@ -62,6 +62,9 @@ bench-start: setup ## installed sizes, `modelway --help`, and how soon `modelway
 
 bench-verdicts: setup ## how often verdicts are wrong and how soon right ones come, looked at every second; two to three minutes
 	@python -m benchmarks.verdicts
+
+bench-tables: setup ## how soon a change is used by all gateway workers at 10 and 5,000 models, and what a worker weighs
+	@python -m benchmarks.table_updates
 
 bench-images: setup ## an image of a package, cold, unchanged and after a code change; what a push then sends
 	@python -m benchmarks.images

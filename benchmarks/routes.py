@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from modelway.http1 import Request
 from modelway_platform.domain.published_url import Addressing, PublishedUrl
 from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.split_table import split_table
 from modelway_platform.gateway.proxy import admission, live_routes
 from modelway_platform.gateway.proxy.admission import Admission
 from modelway_platform.gateway.proxy.live_routes import LiveRoutes
@@ -30,7 +31,7 @@ def table(routes: int) -> RouteTable:
 
 def live(routes: int) -> LiveRoutes:
     """The same as the request path uses it."""
-    return live_routes.build(table(routes), LiveRoutes(), WorkerMetrics().version)
+    return live_routes.build(split_table(table(routes)), LiveRoutes(), WorkerMetrics().version)
 
 
 def requests(numbers: Sequence[int], *, published: bool) -> list[Request]:
@@ -75,7 +76,7 @@ def measure() -> dict[str, float]:
 def _build_ms() -> float:
     made = table(10_000)
     begun = time.process_time()
-    live_routes.build(made, LiveRoutes(), WorkerMetrics().version)
+    live_routes.build(split_table(made), LiveRoutes(), WorkerMetrics().version)
     return (time.process_time() - begun) * 1000
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from modelway_platform.discovery.embedded import LONGEST_TTL_SECONDS, SHORTEST_TTL_SECONDS, Leases
 from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 
 KEY = VersionKey("vision", "digits", "v1")
@@ -123,3 +123,56 @@ async def test_expiry_runs_by_itself() -> None:
     assert leases.endpoints() == ()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+def many_leases(count: int) -> tuple[Leases, list[float], list[str]]:
+    now = [0.0]
+    told: list[str] = []
+    leases = Leases(clock=lambda: now[0], on_held=told.append)
+    for index in range(count):
+        key = VersionKey("vision", f"m{index}", "v1")
+        leases.register(Endpoint(id=f"r{index}", key=key, host="127.0.0.1", port=9000 + index), 10)
+    return leases, now, told
+
+
+def test_when_most_leases_end_at_once_nobody_is_forgotten_for_a_while() -> None:
+    leases, now, told = many_leases(10)
+    now[0] = 11
+    assert leases.expire() == ()
+    assert leases.expire() == ()
+    assert (len(leases.endpoints()), leases.held, len(told)) == (10, 10, 1)
+    for index in range(8):  # control was away, not they
+        leases.register(leases.endpoints()[index], 10)
+    assert {each.id for each in leases.expire()} == {"r8", "r9"}
+    assert leases.held == 0
+    now[0] = 22
+    assert leases.expire() == ()
+    now[0] = 22 + 601
+    assert len(leases.expire()) == 8  # nobody is away for so long and right
+
+
+def test_a_few_that_end_are_believed() -> None:
+    leases, now, told = many_leases(3)
+    now[0] = 11
+    assert len(leases.expire()) == 3
+    leases, now, told = many_leases(10)
+    for index in range(6):
+        leases.register(leases.endpoints()[index], 100)
+    now[0] = 11
+    assert len(leases.expire()) == 4
+    assert told == []
+
+
+def test_a_view_says_what_changed_since_another() -> None:
+    leases, _, _ = many_leases(3)
+    first = leases.view(-1)
+    assert {str(key) for key in first.by_version} == {f"vision/m{index}/v1" for index in range(3)}
+    assert leases.view(first.number).touched == frozenset()
+    leases.deregister("r1")
+    leases.register(leases.endpoints()[0], 10)  # a renewal changes nothing
+    second = leases.view(first.number)
+    assert second.touched == {ModelKey("vision", "m1")}
+    assert VersionKey("vision", "m1", "v1") not in second.by_version
+    taken = Endpoint(id="new", key=VersionKey("vision", "m9", "v1"), host="127.0.0.1", port=9000)
+    leases.register(taken, 10)
+    assert leases.view(second.number).touched == {ModelKey("vision", "m0"), ModelKey("vision", "m9")}

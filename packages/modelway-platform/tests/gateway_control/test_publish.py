@@ -3,21 +3,23 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from modelway.errors import ModelwayError
 from modelway_platform.discovery.embedded import Leases
+from modelway_platform.domain.compile_route_table import compile_table
 from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.endpoint import Endpoint, EndpointView
+from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.domain.records import Declared
 from modelway_platform.domain.route import Route, VersionWeight
 from modelway_platform.gateway.control.publish import Publisher, Sources
+from modelway_platform.store.acknowledgements import Acknowledgement, write_acknowledgement
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
@@ -48,11 +50,14 @@ class Control:
     def publisher(self) -> Publisher:
         sources = Sources(
             declared=self.declared,
-            endpoints=self.leases.endpoints,
+            endpoints=self.leases_view,
             keys=self.keys.list,
             next_number=Counters(self.database).next_table_number,
         )
         return Publisher(self.path, sources, self.told.append)
+
+    def leases_view(self, since: int) -> EndpointView:
+        return self.leases.view(since)  # a restart of control replaces them
 
     def declared(self) -> Declared:
         if self.broken:
@@ -188,3 +193,66 @@ async def test_a_burst_of_changes_is_gathered_and_the_last_word_wins(control: Co
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def deploy(control: Control, *names: str) -> None:
+    control.documents.apply(
+        [Deployment(key=VersionKey("vision", name, "v1"), package="sha256:" + "a" * 64) for name in names],
+        author="test",
+    )
+
+
+def test_a_table_that_a_worker_refuses_is_taken_back(control: Control) -> None:
+    deploy(control, "a")
+    publisher = control.publisher()
+    publisher.publish()
+    folder = control.path.parent
+    write_acknowledgement(folder, Acknowledgement(worker=0, number=1, at=time.time()))
+    assert publisher.confirm()
+    assert publisher.state.confirmed == 1
+    good = read_table(control.path)
+    deploy(control, "b")
+    publisher.publish()
+    assert not publisher.confirm()  # nobody has said anything of it yet
+    write_acknowledgement(folder, Acknowledgement(worker=0, number=1, reason="it is cursed", at=time.time()))
+    assert publisher.confirm()
+    back = read_table(control.path)
+    assert (back.number, back.models) == (3, good.models)
+    assert "gateway worker 0 refused table 2: it is cursed" in publisher.state.refusal
+    assert control.told == [publisher.state.refusal]
+    publisher.publish()  # the same wish is not tried again
+    assert read_table(control.path).number == 3
+    deploy(control, "c")
+    publisher.publish()
+    assert [model.model for model in read_table(control.path).models] == ["a", "b", "c"]
+    write_acknowledgement(folder, Acknowledgement(worker=0, number=4, at=time.time()))
+    assert publisher.confirm()
+    assert (publisher.state.confirmed, publisher.state.refusal) == (4, "")
+
+
+def test_what_is_compiled_step_by_step_is_what_is_compiled_at_once(control: Control) -> None:
+    """Against the plain compiler, over a history of declared and observed changes."""
+    publisher = control.publisher()
+    steps: list[Callable[[], object]] = [
+        lambda: deploy(control, "a", "b", "c"),
+        lambda: control.leases.register(replace(ONE, key=VersionKey("vision", "b", "v1")), 30),
+        lambda: control.documents.apply_route(
+            Route(key=ModelKey("vision", "a"), versions=(VersionWeight(version="v1", weight=3),), idempotent=True)
+        ),
+        lambda: control.leases.register(replace(ONE, id="r2", port=9002, key=VersionKey("vision", "a", "v1")), 30),
+        lambda: control.leases.register(replace(ONE, id="r2", port=9003, key=VersionKey("vision", "a", "v1")), 30),
+        lambda: control.leases.deregister("r1"),
+        lambda: control.documents.delete_route(ModelKey("vision", "a")),
+        lambda: control.documents.mark_deleting(VersionKey("vision", "b", "v1")),
+        lambda: deploy(control, "b", "d"),
+    ]
+    before = None
+    for step in steps:
+        step()
+        publisher.publish()
+        table = read_table(control.path)
+        plain = compile_table(
+            control.documents.declared(), control.leases.endpoints(), control.keys.list(), table.number, before
+        )
+        assert table == plain
+        before = table

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from modelway_platform.domain.route_table import RouteTable
-from modelway_platform.store.table_file import encode_table, write_table
+from modelway_platform.store.table_file import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,8 @@ def test_a_table_cut_anywhere_is_refused(
 ) -> None:
     only = replica()
     gateway.publish(table({"v1": (1, [only])}))
-    data = encode_table(table({"v9": (1, [only])}).made(9)).rstrip()
+    write_table(gateway.table_path.with_name("other.json"), table({"v9": (1, [only])}).made(9))
+    data = gateway.table_path.with_name("other.json").read_bytes().rstrip()
     for cut in range(0, len(data), 5):
         replace(gateway.table_path, data[:cut])
         look(gateway)

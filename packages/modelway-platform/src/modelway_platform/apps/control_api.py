@@ -5,10 +5,12 @@ from typing import Any
 
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings
 from modelway_platform.apps.explaining import make_explainer
+from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
+from modelway_platform.store.acknowledgements import read_acknowledgements
 from modelway_platform.store.key_uses import last_uses
 
 
@@ -24,9 +26,22 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
                 "number": state.number,
                 "models": state.models,
                 "replicas": state.replicas,
+                "confirmed": state.confirmed,
                 "refusal": state.refusal,
             },
         }
+
+    def gateways() -> list[dict[str, Any]]:
+        return [
+            {
+                "id": f"worker-{each.worker}",
+                "table": each.number,
+                "newest": publisher.state.number,
+                "reason": each.reason,
+                "takenAt": moment(each.at),
+            }
+            for each in read_acknowledgements(settings.directory.gateway)
+        ]
 
     def gauges() -> Mapping[str, float]:
         state = publisher.state
@@ -34,6 +49,8 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
             "modelway_route_table_number": state.number,
             "modelway_route_tables_published_total": state.published,
             "modelway_route_tables_refused_total": state.refused,
+            "modelway_route_table_confirmed_number": state.confirmed,
+            "modelway_endpoints_held": parts.leases.held,
         }
 
     return ApiParts(
@@ -55,6 +72,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         replica_token=parts.replica_token,
         status=status,
         gauges=gauges,
+        gateways=gateways,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
         ready=lambda: publisher.table is not None,
     )

@@ -85,7 +85,7 @@ def open_parts(settings: ControlSettings) -> Generator[ControlParts]:
             directory.table,
             Sources(
                 declared=documents.declared,
-                endpoints=leases.endpoints,
+                endpoints=leases.view,
                 keys=keys.list,
                 next_number=Counters(database).next_table_number,
                 issuers=issuers.list,

@@ -7,17 +7,20 @@ last published table are taken over for a grace time, so that the table never sh
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.endpoint import Endpoint, EndpointView
+from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.mass_expiry import MassExpiry
 from modelway_platform.domain.route_table import RouteTable
 
 GRACE_SECONDS = 30.0
 EXPIRY_SECONDS = 0.25
 SHORTEST_TTL_SECONDS = 1.0
 LONGEST_TTL_SECONDS = 300.0
+KEPT_CHANGES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +37,26 @@ class Leases:
     Args:
         clock: Seconds that never jump; leases must not end because somebody set the wall clock.
         on_change: Called after `endpoints()` changed, outside the lock.
+        on_held: Told, in words, when so many leases end at once that they are kept: it is rather us who were away.
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, on_change: Callable[[], None] = lambda: None
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        on_change: Callable[[], None] = lambda: None,
+        on_held: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.on_change = on_change
+        self._on_held = on_held
         self._clock = clock
         self._lock = threading.Lock()
         self._leases: dict[str, Lease] = {}
+        self._at_address: dict[tuple[str, int], str] = {}
+        self._by_version: dict[VersionKey, tuple[Endpoint, ...]] = {}
+        self._number = 0
+        self._changes: deque[tuple[int, ModelKey]] = deque(maxlen=KEPT_CHANGES)
+        self._mass = MassExpiry()
+        self.held = 0  # leases that have ended and are kept all the same
 
     def seed(self, table: RouteTable | None, grace: float = GRACE_SECONDS) -> None:
         """Take over the endpoints of the last table, until they register again or `grace` seconds are over."""
@@ -54,10 +68,11 @@ class Leases:
                 for version in model.versions:
                     key = VersionKey(model.project, model.model, version.version)
                     for replica in version.replicas:
-                        endpoint = Endpoint(
-                            id=replica.id, key=key, host=replica.host, port=replica.port, secure=replica.secure
-                        )
-                        self._leases.setdefault(replica.id, Lease(endpoint=endpoint, ends=ends))
+                        if replica.id not in self._leases:
+                            endpoint = Endpoint(
+                                id=replica.id, key=key, host=replica.host, port=replica.port, secure=replica.secure
+                            )
+                            self._put(Lease(endpoint=endpoint, ends=ends))
 
     def register(self, endpoint: Endpoint, ttl: float) -> float:
         """Note or renew an endpoint. Returns the lease's length, which may be shorter or longer than asked for.
@@ -66,24 +81,23 @@ class Leases:
         """
         granted = min(max(ttl, SHORTEST_TTL_SECONDS), LONGEST_TTL_SECONDS)
         with self._lock:
+            ends = self._clock() + granted
             before = self._leases.get(endpoint.id)
-            usurped = [
-                lease.endpoint.id
-                for lease in self._leases.values()
-                if lease.endpoint.id != endpoint.id
-                and (lease.endpoint.host, lease.endpoint.port) == (endpoint.host, endpoint.port)
-            ]
-            for each in usurped:
-                del self._leases[each]
-            self._leases[endpoint.id] = Lease(endpoint=endpoint, ends=self._clock() + granted)
-            changed = bool(usurped) or before is None or before.endpoint != endpoint
+            holder = self._at_address.get((endpoint.host, endpoint.port), endpoint.id)
+            changed = holder != endpoint.id or before is None or before.endpoint != endpoint
+            if before is not None and not changed:
+                self._leases[endpoint.id] = Lease(endpoint=before.endpoint, ends=ends)
+            else:
+                for each in {holder, endpoint.id}:
+                    self._take_out(each)
+                self._put(Lease(endpoint=endpoint, ends=ends))
         self._tell(changed)
         return granted
 
     def deregister(self, endpoint_id: str) -> bool:
         """Forget an endpoint because it says so. Returns whether it was known."""
         with self._lock:
-            known = self._leases.pop(endpoint_id, None) is not None
+            known = self._take_out(endpoint_id)
         self._tell(known)
         return known
 
@@ -92,12 +106,22 @@ class Leases:
         return self.deregister(endpoint_id)
 
     def expire(self, now: float | None = None) -> tuple[Endpoint, ...]:
-        """Forget those whose lease is over. Returns them."""
+        """Forget those whose lease is over. Returns them.
+
+        When most leases end at once, nobody is forgotten for a while (`domain.mass_expiry`).
+        """
         moment = self._clock() if now is None else now
         with self._lock:
             over = [lease.endpoint for lease in self._leases.values() if lease.ends <= moment]
-            for endpoint in over:
-                del self._leases[endpoint.id]
+            held, news = self._mass.holds(len(over), len(self._leases), moment)
+            self.held = len(over) if held else 0
+            if not held:
+                for endpoint in over:
+                    self._take_out(endpoint.id)
+        if news:
+            self._on_held(f"{len(over)} of {len(self._leases)} leases ended at once; their replicas are kept for now")
+        if held:
+            return ()
         self._tell(bool(over))
         return tuple(over)
 
@@ -112,6 +136,46 @@ class Leases:
         with self._lock:
             return tuple(lease.endpoint for _, lease in sorted(self._leases.items()))
 
+    def view(self, since: int) -> EndpointView:
+        """The same by version, with the models that changed since the view of that number."""
+        with self._lock:
+            oldest = self._changes[0][0] if self._changes else self._number + 1
+            known = since == self._number or oldest <= since + 1
+            touched = frozenset(key for number, key in self._changes if number > since) if known else None
+            return EndpointView(number=self._number, by_version=self._by_version.copy(), touched=touched)
+
+    def _put(self, lease: Lease) -> None:
+        endpoint = lease.endpoint
+        self._leases[endpoint.id] = lease
+        self._at_address[endpoint.host, endpoint.port] = endpoint.id
+        others = self._by_version.get(endpoint.key, ())
+        self._by_version[endpoint.key] = tuple(sorted((*others, endpoint), key=lambda each: each.id))
+        self._note(endpoint)
+
+    def _take_out(self, endpoint_id: str) -> bool:
+        lease = self._leases.pop(endpoint_id, None)
+        if lease is None:
+            return False
+        endpoint = lease.endpoint
+        address = (endpoint.host, endpoint.port)
+        if self._at_address.get(address) == endpoint_id:
+            del self._at_address[address]
+        rest = _without(self._by_version[endpoint.key], endpoint_id)
+        if rest:
+            self._by_version[endpoint.key] = rest
+        else:
+            del self._by_version[endpoint.key]
+        self._note(endpoint)
+        return True
+
+    def _note(self, endpoint: Endpoint) -> None:
+        self._number += 1
+        self._changes.append((self._number, endpoint.key.model_key))
+
     def _tell(self, changed: bool) -> None:  # noqa: FBT001 - the one thing it is about
         if changed:
             self.on_change()
+
+
+def _without(endpoints: Sequence[Endpoint], endpoint_id: str) -> tuple[Endpoint, ...]:
+    return tuple(each for each in endpoints if each.id != endpoint_id)

@@ -1,19 +1,23 @@
 """What must hold for the published URLs of a route table: the request path builds its router of them unseen."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.published_url import PublishedUrl, parameter_named
-from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.domain.route_table import ModelEntry
 from modelway_platform.domain.url_conflicts import MAX_OF_ONE_SHAPE, Owned, ambiguous, by_shape
 from modelway_platform.domain.url_pattern import PatternError, is_usual, parse_pattern
 
 
-def addressing_faults(table: RouteTable) -> Iterator[str]:
-    """Patterns that are none, point at nothing, take a project's addresses, or cannot be told apart."""
+def addressing_faults(models: Iterable[ModelEntry], projects: Collection[str]) -> Iterator[str]:
+    """Patterns that are none, point at nothing, take a project's addresses, or cannot be told apart.
+
+    Args:
+        models: Those with URLs of their own.
+        projects: All there are, whose addresses nobody may take.
+    """
     sound: list[Owned] = []
-    projects = {model.project for model in table.models}
-    for model in table.models:
+    for model in models:
         key = ModelKey(model.project, model.model)
         for index, url in enumerate(model.addressing.urls):
             fault = _fault(url)

@@ -1,15 +1,15 @@
 """What must hold for the sticky keys and experiments of a route table: the request path draws lots by them unseen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from modelway_platform.domain.assignment import NamedExperiment, StickyKey
 from modelway_platform.domain.identity import is_name
-from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.domain.route_table import ModelEntry
 
 
-def assignment_faults(table: RouteTable) -> Iterator[str]:
+def assignment_faults(models: Iterable[ModelEntry]) -> Iterator[str]:
     """Names that could not stand in a header, weights and shares that are none, keys that are of nothing."""
-    for model in table.models:
+    for model in models:
         assignment = model.assignment
         name = f"{model.project}/{model.model}"
         if assignment.sticky is not None and (fault := _key_fault(assignment.sticky)):

@@ -1,15 +1,15 @@
 """What must hold for the mirrors of a route table: the request path copies and compares by them unseen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from modelway_platform.domain.json_place import parse_place
 from modelway_platform.domain.mirrors import MAX_MIRRORED_BYTES, Comparator, Mirror
-from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.domain.route_table import ModelEntry
 
 
-def mirroring_faults(table: RouteTable) -> Iterator[str]:
+def mirroring_faults(models: Iterable[ModelEntry]) -> Iterator[str]:
     """Numbers that bound nothing, and places that are none."""
-    for model in table.models:
+    for model in models:
         name = f"{model.project}/{model.model}"
         for mirror in model.mirroring.mirrors:
             if fault := _fault(mirror):

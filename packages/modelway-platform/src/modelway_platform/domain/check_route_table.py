@@ -1,6 +1,8 @@
 """What must hold for every route table before any worker may read it; both the writer and the reader ask here."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
+from weakref import WeakKeyDictionary
 
 from modelway_platform.domain.async_policy import async_problem
 from modelway_platform.domain.check_addressing import addressing_faults
@@ -12,6 +14,7 @@ from modelway_platform.domain.key_entries import key_problems
 from modelway_platform.domain.limits import limit_problems
 from modelway_platform.domain.read_resilience import resilience_problems
 from modelway_platform.domain.route_table import ModelEntry, RouteTable
+from modelway_platform.domain.split_table import SplitTable, TablePart, part_of, split_table
 
 MAX_MODELS = 100_000
 MAX_REPLICAS = 200_000
@@ -20,33 +23,86 @@ MAX_WEIGHT = 1_000_000
 
 def problems_of(table: RouteTable) -> list[str]:
     """Everything wrong with `table`, in words; empty for one that may be served from."""
-    return list(_problems(table))
+    return TableCheck().problems_of(split_table(table))
 
 
-def _problems(table: RouteTable) -> Iterator[str]:
-    if table.number < 1:
-        yield f"table number {table.number}: must be 1 or more"
-    if len(table.models) > MAX_MODELS:
-        yield f"{len(table.models)} models: at most {MAX_MODELS}"
-    total = sum(len(version.replicas) for model in table.models for version in model.versions)
-    if total > MAX_REPLICAS:
-        yield f"{total} replicas: at most {MAX_REPLICAS}"
-    yield from _repeated("model", (f"{model.project}/{model.model}" for model in table.models))
-    yield from _repeated(
-        "replica id",
-        (replica.id for model in table.models for version in model.versions for replica in version.replicas),
-    )
-    yield from _repeated("key id", (key.id for key in table.keys))
-    for key in table.keys:
+class TableCheck:
+    """Checks table after table, and of each only the parts that are new."""
+
+    def __init__(self) -> None:
+        self._sound: WeakKeyDictionary[TablePart, _Sound] = WeakKeyDictionary()
+        self._addressed: tuple[object, ...] = ()
+
+    def problems_of(self, table: SplitTable) -> list[str]:
+        """Everything wrong with `table`, in words; empty for one that may be served from."""
+        problems = list(_head_problems(table))
+        for index, part in enumerate(table.parts):
+            if part not in self._sound:
+                found = list(_part_problems(part, index, len(table.parts)))
+                if not found:
+                    self._sound[part] = _Sound(part)
+                problems += found
+        known = [self._sound[part] for part in table.parts if part in self._sound]
+        if len(known) == len(table.parts):
+            problems += self._across(table, known)
+        return problems
+
+    def _across(self, table: SplitTable, known: "list[_Sound]") -> Iterator[str]:
+        """What no part shows by itself."""
+        total = sum(len(part.replicas) for part in known)
+        if total > MAX_REPLICAS:
+            yield f"{total} replicas: at most {MAX_REPLICAS}"
+        if len(set[str]().union(*(part.replicas for part in known))) != total:
+            yield from _repeated("replica id", chain.from_iterable(sorted(part.replicas) for part in known))
+        addressed = tuple(part for part in known if part.addressed)
+        if addressed:
+            projects = frozenset[str]().union(*(part.projects for part in known))
+            if self._addressed != (projects, *addressed):
+                models = tuple(model for part in addressed for model in part.addressed)
+                faults = list(addressing_faults(models, projects))
+                yield from faults
+                self._addressed = (projects, *addressed) if not faults else ()
+
+
+class _Sound:
+    """What the rest of a table needs to know of a part that is sound by itself."""
+
+    __slots__ = ("addressed", "projects", "replicas")
+
+    def __init__(self, part: TablePart) -> None:
+        self.projects = frozenset(model.project for model in part.models)
+        self.addressed = tuple(model for model in part.models if model.addressing.urls)
+        self.replicas = frozenset(_replica_ids(part))
+
+
+def _head_problems(table: SplitTable) -> Iterator[str]:
+    head = table.head
+    if head.number < 1:
+        yield f"table number {head.number}: must be 1 or more"
+    models = sum(len(part.models) for part in table.parts)
+    if models > MAX_MODELS:
+        yield f"{models} models: at most {MAX_MODELS}"
+    yield from _repeated("key id", (key.id for key in head.keys))
+    for key in head.keys:
         yield from key_problems(key)
-    yield from _repeated("issuer", (each.issuer for each in table.issuers))
-    for issuer in table.issuers:
+    yield from _repeated("issuer", (each.issuer for each in head.issuers))
+    for issuer in head.issuers:
         yield from issuer_entry_problems(issuer)
-    for model in table.models:
+
+
+def _part_problems(part: TablePart, index: int, parts: int) -> Iterator[str]:
+    yield from _repeated("model", (f"{model.project}/{model.model}" for model in part.models))
+    yield from _repeated("replica id", _replica_ids(part))
+    yield from assignment_faults(part.models)
+    yield from mirroring_faults(part.models)
+    for model in part.models:
         yield from _model_problems(model)
-    yield from addressing_faults(table)
-    yield from assignment_faults(table)
-    yield from mirroring_faults(table)
+        if part_of(model.project, model.model, parts) != index:
+            yield f"model {model.project}/{model.model}: in a part that is not its own"
+
+
+def _replica_ids(part: TablePart) -> Iterator[str]:
+    return (replica.id for model in part.models for version in model.versions for replica in version.replicas)
 
 
 def _model_problems(model: ModelEntry) -> Iterator[str]:

@@ -42,8 +42,7 @@ def compile_table(
     replicas: defaultdict[tuple[str, str, str], list[ReplicaEntry]] = defaultdict(list)
     for endpoint in sorted(endpoints, key=lambda each: each.id):
         key = endpoint.key
-        entry = ReplicaEntry(id=endpoint.id, host=endpoint.host, port=endpoint.port, secure=endpoint.secure)
-        replicas[key.project, key.model, key.version].append(entry)
+        replicas[key.project, key.model, key.version].append(replica_entry(endpoint))
     routes = {record.key: record.route for record in declared.routes}
     before = {ModelKey(model.project, model.model): model for model in previous.models} if previous else {}
     models: list[ModelEntry] = []
@@ -52,10 +51,28 @@ def compile_table(
             record.key.version: tuple(replicas[key.project, key.model, record.key.version])
             for record in sorted(records, key=lambda each: (each.created_at, each.key))
         }
-        route = routes.get(key) or _implicit_route(key, found, before.get(key))
-        models.append(_model(route, found))
+        models.append(compile_model(key, routes.get(key), found, before.get(key)))
     vouching = tuple(issuer_entry(each) for each in sorted(issuers, key=lambda each: each.spec.name))
     return RouteTable(number=number, models=tuple(models), keys=_keys(keys), issuers=vouching)
+
+
+def replica_entry(endpoint: Endpoint) -> ReplicaEntry:
+    """An endpoint as the data plane knows it."""
+    return ReplicaEntry(id=endpoint.id, host=endpoint.host, port=endpoint.port, secure=endpoint.secure)
+
+
+def compile_model(
+    key: ModelKey, route: Route | None, found: Mapping[str, tuple[ReplicaEntry, ...]], before: ModelEntry | None
+) -> ModelEntry:
+    """One model's entry.
+
+    Args:
+        key: The model.
+        route: Its Route, if it has one.
+        found: The replicas of each declared version, in the order in which versions were declared.
+        before: Its entry in the table before, which decides where there is no Route.
+    """
+    return _model(route or _implicit_route(key, found, before), found)
 
 
 def _model(route: Route, found: Mapping[str, tuple[ReplicaEntry, ...]]) -> ModelEntry:

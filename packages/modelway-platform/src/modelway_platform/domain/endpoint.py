@@ -1,8 +1,9 @@
 """A replica's address as the route provider knows it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.identity import ModelKey, VersionKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +20,18 @@ class Endpoint:
     port: int
     package: str = ""
     secure: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointView:
+    """All endpoints at one moment.
+
+    Args:
+        number: Grows with every change.
+        by_version: Those of each version that has any, in order of their ids.
+        touched: The models that changed since the view that was asked about; None when that is not known.
+    """
+
+    number: int
+    by_version: Mapping[VersionKey, tuple[Endpoint, ...]]
+    touched: frozenset[ModelKey] | None

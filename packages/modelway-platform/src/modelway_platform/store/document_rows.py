@@ -1,5 +1,6 @@
 """Rows of the document tables as values, and back."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import msgspec
@@ -48,3 +49,29 @@ def revision(row: Any) -> Revision:
         cause=row.cause,
         created_at=row.created_at,
     )
+
+
+class RecordCache:
+    """Records of rows, read anew only where a row is another one than last time."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[Any, DeploymentRecord | RouteRecord]] = {}
+
+    def of(self, rows: Iterable[Any]) -> tuple[tuple[DeploymentRecord, ...], tuple[RouteRecord, ...]]:
+        """Deployments and routes among the rows, in their order."""
+        before, known = self._known, dict[tuple[str, str], tuple[Any, DeploymentRecord | RouteRecord]]()
+        deployments: list[DeploymentRecord] = []
+        routes: list[RouteRecord] = []
+        for row in rows:
+            name = (row.kind, row.name)
+            pair = before.get(name)
+            if pair is None or pair[0] != row:
+                pair = (row, deployment_record(row) if row.kind == "Deployment" else route_record(row))
+            known[name] = pair
+            record = pair[1]
+            if isinstance(record, DeploymentRecord):
+                deployments.append(record)
+            else:
+                routes.append(record)
+        self._known = known
+        return tuple(deployments), tuple(routes)

@@ -1,7 +1,8 @@
 """Declared documents: applied all or nothing, every accepted change a numbered revision, with what is observed of them."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -46,6 +47,9 @@ class Documents:
         self._database = database
         self._notify = notify
         self._clock = clock
+        self._records = document_rows.RecordCache()
+        self._declared: tuple[int, Declared] | None = None
+        self._writes = 0  # what was read before may be out of date
 
     def apply(
         self,
@@ -61,9 +65,9 @@ class Documents:
         `admit` is called, inside the transaction, with everything that would be declared afterwards; what it raises undoes
         all. With `dry_run` the outcome is told and nothing is kept.
         """
-        with self._database.write(keep=not dry_run) as connection:
+        with self._write(keep=not dry_run) as connection:
             applied = tuple(self._apply_one(connection, item, author, cause) for item in wanted)
-            admit(_declared(connection))
+            admit(self._read_declared(connection))
         self._notify_if(not dry_run and any(item.action != "unchanged" for item in applied))
         return applied
 
@@ -76,19 +80,22 @@ class Documents:
         return self.apply([route], author=author)[0]
 
     def declared(self) -> Declared:
-        """Everything declared, as of one moment."""
+        """Everything declared, as of one moment; the same object until something is written."""
+        known, writes = self._declared, self._writes
+        if known is not None and known[0] == writes:
+            return known[1]
         with self._database.read() as connection:
-            return _declared(connection)
+            declared = self._read_declared(connection)
+        self._declared = (writes, declared)
+        return declared
 
     def list_deployments(self) -> list[DeploymentRecord]:
         """All deployments by name, with those being deleted."""
-        with self._database.read() as connection:
-            return list(_declared(connection).deployments)
+        return list(self.declared().deployments)
 
     def list_routes(self) -> list[RouteRecord]:
         """All routes by name."""
-        with self._database.read() as connection:
-            return list(_declared(connection).routes)
+        return list(self.declared().routes)
 
     def get_deployment(self, key: VersionKey) -> DeploymentRecord | None:
         """One deployment, or None."""
@@ -125,12 +132,12 @@ class Documents:
             NotFoundError: No such document or revision.
             ConflictError: The document is not at `expected_revision`, or there is nothing to go back to.
         """
-        with self._database.write() as connection:
+        with self._write() as connection:
             row = _existing(connection, kind, name, expected_revision, removed_too=True)
             target = _undo_target(connection, kind, name, row.revision, to_revision)
             document = document_from_json(msgspec.json.decode(target.document))
             applied = self._apply_one(connection, document, author, f"undo to revision {target.number}")
-            admit(_declared(connection))
+            admit(self._read_declared(connection))
         self._notify_if(applied.action != "unchanged")
         return applied
 
@@ -147,19 +154,19 @@ class Documents:
         Returns:
             The number of the revision that says so.
         """
-        with self._database.write() as connection:
+        with self._write() as connection:
             row = _existing(connection, "Deployment", str(key), expected_revision)
             if row.deleting:
                 return row.revision
             number = self._tombstone(connection, row, author, "deleting")
-            admit(_declared(connection))
+            admit(self._read_declared(connection))
         self._notify()
         return number
 
     def remove_deployment(self, key: VersionKey) -> None:
         """Forget a deployment that is gone; its history stays. Nothing happens if it was declared anew meanwhile."""
         table = schema.documents
-        with self._database.write() as connection:
+        with self._write() as connection:
             gone = connection.execute(
                 update(table)
                 .where(table.c.kind == "Deployment", table.c.name == str(key), table.c.deleting == 1)
@@ -169,7 +176,7 @@ class Documents:
 
     def delete_route(self, key: ModelKey, *, author: str = "system", expected_revision: int | None = None) -> int:
         """Forget a route; its history stays. Returns the number of the revision that says so."""
-        with self._database.write() as connection:
+        with self._write() as connection:
             row = _existing(connection, "Route", str(key), expected_revision)
             number = self._tombstone(connection, row, author, "removed")
         self._notify()
@@ -183,7 +190,7 @@ class Documents:
             row = _find(connection, "Deployment", str(key))
         if row is None or row.removed or row.status == text:
             return False
-        with self._database.write() as connection:
+        with self._write() as connection:
             connection.execute(
                 update(table)
                 .where(table.c.kind == "Deployment", table.c.name == str(key), table.c.removed == 0)
@@ -191,6 +198,20 @@ class Documents:
             )
         self._notify()
         return True
+
+    @contextmanager
+    def _write(self, *, keep: bool = True) -> Generator[Connection]:
+        try:
+            with self._database.write(keep=keep) as connection:
+                yield connection
+        finally:
+            self._writes += 1
+
+    def _read_declared(self, connection: Connection) -> Declared:
+        table = schema.documents
+        rows = connection.execute(select(table).where(table.c.removed == 0).order_by(table.c.name)).all()
+        deployments, routes = self._records.of(rows)
+        return Declared(deployments=deployments, routes=routes)
 
     def _notify_if(self, changed: bool) -> None:  # noqa: FBT001 - the one thing it is about
         if changed:
@@ -228,15 +249,6 @@ class Documents:
         _update(connection, row.kind, row.name, {"revision": number, "updated_at": now, flag: 1})
         _insert_revision(connection, (row.kind, row.name, number), "{}", (author, "delete", now))
         return number
-
-
-def _declared(connection: Connection) -> Declared:
-    table = schema.documents
-    rows = connection.execute(select(table).where(table.c.removed == 0).order_by(table.c.name)).all()
-    return Declared(
-        deployments=tuple(document_rows.deployment_record(row) for row in rows if row.kind == "Deployment"),
-        routes=tuple(document_rows.route_record(row) for row in rows if row.kind == "Route"),
-    )
 
 
 def _find(connection: Connection, kind: Kind, name: str) -> Any:

@@ -27,13 +27,18 @@ _KINDS: Mapping[str, ListKind] = {
     "endpoints": "endpoints",
     "package": "packages",
     "packages": "packages",
+    "gateway": "gateways",
+    "gateways": "gateways",
 }
 _CLEAR = "\x1b[H\x1b[J"
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "kind", choices=_KINDS, metavar="KIND", help="deployments, routes, endpoints or packages (or the singular)"
+        "kind",
+        choices=_KINDS,
+        metavar="KIND",
+        help="deployments, routes, endpoints, packages or gateways (or the singular)",
     )
     parser.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="only this one, or all below PROJECT[/MODEL]"

@@ -21,6 +21,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "routes": ("name", "versions", "access", "revision", "age"),
     "endpoints": ("id", "model", "address", "package"),
     "packages": ("name", "version", "size", "age", "digest"),
+    "gateways": ("id", "table", "newest", "age", "message"),
 }
 _WIDE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "deployments": (
@@ -68,7 +69,7 @@ def name_of(kind: str, item: Object) -> str:
         metadata = member(item, "metadata")
         parts = [text(metadata, part) for part in ("project", "model", "version")[: 3 if kind == "deployments" else 2]]
         return "/".join(parts)
-    return text(item, "id") if kind == "endpoints" else text(item, "digest")
+    return text(item, "id") if kind in {"endpoints", "gateways"} else text(item, "digest")
 
 
 def phase_cell(phase: str) -> Cell:
@@ -190,9 +191,21 @@ def _package_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noq
     }
 
 
+def _gateway_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
+    table, newest = int(number(item, "table")), int(number(item, "newest"))
+    return {
+        "id": text(item, "id"),
+        "table": Cell(str(table), "green" if table >= newest else "yellow"),
+        "newest": str(newest),
+        "age": age(item.get("takenAt")),
+        "message": text(item, "reason"),
+    }
+
+
 _CELLS = {
     "deployments": _deployment_cells,
     "routes": _route_cells,
     "endpoints": _endpoint_cells,
     "packages": _package_cells,
+    "gateways": _gateway_cells,
 }

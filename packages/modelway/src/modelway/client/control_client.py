@@ -16,7 +16,7 @@ from modelway.client.key_text import hint_for_unknown
 from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
 
 DocumentKind = Literal["deployments", "routes"]
-ListKind = Literal["deployments", "routes", "endpoints", "packages", "keys", "issuers"]
+ListKind = Literal["deployments", "routes", "endpoints", "packages", "gateways", "keys", "issuers"]
 _SEGMENTS: Mapping[DocumentKind, tuple[str, ...]] = {
     "deployments": ("project", "model", "version"),
     "routes": ("project", "model"),

@@ -33,6 +33,7 @@ class HealthApi:
             Path("/readyz", self.ready, methods=["GET"]),
             Path("/metrics", self.metrics, methods=["GET"]),
             Path("/v1/status", self.status, methods=["GET"]),
+            Path("/v1/gateways", self.gateways, methods=["GET"]),
         ]
 
     async def live(self, request: Request) -> Response:
@@ -49,6 +50,11 @@ class HealthApi:
     async def status(self, request: Request) -> Response:
         """What is there, in numbers."""
         return json_answer(await asyncio.to_thread(self._status))
+
+    async def gateways(self, request: Request) -> Response:
+        """Which route table each gateway worker uses, and why not the newest."""
+        items = await asyncio.to_thread(self._parts.gateways)
+        return json_answer({"items": list(items)})
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus text."""

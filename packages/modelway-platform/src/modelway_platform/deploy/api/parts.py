@@ -1,7 +1,7 @@
 """What the API is made of: everything is passed in by the process that serves it, siblings through small protocols."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -101,6 +101,11 @@ def no_facts() -> Mapping[str, Any]:
     return {}
 
 
+def no_gateways() -> Sequence[Mapping[str, Any]]:
+    """For a process without gateway workers."""
+    return ()
+
+
 def nobody() -> Mapping[str, float]:
     """For a process that does not know when keys were used."""
     return {}
@@ -130,6 +135,7 @@ class ApiParts:
         replica_token: The secret by which replicas register; opens nothing else.
         status: More members for `/v1/status`.
         gauges: More samples for `/metrics`: value by name, labels included, as `name{label="x"}`.
+        gateways: What each gateway worker said last, as JSON objects.
         ready: Whether `/readyz` says yes.
         keys_last_used: When each key was used last at the gateway (Unix time in seconds by key id), to the minute.
         closing: Set it, then notify `changes`, to end all watching and following before the server stops.
@@ -149,6 +155,7 @@ class ApiParts:
     explainer: RequestExplainer = field(default_factory=NoExplainer)
     status: Callable[[], Mapping[str, Any]] = no_facts
     gauges: Callable[[], Mapping[str, float]] = no_facts
+    gateways: Callable[[], Sequence[Mapping[str, Any]]] = no_gateways
     ready: Callable[[], bool] = always_ready
     keys_last_used: Callable[[], Mapping[str, float]] = nobody
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -23,6 +23,7 @@ from modelway_platform.domain.explanation import (
 )
 from modelway_platform.domain.limits import UsageLimits
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, RouteTable
+from modelway_platform.domain.split_table import split_table
 from modelway_platform.gateway.proxy import admission as admissions
 from modelway_platform.gateway.proxy import choices, live_routes, reasons
 from modelway_platform.gateway.proxy.admission import Admission, Refusal
@@ -108,7 +109,7 @@ class Explainer:
         if table is None:
             return LiveRoutes()
         if self._known is None or self._known[0] is not table:
-            self._known = table, live_routes.build(table, LiveRoutes(), WorkerMetrics().version)
+            self._known = table, live_routes.build(split_table(table), LiveRoutes(), WorkerMetrics().version)
         return self._known[1]
 
     def _explain(self, request: Request, routes: LiveRoutes, number: int) -> Explanation:
@@ -136,7 +137,7 @@ class Explainer:
         """Turns and health begin anew for every question, so that the same one is always answered alike."""
         workers, doubts = self._doubts()
         table = RouteTable(number=1, models=(entry,), keys=())
-        fresh = live_routes.build(table, LiveRoutes(), WorkerMetrics().version)
+        fresh = live_routes.build(split_table(table), LiveRoutes(), WorkerMetrics().version)
         (exchange.admission.model,) = fresh.models.values()
         for replica in fresh.replicas.values():
             if sum(each.out for each in doubts.get(replica.entry.id, ())) >= max(workers, 1):

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 from modelway.http1 import Request
 from modelway_platform.domain.assignment import NO_ASSIGNMENT
 from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.published_url import PublishedUrl
 from modelway_platform.domain.resilience import USUAL
 from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.split_table import SplitTable, TablePart
 from modelway_platform.domain.weighted_round_robin import SmoothWeightedRoundRobin
 from modelway_platform.gateway.proxy import least_in_flight
 from modelway_platform.gateway.proxy.admission import Admission
@@ -138,6 +140,7 @@ class LiveRoutes:
         "mirror_book",
         "models",
         "number",
+        "parts",
         "replicas",
         "urls",
     )
@@ -145,6 +148,7 @@ class LiveRoutes:
     def __init__(self) -> None:
         self.number = 0
         self.models: Mapping[bytes, LiveModel] = {}
+        self.parts: Mapping[TablePart, LivePart] = {}
         self.credentials = Credentials()
         self.limits: LimitBook | None = None
         self.mirror_book = MirrorBook()
@@ -161,8 +165,24 @@ class LiveRoutes:
         self.addresses.clear()
 
 
-def build(table: RouteTable, previous: LiveRoutes, metrics_for: MetricsFor) -> LiveRoutes:
-    """Routes for `table` that keep the connections, health and turns of `previous` wherever a thing is still the same."""
+class LivePart:
+    """What a part of the table became: its models and replicas by name, and the URLs they publish."""
+
+    __slots__ = ("checked", "guarded", "models", "replicas", "urls")
+
+    def __init__(self) -> None:
+        self.models: dict[bytes, LiveModel] = {}
+        self.replicas: dict[str, LiveReplica] = {}
+        self.checked: list[LiveVersion] = []
+        self.guarded: list[LiveVersion] = []
+        self.urls: tuple[tuple[ModelKey, tuple[PublishedUrl, ...]], ...] = ()
+
+
+def build(table: SplitTable, previous: LiveRoutes, metrics_for: MetricsFor) -> LiveRoutes:
+    """Routes for `table` that keep the connections, health and turns of `previous` wherever a thing is still the same.
+
+    Parts that `previous` knows are taken as they are, so a change costs what changed.
+    """
     return _Builder(previous, metrics_for).build(table)
 
 
@@ -183,37 +203,50 @@ class _Builder:
         self._metrics_for = metrics_for
         self._replicas: dict[str, LiveReplica] = {}
 
-    def build(self, table: RouteTable) -> LiveRoutes:
+    def build(self, table: SplitTable) -> LiveRoutes:
+        before = self._previous
         routes = LiveRoutes()
         routes.number = table.number
-        routes.limits = self._previous.limits
-        routes.mirror_book = self._previous.mirror_book
+        routes.limits = before.limits
+        routes.mirror_book = before.mirror_book
         if routes.limits is not None:
             routes.limits.forget()
-        before = self._previous.credentials
-        routes.credentials = Credentials(table.keys, before.used, _verifier(table, before.tokens))
-        routes.credentials.pass_secret = before.pass_secret
-        routes.models = {f"{each.project}/{each.model}".encode(): self._model(each) for each in table.models}
-        for name, gone in self._previous.models.items():
-            if gone.mirrors is not None and name not in routes.models:
-                gone.mirrors.retire()
-        routes.urls = self._urls(table)
-        routes.replicas = self._replicas
-        for version in (each for model in routes.models.values() for each in model.versions.values()):
-            if version.health.check_seconds:
-                routes.checked.append(version)
-            if version.guard is not None:
-                routes.guarded.append(version)
-        for replica_id, replica in self._previous.replicas.items():
-            if self._replicas.get(replica_id) is not replica:
-                replica.remove()
+        known = before.credentials
+        routes.credentials = Credentials(table.head.keys, known.used, _verifier(table.head, known.tokens))
+        routes.credentials.pass_secret = known.pass_secret
+        routes.parts = {part: before.parts.get(part) or self._part(part) for part in table.parts}
+        models: dict[bytes, LiveModel] = {}
+        for part in routes.parts.values():
+            models.update(part.models)
+            routes.replicas.update(part.replicas)
+            routes.checked += part.checked
+            routes.guarded += part.guarded
+        routes.models = models
+        urls = tuple(each for part in routes.parts.values() for each in part.urls)
+        routes.urls = before.urls if before.urls.urls == urls else UrlRouter(urls, before.urls)
+        for part, live in before.parts.items():
+            if part not in routes.parts:
+                for name, gone in live.models.items():
+                    if gone.mirrors is not None and name not in models:
+                        gone.mirrors.retire()
+                for replica_id, replica in live.replicas.items():
+                    if routes.replicas.get(replica_id) is not replica:
+                        replica.remove()
         return routes
 
-    def _urls(self, table: RouteTable) -> UrlRouter:
-        urls = tuple(
-            (ModelKey(each.project, each.model), each.addressing.urls) for each in table.models if each.addressing.urls
+    def _part(self, part: TablePart) -> LivePart:
+        live = LivePart()
+        self._replicas = live.replicas
+        live.models = {f"{each.project}/{each.model}".encode(): self._model(each) for each in part.models}
+        live.urls = tuple(
+            (ModelKey(each.project, each.model), each.addressing.urls) for each in part.models if each.addressing.urls
         )
-        return self._previous.urls if self._previous.urls.urls == urls else UrlRouter(urls, self._previous.urls)
+        for version in (each for model in live.models.values() for each in model.versions.values()):
+            if version.health.check_seconds:
+                live.checked.append(version)
+            if version.guard is not None:
+                live.guarded.append(version)
+        return live
 
     def _model(self, entry: ModelEntry) -> LiveModel:
         before = self._previous.models.get(f"{entry.project}/{entry.model}".encode())

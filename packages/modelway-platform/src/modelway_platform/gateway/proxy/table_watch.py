@@ -6,20 +6,23 @@ import sys
 import time
 from pathlib import Path
 
-from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.domain.split_table import SplitTable
 from modelway_platform.gateway.proxy import live_routes
 from modelway_platform.gateway.proxy.worker_state import WorkerState
-from modelway_platform.store.table_file import InvalidTableError, read_table
+from modelway_platform.store.acknowledgements import Acknowledgement, write_acknowledgement
+from modelway_platform.store.table_file import InvalidTableError, TableReader
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
 
 
 class TableWatch:
     """Looks at the file's identity every `POLL_SECONDS` (docs/decisions/0006): needs nobody alive to be right."""
 
-    def __init__(self, path: Path, worker: WorkerState) -> None:
+    def __init__(self, path: Path, worker: WorkerState, index: int = 0) -> None:
         self._path = path
+        self._reader = TableReader(path)
         self._worker = worker
+        self._index = index
         self._seen: tuple[int, int, int] | None = None
 
     async def follow(self) -> None:
@@ -43,16 +46,22 @@ class TableWatch:
         self._seen = identity
         worker = self._worker
         try:
-            table = _newer(read_table(self._path), worker.routes.number)
+            table = _newer(self._reader.read(), worker.routes.number)
             worker.routes = live_routes.build(table, worker.routes, worker.metrics.version)
         except Exception as error:  # noqa: BLE001 (whatever is wrong with a file, the worker goes on and looks again)
             worker.metrics.tables_rejected += 1
+            self._say(str(error))
             print(f"gateway: route table refused, the last good one stays: {error}", file=sys.stderr)  # noqa: T201
             return
         worker.ready = True
+        self._say("")
+
+    def _say(self, reason: str) -> None:
+        said = Acknowledgement(worker=self._index, number=self._worker.routes.number, reason=reason, at=time.time())
+        write_acknowledgement(self._path.parent, said)
 
 
-def _newer(table: RouteTable, number: int) -> RouteTable:
+def _newer(table: SplitTable, number: int) -> SplitTable:
     if table.number < number:
         raise InvalidTableError(f"table {table.number} is older than {number}, which is in use")
     return table

@@ -98,7 +98,7 @@ async def serve(settings: WorkerSettings) -> None:
     if settings.jobs_port:
         worker.jobs = JobsDoor(settings.jobs_port, settings.jobs_secret)
         worker.routes.credentials.pass_secret = settings.jobs_secret
-    watch = TableWatch(settings.table_path, worker)
+    watch = TableWatch(settings.table_path, worker, settings.index)
     watch.look()
     _resume_books(worker, settings.metrics_path)
     certificates = _open_certificates(settings)
