@@ -11,6 +11,7 @@ import pytest
 from modelway_platform.domain.assignment import Arm, Assignment, NamedExperiment, StickyKey
 from modelway_platform.domain.explanation import ExplainQuery, Explanation, ReplicaState
 from modelway_platform.domain.limits import Concurrency, Quota, RateLimit, UsageLimits
+from modelway_platform.domain.mirrors import Mirror, Mirroring
 from modelway_platform.domain.published_url import Addressing, Alias, Condition, PublishedUrl
 from modelway_platform.gateway.proxy.explain import Doubt, Explainer, UnknownKeyError
 from modelway_platform.gateway.proxy.metrics import read_snapshots
@@ -223,3 +224,10 @@ def test_who_stays_with_a_version_is_told_so(
             if by != "cookie":  # a new caller without one is given the next turn
                 assert answer.header("modelway-version") == told.version
                 assert gateway.records()[-1]["reason"] == told.reason
+
+
+def test_where_copies_go(replica: Callable[..., Replica], table: type[Table]) -> None:
+    mirroring = Mirroring(mirrors=(Mirror(to="v2", source="v1", share=0.25),))
+    made = table({"v1": (1, [replica()]), "v2": (0, [replica()])}, mirroring=mirroring).made(1)
+    assert ask(made, "/p/m/x").copies == ("25 % of requests to version v2",)
+    assert ask(made, "/p/m/v2/x").copies == ()

@@ -78,6 +78,7 @@ class Explanation:
         versions: All versions of the model.
         replicas: Those of the version.
         limits: What else would apply, in words.
+        copies: Where copies of the version's requests go, in words.
     """
 
     table: int
@@ -92,3 +93,4 @@ class Explanation:
     versions: tuple[VersionChance, ...] = ()
     replicas: tuple[ReplicaState, ...] = ()
     limits: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()

@@ -134,8 +134,9 @@ def _page(answer: Object) -> list[str]:
     )
     lines += [f"  {name:<9} {one_line(value)}" for name, value in facts if value]
     lines += [f"  {'why':<9} {one_line(each)}" for each in reason_sentences(text(answer, "reason"), version)]
-    limits: list[Any] = answer.get("limits") or []
-    lines += [f"  {'limit':<9} {one_line(str(each))}" for each in limits]
+    for name, member_name in (("limit", "limits"), ("copied", "copies")):
+        sayings: list[Any] = answer.get(member_name) or []
+        lines += [f"  {name:<9} {one_line(str(each))}" for each in sayings]
     tables = (
         (
             ("stage", "outcome"),

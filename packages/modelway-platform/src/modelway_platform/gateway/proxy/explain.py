@@ -227,6 +227,7 @@ def _chosen(
         replica=chosen,
         sent=head if chosen else "",
         versions=_chances(model, name),
+        copies=_copies(model, name),
         replicas=tuple(
             ReplicaState(
                 id=each.id,
@@ -242,6 +243,11 @@ def _chosen(
             *_limit_words(exchange.admission.identity.limits if exchange.admission.identity is not None else None, "this key"),
         ),
     )  # fmt: skip
+
+
+def _copies(model: LiveModel, version: str) -> tuple[str, ...]:
+    mirrors = model.mirrors.of(version.encode()) if model.mirrors is not None else ()
+    return tuple(f"{each.policy.share * 100:g} % of requests to version {each.policy.to}" for each in mirrors)
 
 
 def _chances(model: LiveModel, chosen: str) -> tuple[VersionChance, ...]:

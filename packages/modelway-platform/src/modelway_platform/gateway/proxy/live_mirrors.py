@@ -117,6 +117,10 @@ class LiveMirrors:
         """Each of them once."""
         return self._all
 
+    def of(self, version: bytes) -> tuple[LiveMirror, ...]:
+        """Those that a version's requests may be copied to."""
+        return self._by_source.get(version, ())
+
     def retire(self) -> None:
         """The model left the table."""
         for mirror in self._all:
@@ -127,7 +131,7 @@ class LiveMirrors:
         version = exchange.version
         if version is None:
             return
-        chosen = [mirror for mirror in self._by_source.get(version.name, ()) if mirror.take_turn()]
+        chosen = [mirror for mirror in self.of(version.name) if mirror.take_turn()]
         if chosen:
             exchange.copies = Copies(chosen, self.comparators.get(exchange.admission.endpoint))
 
