@@ -1,4 +1,4 @@
-"""S12, S13: one project's key opens nothing of another's and learns nothing of it; without a key nothing opens at all."""
+"""S8, S12, S13: one project's key opens nothing of another's and learns nothing of it; without a key nothing opens at all."""
 
 import asyncio
 import json
@@ -119,6 +119,65 @@ def test_s13_without_a_key_nothing_answers_but_health(
     figure("S13", paths=len(paths), open=len(opened))
     assert opened == OPEN_AT_THE_GATEWAY
     assert len(opened) <= 6
+
+
+def _credentials(own: str, revoked: str) -> dict[str, bytes]:
+    token = b"eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0."
+    return {
+        "nothing": b"",
+        "empty": b"X-API-Key: \r\n",
+        "unknown": b"X-API-Key: mw_" + b"x" * 43 + b"\r\n",
+        "revoked": b"X-API-Key: " + revoked.encode() + b"\r\n",
+        "cut": b"X-API-Key: " + own[:-1].encode() + b"\r\n",
+        "longer": b"X-API-Key: " + own.encode() + b"x\r\n",
+        "other case": b"X-API-Key: " + own.swapcase().encode() + b"\r\n",
+        "sql": b"X-API-Key: ' OR '1'='1\r\n",
+        "format": b"X-API-Key: %s%n{0}${jndi:ldap://x}\r\n",
+        "high bytes": b"X-API-Key: \xff\xfe\r\n",
+        "basic": b"Authorization: Basic " + own.encode() + b"\r\n",
+        "no scheme": b"Authorization: " + own.encode() + b"\r\n",
+        "two schemes": b"Authorization: Bearer Bearer " + own.encode() + b"\r\n",
+        "list": b"Authorization: Bearer x, Bearer " + own.encode() + b"\r\n",
+        "unsigned token": b"Authorization: Bearer " + token + b"\r\n",
+        "token of 16 kB": b"Authorization: Bearer " + b"e" * 16_000 + b"\r\n",
+        "bad one last": b"X-API-Key: " + own.encode() + b"\r\nX-API-Key: mw_x\r\n",
+        "underscore": b"X_API_Key: " + own.encode() + b"\r\n",
+        "cookie": b"Cookie: key=" + own.encode() + b"\r\n",
+        "claimed": b"Modelway-Consumer: admin\r\nX-Forwarded-User: admin\r\n",
+    }
+
+
+def test_s8_what_is_no_key_is_told_the_same_whatever_it_is(
+    platform: RunningPlatform, two_projects: str, figure: Figure
+) -> None:
+    made = json.loads(platform.cli("key", "create", "s8", "-o", "json").stdout)
+    platform.wait_routed("/s12a/faulted/v1/echo", key=made["secret"])
+    platform.cli("key", "revoke", made["id"])
+    revoked = time.monotonic()
+    body = b'{"text": "x"}'
+    head = b"POST /s12a/faulted/echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n" % len(body)
+
+    def ask(lines: bytes) -> tuple[int, bytes]:
+        outcome = asyncio.run(strike(platform.gateway_port, head + lines + b"\r\n" + body))
+        return outcome.status, _without_id(outcome.answer)
+
+    gone = b"X-API-Key: " + made["secret"].encode() + b"\r\n"
+    while ask(gone)[0] != 401:
+        assert time.monotonic() - revoked <= 5
+        time.sleep(0.02)
+    seconds = time.monotonic() - revoked
+    answers = {name: ask(lines) for name, lines in _credentials(two_projects, made["secret"]).items()}
+    figure(
+        "S8",
+        credentials=len(answers),
+        accepted=sum(status < 400 for status, _ in answers.values()),
+        different_answers=len(set(answers.values())),
+        revoked_after_ms=round(seconds * 1000),
+    )
+    assert {name: status for name, (status, _) in answers.items() if status != 401} == {}
+    assert len(set(answers.values())) == 1
+    # A megabyte of it is refused as a head, before anybody asks what it is.
+    assert ask(b"Authorization: Bearer " + b"e" * 1_000_000 + b"\r\n")[0] == 431
 
 
 def test_s12_a_neighbour_over_its_limit_costs_nobody_else(

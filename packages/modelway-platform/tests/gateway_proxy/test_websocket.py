@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from journeys.authority import Authority
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -249,6 +251,28 @@ async def test_idle_connections_end_and_their_number_is_bounded(process: Any, ta
         async with caller(worker) as connection:
             await connection.send("room again")
             assert await connection.recv() == "room again"
+
+
+async def test_it_works_over_tls(process: Any, table: Any, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    files = authority.issue("gateway", "127.0.0.1")
+    settings = f", certificates=(CertificatePair(certificate=Path({str(files[0])!r}), key=Path({str(files[1])!r})),)"
+    async with model() as live:
+        worker = process(
+            table({"v1": (1, [live.at])}, websocket=True),
+            before="from modelway_platform.gateway.proxy.edge import CertificatePair",
+            settings=settings,
+        )
+        trusting = ssl.create_default_context(cafile=str(authority.file))
+        where = f"wss://127.0.0.1:{worker.port}/p/m/live"
+        async with connect(where, ssl=trusting, max_size=None, compression=None, proxy=None) as connection:
+            await connection.send(bytes(4 << 20))
+            assert await connection.recv() == bytes(4 << 20)
+            await connection.send("bye")
+            with pytest.raises(ConnectionClosed):
+                await connection.recv()
+        await until(lambda: bool(records(worker)))
+        assert [each["status"] for each in records(worker)] == [101]
 
 
 # What no library sends
