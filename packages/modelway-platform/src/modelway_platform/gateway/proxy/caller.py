@@ -183,7 +183,7 @@ class CallerConnection(ServerConnection):
         """The answer's head is about to be relayed; returns the `Connection` line it needs."""
         self.answer_started = True
         if self._exchange is not None and self._exchange.guard is not None:
-            self._exchange.guard.measure(perf_counter() - self._exchange.started)
+            self._exchange.guard.measure(perf_counter() - self._exchange.started - self._exchange.waited)
         if not known_end:
             self._keep_alive = False
             if self._exchange is not None:
@@ -271,6 +271,7 @@ class CallerConnection(ServerConnection):
 
     def wait_is_over(self, exchange: Exchange) -> None:
         """There is a place for a request that waited (`gate.py`): go on with it."""
+        exchange.waited = perf_counter() - exchange.started
         refusal = pipeline.choose(exchange)
         if refusal is not None:
             self.refuse(exchange, refusal)
@@ -365,7 +366,7 @@ class CallerConnection(ServerConnection):
         if exchange.gate is not None:
             exchange.gate.leave(exchange)
         if exchange.guard is not None:
-            exchange.guard.leave(None if self.answer_started else ended - exchange.started)
+            exchange.guard.leave(None if self.answer_started else ended - exchange.started - exchange.waited)
         self._worker.log.record(exchange, status, code, ended)
         if exchange.copies is not None:
             self._worker.mirrors.take(exchange, status, code, ended)

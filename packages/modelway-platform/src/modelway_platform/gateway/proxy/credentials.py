@@ -51,6 +51,16 @@ class Identity:
         self.from_job = from_job
 
 
+class KeyUses:
+    """When each key came last, to the minute: Unix time in seconds by id; `unsaved` until somebody wrote it down."""
+
+    __slots__ = ("times", "unsaved")
+
+    def __init__(self) -> None:
+        self.times: dict[str, float] = {}
+        self.unsaved = False
+
+
 class Credentials:
     """All identities by the SHA-256 of their secrets, and those secrets that came lately.
 
@@ -59,7 +69,7 @@ class Credentials:
     Args:
         keys: Those of the route table.
         tokens: Who verifies what is no key; None where there are no issuers.
-        used: When each key came last, to the minute (Unix time in seconds by id); goes on from table to table.
+        used: When each key came last; goes on from table to table.
     """
 
     __slots__ = ("_by_hash", "known", "next_end", "pass_secret", "tokens", "used")
@@ -67,12 +77,12 @@ class Credentials:
     def __init__(
         self,
         keys: Iterable[KeyEntry] = (),
-        used: dict[str, float] | None = None,
+        used: KeyUses | None = None,
         tokens: "TokenVerifier | None" = None,
     ) -> None:
         self._by_hash: dict[str, Identity] = {}
         self.known: dict[bytes, Identity] = {}
-        self.used: dict[str, float] = {} if used is None else used
+        self.used = used or KeyUses()
         self.tokens = tokens
         self.pass_secret = ""  # of the jobs process, where there is one
         for key in keys:
@@ -93,7 +103,8 @@ class Credentials:
                 self.known.clear()
             self.known[secret] = identity
         if identity.id:
-            self.used[identity.id] = time.time()
+            self.used.times[identity.id] = time.time()
+            self.used.unsaved = True
         return identity
 
     def _job_identity(self, secret: bytes) -> Identity | None:

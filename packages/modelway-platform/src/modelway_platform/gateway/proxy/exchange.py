@@ -50,6 +50,7 @@ class Exchange:
     assigned: "Assigned | None" = None
     gate: "Gate | None" = None  # which it passed, or waits before
     waiting = False
+    waited = 0.0  # seconds before the gate
     copies: "Copies | None" = None
 
     def __init__(self, caller: "CallerConnection", request: Request, worker: "WorkerState", clock: float) -> None:

@@ -184,7 +184,7 @@ def _resume_books(worker: WorkerState, path: Path) -> None:
     if before is None:
         return
     worker.log.dropped += before.log_dropped
-    worker.routes.credentials.used.update(read_key_uses(key_uses_path(path)))
+    worker.routes.credentials.used.times.update(read_key_uses(key_uses_path(path)))
     models = worker.routes.models
 
     def routed(project: str, model: str, version: str) -> bool:
@@ -234,6 +234,9 @@ def _write_snapshot(worker: WorkerState, listener: Listener, path: Path) -> None
     snapshot.unsettled = unsettled(worker.routes.replicas.values(), listener.clock)
     try:
         write_snapshot(path, snapshot)
-        write_key_uses(key_uses_path(path), worker.routes.credentials.used)
+        used = worker.routes.credentials.used
+        if used.unsaved:
+            write_key_uses(key_uses_path(path), used.times)
+            used.unsaved = False
     except OSError:
         return  # a full disk costs a snapshot, never a request
