@@ -183,3 +183,17 @@ def test_tables_with_unfit_keys_are_refused(gateway: Gateway, publish: Callable[
         entry("a", previous_sha256="x"),
     ):
         assert len(problems_of(replace(made, keys=(key,)))) == 1, key
+
+
+def test_keys_that_stay_the_same_are_not_read_again(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], publish: Callable[..., None]
+) -> None:
+    only = replica()
+    publish(only, entry("mw_a"))
+    before = gateway.worker.routes.credentials
+    assert ask(call(), b"mw_a").status == 200
+    publish(only, entry("mw_a"))
+    assert gateway.worker.routes.credentials is before
+    publish(only, entry("mw_a", scopes=("q/*",)))
+    assert gateway.worker.routes.credentials is not before
+    assert ask(call(), b"mw_a").status == 403

@@ -72,7 +72,7 @@ class Credentials:
         used: When each key came last; goes on from table to table.
     """
 
-    __slots__ = ("_by_hash", "known", "next_end", "pass_secret", "tokens", "used")
+    __slots__ = ("_by_hash", "entries", "known", "next_end", "pass_secret", "tokens", "used")
 
     def __init__(
         self,
@@ -85,7 +85,8 @@ class Credentials:
         self.used = used or KeyUses()
         self.tokens = tokens
         self.pass_secret = ""  # of the jobs process, where there is one
-        for key in keys:
+        self.entries = tuple(keys)
+        for key in self.entries:
             self._add(key)
         self.next_end = math.inf
         self._look_for_next_end(time.time())

@@ -197,6 +197,16 @@ def _verifier(table: RouteTable, before: "TokenVerifier | None") -> "TokenVerifi
     return TokenVerifier(table.issuers)
 
 
+def _credentials(head: RouteTable, before: Credentials) -> Credentials:
+    """The same as before while keys and issuers are: thousands of keys take longer to read than most changes do."""
+    tokens = _verifier(head, before.tokens)
+    if tokens is before.tokens and head.keys == before.entries:
+        return before
+    made = Credentials(head.keys, before.used, tokens)
+    made.pass_secret = before.pass_secret
+    return made
+
+
 class _Builder:
     def __init__(self, previous: LiveRoutes, metrics_for: MetricsFor) -> None:
         self._previous = previous
@@ -211,9 +221,7 @@ class _Builder:
         routes.mirror_book = before.mirror_book
         if routes.limits is not None:
             routes.limits.forget()
-        known = before.credentials
-        routes.credentials = Credentials(table.head.keys, known.used, _verifier(table.head, known.tokens))
-        routes.credentials.pass_secret = known.pass_secret
+        routes.credentials = _credentials(table.head, before.credentials)
         routes.parts = {part: before.parts.get(part) or self._part(part) for part in table.parts}
         models: dict[bytes, LiveModel] = {}
         for part in routes.parts.values():
