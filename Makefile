@@ -2,7 +2,7 @@
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test check check-lint check-imports check-types check-architecture format lock docs \
+.PHONY: setup demo test test-job-kills check check-lint check-imports check-types check-architecture format lock docs \
   test-faults bench-gateway bench-routes bench-serving bench-promises bench-start bench-images bench-tables bench-verdicts
 
 setup:
@@ -53,6 +53,9 @@ bench-routes: setup ## CPU per decision with 10, 1,000 and 10,000 routes that pu
 
 bench-serving: setup ## our model server, granian and uvicorn with the same model, in turn
 	@python -m benchmarks.serving
+
+test-job-kills: setup ## row R6: 50 kills of jobs process and gateway workers under acknowledged jobs; three to five minutes
+	@python -m journeys.job_kills $(ARGUMENTS)
 
 bench-promises: setup ## exact shares, kills under load, propagation, replacement, restart: measured with real processes
 	@python -m journeys.figures

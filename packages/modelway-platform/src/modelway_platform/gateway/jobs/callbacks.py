@@ -29,7 +29,7 @@ CONNECT_SECONDS = 5.0
 WHOLE_SECONDS = 15.0
 _ANSWER_BYTES = 64 * 1024
 # Nobody else takes a delivery for this long; longer than one can last.
-_HELD_SECONDS = 60.0
+_HELD_SECONDS = 20.0
 Resolve = Callable[[str, int], Coroutine[Any, Any, list[Address]]]
 
 log = logging.getLogger(__name__)
