@@ -46,13 +46,14 @@ def test_r8_a_replica_that_does_not_answer_costs_one_try_at_most(
         time.sleep(pick(0.5, 5.0))
     with (
         faulty_server(behaviour) as port,
-        platform.admin() as admin,
         OpenLoad(lambda media: platform.caller(media_type=media), ASKS, rate=pick(100, 200)) as load,
         OpenLoad(lambda media: platform.caller(media_type=media), OTHER, rate=50) as other,
     ):
-        admin.register(name.lower().replace("_", "-"), "r8/faulted/v1", port)
-        time.sleep(pick(1.2, 20.0))
-        admin.deregister(name.lower().replace("_", "-"))
+        with platform.admin() as admin:
+            admin.register(name.lower().replace("_", "-"), "r8/faulted/v1", port)
+        time.sleep(pick(1.2, 15.0))
+        with platform.admin() as admin:
+            admin.deregister(name.lower().replace("_", "-"))
     retried = sum(each.seconds >= PER_TRY * 0.9 for each in load.asked)
     figure(
         name,

@@ -58,7 +58,7 @@ def _kill_one(platform: RunningPlatform) -> float:
         now = platform.replica_processes(NAME)
         return len(now) == len(replicas) and pid not in now.values()
 
-    wait_for("as many replicas as before", others)
+    wait_for("as many replicas as before", others, 40)
     platform.wait_ready(NAME)
     return time.monotonic() - killed
 

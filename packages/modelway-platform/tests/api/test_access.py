@@ -62,7 +62,8 @@ def test_a_replica_token_registers_and_nothing_else(api: Any) -> None:
     assert api.ask("PUT", "/v1/endpoints/r1", REGISTRATION, key=TOKEN).json == {"ttlSeconds": 15.0}
     assert [endpoint.id for endpoint in api.leases.endpoints()] == ["r1"]
     (item,) = api.ask("GET", "/v1/endpoints").json["items"]
-    assert item == {"id": "r1"} | {name: value for name, value in REGISTRATION.items() if name != "ttlSeconds"}
+    registered = {name: value for name, value in REGISTRATION.items() if name != "ttlSeconds"}
+    assert item == {"id": "r1", "leftOutBy": 0} | {"scheme": "http"} | registered
     assert api.ask("DELETE", "/v1/endpoints/r1", key=TOKEN).json == {"known": True}
     assert api.ask("DELETE", "/v1/endpoints/r1", key=TOKEN).json == {"known": False}
     for method, path in every_path(api):

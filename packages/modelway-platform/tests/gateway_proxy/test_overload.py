@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from modelway_platform.domain import job_pass
 from modelway_platform.domain.resilience import Overload, Resilience
 from modelway_platform.gateway.proxy.overload_guard import COPIES, JOBS, OverloadGuard
 
@@ -101,8 +103,10 @@ def test_copies_go_first_then_jobs_then_callers() -> None:
     let_in: list[int] = []
     for share in (COPIES, JOBS, 1.0):
         count = 0
-        while guard.enter(share):
+        while guard.has_room(share):
+            assert guard.enter(share)
             count += 1
+        assert not guard.enter(share)
         let_in.append(count)
     assert let_in == [5, 3, 2]
 
@@ -156,3 +160,25 @@ def test_one_who_leaves_is_counted_out(
         caller.close()
     while gateway.call(lambda: guard.in_flight):
         pass
+
+
+def test_jobs_give_way_to_callers(gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer]) -> None:
+    gateway.table(replica(), access="key", resilience=Resilience(overload=Overload(latency_seconds=0.25)))
+    guard = gateway.worker.routes.models[b"p/m"].versions[b"v1"].guard
+    assert guard is not None
+    gateway.worker.routes.credentials.pass_secret = "secret of the jobs process"
+    given = job_pass.JobPass(consumer="c", key_id="k1", project="p", model="m", until=time.time() + 60)
+    job = job_pass.issue("secret of the jobs process", given)
+
+    def ask(secret: str) -> int:
+        keyed = POST.replace(b"\r\nHost", b"\r\nAuthorization: Bearer %b\r\nHost" % secret.encode())
+        return call(keyed).answer().status
+
+    def crowd() -> None:
+        guard.limit = 10.0
+        guard.in_flight = 8
+
+    assert ask(job) == 200
+    gateway.call(crowd)
+    assert ask(job) == 503
+    assert ask("mw_caller") == 200

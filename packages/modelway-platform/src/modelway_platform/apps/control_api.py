@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings
-from modelway_platform.apps.explaining import make_explainer
+from modelway_platform.apps.explaining import make_explainer, replicas_left_out
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
@@ -74,5 +74,6 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         gauges=gauges,
         gateways=gateways,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
+        replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),
         ready=lambda: publisher.table is not None,
     )

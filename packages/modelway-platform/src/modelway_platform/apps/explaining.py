@@ -1,6 +1,7 @@
-"""The explainer of the control process: the request path's own stages over the table it publishes."""
+"""What control knows of the request path: its own stages over the table it publishes, and what workers wrote of replicas."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from modelway_platform.domain.route_table import RouteTable
@@ -20,3 +21,9 @@ def make_explainer(table: Callable[[], RouteTable | None], gateway_folder: Path)
         return len(alive), found
 
     return Explainer(table, doubts)
+
+
+def replicas_left_out(gateway_folder: Path) -> Mapping[str, int]:
+    """How many of this machine's workers leave a replica out, by its id, as they wrote at most a second ago."""
+    alive = [each for each in read_snapshots(gateway_folder) if each.alive]
+    return Counter(seen.replica for each in alive for seen in each.replicas if not seen.up)

@@ -19,7 +19,7 @@ _PHASE_STYLES: Mapping[str, Style] = {
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "deployments": ("name", "phase", "ready", "revision", "package", "age", "message"),
     "routes": ("name", "versions", "access", "revision", "age"),
-    "endpoints": ("id", "model", "address", "package"),
+    "endpoints": ("id", "model", "address", "gateway", "package"),
     "packages": ("name", "version", "size", "age", "digest"),
     "gateways": ("id", "table", "newest", "age", "message"),
 }
@@ -176,6 +176,7 @@ def _endpoint_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # no
         "id": text(item, "id"),
         "model": "/".join(text(item, part) for part in ("project", "model", "version")),
         "address": f"{f'[{host}]' if ':' in host else host}:{text(item, 'port')}",
+        "gateway": f"left out by {item['leftOutBy']}" if item.get("leftOutBy") else "up",
         "package": package if wide else short_digest(package),
     }
 

@@ -65,7 +65,10 @@ class EndpointsApi:
         return json_answer({"known": self._endpoints.deregister(request.path_params["id"])})
 
     def _items(self) -> dict[str, Any]:
-        return {"items": [endpoint_json(endpoint) for endpoint in self._endpoints.endpoints()]}
+        left_out = self._parts.replicas_left_out()
+        return {
+            "items": [endpoint_json(endpoint, left_out.get(endpoint.id, 0)) for endpoint in self._endpoints.endpoints()]
+        }
 
 
 def _endpoint(endpoint_id: str, body: Registration) -> Endpoint:

@@ -85,8 +85,8 @@ def applied_json(applied: Applied) -> dict[str, Any]:
     }
 
 
-def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
-    """A registered replica."""
+def endpoint_json(endpoint: Endpoint, left_out_by: int = 0) -> dict[str, Any]:
+    """A registered replica, and how many gateway workers leave it out at present."""
     return {
         "id": endpoint.id,
         "project": endpoint.key.project,
@@ -96,6 +96,7 @@ def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "port": endpoint.port,
         "scheme": "https" if endpoint.secure else "http",
         "package": endpoint.package,
+        "leftOutBy": left_out_by,
     }
 
 

@@ -111,6 +111,11 @@ def nobody() -> Mapping[str, float]:
     return {}
 
 
+def none_left_out() -> Mapping[str, int]:
+    """For a process that knows of no gateway."""
+    return {}
+
+
 def always_ready() -> bool:
     """For a process that serves only once it is ready."""
     return True
@@ -136,6 +141,7 @@ class ApiParts:
         status: More members for `/v1/status`.
         gauges: More samples for `/metrics`: value by name, labels included, as `name{label="x"}`.
         gateways: What each gateway worker said last, as JSON objects.
+        replicas_left_out: How many gateway workers leave a replica out at present, by its id; those that none does are not in it.
         ready: Whether `/readyz` says yes.
         keys_last_used: When each key was used last at the gateway (Unix time in seconds by key id), to the minute.
         closing: Set it, then notify `changes`, to end all watching and following before the server stops.
@@ -156,6 +162,7 @@ class ApiParts:
     status: Callable[[], Mapping[str, Any]] = no_facts
     gauges: Callable[[], Mapping[str, float]] = no_facts
     gateways: Callable[[], Sequence[Mapping[str, Any]]] = no_gateways
+    replicas_left_out: Callable[[], Mapping[str, int]] = none_left_out
     ready: Callable[[], bool] = always_ready
     keys_last_used: Callable[[], Mapping[str, float]] = nobody
     closing: asyncio.Event = field(default_factory=asyncio.Event)

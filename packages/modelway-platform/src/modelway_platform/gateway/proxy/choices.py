@@ -2,7 +2,7 @@
 
 from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.exchange import Exchange
-from modelway_platform.gateway.proxy.overload_guard import OverloadGuard
+from modelway_platform.gateway.proxy.overload_guard import CALLERS, JOBS, OverloadGuard
 
 _SHED = Refusal(
     status=503,
@@ -26,16 +26,16 @@ def choose_version(exchange: Exchange) -> Refusal | None:
             version = next(model.turns, None)
         if version is not None:
             exchange.version = version
-            if model.mirrors is not None:
+            refusal = _enter(exchange, version.guard) if version.guard is not None else None
+            if model.mirrors is not None and refusal is None:
                 model.mirrors.plan(exchange)
-            if version.guard is not None:
-                return _enter(exchange, version.guard)
-            return None
+            return refusal
     return no_ready_replica(exchange)
 
 
 def _enter(exchange: Exchange, guard: OverloadGuard) -> Refusal | None:
-    if guard.enter():
+    identity = exchange.admission.identity
+    if guard.enter(JOBS if identity is not None and identity.from_job else CALLERS):
         exchange.guard = guard
         return None
     if exchange.version is not None:

@@ -16,6 +16,7 @@ from modelway_platform.gateway.proxy.comparison_helper import ComparisonHelper
 from modelway_platform.gateway.proxy.live_mirrors import DOWN_SECONDS, LiveMirror
 from modelway_platform.gateway.proxy.mirror_connection import close_idle
 from modelway_platform.gateway.proxy.mirror_copy import MirrorCopy
+from modelway_platform.gateway.proxy.overload_guard import COPIES
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.access_log import AccessLog
@@ -50,13 +51,14 @@ class MirrorDesk:
             return
         request, why = _request_of(exchange, code)
         source = version.name.decode()
+        crowded = version.guard is not None and not version.guard.has_room(COPIES)
         for mirror in copies.mirrors:
             counts = mirror.counts_for(source)
             if request is None or exchange.bytes_in > mirror.policy.max_body_bytes:
                 why = why or "body_too_large"
                 counts.skipped[why] = counts.skipped.get(why, 0) + 1
                 continue
-            reason = self._no_room(mirror, request)
+            reason = "overload" if crowded else self._no_room(mirror, request)
             if reason:
                 counts.dropped[reason] = counts.dropped.get(reason, 0) + 1
                 continue

@@ -48,6 +48,10 @@ class OverloadGuard:
             self._busiest = in_flight + 1
         return True
 
+    def has_room(self, share: float) -> bool:
+        """Whether one more of those who may use that share of the limit would be let in."""
+        return self.in_flight < self.limit * share
+
     def measure(self, seconds: float) -> None:
         """The answer to a request that was let in begins, after so long; a stream may then take as long as it likes."""
         self._done += 1
