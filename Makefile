@@ -71,3 +71,7 @@ bench-tables: setup ## how soon a change is used by all gateway workers at 10 an
 
 bench-images: setup ## an image of a package, cold, unchanged and after a code change; what a push then sends
 	@python -m benchmarks.images
+
+.PHONY: bench-mirrors
+bench-mirrors: setup ## p50 and p99 of callers without a mirror, and with a healthy, slow, dead and failing one
+	@python -m benchmarks.mirrors

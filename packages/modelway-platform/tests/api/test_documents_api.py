@@ -82,6 +82,32 @@ def test_what_has_a_name_is_not_deleted_by_accident(
     assert api.ask("DELETE", "/v1/deployments/vision/digits/v2?force=true").status == 200
 
 
+@pytest.mark.parametrize(
+    ("used", "said"),
+    [
+        (
+            "experiments: [{name: trial, by: consumer, arms: [{name: new, version: v2}]}]",
+            "version v2 is arm new of experiment trial of route vision/digits",
+        ),
+        ("mirrors: [{from: v1, to: v2}]", "version v2 is the mirror of v1 of route vision/digits"),
+    ],
+)
+def test_what_is_used_is_not_deleted_by_accident(
+    api: Any, write: Any, declared: dict[str, str], used: str, said: str
+) -> None:
+    assert api.apply(write.route(f"[{{version: v1, weight: 1}}], {used}")).status == 200
+    reply = api.ask("DELETE", "/v1/deployments/vision/digits/v2")
+    assert (reply.status, reply.error["message"]) == (409, said)
+    assert api.ask("DELETE", "/v1/deployments/vision/digits/v2?force=true").status == 200
+
+
+def test_custom_comparators_are_installed_ones(api: Any, write: Any, declared: dict[str, str]) -> None:
+    route = write.route("[{version: v1, weight: 1}], compare: {read: {kind: custom, name: nobody-has-it}}")
+    reply = api.apply(route)
+    assert reply.status == 422
+    assert "the platform has no comparator 'nobody-has-it'" in reply.error["message"]
+
+
 def test_a_deleted_route_is_gone_and_comes_back(api: Any, declared: dict[str, str]) -> None:
     assert api.ask("DELETE", ROUTE).json["revision"] == 2
     assert api.ask("GET", ROUTE).status == 404

@@ -162,7 +162,7 @@ def test_a_dead_mirror(
     caller = call()
     assert ask(caller).body == b"ok"
     (record,) = mirrored(gateway)
-    assert (record["status"], record["code"], record["agree"]) == (503, "no_ready_replica", False)
+    assert (record["status"], record["code"], record["uncompared"]) == (503, "no_ready_replica", "no_answer")
     # What copies meet says nothing to callers: the version's replica is not left out for them.
     assert all(each.down_until == 0 for each in gateway.worker.routes.replicas.values())
 
@@ -197,7 +197,7 @@ def test_a_mirror_that_breaks_is_not_asked_again(
     publish(gateway, table, replica(), replica(breaking), compare=EXACT, usual={"idempotent": True})
     assert ask(call()).body == b"ok"
     (record,) = mirrored(gateway)
-    assert (record["status"], record["code"], record["why"]) == (502, "replica_failed", "replica_failed")
+    assert (record["status"], record["code"], record["uncompared"]) == (502, "replica_failed", "no_answer")
     assert len(asked) == 1
 
 

@@ -4,6 +4,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from journeys.authority import Authority
 
+from modelway_platform.domain.mirrors import Mirror, Mirroring
 from modelway_platform.gateway.proxy.edge import CertificatePair
 from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
 
@@ -73,6 +75,24 @@ def test_both_sides_show_who_they_are(gateway: Any, call: Any, tmp_path: Path, a
         assert gateway.idle() == 1  # one connection, kept
 
         assert answers_without_a_certificate(replica.port, authority) == b""
+
+
+def test_copies_for_a_mirror_go_the_same_way(
+    gateway: Any, call: Any, tmp_path: Path, authority: Authority, table: Any
+) -> None:
+    files = authority.issue("replica", "127.0.0.1")
+    with served(tmp_path, "--tls-cert", files[0], "--tls-key", files[1], "--tls-client-ca", authority.file) as replica:
+        believe(gateway, authority, authority.issue("gateway", "gateway.test"))
+        other = Secure(replica.port)
+        mirroring = Mirroring(mirrors=(Mirror(source="v1", to="v2"),))
+        versions = {"v1": (1, [replica]), "v2": (0, [other])}
+        gateway.publish(table(versions, secure=True, mirroring=mirroring, names={other: "other"}))
+        assert call(CALL).answer().status == 200
+        copies = gateway.worker.routes.mirror_book.of("p", "m", "v2", "v1")
+        ends = time.monotonic() + 10
+        while copies.codes != {200: 1}:
+            assert time.monotonic() < ends, copies
+            time.sleep(0.01)
 
 
 def answers_without_a_certificate(port: int, authority: Authority) -> bytes:

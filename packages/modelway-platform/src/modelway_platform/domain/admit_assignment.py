@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from modelway_platform.domain.document_problem import Problem, did_you_mean
+from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.read_document import Written
 from modelway_platform.domain.records import Declared
 from modelway_platform.domain.route import Route
@@ -26,3 +27,15 @@ def assignment_problems(documents: Sequence[Written], after: Declared) -> Iterat
                         f"{route.key} has no deployment of version {arm.version!r}",
                         f"apply a Deployment of {route.key}/{arm.version} first or along with this{guess}",
                     )
+
+
+def arms_of(key: VersionKey, declared: Declared) -> list[str]:
+    """What the version is in its route's experiments, in words."""
+    return [
+        f"arm {arm.name} of experiment {experiment.name}"
+        for record in declared.routes
+        if record.key == key.model_key
+        for experiment in record.route.assignment.experiments
+        for arm in experiment.arms
+        if arm.version == key.version and arm.weight
+    ]

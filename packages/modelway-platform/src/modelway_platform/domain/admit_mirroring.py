@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from modelway_platform.domain.document_problem import Problem, did_you_mean
+from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.read_document import Written
 from modelway_platform.domain.records import Declared
 from modelway_platform.domain.route import Route
@@ -42,3 +43,14 @@ def unknown_comparators(documents: Sequence[Written], installed: Collection[str]
                     f"the platform has no comparator {each.comparator.name!r}",
                     guess or "whoever runs the platform installs one: entry points in the group modelway.comparators",
                 )
+
+
+def mirrors_of(key: VersionKey, declared: Declared) -> list[str]:
+    """What the version is among its route's mirrors, in words."""
+    return [
+        f"the mirror of {mirror.source or 'all versions'}"
+        for record in declared.routes
+        if record.key == key.model_key
+        for mirror in record.route.mirroring.mirrors
+        if mirror.to == key.version
+    ]

@@ -23,7 +23,9 @@ from modelway_platform.deploy.api.object_json import (
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.streaming import watch
 from modelway_platform.domain.admit_addressing import names_of
+from modelway_platform.domain.admit_assignment import arms_of
 from modelway_platform.domain.admit_documents import problems_with, weight_of
+from modelway_platform.domain.admit_mirroring import mirrors_of
 from modelway_platform.domain.document_changes import Applied
 from modelway_platform.domain.document_json import Document, Kind
 from modelway_platform.domain.document_node import Mark
@@ -202,6 +204,12 @@ def _no_traffic(key: VersionKey, after: Declared, *, force: bool) -> None:
         raise ConflictError(
             f"route {key.model_key} has {names[0]} mean version {key.version}",
             hint="let it mean another version first; `?force=true` deletes it all the same",
+        )
+    uses = [*arms_of(key, after), *mirrors_of(key, after)]
+    if uses and not force:
+        raise ConflictError(
+            f"version {key.version} is {uses[0]} of route {key.model_key}",
+            hint="apply the route without that first; `?force=true` deletes it all the same",
         )
 
 

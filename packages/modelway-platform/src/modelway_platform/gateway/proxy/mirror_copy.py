@@ -7,7 +7,6 @@ from time import perf_counter, time_ns
 from typing import TYPE_CHECKING
 
 from modelway_platform.domain.answer_values import Answer
-from modelway_platform.domain.compare_answers import Agreement
 from modelway_platform.gateway.proxy.mirror_connection import MirrorConnection
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.live_mirrors import Copies, LiveMirror, MirrorReplica
     from modelway_platform.gateway.proxy.mirror_desk import MirrorDesk
 
-CONNECT_SECONDS = 1.0
+CONNECT_SECONDS = 2.0  # with a handshake
 _LINE = re.compile(rb"([^:\r\n]+):[ \t]*([^\r\n]*)")
 _MARK = b"\r\nmodelway-mirror: true"
 
@@ -106,9 +105,16 @@ class MirrorCopy:
 
     async def _connect(self, replica: "MirrorReplica") -> None:
         try:
+            context = self._desk.worker.replica_context if replica.entry.secure else None
+            if replica.entry.secure and context is None:
+                raise OSError("this gateway was not told whom to believe")  # noqa: TRY301 - as good as not reached
             async with asyncio.timeout(CONNECT_SECONDS):
                 _, connection = await self._desk.loop.create_connection(
-                    lambda: MirrorConnection(replica), replica.entry.host, replica.entry.port
+                    lambda: MirrorConnection(replica),
+                    replica.entry.host,
+                    replica.entry.port,
+                    ssl=context,
+                    server_hostname=replica.entry.host if context is not None else None,
                 )
         except (OSError, TimeoutError, ValueError):  # ValueError: a host name that cannot be looked up
             replica.down_until = self.clock + self._desk.down_seconds
@@ -131,8 +137,10 @@ class MirrorCopy:
         if self._ended:
             return
         self._end(status, code, 0)
-        agreement = None if self.comparator is None else Agreement(agree=False, score=0.0, why=code.decode())
-        self._desk.ended(self, agreement)
+        if self.comparator is None:
+            self._desk.ended(self, None)
+        else:
+            self._desk.uncompared(self, "no_answer")
 
     def answered(self, status: int, headers: Sequence[bytes], body: list[bytes], size: int) -> None:
         """The whole answer is in."""

@@ -4,7 +4,6 @@ Copies wait in a queue that is looked at every few milliseconds, so that no call
 late, or its queue long, the worker has enough to do with callers: what waits is dropped, and so is what comes in the next moment.
 """
 
-import asyncio
 import json
 from collections import deque
 from collections.abc import Coroutine, Iterable
@@ -19,9 +18,9 @@ from modelway_platform.gateway.proxy.mirror_copy import MirrorCopy
 from modelway_platform.gateway.proxy.overload_guard import COPIES
 
 if TYPE_CHECKING:
-    from modelway_platform.gateway.proxy.access_log import AccessLog
     from modelway_platform.gateway.proxy.exchange import Exchange
     from modelway_platform.gateway.proxy.live_routes import LiveModel
+    from modelway_platform.gateway.proxy.worker_state import WorkerState
 
 SEND_SECONDS = 0.002
 SENT_AT_ONCE = 8
@@ -33,16 +32,16 @@ MAX_HELD_BYTES = 64 * 1024 * 1024
 class MirrorDesk:
     """One per worker."""
 
-    def __init__(self, log: "AccessLog", loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]) -> None:
-        self.loop = loop
+    def __init__(self, worker: "WorkerState") -> None:
+        self.worker = worker
+        self.loop = worker.loop
         self.down_seconds = DOWN_SECONDS
-        self._log = log
-        self._tasks = tasks
+        self._tasks = worker.tasks
         self._queue: deque[MirrorCopy] = deque()
         self._held_bytes = 0
         self._due = 0.0
         self._pressed_until = 0.0
-        self._helper = ComparisonHelper(loop, tasks)
+        self._helper = ComparisonHelper(worker.loop, worker.tasks)
 
     def take(self, exchange: "Exchange", status: int, code: bytes, ended: float) -> None:
         """An exchange with copies is over: make them, or count why not."""
@@ -76,14 +75,14 @@ class MirrorDesk:
         if agreement is not None:
             copy.mirror.counts_for(copy.source).compared(copy.endpoint, agreement.agree)
             said = _said(agreement)
-        self._log.append(copy.record(self._log.worker, said))
+        self.worker.log.append(copy.record(self.worker.log.worker, said))
 
     def uncompared(self, copy: MirrorCopy, reason: str) -> None:
         """A copy whose answer nobody compares."""
         counts = copy.mirror.counts_for(copy.source)
         counts.uncompared[reason] = counts.uncompared.get(reason, 0) + 1
         self._held_bytes -= copy.held_bytes
-        self._log.append(copy.record(self._log.worker, b',"uncompared":"%b"' % reason.encode()))
+        self.worker.log.append(copy.record(self.worker.log.worker, b',"uncompared":"%b"' % reason.encode()))
 
     def compare(self, copy: MirrorCopy, answer: Answer) -> None:
         """Have both answers compared by the helper."""

@@ -4,9 +4,10 @@
 2. admit (`admission.ADDRESS_STAGES` and `HEAD_STAGES`, lists), decided by the head alone and kept for heads that come again: match the route,
    authenticate, require the route, find its limits, limit head and body, prepare what is passed on.
 3. limit (`limiting.py`), where a limit applies: a token of each, or no further; a place among those at work (`gate.py`), or wait for one.
-4. choose (`choices.py`), or hand over to the jobs process what asked for that (`deferring.py`); decided anew each time: the version by exact weights, the replica in turn.
+4. choose (`choices.py`), or hand over to the jobs process what asked for that (`deferring.py`); decided anew each time: the version, by who calls
+   (`assigning.py`) or by exact weights, which copies for mirrors there shall be (`live_mirrors.py`), the replica in turn.
 5. forward: over a kept connection, again where that is safe (`forwarding.py`); the answer comes back (`replica_connection.py`).
-6. record: counters and one line in the access log (`metrics.py`, `access_log.py`).
+6. record: counters and one line in the access log (`metrics.py`, `access_log.py`); copies for mirrors are made now (`mirror_desk.py`).
 
 Stages know what they decide on, never each other.
 """

@@ -64,7 +64,7 @@ class WorkerState:
         self.replica_context: ssl.SSLContext | None = None  # for replicas that speak HTTPS
         self.jobs: JobsDoor | None = None
         self.tasks: set[asyncio.Task[None]] = set()
-        self.mirrors = MirrorDesk(log, loop, self.tasks)
+        self.mirrors = MirrorDesk(self)
         self.refused_heads = RefusedHeads()
         self.tunnels: set[Tunnel] = set()
         self._id_prefix = secrets.token_hex(8).encode()
