@@ -31,13 +31,13 @@ def test_s7_slow_callers_are_ended_and_nobody_else_notices(
     for name in (NAME, LARGE):
         platform.wait_routed(f"/{name}/echo")
     vitals = Vitals(platform, "s7")
-    connections, seconds = pick(300, 1000), pick(14.0, 120.0)
+    connections, seconds = pick(300, 1000), pick(14.0, 60.0)
     readers = pick(4, 20)
     each = (connections - readers) // 3
     counts = dict(zip(KINDS, (each, each, each, readers), strict=True))
     ask = Ask(path="/s7/faulted/echo", body=JSON_BODY)
     with OpenLoad(lambda media: platform.caller(media_type=media), [ask], rate=50) as load:
-        time.sleep(pick(4.0, 20.0))
+        time.sleep(pick(4.0, 10.0))
         began = time.monotonic()
         lasted = _besiege(platform, seconds, counts)
         ended = time.monotonic()
