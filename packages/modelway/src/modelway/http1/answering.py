@@ -284,8 +284,10 @@ class AnsweringConnection(asyncio.Protocol):
         """Wait on only for a caller that still takes what was written."""
         if self._has_taken_enough() and self._unsent:
             self.deadline = self._listener.clock + self._listener.limits.write_stall_seconds
-        else:
+        elif self._unsent:
             self.reset()
+        else:
+            self.abort()  # all is taken, though perhaps not read yet: a reset could take it away again
 
     def _has_taken_enough(self) -> bool:
         limits = self._listener.limits
