@@ -223,6 +223,10 @@ def _executions(platform: RunningPlatform, ids: set[str]) -> Counter[str]:
     return found
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
 def _hook(book: Book) -> ThreadingHTTPServer:
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -234,7 +238,7 @@ def _hook(book: Book) -> ThreadingHTTPServer:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    server = _Server(("127.0.0.1", 0), Hook)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

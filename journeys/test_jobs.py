@@ -217,6 +217,24 @@ def test_one_that_waits_too_long_expires(ann: Client) -> None:
     ann.ask("DELETE", blocking)
 
 
+def test_limits_count_a_job_once(ann: Client, ready: RunningPlatform, echo_package: Path) -> None:
+    limited = ROUTE.format(project="jobs", model="limited", concurrency=4).replace(
+        "timeoutSeconds", "limits: [{per: consumer, requests: 4, window: 1h}], timeoutSeconds"
+    )
+    ready.apply(deployment("jobs/limited/v1", ready.upload(echo_package)), limited)
+    ready.wait_ready("jobs/limited/v1")
+    prober = Client(ready, key_for(ready, "prober"))
+    wait_for(
+        "limits hold",
+        lambda: all(prober.submit("/jobs/limited/echo", "x", prefer="").status == 429 for _ in range(8)) or None,
+    )
+    answers = [ann.submit("/jobs/limited/echo", str(each)) for each in range(5)]
+    assert [each.status for each in answers] == [202, 202, 202, 202, 429]
+    for each in answers[:4]:
+        job = ann.wait(each.headers["location"])
+        assert (job["state"], job["attempts"]) == ("succeeded", 0), "executed though the limit is used up"
+
+
 def test_a_list_has_filters_and_pages(ann: Client) -> None:
     for text in "abcde":
         ann.wait(ann.submit("/jobs/echo/echo", text).headers["location"])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.domain.async_policy import AsyncPolicy
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_json import document_from_json, document_to_json
 from modelway_platform.domain.document_problem import Problem, problem_detail
@@ -251,3 +252,24 @@ def test_a_route_without_resilience_says_nothing_of_it() -> None:
 def test_what_resilience_cannot_be(field: str, message: str) -> None:
     (problem,) = problems(ROUTE + "spec:\n  versions: [{version: v1, weight: 1}]\n  " + field)
     assert message in problem
+
+
+def test_how_asynchronous_requests_are_kept() -> None:
+    spec = "spec:\n  versions: [{version: v1, weight: 1}]\n"
+    written = read(
+        ROUTE
+        + spec
+        + "  async: {enabled: false, concurrency: 9, attempts: 2, expirySeconds: 60, retentionSeconds: 30, "
+        "maxResultBytes: 5}\n"
+    )
+    assert isinstance(written, Written)
+    policy = AsyncPolicy(
+        enabled=False, concurrency=9, attempts=2, expiry_seconds=60.0, retention_seconds=30.0, max_result_bytes=5
+    )
+    assert isinstance(written.document, Route)
+    assert written.document.asynchronous == policy
+    assert document_from_json(document_to_json(written.document)) == written.document
+    assert problems(ROUTE + spec + "  async: {concurency: 1, attempts: 0}\n") == [
+        '6:11: unknown field spec.async.concurency | did you mean "concurrency"?',
+        "6:36: spec.async.attempts: 0 is outside 1 to 100 | ",
+    ]
