@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import pytest
 
 HANDLER = """
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
-from modelway import Handler, InvalidInputError, Shape, inference
+from modelway import Context, Handler, InvalidInputError, Shape, inference
 
 @dataclass
 class Seen:
@@ -32,8 +34,14 @@ class Box:
     left: int
     right: int = 9
 
+@dataclass
+class Step:
+    number: int
+    pair: NDArray[np.float32]
+
 class Tensors(Handler):
     def load(self) -> None:
+        self.cancelled = False
         self.batches = []
 
     @inference(max_batch_size=4)
@@ -66,6 +74,25 @@ class Tensors(Handler):
         return text[::-1]
 
     @inference
+    def count(self, n: int) -> Iterator[Step]:
+        for number in range(n):
+            if number == 50:
+                raise RuntimeError("secret")
+            yield Step(number, np.full(2, number, np.float32))
+
+    @inference
+    def wait(self, seconds: float, context: Context) -> str:
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends and not context.cancelled:
+            time.sleep(0.005)
+        self.cancelled = context.cancelled
+        return f"{context.request_id} {context.headers.get('x-given')} {context.deadline is not None}"
+
+    @inference
+    def was_cancelled(self) -> bool:
+        return self.cancelled
+
+    @inference
     def seen(self) -> list[int]:
         return self.batches
 """
@@ -79,8 +106,9 @@ class Answer(NamedTuple):
 
 
 class ModelServer:
-    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, port: int, grpc_port: int, process: subprocess.Popen[bytes]) -> None:
         self.port = port
+        self.grpc_port = grpc_port
         self.process = process
 
     def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
@@ -110,5 +138,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ModelServer, N
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         ready = process.stdout.readline().decode()
-        yield ModelServer(int(ready.split("http://127.0.0.1:")[1].split()[0]), process)
+        port = int(ready.split("http://127.0.0.1:")[1].split()[0])
+        line = next(line for line in map(bytes.decode, process.stdout) if line.startswith("  gRPC"))
+        yield ModelServer(port, int(line.rpartition(":")[2]), process)
         process.terminate()

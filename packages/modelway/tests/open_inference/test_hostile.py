@@ -17,7 +17,7 @@ from modelway.serving.dispatch import Dispatcher
 from modelway.serving.lane import InlineLane
 from modelway.serving.open_inference.datatypes import DATATYPES
 from modelway.serving.open_inference.inference import Inference
-from modelway.serving.open_inference.outputs import Encoded
+from modelway.serving.open_inference.outputs import Encoded, encode_results
 from modelway.serving.open_inference.routes import error_page
 from modelway.serving.open_inference.tensors import Tensor, read_request
 from modelway.signature import bind
@@ -76,9 +76,10 @@ requests: st.SearchStrategy[Any] = st.fixed_dictionaries(
 
 def ask(body: bytes, header_length: bytes | None) -> int:
     results: list[Encoded | ModelwayError] = []
-    call = Inference(DISPATCHER, BOUND.signature, results.append)
+    call = Inference(DISPATCHER, BOUND.signature, results.append, encode_results)
     try:
-        call.start({"model_name": "m"}, body, header_length, request_id="", deadline=float("inf"), headers=())
+        request, tensors = read_request(body, header_length)
+        call.start({"model_name": "m"}, request, tensors, request_id="", deadline=float("inf"), headers=())
     except ModelwayError as error:
         return error_page(error).status
     LANE.settle()

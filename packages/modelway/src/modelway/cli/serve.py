@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from modelway.serving.settings import Identity, RegistrationSettings, ServeSettings, Target, TlsFiles
     from modelway.serving.supervisor import Ready
 
+_LAST_PORT = 65535
+_OFF = -1
 _DEVICE = re.compile(r"[a-z]+(?::[0-9]{1,3})?", re.ASCII)
 
 
@@ -26,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="project folder, .mwpkg file, unpacked package, or module:Class")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: only this machine)")
     parser.add_argument("--port", type=_port, default=8080, help="0 takes a free one (default: 8080)")
+    parser.add_argument(
+        "--grpc-port",
+        type=_grpc_port,
+        metavar="PORT",
+        help="for gRPC, which needs modelway[grpc]; 0 takes a free one, 'off' is none (default: the one after --port)",
+    )
     parser.add_argument("--workers", type=_positive, default=1, help="processes, each with its own model (default: 1)")
     parser.add_argument("--name", default="", metavar="PROJECT/MODEL/VERSION", help="who it is; labels its metrics")
     parser.add_argument(
@@ -66,12 +74,15 @@ def make_settings(arguments: argparse.Namespace, target: "Target", environment: 
     from modelway.serving.settings import ServeSettings  # noqa: PLC0415 - needs the extra
 
     identity = _identity(arguments.name, environment)
+    grpc_port = _chosen_grpc_port(arguments.grpc_port, arguments.port)
     return ServeSettings(
         target=target,
         identity=identity,
         registration=_registration(arguments.register, identity, environment),
         host=arguments.host,
         port=arguments.port,
+        grpc_port=grpc_port,
+        grpc_wanted=arguments.grpc_port is not None,
         workers=arguments.workers,
         drain_seconds=arguments.drain_seconds,
         queue_size=arguments.queue_size,
@@ -100,6 +111,8 @@ def _announce(settings: "ServeSettings", ready: "Ready") -> None:
     print(f"{paint('ready', 'green')}: {named} on {url} after {took}")
     for line in announcement(target, ready.signature, url):
         print(line)
+    if ready.grpc_port is not None:
+        print(f"  gRPC {host}:{ready.grpc_port}")
     if not target.examples:
         note("no golden examples: ready means only that the model is loaded")
     print(end="", flush=True)
@@ -146,9 +159,25 @@ def _registration(url: str, identity: "Identity", environment: Mapping[str, str]
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
     return int(text)
+
+
+def _grpc_port(text: str) -> int:
+    return _OFF if text == "off" else _port(text)
+
+
+def _chosen_grpc_port(asked: int | None, port: int) -> int | None:
+    """What was asked for, else the port after that of HTTP, where gRPC is installed."""
+    installed = all(find_spec(name) for name in ("grpc", "grpc_health", "grpc_reflection"))
+    if asked is None:
+        return (port and port + 1) if installed and port < _LAST_PORT else None
+    if asked == _OFF:
+        return None
+    if not installed:
+        raise UnavailableError("gRPC is not installed", hint="pip install 'modelway[grpc]', or leave --grpc-port away")
+    return asked
 
 
 def _positive(text: str) -> int:

@@ -11,8 +11,9 @@ from modelway.serving.item import Item
 from modelway.serving.metrics import EndpointMetrics
 from modelway.serving.model_app import ModelApp
 from modelway.serving.open_inference.inference import Inference
-from modelway.serving.open_inference.outputs import Encoded
+from modelway.serving.open_inference.outputs import Encoded, encode_results
 from modelway.serving.open_inference.routes import PREFIX, error_page
+from modelway.serving.open_inference.tensors import read_request
 from modelway.serving.page import Page
 from modelway.serving.stream_answer import EVENTS, StreamAnswer, wanted_form
 from modelway.serving.streams import StreamItem
@@ -34,7 +35,7 @@ class ModelConnection(BufferedConnection):
         super().__init__(listener)
         self._app = app
         self._item: Item | None = None
-        self._inference: Inference | None = None
+        self._inference: Inference[Encoded] | None = None
         self._metrics: EndpointMetrics | None = None
         self._request_id = b""
         self._started = 0.0
@@ -156,7 +157,7 @@ class ModelConnection(BufferedConnection):
 
     def _open_inference(self, request: Request, path: str, body: bytes, deadline: float) -> None:
         app = self._app
-        inference: Inference | None = None
+        inference: Inference[Encoded] | None = None
         self._started = perf_counter()
         try:
             page = app.open_inference.answer(request.method, path, app.signature, ready=bool(app.endpoints))
@@ -165,12 +166,16 @@ class ModelConnection(BufferedConnection):
                 return
             assert app.dispatcher is not None
             assert app.signature is not None
-            inference = Inference(app.dispatcher, app.signature, self._inferred)
+            inference = Inference(app.dispatcher, app.signature, self._inferred, encode_results)
             limit = app.settings.max_body_bytes
-            inference.start(
-                app.open_inference.model_head(page),
+            infer, tensors = read_request(
                 decompressed(body, request.header(b"content-encoding"), limit),
                 request.header(b"inference-header-content-length"),
+            )
+            inference.start(
+                app.open_inference.model_head(page),
+                infer,
+                tensors,
                 request_id=self._request_id.decode("ascii"),
                 deadline=deadline,
                 headers=request.headers,

@@ -169,6 +169,10 @@ class Dispatcher:
         self._enqueue(endpoint, item)
         return item
 
+    def submit_stream(self, endpoint: str, item: StreamItem) -> None:
+        """Take a request for a stream that is decoded already. Whoever asks has looked at `waiting`."""
+        self._enqueue(endpoint, item)
+
     def binding(self, endpoint: str) -> EndpointBinding:
         """How the endpoint reads its arguments."""
         return self._bindings[endpoint]

@@ -78,6 +78,8 @@ class ServeSettings:
         registration: Where to register; None outside a platform.
         host: Address to bind.
         port: 0 takes a free one.
+        grpc_port: The same for gRPC; None: HTTP only.
+        grpc_wanted: Whether it is an error that gRPC cannot have its port.
         workers: How many processes, each with its own copy of the model.
         drain_seconds: How long requests under way may take when the server is told to stop.
         queue_size: How many requests may wait per worker.
@@ -91,6 +93,8 @@ class ServeSettings:
     registration: RegistrationSettings | None = None
     host: str = "127.0.0.1"
     port: int = 8080
+    grpc_port: int | None = None
+    grpc_wanted: bool = True
     workers: int = 1
     drain_seconds: float = 10.0
     queue_size: int = 1024
@@ -114,3 +118,4 @@ class WorkerSettings:
     board_fd: int
     device: str = "cpu"
     tls: TlsFiles | None = None
+    grpc_port: int | None = None

@@ -25,7 +25,7 @@ class Sink(Protocol):
     """Where a stream's pieces go."""
 
     def pieces(self, bodies: list[bytes], /) -> None:
-        """Pieces in order, each as JSON."""
+        """Pieces in order, each as JSON or as the item encodes it."""
         ...
 
     def ended(self, error: ModelwayError | None, /) -> None:
@@ -36,11 +36,29 @@ class Sink(Protocol):
 class StreamItem(Item):
     """A request whose answer is a stream."""
 
-    __slots__ = ("closed", "held", "iterator", "paused", "pieces_sent", "resting", "seconds", "sink", "task", "window")
+    __slots__ = (
+        "closed",
+        "encode",
+        "held",
+        "iterator",
+        "paused",
+        "pieces_sent",
+        "resting",
+        "seconds",
+        "sink",
+        "task",
+        "window",
+    )
 
-    def __init__(self, item: tuple[Any, Any, str, float, Headers], sink: Sink) -> None:
+    def __init__(
+        self,
+        item: tuple[Any, Any, str, float, Headers],
+        sink: Sink,
+        encode: Callable[[Any], bytes] | None = None,
+    ) -> None:
         super().__init__(*item)
         self.sink = sink
+        self.encode = encode  # where a piece is not wanted as JSON
         self.iterator: Iterator[Any] | None = None
         self.paused = False  # the caller does not read
         self.resting = False  # because of that, nothing is under way on the model's side
@@ -169,9 +187,10 @@ class Streams:
     def _write(self, item: StreamItem, pieces: list[Any]) -> ModelwayError | None:
         bodies: list[bytes] = []
         error: ModelwayError | None = None
+        encode = item.encode or self._encode
         for piece in pieces:
             try:
-                bodies.append(self._encode(piece))
+                bodies.append(encode(piece))
             except Exception as reason:  # noqa: BLE001 - a modeller's value may fail in any way
                 error = self._stages.unwritable(piece, reason)
                 break

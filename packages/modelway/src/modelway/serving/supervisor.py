@@ -35,6 +35,7 @@ class Ready:
 
     host: str
     port: int
+    grpc_port: int | None
     seconds: float
     load_seconds: float
     signature: Signature
@@ -78,6 +79,7 @@ class Supervisor:
         self._board = Board(board_fd, settings.workers)
         self._board_fd = board_fd
         self._port = int(held.getsockname()[1])
+        held_for_grpc = self._hold_grpc_port()
         self._registration = self._make_registration()
         try:
             keepers = [asyncio.create_task(self._keep_worker(index)) for index in range(settings.workers)]
@@ -88,9 +90,28 @@ class Supervisor:
             self._board.close()
             os.close(board_fd)
             held.close()
+            if held_for_grpc is not None:
+                held_for_grpc.close()
         if self._failure is not None:
             raise self._failure
         return 0
+
+    def _hold_grpc_port(self) -> socket.socket | None:
+        settings = self._settings
+        self._grpc_port: int | None = None
+        if settings.grpc_port is None:
+            return None
+        try:
+            held = hold_port(settings.host, settings.grpc_port, "--grpc-port")
+        except ConflictError as error:
+            if settings.grpc_wanted:
+                raise
+            self._events.emit(
+                "grpc_is_off", reason=error.message, hint="choose another --grpc-port; 0 takes a free one"
+            )
+            return None
+        self._grpc_port = int(held.getsockname()[1])
+        return held
 
     def _make_registration(self) -> "Registration | None":
         settings = self._settings
@@ -138,6 +159,7 @@ class Supervisor:
             board_fd=self._board_fd,
             tls=settings.tls,
             device=device_of(settings.devices, index),
+            grpc_port=self._grpc_port,
         )
 
     def _hear(self, message: dict[str, Any]) -> None:
@@ -153,6 +175,7 @@ class Supervisor:
                 Ready(
                     host=self._settings.host,
                     port=self._port,
+                    grpc_port=self._grpc_port,
                     seconds=seconds,
                     load_seconds=self._load_seconds,
                     signature=Signature.from_json(message["signature"]),
@@ -213,7 +236,7 @@ class Supervisor:
             return
 
 
-def hold_port(host: str, port: int) -> socket.socket:
+def hold_port(host: str, port: int, flag: str = "--port") -> socket.socket:
     """A bound socket that workers may share, after making sure that nobody else listens there.
 
     Raises:
@@ -228,5 +251,5 @@ def hold_port(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise ConflictError(
             f"cannot listen on {host} port {port}: {error.strerror or error}",
-            hint="choose another --port; 0 takes a free one",
+            hint=f"choose another {flag}; 0 takes a free one",
         ) from error

@@ -15,7 +15,7 @@ import ssl
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import uvloop
@@ -35,6 +35,9 @@ from modelway.serving.metrics import Metrics
 from modelway.serving.model_app import ModelApp
 from modelway.serving.settings import Target, TlsFiles, WorkerSettings
 from modelway.signature import BoundHandler, bind
+
+if TYPE_CHECKING:
+    from modelway.serving.rpc.listener import RpcListener
 
 EXIT_NOT_LOADED = 3
 EXIT_ORPHANED = 4
@@ -67,6 +70,8 @@ class Worker:
         self._opened = False
         self._told_to_stop = asyncio.Event()
         self._handler: Handler | None = None
+        self._rpc: RpcListener | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
         """Serve until told to stop; the exit code."""
@@ -75,6 +80,7 @@ class Worker:
         loop.add_reader(self._control.fileno(), self._hear)
         lane = ThreadLane(loop)
         listener = await self._listen()
+        await self._listen_rpc()
         try:
             await self._open(lane)
         except ModelwayError as error:
@@ -84,7 +90,9 @@ class Worker:
             return EXIT_NOT_LOADED
         await self._told_to_stop.wait()
         self._board.set_state(settings.index, WorkerState.GONE)
-        await listener.drain(self._drain_seconds)
+        await asyncio.gather(
+            listener.drain(self._drain_seconds), *(each.drain(self._drain_seconds) for each in (self._rpc,) if each)
+        )
         lane.run(self._unload)
         lane.stop(_UNLOAD_SECONDS)
         return 0
@@ -109,6 +117,15 @@ class Worker:
             context=_context(settings.tls),
         )
 
+    async def _listen_rpc(self) -> None:
+        settings = self._settings
+        if settings.grpc_port is None:
+            return
+        from modelway.serving.rpc.listener import RpcListener  # noqa: PLC0415 - an extra that not everybody has
+
+        self._rpc = RpcListener(self._app)
+        await self._rpc.start(settings.host, settings.grpc_port)
+
     async def _open(self, lane: ThreadLane) -> None:
         settings = self._settings
         bound = await _on_lane(lane, lambda: read_handler(settings.target))
@@ -125,6 +142,8 @@ class Worker:
         gc.collect()
         gc.freeze()  # the model stays; looking at it again in every collection costs tail latency
         self._app.open()
+        if self._rpc is not None:
+            await self._rpc.open()
         self._opened = True
         self._pulse(metrics, dispatcher)
         self._board.set_state(settings.index, WorkerState.READY)
@@ -151,6 +170,10 @@ class Worker:
             os._exit(0)  # nobody waits for an answer, and loading cannot be interrupted otherwise
         if word == "leave":
             self._app.leaving = True
+            if self._rpc is not None:
+                task = asyncio.get_running_loop().create_task(self._rpc.leave())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
         if word == "stop":
             self._drain_seconds = float(seconds)
             self._told_to_stop.set()

@@ -1,20 +1,21 @@
 """One inference request: its rows go to the model as items, and come back as one answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from modelway.context import Headers
 from modelway.errors import HandlerError, InvalidRequestError, ModelwayError, OverloadedError
 from modelway.serving.answer import Answer
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.item import Item
-from modelway.serving.open_inference.outputs import Encoded, encode_results, wanted_outputs
+from modelway.serving.open_inference.outputs import wanted_outputs
 from modelway.serving.open_inference.rows import arguments_by_row
-from modelway.serving.open_inference.tensors import read_request
+from modelway.serving.open_inference.tensors import InferJson, Tensor
 from modelway.signature import EndpointSignature, Signature
 
-Ended = Callable[[Encoded | ModelwayError], None]
+T = TypeVar("T")
+Encode = Callable[[Mapping[str, Any], InferJson, EndpointSignature, Sequence[Any]], T]
 USUAL = ("predict", "infer")
 
 
@@ -24,19 +25,49 @@ def usual_endpoint(signature: Signature) -> EndpointSignature:
     return next((each for name in USUAL for each in whole if each.name == name), whole[0])
 
 
-class Inference:
+def choose_endpoint(signature: Signature, request: InferJson) -> EndpointSignature:
+    """The endpoint a request names by its parameter, or the usual one.
+
+    Raises:
+        ModelwayError: There is no such endpoint.
+    """
+    name = request.parameters.get("endpoint")
+    if name is None:
+        return usual_endpoint(signature)
+    if not isinstance(name, str):
+        raise InvalidRequestError("parameter 'endpoint' is a name")
+    return signature.endpoint(name)
+
+
+def _whole(endpoint: EndpointSignature) -> EndpointSignature:
+    if endpoint.streaming:
+        raise InvalidRequestError(
+            f"'{endpoint.name}' streams", hint=f"use POST /{endpoint.name}, or ModelStreamInfer over gRPC"
+        )
+    return endpoint
+
+
+class Inference(Generic[T]):
     """An inference request under way.
 
     Args:
         dispatcher: Where rows go.
         signature: What there is to ask.
         ended: Called once, with the answer or the error of the first row that failed.
+        encode: Makes the answer of the rows' results.
     """
 
-    def __init__(self, dispatcher: Dispatcher, signature: Signature, ended: Ended) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        signature: Signature,
+        ended: Callable[[T | ModelwayError], None],
+        encode: Encode[T],
+    ) -> None:
         self._dispatcher = dispatcher
         self._signature = signature
         self._ended = ended
+        self._encode = encode
         self._items: list[Item] = []
         self._left = 0
         self._errors: dict[int, ModelwayError] = {}
@@ -44,22 +75,21 @@ class Inference:
 
     def start(
         self,
-        model: dict[str, Any],
-        body: bytes,
-        header_length: bytes | None,
+        model: Mapping[str, Any],
+        request: InferJson,
+        tensors: Sequence[Tensor],
         *,
         request_id: str,
         deadline: float,
         headers: Headers,
     ) -> None:
-        """Read the request and hand its rows over.
+        """Hand the rows of a request over.
 
         Raises:
             ModelwayError: It cannot be accepted.
         """
-        request, tensors = read_request(body, header_length)
         self._request = request
-        self._described = self._choose(request.parameters.get("endpoint"))
+        self._described = _whole(choose_endpoint(self._signature, request))
         self._head = {**model, "id": request.id} if request.id else model
         self.endpoint = self._described.name
         wanted_outputs(request, self._described)
@@ -86,17 +116,6 @@ class Inference:
         for item in self._items:
             self._dispatcher.drop(self.endpoint, item)
 
-    def _choose(self, name: Any) -> EndpointSignature:
-        if name is None:
-            endpoint = usual_endpoint(self._signature)
-        elif isinstance(name, str):
-            endpoint = self._signature.endpoint(name)
-        else:
-            raise InvalidRequestError("parameter 'endpoint' is a name")
-        if endpoint.streaming:
-            raise InvalidRequestError(f"'{endpoint.name}' streams", hint=f"use POST /{endpoint.name}")
-        return endpoint
-
     def _row_done(self, row: int, answer: Answer) -> None:
         if answer.error is not None:
             self._errors[row] = answer.error
@@ -108,9 +127,9 @@ class Inference:
         else:
             self._ended(self._encoded([item.value for item in self._items]))
 
-    def _encoded(self, values: Sequence[Any]) -> Encoded | ModelwayError:
+    def _encoded(self, values: Sequence[Any]) -> T | ModelwayError:
         try:
-            return encode_results(self._head, self._request, self._described, values)
+            return self._encode(self._head, self._request, self._described, values)
         except ModelwayError as error:
             return error
         except Exception as reason:  # noqa: BLE001 - a modeller's values may fail in any way

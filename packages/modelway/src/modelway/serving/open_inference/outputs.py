@@ -2,7 +2,7 @@
 
 import struct
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -44,13 +44,10 @@ def encode_results(
     """
     described: list[dict[str, Any]] = []
     binary: list[bytes] = []
-    for name, field, is_binary in wanted_outputs(request, endpoint):
-        column = [_member(each, name) for each in results] if endpoint.output.members else list(results)
-        datatype = datatype_of(field)
-        shape, elements = _array(field, column) if is_array(field) else ([len(column)], _plain(field, column))
+    for name, datatype, shape, elements, is_binary in output_columns(request, endpoint, results):
         tensor: dict[str, Any] = {"name": name, "datatype": datatype, "shape": shape}
         if is_binary:
-            data = _octets(datatype, elements)
+            data = octets(datatype, elements)
             tensor["parameters"] = {"binary_data_size": len(data)}
             binary.append(data)
         else:
@@ -58,6 +55,29 @@ def encode_results(
         described.append(tensor)
     header = msgspec.json.encode({**head, "outputs": described}, enc_hook=_tolist)
     return Encoded(b"".join((header, *binary)), len(header)) if binary else Encoded(header)
+
+
+class Column(NamedTuple):
+    """One output over all rows: elements are numbers (a list or an array), or the octets of BYTES."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    elements: Any
+    is_binary: bool
+
+
+def output_columns(request: InferJson, endpoint: EndpointSignature, results: Sequence[Any]) -> Iterator[Column]:
+    """The outputs that are wanted, whatever form they then take.
+
+    Raises:
+        Exception: A result is not what the signature says; any, as it comes from the modeller's values.
+    """
+    for name, field, is_binary in wanted_outputs(request, endpoint):
+        column = [_member(each, name) for each in results] if endpoint.output.members else list(results)
+        datatype = datatype_of(field)
+        shape, elements = _array(field, column) if is_array(field) else ([len(column)], _plain(field, column))
+        yield Column(name, datatype, shape, elements, is_binary)
 
 
 def wanted_outputs(request: InferJson, endpoint: EndpointSignature) -> list[tuple[str, Field, bool]]:
@@ -104,7 +124,8 @@ def _plain(field: Field, column: list[Any]) -> list[Any]:
     return [msgspec.json.encode(each, enc_hook=_tolist) for each in column]
 
 
-def _octets(datatype: str, elements: Any) -> bytes:
+def octets(datatype: str, elements: Any) -> bytes:
+    """Elements as binary data: little endian, row by row; those of BYTES with their lengths before them."""
     if datatype == BYTES:
         return b"".join([struct.pack("<I", len(each)) + each for each in elements])
     if isinstance(elements, list):

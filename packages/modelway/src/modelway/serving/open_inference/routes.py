@@ -44,8 +44,7 @@ class Routes:
             return self._name
         if path == "/v2/repository/index":
             _allow(method, path, b"POST", b"GET")
-            state = "READY" if ready else "UNAVAILABLE"
-            return _page([{"name": self._name, "version": self._version, "state": state, "reason": ""}])
+            return _page(self.index(ready=ready))
         _allow(method, path, b"GET", b"HEAD")
         if path in {"/v2", "/v2/"}:
             return _page(server_metadata())
@@ -53,9 +52,22 @@ class Routes:
             return _page({"live": True})
         if path == "/v2/health/ready" or self._model(path) == "/ready":
             return _page({"name": self._name, "ready": ready}, 200 if ready else 503)
+        return _page(self.metadata(signature))
+
+    def index(self, *, ready: bool) -> list[dict[str, str]]:
+        """The one model there is."""
+        state = "READY" if ready else "UNAVAILABLE"
+        return [{"name": self._name, "version": self._version, "state": state, "reason": ""}]
+
+    def metadata(self, signature: Signature | None) -> dict[str, Any]:
+        """What the model takes and gives.
+
+        Raises:
+            UnavailableError: It is not loaded yet.
+        """
         if signature is None:
             raise UnavailableError("the model is not loaded yet", hint="ask /v2/health/ready; try again")
-        return _page(model_metadata(signature, self._name, [self._version] if self._version else []))
+        return model_metadata(signature, self._name, [self._version] if self._version else [])
 
     def model_head(self, name: str) -> dict[str, Any]:
         """Members of an answer that say who gave it."""
@@ -65,7 +77,15 @@ class Routes:
         found = _MODEL.fullmatch(path)
         if found is None:
             raise NotFoundError(f"there is no path {path[:80]}", hint="see /v2 of the Open Inference Protocol")
-        model, version = unquote(found["model"]), unquote(found["version"] or "")
+        self.check(unquote(found["model"]), unquote(found["version"] or ""))
+        return found["rest"]
+
+    def check(self, model: str, version: str) -> str:
+        """The model's name, if it is that of the one here; `version` may be empty.
+
+        Raises:
+            NotFoundError: It is not here.
+        """
         if model not in self._names:
             raise NotFoundError(
                 f"there is no model '{model[:80]}' here", hint=f"this is '{self._name}'", code="model_not_found"
@@ -76,7 +96,7 @@ class Routes:
                 hint=f"this is '{self._version}'",
                 code="version_not_found",
             )
-        return found["rest"]
+        return self._name
 
 
 def error_page(error: ModelwayError) -> Page:

@@ -116,11 +116,7 @@ def read_request(body: bytes, header_length: bytes | None) -> tuple[InferJson, l
 
 def _tensor(given: InputJson, rest: memoryview, most: int) -> tuple[Tensor, int]:
     where = f"input '{given.name[:80]}'"
-    datatype = DATATYPES.get(given.datatype)
-    if datatype is None:
-        raise InvalidRequestError(
-            f"{where}: datatype '{given.datatype[:80]}' is not known", hint=f"one of {', '.join(DATATYPES)}"
-        )
+    datatype = _datatype(where, given.datatype)
     count = _count(where, given.shape, most)
     shape = tuple(given.shape)
     size = given.parameters.get("binary_data_size")
@@ -131,14 +127,56 @@ def _tensor(given: InputJson, rest: memoryview, most: int) -> tuple[Tensor, int]
         return _packed(where, given.name, datatype, shape, flat), 0
     if type(size) is not int or not 0 <= size <= len(rest):
         raise InvalidRequestError(f"{where}: binary_data_size is not within the {len(rest)} bytes that are there")
+    return _unpacked(given.name, datatype, shape, count, rest[:size]), size
+
+
+def raw_tensor(name: str, datatype_name: str, shape: Sequence[int], data: bytes) -> Tensor:
+    """A tensor of binary data that came by itself, as over gRPC.
+
+    Raises:
+        InvalidRequestError: It is not as it says.
+    """
+    where = f"input '{name[:80]}'"
+    datatype = _datatype(where, datatype_name)
+    count = _count(where, shape, len(data))
+    return _unpacked(name, datatype, tuple(shape), count, memoryview(data))
+
+
+def listed_tensor(name: str, datatype_name: str, shape: Sequence[int], elements: Sequence[Any]) -> Tensor:
+    """A tensor of elements that came as numbers, or octets for BYTES.
+
+    Raises:
+        InvalidRequestError: It is not as it says.
+    """
+    where = f"input '{name[:80]}'"
+    datatype = _datatype(where, datatype_name)
+    count = _count(where, shape, len(elements))
+    if len(elements) != count:
+        raise InvalidRequestError(f"{where}: {len(elements)} elements, not {count} as its shape says")
     if datatype.name == BYTES:
-        elements = _elements(where, rest[:size], count)
-        return Tensor(name=given.name, datatype=datatype, shape=shape, elements=elements), size
+        return Tensor(name=name, datatype=datatype, shape=tuple(shape), elements=elements)
+    return _packed(where, name, datatype, tuple(shape), elements)
+
+
+def _datatype(where: str, name: str) -> Datatype:
+    datatype = DATATYPES.get(name)
+    if datatype is None:
+        raise InvalidRequestError(
+            f"{where}: datatype '{name[:80]}' is not known", hint=f"one of {', '.join(DATATYPES)}"
+        )
+    return datatype
+
+
+def _unpacked(name: str, datatype: Datatype, shape: tuple[int, ...], count: int, data: memoryview) -> Tensor:
+    where = f"input '{name[:80]}'"
+    size = len(data)
+    if datatype.name == BYTES:
+        return Tensor(name=name, datatype=datatype, shape=shape, elements=_elements(where, data, count))
     if size != count * datatype.size:
         raise InvalidRequestError(
             f"{where}: shape {list(shape)} of {datatype.name} takes {count * datatype.size} bytes, not {size}"
         )
-    return Tensor(name=given.name, datatype=datatype, shape=shape, raw=rest[:size]), size
+    return Tensor(name=name, datatype=datatype, shape=shape, raw=data)
 
 
 def _count(where: str, shape: Sequence[int], most: int) -> int:
@@ -168,7 +206,7 @@ def _flat(where: str, data: Any, shape: tuple[int, ...], count: int) -> list[Any
     return flat
 
 
-def _packed(where: str, name: str, datatype: Datatype, shape: tuple[int, ...], flat: list[Any]) -> Tensor:
+def _packed(where: str, name: str, datatype: Datatype, shape: tuple[int, ...], flat: Sequence[Any]) -> Tensor:
     if datatype.name == BYTES:
         if not all(isinstance(each, str) for each in flat):
             raise InvalidRequestError(f"{where}: elements of BYTES are strings in JSON")

@@ -1,0 +1,225 @@
+"""ModelStreamInfer: requests and answers of one call, many at a time; answers of streaming endpoints in pieces."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from time import perf_counter
+from typing import Any
+
+from modelway.errors import InvalidRequestError, ModelwayError, OverloadedError
+from modelway.protos.open_inference import ModelInferRequest, ModelInferResponse, ModelStreamInferResponse
+from modelway.serving.answer import Answer
+from modelway.serving.model_app import ModelApp
+from modelway.serving.open_inference.inference import Inference, choose_endpoint
+from modelway.serving.open_inference.outputs import wanted_outputs
+from modelway.serving.open_inference.rows import arguments_by_row
+from modelway.serving.open_inference.tensors import flag
+from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
+from modelway.serving.rpc.service import Call, Caller, check_model, start_inference
+from modelway.serving.rpc.statuses import CODE, text_of
+from modelway.serving.streams import StreamItem
+
+MAX_UNDER_WAY = 64
+"""Requests of one call that are worked on, or whose answers the caller has not taken yet; the next is read after that."""
+HIGH = 32
+"""So many pieces that the caller has not taken pause the streams of its call."""
+_WANTS_END = "triton_enable_empty_final_response"
+_IS_END = "triton_final_response"
+
+
+class InferStream:
+    """One call.
+
+    Args:
+        app: What this worker serves.
+        caller: What the call says beside its messages; request ids get a number behind it.
+    """
+
+    def __init__(self, app: ModelApp, caller: Caller) -> None:
+        self._app = app
+        self._caller = caller
+        self._written: deque[bytes] = deque()
+        self._changed = asyncio.Event()
+        self._drops: dict[int, Callable[[], None]] = {}
+        self._streams: dict[int, tuple[str, StreamItem]] = {}
+        self._paused = False
+        self._number = 0
+
+    async def run(self, requests: AsyncIterator[bytes], context: Call) -> None:
+        """Until the caller has asked all and got all, or left."""
+        reader = asyncio.create_task(self._read(requests))
+        reader.add_done_callback(lambda _: self._changed.set())
+        try:
+            while True:
+                while self._written:
+                    await context.write(self._written.popleft())
+                    self._taken()
+                if reader.done() and not self._drops and not self._written:
+                    await reader
+                    return
+                self._changed.clear()
+                await self._changed.wait()
+        finally:
+            reader.cancel()
+            for drop in list(self._drops.values()):
+                drop()
+
+    async def _read(self, requests: AsyncIterator[bytes]) -> None:
+        room = self._room = asyncio.Event()
+        async for body in requests:
+            self._number += 1
+            self._begin(self._number, body)
+            while len(self._drops) + len(self._written) >= MAX_UNDER_WAY:
+                room.clear()
+                await room.wait()
+
+    def _begin(self, number: int, body: bytes) -> None:
+        caller = self._caller._replace(request_id=f"{self._caller.request_id}.{number}")
+        request_id = ""
+        try:
+            message = read_message(body)
+            request_id = message.id
+            check_model(self._app, message)
+            assert self._app.signature is not None
+            if choose_endpoint(self._app.signature, infer_of(message)).streaming:
+                self._begin_stream(number, message, caller)
+            else:
+                self._begin_whole(number, message, caller)
+        except ModelwayError as error:
+            self._write(error_message(error, request_id))
+
+    def _begin_whole(self, number: int, message: ModelInferRequest, caller: Caller) -> None:
+        started = perf_counter()
+        wants_end = flag(infer_of(message).parameters, _WANTS_END)
+        inference: Inference[ModelInferResponse] | None = None
+
+        def count(status: int) -> None:
+            if inference is not None:
+                name = f"/{inference.endpoint}".encode()
+                self._app.endpoints[name].request_done(status, perf_counter() - started)
+
+        def ended(result: ModelInferResponse | ModelwayError) -> None:
+            self._drops.pop(number, None)
+            if isinstance(result, ModelwayError):
+                if result.__cause__ is not None and result.http == 500:
+                    self._app.answer_failed(caller.request_id, result)
+                count(result.http)
+                self._write(error_message(result, message.id))
+                return
+            count(200)
+            if wants_end:
+                result.parameters[_IS_END].bool_param = True
+            self._write(ModelStreamInferResponse(infer_response=result).SerializeToString())
+
+        inference = start_inference(self._app, message, caller, ended)
+
+        def drop() -> None:
+            inference.drop()
+            count(499)
+
+        self._drops[number] = drop
+
+    def _begin_stream(self, number: int, message: ModelInferRequest, caller: Caller) -> None:
+        app = self._app
+        dispatcher, signature = app.dispatcher, app.signature
+        assert dispatcher is not None
+        assert signature is not None
+        request = infer_of(message)
+        endpoint = choose_endpoint(signature, request)
+        wanted_outputs(request, endpoint)
+        wants_end = flag(request.parameters, _WANTS_END)
+        rows = arguments_by_row(endpoint, dispatcher.binding(endpoint.name), tensors_of(message))
+        if len(rows) != 1:
+            raise InvalidRequestError(f"{len(rows)} rows: '{endpoint.name}' streams, which is for one row")
+        if dispatcher.waiting >= dispatcher.queue_size:
+            raise OverloadedError("too many requests wait for the model already", hint="try again later")
+        head = app.open_inference.model_head(app.open_inference.check(message.model_name, message.model_version))
+        head = {**head, "id": message.id}
+        form = answer_form(message)
+
+        def encode(piece: Any) -> bytes:
+            answer = form(head, request, endpoint, [piece])
+            if wants_end:
+                answer.parameters[_IS_END].bool_param = False
+            return ModelStreamInferResponse(infer_response=answer).SerializeToString()
+
+        answer = _Pieces(self, number, endpoint.name, head, wants_end=wants_end)
+        item = StreamItem((rows[0], answer.done, caller.request_id, caller.deadline, caller.headers), answer, encode)
+        self._streams[number] = (endpoint.name, item)
+
+        def drop() -> None:
+            dispatcher.drop(endpoint.name, item)
+            answer.count(499)
+
+        self._drops[number] = drop
+        dispatcher.submit_stream(endpoint.name, item)
+        if self._paused:
+            dispatcher.pause(endpoint.name, item)
+
+    def ended(self, number: int, name: str, status: int, seconds: float) -> None:
+        """A stream is over."""
+        self._drops.pop(number, None)
+        self._streams.pop(number, None)
+        self._app.endpoints[f"/{name}".encode()].request_done(status, seconds)
+        self._changed.set()
+
+    def write(self, bodies: list[bytes]) -> None:
+        """Pieces for the caller."""
+        self._written += bodies
+        if len(self._written) > HIGH and not self._paused:
+            self._paused = True
+            self._all_streams("pause")
+        self._changed.set()
+
+    def _write(self, body: bytes) -> None:
+        self.write([body])
+
+    def _taken(self) -> None:
+        if self._paused and not self._written:
+            self._paused = False
+            self._all_streams("resume")
+        self._room.set()
+
+    def _all_streams(self, act: str) -> None:
+        assert self._app.dispatcher is not None
+        for name, item in list(self._streams.values()):
+            getattr(self._app.dispatcher, act)(name, item)
+
+
+class _Pieces:
+    """Where one stream's pieces go."""
+
+    def __init__(self, call: InferStream, number: int, name: str, head: dict[str, Any], *, wants_end: bool) -> None:
+        self._call = call
+        self._number = number
+        self._name = name
+        self._head = head
+        self._wants_end = wants_end
+        self._started = perf_counter()
+
+    def done(self, answer: Answer) -> None:
+        """It failed before the first piece."""
+        assert answer.error is not None
+        self.ended(answer.error)
+
+    def pieces(self, bodies: list[bytes], /) -> None:
+        self._call.write(bodies)
+
+    def ended(self, error: ModelwayError | None, /) -> None:
+        if error is not None:
+            self._call.write([error_message(error, self._head["id"])])
+        elif self._wants_end:
+            end = ModelInferResponse(**self._head)
+            end.parameters[_IS_END].bool_param = True
+            self._call.write([ModelStreamInferResponse(infer_response=end).SerializeToString()])
+        self.count(200 if error is None else error.http)
+
+    def count(self, status: int) -> None:
+        self._call.ended(self._number, self._name, status, perf_counter() - self._started)
+
+
+def error_message(error: ModelwayError, request_id: str) -> bytes:
+    """An error as a message of the stream, which goes on: its words, and the stable code as a parameter."""
+    answer = ModelInferResponse(id=request_id)
+    answer.parameters[CODE].string_param = error.error_code
+    return ModelStreamInferResponse(error_message=text_of(error), infer_response=answer).SerializeToString()
