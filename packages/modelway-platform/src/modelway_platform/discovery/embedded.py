@@ -70,7 +70,12 @@ class Leases:
                     for replica in version.replicas:
                         if replica.id not in self._leases:
                             endpoint = Endpoint(
-                                id=replica.id, key=key, host=replica.host, port=replica.port, secure=replica.secure
+                                id=replica.id,
+                                key=key,
+                                host=replica.host,
+                                port=replica.port,
+                                secure=replica.secure,
+                                grpc_port=replica.grpc_port,
                             )
                             self._put(Lease(endpoint=endpoint, ends=ends))
 

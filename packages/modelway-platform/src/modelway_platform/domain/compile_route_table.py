@@ -58,7 +58,13 @@ def compile_table(
 
 def replica_entry(endpoint: Endpoint) -> ReplicaEntry:
     """An endpoint as the data plane knows it."""
-    return ReplicaEntry(id=endpoint.id, host=endpoint.host, port=endpoint.port, secure=endpoint.secure)
+    return ReplicaEntry(
+        id=endpoint.id,
+        host=endpoint.host,
+        port=endpoint.port,
+        secure=endpoint.secure,
+        grpc_port=endpoint.grpc_port,
+    )
 
 
 def compile_model(

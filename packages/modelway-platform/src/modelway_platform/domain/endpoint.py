@@ -11,7 +11,7 @@ class Endpoint:
     """One running model server: observed, never commanded; gone when its lease ends.
 
     `id` is chosen by the replica and unique among all; `package` is the digest it serves (`sha256:<hex>`).
-    `secure`: it speaks HTTPS.
+    `secure`: it speaks HTTPS. `grpc_port` is 0 where it speaks no gRPC.
     """
 
     id: str
@@ -20,6 +20,7 @@ class Endpoint:
     port: int
     package: str = ""
     secure: bool = False
+    grpc_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,13 @@ from modelway_platform.domain.route import Access
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaEntry:
-    """Where one replica listens; `secure`: it speaks HTTPS."""
+    """Where one replica listens; `secure`: it speaks HTTPS. `grpc_port` is 0 where it speaks no gRPC."""
 
     id: str
     host: str
     port: int
     secure: bool = False
+    grpc_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

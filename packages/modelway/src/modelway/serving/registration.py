@@ -18,11 +18,12 @@ DEREGISTER_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where callers reach a replica; `secure` by HTTPS."""
+    """Where callers reach a replica; `secure` by HTTPS; `grpc_port` by gRPC, if it is spoken."""
 
     host: str
     port: int
     secure: bool = False
+    grpc_port: int | None = None
 
 
 class Registration:
@@ -46,6 +47,7 @@ class Registration:
                 "host": address.host,
                 "port": address.port,
                 **({"scheme": "https"} if address.secure else {}),
+                **({"grpcPort": address.grpc_port} if address.grpc_port else {}),
                 "package": identity.package,
                 "ttlSeconds": settings.ttl_seconds,
             }

@@ -119,7 +119,9 @@ class Supervisor:
             return None
         from modelway.serving.registration import Address, Registration  # noqa: PLC0415 - an HTTP client only platforms need
 
-        address = Address(host=settings.host, port=self._port, secure=settings.tls is not None)
+        address = Address(
+            host=settings.host, port=self._port, secure=settings.tls is not None, grpc_port=self._grpc_port
+        )
         return Registration(settings.registration, settings.identity, address, self._events)
 
     async def _keep_worker(self, index: int) -> None:

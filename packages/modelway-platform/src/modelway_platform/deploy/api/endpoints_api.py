@@ -31,6 +31,7 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str
     port: int
     package: str = ""
+    grpc_port: int = msgspec.field(default=0, name="grpcPort")
     scheme: Literal["http", "https"] = "http"
     ttl_seconds: float = msgspec.field(default=15.0, name="ttlSeconds")
 
@@ -79,6 +80,7 @@ def _endpoint(endpoint_id: str, body: Registration) -> Endpoint:
         ("version", is_version(body.version)),
         ("host", _HOST.fullmatch(body.host) is not None),
         ("port", 0 < body.port < 65_536),
+        ("grpcPort", 0 <= body.grpc_port < 65_536),
         ("package", not body.package or is_digest(body.package)),
         ("ttlSeconds", 0 < body.ttl_seconds < 86_400),
     ):
@@ -91,4 +93,5 @@ def _endpoint(endpoint_id: str, body: Registration) -> Endpoint:
         port=body.port,
         package=body.package,
         secure=body.scheme == "https",
+        grpc_port=body.grpc_port,
     )

@@ -95,6 +95,7 @@ def endpoint_json(endpoint: Endpoint, left_out_by: int = 0) -> dict[str, Any]:
         "host": endpoint.host,
         "port": endpoint.port,
         "scheme": "https" if endpoint.secure else "http",
+        **({"grpcPort": endpoint.grpc_port} if endpoint.grpc_port else {}),
         "package": endpoint.package,
         "leftOutBy": left_out_by,
     }
