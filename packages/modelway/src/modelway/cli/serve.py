@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _LAST_PORT = 65535
 _OFF = -1
+_USUAL_PORT = 8080
+_USUAL_GRPC_PORT = 8081
 _DEVICE = re.compile(r"[a-z]+(?::[0-9]{1,3})?", re.ASCII)
 
 
@@ -27,12 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("target", help="project folder, .mwpkg file, unpacked package, or module:Class")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: only this machine)")
-    parser.add_argument("--port", type=_port, default=8080, help="0 takes a free one (default: 8080)")
+    parser.add_argument("--port", type=_port, default=_USUAL_PORT, help="0 takes a free one (default: 8080)")
     parser.add_argument(
         "--grpc-port",
         type=_grpc_port,
         metavar="PORT",
-        help="for gRPC, which needs modelway[grpc]; 0 takes a free one, 'off' is none (default: the one after --port)",
+        help="for gRPC, which needs modelway[grpc]; 0 takes a free one, 'off' is none (default: 8081, or a free one beside another --port)",
     )
     parser.add_argument("--workers", type=_positive, default=1, help="processes, each with its own model (default: 1)")
     parser.add_argument("--name", default="", metavar="PROJECT/MODEL/VERSION", help="who it is; labels its metrics")
@@ -169,10 +171,10 @@ def _grpc_port(text: str) -> int:
 
 
 def _chosen_grpc_port(asked: int | None, port: int) -> int | None:
-    """What was asked for, else the port after that of HTTP, where gRPC is installed."""
+    """What was asked for; else, where gRPC is installed, the usual port beside the usual one of HTTP, or any free one."""
     installed = all(find_spec(name) for name in ("grpc", "grpc_health", "grpc_reflection"))
     if asked is None:
-        return (port and port + 1) if installed and port < _LAST_PORT else None
+        return (_USUAL_GRPC_PORT if port == _USUAL_PORT else 0) if installed else None
     if asked == _OFF:
         return None
     if not installed:

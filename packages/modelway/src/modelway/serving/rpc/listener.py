@@ -102,4 +102,4 @@ def _credentials(files: TlsFiles) -> grpc.ServerCredentials:
     certificate = Path(files.certificate).read_bytes()
     key = Path(files.key).read_bytes() if files.key else certificate
     authorities = Path(files.client_ca).read_bytes() if files.client_ca else None
-    return grpc.ssl_server_credentials(((key, certificate),), authorities, authorities is not None)
+    return grpc.ssl_server_credentials([(key, certificate)], authorities, authorities is not None)

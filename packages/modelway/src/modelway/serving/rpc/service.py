@@ -13,11 +13,11 @@ from google.protobuf.message import DecodeError, Message
 from modelway.context import Headers
 from modelway.errors import DeadlineExceededError, InvalidRequestError, ModelwayError, UnavailableError
 from modelway.protos import open_inference as messages
+from modelway.protos.statuses import REQUEST_ID, metadata_of, status_of, text_of
 from modelway.serving.model_app import ModelApp
 from modelway.serving.open_inference.inference import Inference
 from modelway.serving.open_inference.metadata import server_metadata
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
-from modelway.serving.rpc.statuses import REQUEST_ID, metadata_of, status_of, text_of
 
 SERVICE = "inference.GRPCInferenceService"
 UnaryCall = Callable[[bytes, "Call"], Awaitable[bytes]]

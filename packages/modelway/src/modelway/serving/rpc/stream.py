@@ -8,6 +8,7 @@ from typing import Any
 
 from modelway.errors import InvalidRequestError, ModelwayError, OverloadedError
 from modelway.protos.open_inference import ModelInferRequest, ModelInferResponse, ModelStreamInferResponse
+from modelway.protos.statuses import CODE, text_of
 from modelway.serving.answer import Answer
 from modelway.serving.model_app import ModelApp
 from modelway.serving.open_inference.inference import Inference, choose_endpoint
@@ -16,7 +17,6 @@ from modelway.serving.open_inference.rows import arguments_by_row
 from modelway.serving.open_inference.tensors import flag
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
 from modelway.serving.rpc.service import Call, Caller, check_model, start_inference
-from modelway.serving.rpc.statuses import CODE, text_of
 from modelway.serving.streams import StreamItem
 
 MAX_UNDER_WAY = 64
