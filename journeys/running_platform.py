@@ -169,8 +169,9 @@ class RunningPlatform:
         return _listening_processes(self.processes()).get(port)
 
     def gateway_workers(self) -> list[int]:
-        """The processes that share the gateway's port."""
-        return [pid for pid in self.processes() if self.gateway_port in _listening_processes([pid])]
+        """The processes that accept from the gateway's port; the supervisor only keeps the sockets open."""
+        listening = [pid for pid in self.processes() if self.gateway_port in _listening_processes([pid])]
+        return [pid for pid in listening if b"modelway_platform.apps.gateway" in _command(pid)]
 
     def control_process(self) -> int | None:
         return self.listener(self.control_port)
@@ -319,6 +320,13 @@ class Admin:
 def _environment(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
 

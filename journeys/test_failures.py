@@ -78,11 +78,11 @@ def test_a_killed_gateway_worker_is_replaced(own_platform: PlatformFactory, echo
     digest = platform.upload(echo_package)
     platform.apply(deployment("worker/echo/v1", digest), route("worker/echo", {"v1": 1}))
     platform.wait_ready("worker/echo/v1")
-    worker = platform.listener(platform.gateway_port)
+    worker = platform.gateway_workers()[0]
     assert worker
     os.kill(worker, signal.SIGKILL)
     killed = time.monotonic()
-    wait_for("another worker", lambda: platform.listener(platform.gateway_port) not in {None, worker})
+    wait_for("another worker", lambda: platform.gateway_workers() and worker not in platform.gateway_workers())
     print(f"kill -9 of the only gateway worker: replaced after {(time.monotonic() - killed) * 1000:.0f} ms")
     assert platform.cli("call", "worker/echo", "echo", "-d", '{"text": "back"}').stdout
     assert time.monotonic() - killed < 5

@@ -15,6 +15,7 @@ import pytest
 
 from modelway.errors import ModelwayError
 from modelway_platform.apps.child_process import ChildSettings
+from modelway_platform.apps.rolling import Rolling
 from modelway_platform.apps.supervisor import Supervisor
 
 CHILD = """
@@ -76,7 +77,9 @@ async def test_restarts_what_falls_and_ends_workers_before_control(script: Path,
     said: list[str] = []
     ready: list[bool] = []
     supervisor = Supervisor(
-        child(script, "control", lifeline), [child(script, f"worker-{n}", lifeline) for n in range(2)], say=said.append
+        child(script, "control", lifeline),
+        Rolling(lambda _, index: child(script, f"worker-{index}", lifeline), 2, tmp_path, tmp_path / "roll"),
+        say=said.append,
     )
     running = asyncio.create_task(
         supervisor.run(lambda: until(lambda: len(started(tmp_path)) == 3), lambda: ready.append(True))
@@ -104,7 +107,9 @@ async def test_restarts_what_falls_and_ends_workers_before_control(script: Path,
 async def test_a_part_that_cannot_start_is_an_error_and_ends_the_others(script: Path, tmp_path: Path) -> None:
     lifeline, held = os.pipe()
     supervisor = Supervisor(
-        child(script, "control", lifeline, "fall"), [child(script, "worker", lifeline)], say=lambda _: None
+        child(script, "control", lifeline, "fall"),
+        Rolling(lambda _, __: child(script, "worker", lifeline), 1, tmp_path, tmp_path / "roll"),
+        say=lambda _: None,
     )
     with pytest.raises(ModelwayError, match="control ended with status 7 before the platform was ready"):
         await supervisor.run(lambda: asyncio.sleep(30), lambda: None)
@@ -115,13 +120,15 @@ async def test_a_part_that_cannot_start_is_an_error_and_ends_the_others(script: 
 async def test_children_notice_when_the_supervisor_is_killed(script: Path, tmp_path: Path) -> None:
     program = f"""
 import asyncio, os, sys
+from pathlib import Path
 from modelway_platform.apps.child_process import ChildSettings
+from modelway_platform.apps.rolling import Rolling
 from modelway_platform.apps.supervisor import Supervisor
 lifeline, held = os.pipe()
 def child(name):
     arguments = (sys.executable, "-I", {str(script)!r}, name, str(lifeline), {str(tmp_path / "notes")!r}, "")
     return ChildSettings(name=name, arguments=arguments, environment={{}}, lifeline=lifeline)
-supervisor = Supervisor(child("control"), [child("worker")], say=lambda _: None)
+supervisor = Supervisor(child("control"), Rolling(lambda *_: child("worker"), 1, Path("."), Path("roll")), say=lambda _: None)
 asyncio.run(supervisor.run(lambda: asyncio.sleep(0), lambda: None))
 """
     process = run_program(program)

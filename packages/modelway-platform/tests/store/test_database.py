@@ -37,7 +37,7 @@ def test_migrations_make_exactly_the_declared_tables(database: Database) -> None
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
         checks = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'keys'")).scalar_one()
-    assert "CHECK (role IN ('admin', 'caller'))" in checks
+    assert "CHECK (role IN ('admin', 'caller', 'gateway'))" in checks
 
 
 def test_the_newest_migration_is_the_one_repeated_in_the_code() -> None:

@@ -26,6 +26,7 @@ class ChildSettings:
         lifeline: A descriptor it inherits, whose end of file tells it that the supervisor is gone.
         output: Where stdout and stderr go; the supervisor's own if None.
         stop_seconds: How long it may take to stop before it is killed.
+        descriptors: Further ones it inherits.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ChildSettings:
     lifeline: int
     output: Path | None = None
     stop_seconds: float = 15.0
+    descriptors: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class ChildProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=target,
                 stderr=target,
-                pass_fds=(self.settings.lifeline,),
+                pass_fds=(self.settings.lifeline, *self.settings.descriptors),
                 start_new_session=True,
             )
         finally:

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings
 from modelway_platform.apps.explaining import make_explainer, replicas_left_out
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.gateway.control.table_source import TableSource
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.store.acknowledgements import read_acknowledgements
@@ -31,16 +34,19 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
             },
         }
 
+    tables = TableSource(settings.directory.table, lambda: publisher.state.number)
+
     def gateways() -> list[dict[str, Any]]:
+        here = [("", msgspec.to_builtins(each)) for each in read_acknowledgements(settings.directory.gateway)]
         return [
             {
-                "id": f"worker-{each.worker}",
-                "table": each.number,
+                "id": f"{name}/worker-{word['worker']}".lstrip("/"),
+                "table": word["number"],
                 "newest": publisher.state.number,
-                "reason": each.reason,
-                "takenAt": moment(each.at),
+                "reason": word["reason"],
+                "takenAt": moment(word["at"]),
             }
-            for each in read_acknowledgements(settings.directory.gateway)
+            for name, word in (*here, *tables.words())
         ]
 
     def gauges() -> Mapping[str, float]:
@@ -73,6 +79,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         status=status,
         gauges=gauges,
         gateways=gateways,
+        tables=tables,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
         replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),
         ready=lambda: publisher.table is not None,

@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--index", type=int, required=True)
+    parser.add_argument("--socket", type=int, default=None)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--lifeline", type=int, required=True)
     parser.add_argument("--max-connections-per-address", type=int, default=0)
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             limits_url=os.environ.get(LIMITS_VARIABLE, ""),
             host=given.host,
             port=given.port,
+            listening_fd=given.socket,
             table_path=directory.table,
             log_dir=directory.access_logs,
             metrics_path=directory.worker_metrics(given.index),

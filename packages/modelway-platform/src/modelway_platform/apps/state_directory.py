@@ -25,6 +25,11 @@ class StateDirectory:
         return self.root / "modelway.db"
 
     @property
+    def roll_result(self) -> Path:
+        """How the last replacement of gateway workers ended."""
+        return self.run / "gateway-restart"
+
+    @property
     def context(self) -> Path:
         return self.root / "context.json"
 

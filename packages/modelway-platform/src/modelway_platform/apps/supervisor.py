@@ -12,8 +12,10 @@ from contextlib import suppress
 
 from modelway.errors import ModelwayError
 from modelway_platform.apps.child_process import ChildProcess, ChildSettings
+from modelway_platform.apps.rolling import Rolling
 
 _SET_CHILD_SUBREAPER = 36
+ROLL_SIGNAL = signal.SIGUSR2  # what nginx takes for the same
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -30,7 +32,7 @@ class Supervisor:
 
     Args:
         control: The control process. It is stopped last: it ends the replicas.
-        workers: The gateway workers. They are stopped first: they let callers finish.
+        workers: The gateway workers and how they are replaced. They are stopped first: they let callers finish.
         jobs: The process for asynchronous requests. It is stopped first: it calls the workers.
         say: Prints a line for the person.
     """
@@ -38,14 +40,15 @@ class Supervisor:
     def __init__(
         self,
         control: ChildSettings,
-        workers: Sequence[ChildSettings],
+        workers: Rolling,
         *,
         jobs: ChildSettings | None = None,
         say: Callable[[str], None],
     ) -> None:
         self._control = ChildProcess(control)
         self._jobs = [ChildProcess(jobs)] if jobs is not None else []
-        self._workers = [ChildProcess(worker) for worker in workers]
+        self._rolling = workers
+        self._roll: asyncio.Task[None] | None = None
         self._say = say
         self._stop = asyncio.Event()
         self._ended = asyncio.Event()
@@ -66,6 +69,7 @@ class Supervisor:
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self._asked_to_stop)
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        loop.add_signal_handler(ROLL_SIGNAL, self._asked_to_roll)
         try:
             for child in self._all:
                 child.start()
@@ -77,16 +81,18 @@ class Supervisor:
         finally:
             self._stop.set()
             await self._end(self._jobs)
-            await self._end(self._workers)
+            if self._roll is not None:
+                self._roll.cancel()
+            await self._end([*self._rolling.workers, *self._rolling.passing])
             await self._end([self._control])
-            for number in (*_STOP_SIGNALS, signal.SIGCHLD):
+            for number in (*_STOP_SIGNALS, signal.SIGCHLD, ROLL_SIGNAL):
                 loop.remove_signal_handler(number)
         if self._failed:
             raise ModelwayError(self._failed, hint="what it said is above or in the logs folder of the state directory")
 
     @property
     def _all(self) -> Sequence[ChildProcess]:
-        return (self._control, *self._workers, *self._jobs)
+        return (self._control, *self._rolling.workers, *self._rolling.passing, *self._jobs)
 
     async def _first_of(self, ready: Awaitable[None]) -> None:
         """Waits until everything is ready or it is time to stop."""
@@ -110,6 +116,10 @@ class Supervisor:
             self._say("stopping: callers finish first, then replicas (once more to hurry)")
             self._stop.set()
 
+    def _asked_to_roll(self) -> None:
+        if self._ready and not self._stop.is_set() and (self._roll is None or self._roll.done()):
+            self._roll = asyncio.ensure_future(self._rolling.roll(self._say))
+
     def _reap(self) -> None:
         """Collects every ended child, also those that grandchildren left to us."""
         with suppress(ChildProcessError):
@@ -124,7 +134,7 @@ class Supervisor:
 
     def _child_ended(self, child: ChildProcess, status: int) -> None:
         delay = child.ended(status)
-        if self._stop.is_set():
+        if self._stop.is_set() or child in self._rolling.passing:
             return
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         if not self._ready:

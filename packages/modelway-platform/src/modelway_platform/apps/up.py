@@ -2,26 +2,28 @@
 
 import argparse
 import asyncio
-import http.client
 import os
 import signal
-import ssl
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.output import note, paint
-from modelway.errors import InvalidRequestError, ModelwayError
+from modelway.errors import InvalidRequestError
 from modelway_platform.apps import listening_ports, supervisor, tls_files
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
+from modelway_platform.apps.gateway_sockets import shared_sockets
+from modelway_platform.apps.probes import until_answering
+from modelway_platform.apps.rolling import Rolling
 from modelway_platform.apps.state_directory import JOBS_SECRET, StateDirectory, only_user
 from modelway_platform.deploy.operators import process_table
 from modelway_platform.gateway.proxy.edge import CertificatePair
 from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
+from modelway_platform.store.acknowledgements import acknowledgement_path, read_acknowledgements
 
-START_SECONDS = 30.0
 # Replicas have the drain time of their deployment; control gives up on them after a minute.
 CONTROL_STOP_SECONDS = 75.0
 WORKER_STOP_SECONDS = 15.0
@@ -117,14 +119,21 @@ def run(arguments: argparse.Namespace) -> int:
 async def supervise(settings: UpSettings) -> None:
     """Starts everything and returns when everything has been stopped again."""
     lifeline, held = os.pipe()
+    directory = settings.directory
+    for left in read_acknowledgements(directory.gateway):
+        acknowledgement_path(directory.gateway, left.worker).unlink(missing_ok=True)
     try:
-        parts = supervisor.Supervisor(
-            _control(settings, lifeline),
-            [_worker(settings, lifeline, n) for n in range(settings.workers)],
-            jobs=_jobs(settings, lifeline),
-            say=note,
-        )
-        await parts.run(lambda: _until_ready(settings), lambda: _print_ready(settings))
+        with shared_sockets(settings.host, settings.port, settings.workers) as sockets:
+            workers = Rolling(
+                lambda position, index: _worker(settings, lifeline, index, sockets[position].fileno()),
+                settings.workers,
+                directory.gateway,
+                directory.roll_result,
+            )
+            parts = supervisor.Supervisor(
+                _control(settings, lifeline), workers, jobs=_jobs(settings, lifeline), say=note
+            )
+            await parts.run(lambda: _until_ready(settings), lambda: _print_ready(settings))
     finally:
         os.close(lifeline)
         os.close(held)
@@ -159,16 +168,18 @@ def _control(settings: UpSettings, lifeline: int) -> ChildSettings:
     return _child(settings, "control", lifeline, arguments, output=None, stop_seconds=CONTROL_STOP_SECONDS)
 
 
-def _worker(settings: UpSettings, lifeline: int, index: int) -> ChildSettings:
+def _worker(settings: UpSettings, lifeline: int, index: int, listening: int) -> ChildSettings:
     arguments = (
         *("--host", settings.host, "--port", str(settings.port), "--index", str(index)),
+        *("--socket", str(listening)),
         *("--workers", str(settings.workers)),
         *("--jobs-port", str(settings.jobs_port)),
         *("--max-connections-per-address", str(settings.max_connections_per_address)),
         *tls_files.options_of(settings.certificates, settings.replica_tls),
     )
     output = settings.directory.gateway_log
-    return _child(settings, "gateway", lifeline, arguments, output=output, stop_seconds=WORKER_STOP_SECONDS)
+    child = _child(settings, "gateway", lifeline, arguments, output=output, stop_seconds=WORKER_STOP_SECONDS)
+    return replace(child, descriptors=(listening,))
 
 
 def _jobs(settings: UpSettings, lifeline: int) -> ChildSettings:
@@ -196,42 +207,16 @@ def _child(
     )
 
 
-async def _until_ready(settings: UpSettings) -> None:
-    """Returns when control and gateway both say that they are ready."""
-    deadline = time.monotonic() + START_SECONDS
-    probes = (
-        ("control", settings.control_url, "/readyz"),
-        ("the gateway", settings.gateway_url, "/_/readyz"),
-        ("jobs", f"http://127.0.0.1:{settings.jobs_port}", "/livez"),
+def _until_ready(settings: UpSettings) -> Awaitable[None]:
+    """Returns when control, gateway and jobs say that they are ready."""
+    return until_answering(
+        (
+            ("control", settings.control_url, "/readyz"),
+            ("the gateway", settings.gateway_url, "/_/readyz"),
+            ("jobs", f"http://127.0.0.1:{settings.jobs_port}", "/livez"),
+        ),
+        hint=f"see the logs in {settings.directory.control_log.parent}",
     )
-    for name, url, path in probes:
-        while not await asyncio.to_thread(_answers, url, path):
-            if time.monotonic() >= deadline:
-                logs = settings.directory.control_log.parent
-                raise ModelwayError(f"{name} was not ready after {START_SECONDS:.0f} s", hint=f"see the logs in {logs}")
-            await asyncio.sleep(0.05)
-
-
-def _answers(url: str, path: str) -> bool:
-    connection = _connection_to(url)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _connection_to(url: str) -> http.client.HTTPConnection:
-    scheme, _, address = url.partition("://")
-    if scheme == "http":
-        return http.client.HTTPConnection(address, timeout=2)
-    # Our own worker on this machine, asked for nothing but whether it is up: its certificate is for other names.
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return http.client.HTTPSConnection(address, timeout=2, context=context)
 
 
 def _print_ready(settings: UpSettings) -> None:

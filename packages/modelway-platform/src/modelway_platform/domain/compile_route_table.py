@@ -114,4 +114,8 @@ def _implicit_route(key: ModelKey, found: Mapping[str, tuple[ReplicaEntry, ...]]
 
 
 def _keys(keys: Iterable[ApiKeyRecord]) -> tuple[KeyEntry, ...]:
-    return tuple(key_entry(key) for key in sorted(keys, key=lambda each: each.id) if key.revoked_at is None)
+    return tuple(
+        key_entry(key)
+        for key in sorted(keys, key=lambda each: each.id)
+        if key.revoked_at is None and key.role != "gateway"
+    )

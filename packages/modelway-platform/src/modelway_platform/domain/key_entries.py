@@ -14,6 +14,7 @@ _HEX = frozenset("0123456789abcdef")
 
 def key_entry(key: ApiKeyRecord) -> KeyEntry:
     """A key that is not revoked, as workers know it. Expired ones stay: each worker refuses them by its own clock."""
+    assert key.role != "gateway", "such keys open no model"
     return KeyEntry(
         id=key.id,
         name=key.name,

@@ -10,7 +10,7 @@ from modelway_platform.domain.limit_text import QUOTA_RULE, RATE_RULE, read_quot
 from modelway_platform.domain.limits import MAX_LIMITS, NO_LIMITS, UsageLimits
 from modelway_platform.domain.scopes import MAX_SCOPES, SCOPE_RULE, is_scope
 
-Role = Literal["admin", "caller"]
+Role = Literal["admin", "caller", "gateway"]
 LONGEST_LIFE = 3650 * 86_400.0
 LONGEST_GRACE = 90 * 86_400.0
 

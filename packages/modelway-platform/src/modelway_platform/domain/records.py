@@ -118,7 +118,7 @@ class ApiKeyRecord:
 
     id: str
     name: str
-    role: Literal["admin", "caller"]
+    role: Literal["admin", "caller", "gateway"]
     prefix: str
     sha256: str
     created_at: float

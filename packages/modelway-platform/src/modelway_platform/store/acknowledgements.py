@@ -26,9 +26,14 @@ class Acknowledgement:
     at: float = 0.0
 
 
+def acknowledgement_path(folder: Path, worker: int) -> Path:
+    """Where a worker leaves its word; removed when it has ended in order."""
+    return folder / f"worker-{worker}.table.json"
+
+
 def write_acknowledgement(folder: Path, said: Acknowledgement) -> None:
     """Replaces what this worker said before; a full disk costs the word, nothing else."""
-    path = folder / f"worker-{said.worker}.table.json"
+    path = acknowledgement_path(folder, said.worker)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         temporary.write_bytes(msgspec.json.encode(said))

@@ -95,7 +95,7 @@ keys = Table(
     Column("rotated_at", Float, nullable=True),
     Column("previous_sha256", String, nullable=False, server_default=""),
     Column("previous_until", Float, nullable=True),
-    CheckConstraint("role IN ('admin', 'caller')", name="keys_role"),
+    CheckConstraint("role IN ('admin', 'caller', 'gateway')", name="keys_role"),
 )
 
 token_issuers = Table(

@@ -8,6 +8,7 @@ so a reader sees the old table or the new one.
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,7 +79,7 @@ class TableWriter:
         data = msgspec.json.encode(part.models) + b"\n"
         digest = hashlib.sha256(data).hexdigest()
         if f"{digest}.json" not in there:
-            _replace(_part_path(self._path, digest), data, sync=False)
+            _replace(part_path(self._path, digest), data, sync=False)
         self._digests[part] = digest
         return digest
 
@@ -100,11 +101,13 @@ class TableReader:
     """Reads table after table from one place, and of each only the parts it does not know.
 
     Args:
-        path: The table's file.
+        path: The table's file; for messages only where `fetch_part` is given.
+        fetch_part: Where parts come from, if not from beside the file; raises FileNotFoundError.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, fetch_part: Callable[[str], bytes] | None = None) -> None:
         self._path = path
+        self._fetch_part = fetch_part or self._read_part
         self._check = TableCheck()
         self._parts: dict[str, TablePart] = {}
 
@@ -115,8 +118,15 @@ class TableReader:
             FileNotFoundError: There is none yet.
             InvalidTableError: What lies there is no table, or not a fit one; keep the one you have.
         """
+        return self.decode(_read_bounded(self._path))
+
+    def decode(self, data: bytes) -> SplitTable:
+        """The table whose file has this content.
+
+        Raises:
+            InvalidTableError: What lies there is no table, or not a fit one; keep the one you have.
+        """
         name = self._path.name
-        data = _read_bounded(self._path)
         try:
             file = _decode_file(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -131,6 +141,9 @@ class TableReader:
             raise InvalidTableError(f"{name} is not fit to be served from: {problems[0]}")
         return table
 
+    def _read_part(self, digest: str) -> bytes:
+        return _read_bounded(part_path(self._path, digest))
+
     def _part(self, digest: str) -> TablePart:
         known = self._parts.get(digest)
         if known is not None:
@@ -138,7 +151,7 @@ class TableReader:
         if not (len(digest) == 64 and digest.isalnum()):
             raise InvalidTableError(f"{self._path.name} names a part {digest[:80]!r}, which is no digest")
         try:
-            data = _read_bounded(_part_path(self._path, digest))
+            data = self._fetch_part(digest)
         except FileNotFoundError:
             raise InvalidTableError(f"{self._path.name}: part {digest[:12]} is missing") from None
         if hashlib.sha256(data).hexdigest() != digest:
@@ -179,7 +192,8 @@ def _folder(path: Path) -> Path:
     return path.with_suffix(".parts")
 
 
-def _part_path(path: Path, digest: str) -> Path:
+def part_path(path: Path, digest: str) -> Path:
+    """Where the part of a table's file at `path` lies."""
     return _folder(path) / f"{digest}.json"
 
 

@@ -24,7 +24,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("name", metavar="NAME", help="who or what it is for")
     create.add_argument(
         "--role",
-        choices=("caller", "admin"),
+        choices=("caller", "admin", "gateway"),
         default="caller",
         help="callers call models, admins do everything; default: caller",
     )

@@ -128,7 +128,11 @@ def _print_help() -> None:
     ]
     # Their one-line help would cost an import each; a platform's verbs say enough by their name and `-h`.
     others = {name: f"from {point.dist.name if point.dist else 'a plug-in'}" for name, point in plugin_verbs().items()}
-    known = {"up": "run the platform on this machine", "image": "make container images of packages and push them"}
+    known = {
+        "up": "run the platform on this machine",
+        "image": "make container images of packages and push them",
+        "gateway": "run a gateway on a machine of its own; replace a gateway's workers",
+    }
     others |= {name: text for name, text in known.items() if name in others}
     for title, names in _GROUPS:
         lines += ["", paint(title, "bold")]

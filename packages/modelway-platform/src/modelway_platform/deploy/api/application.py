@@ -20,6 +20,7 @@ from modelway_platform.deploy.api.logs_api import LogsApi
 from modelway_platform.deploy.api.mirrors_api import MirrorsApi
 from modelway_platform.deploy.api.packages_api import PackagesApi
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.route_table_api import RouteTableApi
 
 
 def make_app(parts: ApiParts) -> Starlette:
@@ -37,6 +38,7 @@ def make_app(parts: ApiParts) -> Starlette:
             *IssuersApi(parts).paths(),
             *LogsApi(parts).paths(),
             *ExplainApi(parts).paths(),
+            *RouteTableApi(parts).paths(),
         ],
         exception_handlers={HTTPException: _leave_to_frontier},
         middleware=[

@@ -20,6 +20,7 @@ from modelway_platform.store.keys import Keys
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ENDPOINT_PATH = "/v1/endpoints/"
+_TABLE_PATH = "/v1/route-table"  # all that a gateway on another machine needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Caller:
     """Who asks; `name` is what revisions and events show."""
 
     name: str
-    role: Literal["admin", "replica"]
+    role: Literal["admin", "gateway", "replica"]
 
 
 class Frontier:
@@ -86,6 +87,8 @@ class Frontier:
         key = await anyio.to_thread.run_sync(self._keys.find, given.decode("latin-1"))
         if key is None:
             raise _unknown()
+        if key.role == "gateway" and path.startswith(_TABLE_PATH):
+            return Caller(name=key.name, role="gateway")
         if key.role != "admin":
             raise ForbiddenError(
                 "this key calls models; the control API needs an admin key",

@@ -21,7 +21,7 @@ class KeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /v1/keys`; `expires` is a length of time, `limits` and `quotas` as `modelway key create` takes them."""
 
     name: str
-    role: Literal["admin", "caller"] = "caller"
+    role: Literal["admin", "caller", "gateway"] = "caller"
     consumer: str = ""
     scopes: tuple[str, ...] = ()
     expires: str = ""

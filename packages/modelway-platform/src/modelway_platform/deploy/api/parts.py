@@ -33,6 +33,22 @@ class EndpointRegistry(Protocol):
         ...
 
 
+class TableServer(Protocol):
+    """Where gateways on other machines get the route table, and leave their word on it."""
+
+    async def newer(self, than: int, seconds: float) -> bytes | None:
+        """The table's file once its number is larger; None after `seconds`."""
+        ...
+
+    def part(self, digest: str) -> bytes:
+        """One part of it; NotFoundError if there is none."""
+        ...
+
+    def said(self, gateway: str, words: Sequence[Mapping[str, Any]]) -> None:
+        """What a gateway's workers said last."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
     """Which records to read; an empty text stands for any."""
@@ -142,6 +158,7 @@ class ApiParts:
         gauges: More samples for `/metrics`: value by name, labels included, as `name{label="x"}`.
         gateways: What each gateway worker said last, as JSON objects.
         replicas_left_out: How many gateway workers leave a replica out at present, by its id; those that none does are not in it.
+        tables: The route table for gateways on other machines.
         ready: Whether `/readyz` says yes.
         keys_last_used: When each key was used last at the gateway (Unix time in seconds by key id), to the minute.
         closing: Set it, then notify `changes`, to end all watching and following before the server stops.
@@ -163,6 +180,7 @@ class ApiParts:
     gauges: Callable[[], Mapping[str, float]] = no_facts
     gateways: Callable[[], Sequence[Mapping[str, Any]]] = no_gateways
     replicas_left_out: Callable[[], Mapping[str, int]] = none_left_out
+    tables: TableServer | None = None
     ready: Callable[[], bool] = always_ready
     keys_last_used: Callable[[], Mapping[str, float]] = nobody
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import signal
+import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from modelway_platform.gateway.proxy.replica_health import seen_replicas, unsett
 from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
 from modelway_platform.gateway.proxy.table_watch import TableWatch
 from modelway_platform.gateway.proxy.worker_state import WorkerState
+from modelway_platform.store.acknowledgements import acknowledgement_path
 from modelway_platform.store.key_uses import key_uses_path, read_key_uses, write_key_uses
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ GATEWAY_LIMITS = Limits(max_body_bytes=1 << 40)
 class WorkerSettings:
     """What one worker needs to know.
 
+    `listening_fd` is a listening socket to accept from, inherited from the supervisor; without it the worker binds its own.
     `control_fd` is the reading end of a pipe whose other end the supervisor holds: its end means that the supervisor is gone.
     `workers` is how many share the port, of which this is number `index`.
     `limits_url` is the Redis through which limits hold over several machines, empty for this machine's own. Times in seconds.
@@ -59,6 +62,7 @@ class WorkerSettings:
     drain_seconds: float = 10.0
     workers: int = 1
     limits_url: str = ""
+    listening_fd: int | None = None
     certificates: tuple[CertificatePair, ...] = ()
     jobs_port: int = 0
     jobs_secret: str = ""
@@ -104,7 +108,7 @@ async def serve(settings: WorkerSettings) -> None:
     certificates = _open_certificates(settings)
     if settings.replica_tls is not None:
         worker.replica_context = replica_context(settings.replica_tls)
-    bound = reuseport_socket(settings.host, settings.port)
+    bound = _listening_socket(settings)
     listener = await listen(
         lambda each: CallerConnection(each, worker),
         sock=bound,
@@ -134,6 +138,16 @@ async def serve(settings: WorkerSettings) -> None:
         log.close()
         edge.count()
         _write_snapshot(worker, listener, settings.metrics_path)
+        acknowledgement_path(settings.table_path.parent, settings.index).unlink(missing_ok=True)
+
+
+def _listening_socket(settings: WorkerSettings) -> socket.socket:
+    """The one the supervisor keeps open from worker to worker, or one of our own."""
+    if settings.listening_fd is None:
+        return reuseport_socket(settings.host, settings.port)
+    bound = socket.socket(fileno=settings.listening_fd)
+    bound.setblocking(False)
+    return bound
 
 
 def _open_certificates(settings: WorkerSettings) -> "Certificates | None":

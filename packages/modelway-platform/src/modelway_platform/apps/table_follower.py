@@ -1,0 +1,131 @@
+"""The process that keeps a gateway's route table equal to that of a control elsewhere; stands in for control there.
+
+It waits for a newer table over HTTP, checks it as workers do, and writes it to this machine's disk, where the workers look.
+Without control it waits and tries again: the last good table stays, over restarts too.
+"""
+
+import argparse
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from modelway.client.connection import Server
+from modelway.client.http_client import HttpClient, Timeouts
+from modelway.errors import ModelwayError, NotFoundError
+from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.domain.split_table import SplitTable
+from modelway_platform.store.acknowledgements import read_acknowledgements
+from modelway_platform.store.table_file import InvalidTableError, TableReader, TableWriter
+
+KEY_VARIABLE = "MODELWAY_GATEWAY_KEY"
+WAIT_SECONDS = 20.0
+SAY_SECONDS = 2.0
+AGAIN_SECONDS = 0.5
+
+
+class Follower:
+    """Fetches table after table.
+
+    Args:
+        http: Control.
+        path: Where this machine's table lies.
+        name: What this gateway is called at control.
+    """
+
+    def __init__(self, http: HttpClient, path: Path, name: str) -> None:
+        self._http = http
+        self._path = path
+        self._name = name
+        self._reader = TableReader(path, self._fetch_part)
+        self._writer = TableWriter(path)
+        self._number = _number_at(path)
+
+    def follow_once(self) -> bool:
+        """Waits for a newer table and takes it; whether there was one.
+
+        Raises:
+            ModelwayError: Control cannot be reached, refuses, or has a table that is not fit.
+        """
+        query = {"after": str(self._number), "wait": f"{WAIT_SECONDS:g}"}
+        answer = self._http.request("GET", "/v1/route-table", query=query)
+        if answer.status == 204:
+            return False
+        table: SplitTable = self._reader.decode(answer.body)
+        self._writer.write(table)
+        self._number = table.number
+        return True
+
+    def say(self) -> None:
+        """Tells control what the workers here say of their table.
+
+        Raises:
+            ModelwayError: It cannot be reached or refuses.
+        """
+        workers = [msgspec.to_builtins(each) for each in read_acknowledgements(self._path.parent)]
+        body = msgspec.json.encode({"workers": workers})
+        headers = {"Content-Type": "application/json"}
+        self._http.request("PUT", f"/v1/route-table/gateways/{self._name}", body=body, headers=headers)
+
+    def _fetch_part(self, digest: str) -> bytes:
+        try:
+            return self._http.request("GET", f"/v1/route-table/parts/{digest}").body
+        except NotFoundError:
+            raise FileNotFoundError(digest) from None
+
+
+def _number_at(path: Path) -> int:
+    try:
+        return TableReader(path).read().number
+    except (OSError, InvalidTableError):
+        return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Follows until the supervisor ends or says stop."""
+    parser = argparse.ArgumentParser(prog="modelway-table-follower")
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--control", required=True)
+    parser.add_argument("--name", default=socket.gethostname())
+    parser.add_argument("--lifeline", type=int, required=True)
+    given = parser.parse_args(arguments)
+    directory = StateDirectory(root=given.directory)
+    server = Server(url=given.control, key=os.environ.get(KEY_VARIABLE, ""))
+    http = HttpClient(server.url, headers=server.headers, timeouts=Timeouts(silence=WAIT_SECONDS + 10))
+    follower = Follower(http, directory.table, given.name)
+    threading.Thread(target=_end_with_supervisor, args=(given.lifeline,), daemon=True).start()
+    threading.Thread(target=_say_forever, args=(follower,), daemon=True).start()
+    problem = ""
+    while True:
+        try:
+            follower.follow_once()
+            problem = ""
+        except ModelwayError as error:
+            if error.message != problem:  # once, not twice a second
+                problem = error.message
+                print(f"gateway: the route table stays as it is: {error.message}", file=sys.stderr)  # noqa: T201
+            time.sleep(AGAIN_SECONDS)
+
+
+def _say_forever(follower: Follower) -> None:
+    while True:
+        time.sleep(SAY_SECONDS)
+        try:
+            follower.say()
+        except ModelwayError:
+            continue  # control is away; `follow_once` says so
+
+
+def _end_with_supervisor(lifeline: int) -> None:
+    select.select([lifeline], [], [])
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
