@@ -13,7 +13,7 @@ from pathlib import Path
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.output import note, paint
 from modelway.errors import InvalidRequestError
-from modelway_platform.apps import listening_ports, supervisor, tls_files
+from modelway_platform.apps import grpc_ports, listening_ports, supervisor, tls_files
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
 from modelway_platform.apps.gateway_sockets import shared_sockets
 from modelway_platform.apps.probes import until_answering
@@ -45,6 +45,7 @@ class UpSettings:
     certificates: tuple[CertificatePair, ...] = ()
     max_connections_per_address: int = 0
     replica_tls: ReplicaTls | None = None
+    grpc_port: int = 0
 
     @property
     def gateway_url(self) -> str:
@@ -62,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--directory", type=Path, default=Path(home), help="where all state is kept ($MODELWAY_HOME, else ~/.modelway)")
     add("--host", default="127.0.0.1", help="address of the gateway (127.0.0.1)")
     add("--port", type=int, default=8000, help="port of the gateway; 0 for any free one (8000)")
+    add(
+        "--grpc-port",
+        type=grpc_ports.read,
+        metavar="PORT",
+        help="port of the gateway for gRPC, which needs modelway-platform[grpc]; 0 for any free one, 'off' for none "
+        "(8001, or a free one beside another --port)",
+    )
     add("--control-host", default="127.0.0.1", help="address of the control API (127.0.0.1)")
     add("--control-port", type=int, default=7070, help="port of the control API; 0 for any free one (7070)")
     add("--workers", type=int, default=1, help="gateway processes, which share the port (1)")
@@ -107,6 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
             certificates=certificates,
             max_connections_per_address=arguments.max_connections_per_address,
             replica_tls=replica_tls,
+            grpc_port=grpc_ports.settle(arguments.host, arguments.grpc_port, arguments.port),
         )
         supervisor.adopt_orphans()
         try:
@@ -175,6 +184,7 @@ def _worker(settings: UpSettings, lifeline: int, index: int, listening: int) -> 
         *("--workers", str(settings.workers)),
         *("--jobs-port", str(settings.jobs_port)),
         *("--max-connections-per-address", str(settings.max_connections_per_address)),
+        *("--grpc-port", str(settings.grpc_port)),
         *tls_files.options_of(settings.certificates, settings.replica_tls),
     )
     output = settings.directory.gateway_log
@@ -225,6 +235,7 @@ def _print_ready(settings: UpSettings) -> None:
         f"  gateway  {settings.gateway_url}",
         f"  control  {settings.control_url}",
         f"  state    {settings.directory.root}",
+        *([f"  gRPC     {grpc_ports.address_of(settings.host, settings.grpc_port)}"] if settings.grpc_port else ()),
     )
     print("\n".join(lines), flush=True)  # noqa: T201 - a verb of the command line prints
     note("Ctrl-C stops everything; `modelway up` with the same directory brings it back")

@@ -29,6 +29,7 @@ from modelway_platform.store.key_uses import key_uses_path, read_key_uses, write
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.certificates import Certificates
     from modelway_platform.gateway.proxy.remote_tokens import RemoteTokens
+    from modelway_platform.gateway.proxy.rpc.listener import RpcListener
 
 FLUSH_SECONDS = 0.2
 LAST_REQUESTS_SECONDS = 0.25
@@ -68,6 +69,7 @@ class WorkerSettings:
     jobs_secret: str = ""
     max_connections_per_address: int = 0
     replica_tls: ReplicaTls | None = None
+    grpc_port: int = 0
 
 
 def run(settings: WorkerSettings) -> None:
@@ -115,6 +117,7 @@ async def serve(settings: WorkerSettings) -> None:
         limits=replace(GATEWAY_LIMITS, max_connections_per_address=settings.max_connections_per_address),
         context=certificates.context if certificates is not None else None,
     )
+    rpc = await _listen_rpc(settings, worker)
     edge = Edge(worker.metrics.edge, listener, certificates)
     tasks = (
         loop.create_task(watch.follow()),
@@ -123,7 +126,10 @@ async def serve(settings: WorkerSettings) -> None:
     )
     try:
         await stop.wait()
-        await _drain(worker, listener, settings.drain_seconds)
+        await asyncio.gather(
+            _drain(worker, listener, settings.drain_seconds),
+            *(each.drain(settings.drain_seconds) for each in (rpc,) if each),
+        )
     finally:
         for task in (*tasks, *worker.tasks):
             task.cancel()
@@ -148,6 +154,16 @@ def _listening_socket(settings: WorkerSettings) -> socket.socket:
     bound = socket.socket(fileno=settings.listening_fd)
     bound.setblocking(False)
     return bound
+
+
+async def _listen_rpc(settings: WorkerSettings, worker: WorkerState) -> "RpcListener | None":
+    if not settings.grpc_port:
+        return None
+    from modelway_platform.gateway.proxy.rpc.listener import RpcListener  # noqa: PLC0415 - an extra that not everybody has
+
+    rpc = RpcListener(worker, settings.replica_tls)
+    await rpc.start(settings.host, settings.grpc_port, settings.certificates)
+    return rpc
 
 
 def _open_certificates(settings: WorkerSettings) -> "Certificates | None":
