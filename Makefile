@@ -3,7 +3,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: setup demo test test-job-kills check check-lint check-imports check-types check-architecture format lock docs \
-  test-faults bench-gateway bench-routes bench-serving bench-promises bench-start bench-images bench-tables bench-verdicts
+  test-faults bench-gateway bench-routes bench-serving bench-serving-grpc bench-promises bench-start bench-images bench-tables bench-verdicts
 
 setup:
 	@scripts/bootstrap && mkdir -p .cache
@@ -53,6 +53,9 @@ bench-routes: setup ## CPU per decision with 10, 1,000 and 10,000 routes that pu
 
 bench-serving: setup ## our model server, granian and uvicorn with the same model, in turn
 	@python -m benchmarks.serving
+
+bench-serving-grpc: setup ## our model server and bare grpcio with the same models over gRPC, in turn
+	@$(BIN)/python -m benchmarks.serving_grpc
 
 test-job-kills: setup ## row R6: 50 kills of jobs process and gateway workers under acknowledged jobs; three to five minutes
 	@python -m journeys.job_kills $(ARGUMENTS)

@@ -47,3 +47,12 @@ class Scores(Handler):
     def scores(self, image: Annotated[NDArray[np.float32], Shape(None, FEATURES)]) -> NDArray[np.float32]:
         """Ten scores per image."""
         return self.network(image)
+
+
+class EchoTensor(Handler):
+    """W1g: four floats that come and go as a tensor."""
+
+    @inference
+    def echo(self, values: Annotated[NDArray[np.float32], Shape(4)]) -> NDArray[np.float32]:
+        """Nothing to compute: what is left is the server."""
+        return values
