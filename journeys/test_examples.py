@@ -11,14 +11,15 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(120)]
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
-def test_hello_passes_its_own_tests() -> None:
+@pytest.mark.parametrize(("project", "tests"), [("hello", 3), ("pipeline", 4)])
+def test_a_project_passes_its_own_tests(project: str, tests: int) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."]
-    done = subprocess.run(command, cwd=EXAMPLES / "hello", capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=EXAMPLES / project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    assert "3 passed" in done.stdout
+    assert f"{tests} passed" in done.stdout
 
 
-@pytest.mark.parametrize("project", ["hello", "digits/v1", "digits/v2"])
+@pytest.mark.parametrize("project", ["hello", "pipeline", "digits/v1", "digits/v2"])
 def test_example_becomes_a_package_with_the_lock_that_is_committed(project: str, tmp_path: Path) -> None:
     folder = EXAMPLES / project
     if not (folder / "examples.json").exists():

@@ -6,8 +6,10 @@ from modelway.errors import (
     InvalidInputError,
     InvalidRequestError,
     ModelwayError,
+    StepError,
 )
 from modelway.handler import Handler, Shape, inference, postprocess, preprocess
+from modelway.pipeline import Pipeline, RemoteStep, Step, together
 
 __all__ = [
     "Context",
@@ -16,8 +18,13 @@ __all__ = [
     "InvalidInputError",
     "InvalidRequestError",
     "ModelwayError",
+    "Pipeline",
+    "RemoteStep",
     "Shape",
+    "Step",
+    "StepError",
     "inference",
     "postprocess",
     "preprocess",
+    "together",
 ]

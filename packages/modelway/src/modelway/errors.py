@@ -11,6 +11,7 @@
     ├── InvalidPackageError      a package that cannot be made or opened    422
     ├── InvalidHandlerError      a handler class that cannot be served      422
     ├── HandlerError             the modeller's own code failed             500
+    │   └── StepError            a step of a pipeline failed                500
     ├── OverloadedError          a queue is full; try later                 503
     ├── UnavailableError         nobody is ready to answer                  503
     └── DeadlineExceededError    the time given is over                     504
@@ -69,6 +70,7 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
         "client_left": Status(499, "CANCELLED"),
         "internal": Status(500, "INTERNAL"),
         "handler_failed": Status(500, "INTERNAL"),
+        "step_failed": Status(500, "INTERNAL"),
         "not_implemented": Status(501, "UNIMPLEMENTED"),
         "executor_lost": Status(502, "UNAVAILABLE"),
         "result_too_large": Status(502, "RESOURCE_EXHAUSTED"),
@@ -195,6 +197,12 @@ class HandlerError(ModelwayError):
     """The modeller's code raised; the caller learns the endpoint and the exception's type, the log has the rest."""
 
     code = "handler_failed"
+
+
+class StepError(HandlerError):
+    """A step of a pipeline failed; the message names it, `details` holds its name and the code of what happened there."""
+
+    code = "step_failed"
 
 
 class OverloadedError(ModelwayError):

@@ -17,6 +17,7 @@ from modelway.serving.answer import Answer
 from modelway.serving.body_forms import BodyForms, Read
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.lane import InlineLane
+from modelway.serving.loading import LoadedHandler
 from modelway.signature import Signature, bind
 from modelway.signature.images import is_image, write_image
 
@@ -28,19 +29,25 @@ class Client:
         handler: The class, which is then loaded, or an instance that is ready.
         files: What `self.files` is; the current folder unless given.
         device: What `self.device` is.
+        steps: Instances that stand in for a pipeline's steps, by name; for a handler given as a class.
     """
 
     def __init__(
-        self, handler: type[Handler] | Handler, *, files: str | Path | None = None, device: str = "cpu"
+        self,
+        handler: type[Handler] | Handler,
+        *,
+        files: str | Path | None = None,
+        device: str = "cpu",
+        steps: Mapping[str, Handler] | None = None,
     ) -> None:
-        self._is_ours = not isinstance(handler, Handler)
+        self._loaded: LoadedHandler | None = None
         if isinstance(handler, Handler):
             self.handler = handler
         else:
-            self.handler = handler()
-            self.handler.files = Path(files) if files is not None else Path.cwd()
-            self.handler.device = device
-            self.handler.load()
+            bind(handler)  # what is wrong with the class is said before anything is loaded
+            folder = Path(files) if files is not None else Path.cwd()
+            self._loaded = LoadedHandler(handler(), folder, device, steps)
+            self.handler = self._loaded.handler
         bound = bind(type(self.handler))
         self.signature: Signature = bound.signature
         self._lane = InlineLane()
@@ -87,8 +94,8 @@ class Client:
 
     def close(self) -> None:
         """Unload the handler, if it was loaded here."""
-        if self._is_ours:
-            self.handler.unload()
+        if self._loaded is not None:
+            self._loaded.unload()
 
     def _answers(
         self,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command
+from modelway.cli.flow_text import flow_lines
 from modelway.cli.output import Steps, note, paint, seconds_text
 from modelway.cli.package import add_timeout
 from modelway.cli.signature_changes import print_comparison
@@ -67,6 +68,9 @@ def _print_rehearsal(rehearsal: Rehearsal) -> None:
         for each in rehearsal.signature["endpoints"]
     ]
     print("\n".join(table_lines(("endpoint", "takes", "answers"), endpoints)), end="\n\n")
+    drawing = flow_lines(Signature.from_json(rehearsal.signature))
+    if drawing:
+        print("\n".join(drawing), end="\n\n")
     examples = [
         (str(number), outcome.example.endpoint, _result(outcome), seconds_text(outcome.seconds))
         for number, outcome in enumerate(rehearsal.outcomes, start=1)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, connection_of
 from modelway.cli.document_name import DocumentName, add_document_names, document_names
+from modelway.cli.flow_text import flow_lines
 from modelway.cli.object_details import (
     CONDITION_COLUMNS,
     EVENT_COLUMNS,
@@ -29,7 +30,7 @@ from modelway.cli.object_tables import (
     weights_text,
 )
 from modelway.cli.output import paint
-from modelway.cli.package_facts import endpoints_of, example_request
+from modelway.cli.package_facts import endpoints_of, example_request, signature_of
 from modelway.cli.table_text import Row, printable, table_lines
 from modelway.cli.time_text import age, date_and_time
 from modelway.cli.yaml_text import to_yaml
@@ -126,6 +127,11 @@ def _print_call(client: ControlClient, name: DocumentName, item: Object, gateway
         items = client.list_all("deployments")
         deployment = next((one for one in items if _name(one) == wanted), NOTHING)
     digest = text(member(deployment, "spec"), "package")
+    signature = signature_of(client, digest)
+    drawing = flow_lines(signature) if signature is not None else []
+    if drawing:
+        _print_title("Steps")
+        print("\n".join(f"  {line}" for line in drawing))
     endpoints = endpoints_of(client, digest) or ["predict"]
     _print_title("Call")
     for endpoint in endpoints:

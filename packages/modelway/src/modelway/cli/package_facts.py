@@ -5,6 +5,7 @@ from typing import Any, cast
 from modelway.cli.object_tables import NOTHING, Object, member, members, text
 from modelway.client import ControlClient
 from modelway.errors import ModelwayError, NotFoundError
+from modelway.signature import Signature
 
 
 def endpoints_of(client: ControlClient, digest: str) -> list[str]:
@@ -18,6 +19,15 @@ def example_request(client: ControlClient, digest: str, endpoint: str) -> Any:
     package = _package(client, digest)
     examples = members(package, "examples") or members(member(package, "manifest"), "examples")
     return next((one.get("request") for one in examples if text(one, "endpoint") == endpoint), None)
+
+
+def signature_of(client: ControlClient, digest: str) -> Signature | None:
+    """What the package's manifest declares; None when the package is unknown or cannot be read."""
+    package = _package(client, digest)
+    try:
+        return Signature.from_json(member(package, "signature"))
+    except ModelwayError:
+        return None
 
 
 def package_of(client: ControlClient, target: str) -> str:

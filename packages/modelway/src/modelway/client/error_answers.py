@@ -17,6 +17,7 @@ from modelway.errors import (
     ModelwayError,
     NotFoundError,
     OverloadedError,
+    StepError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -31,6 +32,7 @@ _CLASSES: tuple[type[ModelwayError], ...] = (
     InvalidDocumentError,
     InvalidPackageError,
     HandlerError,
+    StepError,
     OverloadedError,
     UnavailableError,
     DeadlineExceededError,

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 import msgspec
 
 from modelway.client.error_answers import error_from_answer
+from modelway.client.hang_up import HangUp
 from modelway.errors import DeadlineExceededError, InvalidRequestError, ModelwayError, UnavailableError
 
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -70,6 +71,7 @@ class _Request:
     body: bytes | Upload | None
     headers: Mapping[str, str]
     silence: float
+    hang_up: HangUp | None = None
 
     @property
     def is_repeatable(self) -> bool:
@@ -161,6 +163,7 @@ class HttpClient:
         body: bytes | Upload | None = None,
         headers: Mapping[str, str] | None = None,
         silence: float | None = None,
+        hang_up: HangUp | None = None,
     ) -> Answer:
         """Sends a request and reads the whole answer.
 
@@ -171,6 +174,7 @@ class HttpClient:
             body: Bytes, or something read while it is sent (then give `Content-Length`).
             headers: Beside the client's own.
             silence: Seconds to wait for the next byte instead of the client's own.
+            hang_up: Interrupts the call from another thread.
 
         Raises:
             ModelwayError: The typed error of an answer of 300 or more.
@@ -178,8 +182,11 @@ class HttpClient:
             DeadlineExceededError: No answer in time.
         """
         wait = self._timeouts.silence if silence is None else silence
-        response, connection = self._exchange(_Request(method, self._target(path, query), body, headers or {}, wait))
+        request = _Request(method, self._target(path, query), body, headers or {}, wait, hang_up)
+        response, connection = self._exchange(request)
         data = self._read_whole(response, connection, wait)
+        if hang_up is not None:
+            hang_up.over()
         answer = Answer(status=response.status, headers=_lower(response), body=data)
         self._give_back(connection, response)
         if answer.status >= 300:
@@ -237,6 +244,8 @@ class HttpClient:
         connection.sock.settimeout(request.silence)
         answered = False
         try:
+            if request.hang_up is not None:
+                request.hang_up.watch(connection)
             # A server may refuse a long body before it has read it; its answer is then there to be read.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 headers = {**self._headers, **request.headers}

@@ -9,6 +9,7 @@ from typing import Any, Self
 import msgspec
 
 from modelway.client.connection import Server, find_connection
+from modelway.client.hang_up import HangUp
 from modelway.client.http_client import HttpClient, Timeouts, path_of
 from modelway.client.key_text import hint_for_unknown
 from modelway.errors import InvalidRequestError
@@ -68,11 +69,28 @@ class ModelClient:
         return self.ask(inputs, endpoint=endpoint).value
 
     def ask(
-        self, inputs: Mapping[str, Any] | None = None, *, endpoint: str = "predict", request_id: str = ""
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        endpoint: str = "predict",
+        request_id: str = "",
+        headers: Mapping[str, str] | None = None,
+        silence: float | None = None,
+        hang_up: HangUp | None = None,
     ) -> ModelAnswer:
-        """As `call`, with the version that answered, the request id and the time it took."""
+        """As `call`, with the version that answered, the request id and the time it took.
+
+        Args:
+            inputs: As in `call`.
+            endpoint: As in `call`.
+            request_id: Of the request this is part of.
+            headers: Further ones to send, such as trace context.
+            silence: Seconds to wait for the next byte instead of the client's own.
+            hang_up: Interrupts the call from another thread.
+        """
         body = msgspec.json.encode(inputs or {}, enc_hook=_to_list)
-        return self.ask_raw(body, endpoint=endpoint, request_id=request_id)
+        more = {**(headers or {}), **({"X-Request-Id": request_id} if request_id else {})}
+        return self._ask(body, endpoint, {"Content-Type": "application/json", **more}, silence, hang_up)
 
     def ask_raw(
         self,
@@ -83,11 +101,16 @@ class ModelClient:
         content_type: str = "application/json",
     ) -> ModelAnswer:
         """As `ask`, for a body that is JSON text already, or a field itself, such as an image of type `image/png`."""
-        headers = {"Content-Type": content_type, "Accept": "application/json"} | (
-            {"X-Request-Id": request_id} if request_id else {}
-        )
+        headers = {"Content-Type": content_type} | ({"X-Request-Id": request_id} if request_id else {})
+        return self._ask(body, endpoint, headers, None, None)
+
+    def _ask(
+        self, body: bytes, endpoint: str, headers: Mapping[str, str], silence: float | None, hang_up: HangUp | None
+    ) -> ModelAnswer:
+        sent = {"Accept": "application/json", **headers}
+        path = self._path + path_of(endpoint)
         start = time.perf_counter()
-        answer = self._http.request("POST", self._path + path_of(endpoint), body=body, headers=headers)
+        answer = self._http.request("POST", path, body=body, headers=sent, silence=silence, hang_up=hang_up)
         seconds = time.perf_counter() - start
         return ModelAnswer(
             value=answer.json(),

@@ -6,45 +6,18 @@ can answer for all.
 
 import resource
 import time
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
 
 from modelway.errors import STATUS_BY_CODE, InvalidHandlerError
 from modelway.serving.board import SLOT_CELLS, Board
+from modelway.serving.histogram import SECONDS, SIZES, Histogram
 from modelway.serving.hold import Closed
 from modelway.serving.settings import Identity
+from modelway.serving.step_metrics import StepMetrics
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 STATUSES = tuple(sorted({200, *(status.http for status in STATUS_BY_CODE.values())}))
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-SIZES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 _STATUS_CELL = {status: index for index, status in enumerate(STATUSES)}
-
-
-class Histogram:
-    """Cells of one histogram: one per bucket, one for what is above, the sum."""
-
-    __slots__ = ("_bounds", "_cells", "_first", "_sum", "offset")
-
-    def __init__(self, board: Board, start: int, offset: int, bounds: Sequence[float]) -> None:
-        self._cells = board.cells
-        self._bounds = bounds
-        self.offset = offset
-        self._first = start + offset
-        self._sum = self._first + len(bounds) + 1
-
-    def observe(self, value: float) -> None:
-        self._cells[self._first + bisect_left(self._bounds, value)] += 1.0
-        self._cells[self._sum] += value
-
-    def lines(self, board: Board, name: str, labels: str) -> Iterator[str]:
-        bounds = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]
-        counts = list(accumulate(board.total(self.offset + index) for index in range(len(bounds))))
-        for bound, count in zip(bounds, counts, strict=True):
-            yield f'{name}_bucket{{{labels},le="{bound}"}} {count:.0f}'
-        yield f"{name}_sum{{{labels}}} {board.total(self.offset + len(bounds)):.9g}"
-        yield f"{name}_count{{{labels}}} {counts[-1]:.0f}"
 
 
 class EndpointMetrics:
@@ -100,9 +73,12 @@ class Metrics:
         index: This worker's slot.
         identity: Labels.
         endpoints: Names of the endpoints.
+        steps: Names of a pipeline's steps.
     """
 
-    def __init__(self, board: Board, index: int, identity: Identity, endpoints: Iterable[str]) -> None:
+    def __init__(
+        self, board: Board, index: int, identity: Identity, endpoints: Iterable[str], steps: Sequence[str] = ()
+    ) -> None:
         self._board = board
         self._started = time.time()
         labels = {"project": identity.project, "model": identity.model, "version": identity.version}
@@ -112,9 +88,12 @@ class Metrics:
         self.endpoints: dict[str, EndpointMetrics] = {}
         for position, name in enumerate(endpoints):
             self.endpoints[name] = EndpointMetrics(board, start, 1 + position * EndpointMetrics.CELLS, name)
-        if 1 + len(self.endpoints) * EndpointMetrics.CELLS >= SLOT_CELLS:
+        steps_at = 1 + len(self.endpoints) * EndpointMetrics.CELLS
+        self.steps = StepMetrics(board, start, steps_at, steps)
+        if steps_at + len(steps) * StepMetrics.CELLS >= SLOT_CELLS:
             raise InvalidHandlerError(
-                f"{len(self.endpoints)} endpoints are too many", hint="serve them as several models"
+                f"{len(self.endpoints)} endpoints and {len(steps)} steps are too many",
+                hint="serve them as several models",
             )
 
     def batch_done(self, endpoint: str, size: int, seconds: float, closed: Closed) -> None:
@@ -141,6 +120,7 @@ class Metrics:
                 lines += histogram.lines(self._board, name, f'{self._labels},endpoint="{each.name}"')
         lines += self._wasted()
         lines += self._batches()
+        lines += self.steps.lines(self._labels)
         lines += self._gauges()
         return ("\n".join(lines) + "\n").encode()
 

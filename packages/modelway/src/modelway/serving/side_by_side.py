@@ -7,10 +7,12 @@ from typing import Any, cast
 
 from modelway.errors import ModelwayError
 from modelway.handler import Handler
+from modelway.pipeline import Pipeline
 from modelway.serving.answer import Answer
 from modelway.serving.async_stages import AsyncStages
 from modelway.serving.item import Item, ItemParts
 from modelway.serving.lane import Lane, Task
+from modelway.serving.pipeline_stages import PipelineStages
 from modelway.serving.stages import EndpointStages
 from modelway.serving.streams import Sink, StreamItem, Streams
 from modelway.signature import EndpointBinding
@@ -18,6 +20,8 @@ from modelway.signature import EndpointBinding
 
 def make_stages(handler: Handler, binding: EndpointBinding) -> EndpointStages:
     """The kind of stages an endpoint needs."""
+    if isinstance(handler, Pipeline):
+        return PipelineStages(handler, binding)
     return AsyncStages(handler, binding) if binding.asynchronous else EndpointStages(handler, binding)
 
 

@@ -14,6 +14,7 @@ import socket
 import ssl
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from modelway.serving.connection import ModelConnection
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.events import Events
 from modelway.serving.lane import ThreadLane
+from modelway.serving.loading import LoadedHandler
 from modelway.serving.metrics import Metrics
 from modelway.serving.model_app import ModelApp
 from modelway.serving.settings import Target, TlsFiles, WorkerSettings
@@ -44,10 +46,11 @@ EXIT_ORPHANED = 4
 _UNLOAD_SECONDS = 1.5  # the supervisor kills after two
 
 
-class Loaded(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Loaded:
     """A model that is ready, and how long its own code took."""
 
-    handler: Handler
+    ready: LoadedHandler
     bound: BoundHandler
     seconds: float
 
@@ -69,7 +72,7 @@ class Worker:
         self._drain_seconds = 0.0
         self._opened = False
         self._told_to_stop = asyncio.Event()
-        self._handler: Handler | None = None
+        self._ready: LoadedHandler | None = None
         self._rpc: RpcListener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -98,10 +101,10 @@ class Worker:
         return 0
 
     def _unload(self) -> None:
-        if self._handler is None:
+        if self._ready is None:
             return
         try:
-            self._handler.unload()
+            self._ready.unload()
         except BaseException as error:  # noqa: BLE001 - the process ends either way
             self._events.emit("not_unloaded", error=error)
 
@@ -132,11 +135,17 @@ class Worker:
         if any(each.asynchronous for each in bound.bindings):
             lane.use_loop(uvloop.new_event_loop())
         loaded = await _on_lane(lane, lambda: load(bound, settings.target, settings.device))
-        self._handler = loaded.handler
+        self._ready = loaded.ready
         signature = loaded.bound.signature
         names = [each.name for each in signature.endpoints]
-        dispatcher = Dispatcher(loaded.handler, loaded.bound, lane, observer=self._app, queue_size=settings.queue_size)
-        metrics = Metrics(self._board, settings.index, settings.identity, names)
+        dispatcher = Dispatcher(
+            loaded.ready.handler, loaded.bound, lane, observer=self._app, queue_size=settings.queue_size
+        )
+        metrics = Metrics(
+            self._board, settings.index, settings.identity, names, [each.name for each in signature.steps]
+        )
+        if loaded.ready.calls is not None:
+            loaded.ready.calls.observer = metrics.steps
         await answer_examples(settings.target, dispatcher, names)
         self._app.attach(dispatcher, signature, metrics)
         gc.collect()
@@ -216,17 +225,14 @@ def load(bound: BoundHandler, target: Target, device: str) -> Loaded:
     """
     started = time.perf_counter()
     try:
-        handler = bound.handler()
-        handler.files = Path(target.files)
-        handler.device = device
-        handler.load()
+        ready = LoadedHandler(bound.handler(), Path(target.files), device)
     except ModelwayError:
         raise
     except BaseException as error:
         raise HandlerError(
             f"{target.handler} cannot be loaded: {type(error).__name__}: {error}", hint="see the traceback"
         ) from error
-    return Loaded(handler, bound, time.perf_counter() - started)
+    return Loaded(ready, bound, time.perf_counter() - started)
 
 
 async def answer_examples(target: Target, dispatcher: Dispatcher, names: list[str]) -> None:

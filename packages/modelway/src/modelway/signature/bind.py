@@ -17,7 +17,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from modelway.errors import InvalidHandlerError
 from modelway.handler import Handler, Shape, StageKind
+from modelway.pipeline import Pipeline
 from modelway.signature.arrays import is_array_hint
+from modelway.signature.bind_pipeline import add_steps
 from modelway.signature.codec import Codec
 from modelway.signature.decoding import RequestDecoder
 from modelway.signature.forms import FormReader, raw_field
@@ -108,9 +110,12 @@ def bind(handler: type[Handler]) -> BoundHandler:
     before = assign(handler, methods, StageKind.PREPROCESS, tuple(by_name))
     after = assign(handler, methods, StageKind.POSTPROCESS, tuple(by_name))
     pairs = [_endpoint(handler, name, before.get(name), method, after.get(name)) for name, method in by_name.items()]
+    signature = Signature(endpoints=tuple(described for described, _ in pairs))
+    if issubclass(handler, Pipeline):
+        signature = add_steps(handler, signature, by_name, frozenset(before), signature_of)
     return BoundHandler(
         handler=handler,
-        signature=Signature(endpoints=tuple(described for described, _ in pairs)),
+        signature=signature,
         bindings=tuple(binding for _, binding in pairs),
     )
 

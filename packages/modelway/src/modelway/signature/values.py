@@ -7,6 +7,7 @@ from typing import Any, Self
 import msgspec
 
 from modelway.errors import InvalidPackageError, NotFoundError
+from modelway.signature.flow import Flow, StepSignature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,8 @@ class Field:
 class EndpointSignature:
     """What one endpoint takes and answers; `output.name` is empty. If it is streaming, `output` is one piece.
 
-    `raw_field` names the input that a body which is not JSON stands for; empty where there is none.
+    `raw_field` names the input that a body which is not JSON stands for; empty where there is none. `flow` is what an
+    endpoint of a pipeline does with its steps.
     """
 
     name: str
@@ -48,6 +50,7 @@ class EndpointSignature:
     max_batch_size: int | None = None
     streaming: bool = False
     raw_field: str = ""
+    flow: tuple[Flow, ...] = ()
 
     @property
     def request_schema(self) -> dict[str, Any]:
@@ -63,9 +66,10 @@ class EndpointSignature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """All endpoints of a handler, in the order they stand in its class."""
+    """All endpoints of a handler, in the order they stand in its class, and the steps of a pipeline."""
 
     endpoints: tuple[EndpointSignature, ...]
+    steps: tuple[StepSignature, ...] = ()
 
     def endpoint(self, name: str) -> EndpointSignature:
         """The endpoint `name`.
@@ -84,7 +88,12 @@ class Signature:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads them back."""
-        return msgspec.to_builtins(self)
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        if not self.steps:
+            del values["steps"]  # signatures of other handlers are what they were before there were pipelines
+            for endpoint in values["endpoints"]:
+                del endpoint["flow"]
+        return values
 
     @classmethod
     def from_json(cls, value: Any) -> Self:

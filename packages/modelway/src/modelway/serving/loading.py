@@ -1,0 +1,100 @@
+"""A handler becomes ready, a pipeline with all its steps, and lets go again."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from modelway.errors import HandlerError, InvalidRequestError, ModelwayError
+from modelway.handler import Handler
+from modelway.pipeline import DeclaredStep, Pipeline, RemoteStep, Step, steps_of
+from modelway.serving.steps.local_step import LoadedStep, LocalRun
+from modelway.serving.steps.remote_step import RemoteRun
+from modelway.serving.steps.step_calls import StepCalls, StepRun
+from modelway.signature import bind
+from modelway.signature.bind_pipeline import step_endpoint
+
+
+class LoadedHandler:
+    """A loaded handler and, if it is a pipeline, its steps.
+
+    Args:
+        handler: The instance.
+        files: What `self.files` is.
+        device: What `self.device` is.
+        instead: Handlers that stand in for steps, by the step's name.
+
+    Raises:
+        ModelwayError: A step cannot be loaded; the message names it.
+        Exception: What the handler's own `load` raised.
+    """
+
+    def __init__(
+        self, handler: Handler, files: Path, device: str, instead: Mapping[str, Handler] | None = None
+    ) -> None:
+        self.handler = handler
+        self.calls: StepCalls | None = None
+        self._steps: dict[tuple[type[Handler], str], tuple[LoadedHandler, LoadedStep]] = {}
+        self._batch_done: list[Callable[[str, int], None]] = []
+        handler.files = files
+        handler.device = device
+        try:
+            if isinstance(handler, Pipeline):
+                self._open(handler, instead or {})
+            handler.load()
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._unload_steps()
+            raise
+
+    def unload(self) -> None:
+        """The handler first, then its steps."""
+        try:
+            self.handler.unload()
+        finally:
+            self._unload_steps()
+
+    def _open(self, pipeline: Pipeline, instead: Mapping[str, Handler]) -> None:
+        declared = steps_of(type(pipeline))
+        for name in instead:
+            if name not in declared:
+                raise InvalidRequestError(f"there is no step '{name}'", hint=f"steps: {', '.join(declared)}")
+        runs: dict[str, StepRun] = {}
+        self.calls = StepCalls(runs)
+        for name, step in declared.items():
+            try:
+                runs[name] = self._run(pipeline, name, step, instead.get(name))
+            except ModelwayError as error:
+                message = f"step '{name}': {error.message}"
+                raise HandlerError(message, hint=error.hint) from error.__cause__ or error
+            except Exception as error:
+                message = f"step '{name}' cannot be loaded: {type(error).__name__}: {error}"
+                raise HandlerError(message, hint="see the traceback") from error
+        pipeline.step_caller = self.calls
+
+    def _run(self, pipeline: Pipeline, name: str, step: DeclaredStep, instead: Handler | None) -> StepRun:
+        if isinstance(step, RemoteStep) and instead is None:
+            return RemoteRun(step)
+        handler = type(instead) if instead is not None else step.handler if isinstance(step, Step) else Handler
+        folder = step.files if isinstance(step, Step) else ""
+        key = (handler, folder if instead is None else f"instead of {name}")
+        if key not in self._steps:
+            loaded = LoadedHandler(instead or handler(), pipeline.files / folder, pipeline.device)
+            self._steps[key] = (loaded, LoadedStep(loaded.handler, bind(handler), self._told(name)))
+        ready = self._steps[key][1]
+        endpoint = step_endpoint(Step(handler, endpoint=step.endpoint), ready.signature, name)
+        return LocalRun(ready, endpoint)
+
+    def _told(self, name: str) -> Callable[[str, int], None]:
+        def batch_done(_: str, size: int) -> None:
+            if self.calls is not None and self.calls.observer is not None:
+                self.calls.observer.step_batch(name, size)
+
+        return batch_done
+
+    def _unload_steps(self) -> None:
+        with contextlib.ExitStack() as stack:
+            for loaded, _ in self._steps.values():
+                stack.callback(loaded.unload)
+            if self.calls is not None:
+                stack.callback(self.calls.unload)
+        self._steps.clear()
