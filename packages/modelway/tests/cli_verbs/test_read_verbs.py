@@ -149,6 +149,25 @@ def test_describe_shows_everything_and_how_to_call(modelway: Run, applied: Any) 
         assert part in shown, shown
 
 
+def test_describe_draws_a_pipeline(modelway: Run, platform: Any, applied: Any) -> None:
+    field = {"name": "image", "label": "float32[...]"}
+    flow = [{"kind": "step", "step": "detect"}, {"kind": "step", "step": "ask"}]
+    platform.packages[DIGEST]["signature"] = {
+        "endpoints": [{"name": "read", "inputs": [field], "output": {"name": "", "label": "Found"}, "flow": flow}],
+        "steps": [
+            {"name": "detect", "target": "Detector", "endpoint": "find"},
+            {"name": "ask", "target": "text/caption", "endpoint": "say", "remote": True},
+        ],
+    }
+    shown = modelway("describe", "deployment", "vision/digits/v1").stdout
+    tree = (
+        "  read(image)",
+        "  ├─ detect   Detector.find",
+        "  └─ ask      text/caption/say (deployed)",
+    )
+    assert "\n".join(("Steps", *tree)) in shown, shown
+
+
 def test_describe_a_route_sets_weights_beside_readiness(modelway: Run, applied: Any) -> None:
     shown = modelway("describe", "route/vision/digits").stdout
     assert "Traffic   v1 66.7%, v2 33.3%" in shown

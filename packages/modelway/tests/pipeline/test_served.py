@@ -227,3 +227,17 @@ def test_when_the_caller_leaves_the_step_is_hung_up_on(served: Served) -> None:
     until(lambda: len(served.gateway.asked) == 1)
     connection.close()
     until(lambda: served.gateway.callers_left == before + 1)
+
+
+def test_it_speaks_open_inference_like_any_handler(served: Served) -> None:
+    connection = served.connect()
+    tensors = [
+        {"name": "numbers", "datatype": "INT64", "shape": [1, 2], "data": [3, 4]},
+        {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hi"]},
+    ]
+    connection.request("POST", "/v2/models/both/infer", json.dumps({"inputs": tensors}))
+    answer = connection.getresponse()
+    said = json.loads(answer.read())
+    connection.close()
+    [output] = said["outputs"]
+    assert (answer.status, json.loads(output["data"][0])) == (200, {"doubled": [6, 8], "caption": "fine"})
