@@ -70,6 +70,7 @@ def test_tables_are_aligned_and_plain(modelway: Run, applied: Any) -> None:
         "r-1",
         "vision/digits/v1",
         "127.0.0.1:9001",
+        "up",
         "sha256:0123456789ab",
     ]
     assert modelway("get", "package").stdout.splitlines()[1].split()[:4] == ["digits", "1.0", "1.2", "MB"]

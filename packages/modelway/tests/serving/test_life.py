@@ -223,6 +223,7 @@ def test_it_registers_once_ready_renews_and_leaves_before_it_stops(serve: Serve,
     server.until(lambda: len(control.asked) >= 3)
     method, path, body, authorization, _ = control.asked[0]
     assert (method, path, authorization) == ("PUT", "/v1/endpoints/replica-1", "Bearer t0ken")
+    assert body.pop("grpcPort") > 0
     assert body == {
         "project": "demo",
         "model": "adder",
