@@ -3,11 +3,17 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from journeys.conftest import PlatformFactory
 from journeys.projects import deployment, package, route
-from journeys.running_platform import RunningPlatform
+from journeys.running_platform import RunningPlatform, wait_for
+
+from modelway.client import Server
+from modelway.client.grpc_client import GrpcModelClient
+from modelway.errors import ModelwayError
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]
 
@@ -99,12 +105,22 @@ print(json.dumps({"labels": labels, "spread": spread}))
 
 
 @pytest.fixture(scope="module")
-def spoken(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Digest of a package that speaks gRPC."""
+def spoken_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of a package that speaks gRPC."""
     directory: Path = tmp_path_factory.mktemp("spoken")
     for name, text in (("pyproject.toml", PYPROJECT), ("handler.py", HANDLER), ("examples.json", EXAMPLES)):
         (directory / name).write_text(text, encoding="utf-8")
-    return platform.upload(package(directory, directory / "dist"))
+    return package(directory, directory / "dist")
+
+
+@pytest.fixture
+def spoken(platform: RunningPlatform, spoken_package: Path) -> str:
+    """Its digest on the shared platform."""
+    return platform.upload(spoken_package)
+
+
+def grpc_address(platform: RunningPlatform) -> str:
+    return next(line.split()[-1] for line in platform.printed.splitlines() if line.startswith("  gRPC"))
 
 
 def test_a_stock_client_works_through_the_gateway(platform: RunningPlatform, spoken: str) -> None:
@@ -118,7 +134,7 @@ def test_a_stock_client_works_through_the_gateway(platform: RunningPlatform, spo
         key = control.create_key("caller").secret
     for version in versions:
         platform.wait_routed(f"/grpc/spoken/{version}/predict", key=key)
-    address = next(line.split()[-1] for line in platform.printed.splitlines() if line.startswith("  gRPC"))
+    address = grpc_address(platform)
     done = subprocess.run(
         [sys.executable, "-P", "-c", CLIENT, address, key, "mw_wrong"],
         capture_output=True,
@@ -134,3 +150,36 @@ def test_a_stock_client_works_through_the_gateway(platform: RunningPlatform, spo
     assert told["spread"] > 0.5, "the pieces came together, though they were made 0.3 s apart"
     records = [json.loads(line) for line in platform.cli("logs", "grpc/spoken", "-o", "json").stdout.splitlines()]
     assert any("GRPC" in json.dumps(each) for each in records)
+
+
+def test_no_call_fails_while_the_gateways_workers_are_replaced(
+    own_platform: PlatformFactory, spoken_package: Path
+) -> None:
+    platform = own_platform(workers=2).start()
+    platform.apply(deployment("grpc/spoken/v1", platform.upload(spoken_package), LABEL="one"))
+    platform.wait_ready("grpc/spoken/v1", seconds=90)
+    platform.wait_routed("/grpc/spoken/v1/predict", key=platform.key)
+    server = Server(url=platform.gateway, key=platform.key)
+    stop = threading.Event()
+    answers: list[str] = []
+    errors: list[ModelwayError] = []
+
+    def ask() -> None:
+        with GrpcModelClient("grpc/spoken", address=grpc_address(platform), server=server, timeout=20) as client:
+            while not stop.is_set():
+                try:
+                    answers.append(client.call({"text": "a"}))
+                except ModelwayError as error:
+                    errors.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    wait_for("calls are answered", lambda: len(answers) > 20)
+    platform.cli("gateway", "restart", "--directory", str(platform.home))
+    count = len(answers)
+    wait_for("calls are answered by the new workers", lambda: len(answers) > count + 20)
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+    assert not errors, errors[:3]

@@ -11,7 +11,7 @@ from pathlib import Path
 from modelway.cli.command import EXIT_OK, Command, HelpFormatter
 from modelway.cli.output import note, paint
 from modelway.errors import ConflictError, InvalidRequestError, ModelwayError, NotFoundError
-from modelway_platform.apps import listening_ports, supervisor, tls_files
+from modelway_platform.apps import grpc_ports, listening_ports, supervisor, tls_files
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
 from modelway_platform.apps.gateway_sockets import shared_sockets
 from modelway_platform.apps.probes import until_answering
@@ -36,6 +36,7 @@ class RunSettings:
     port: int
     workers: int
     certificates: tuple[CertificatePair, ...]
+    grpc_port: int = 0
 
     @property
     def url(self) -> str:
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--host", default="127.0.0.1", help="address of the gateway (127.0.0.1)")
     add("--port", type=int, default=8000, help="port of the gateway; 0 for any free one (8000)")
     add("--workers", type=int, default=1, help="processes, which share the port (1)")
+    grpc_ports.add_argument(run_parser)
     tls_files.add_arguments(run_parser)
     restart_parser = verbs.add_parser(
         "restart", help="replace the workers one by one; no caller is refused", formatter_class=HelpFormatter
@@ -89,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
             port=listening_ports.settle(arguments.host, arguments.port, "--port"),
             workers=arguments.workers,
             certificates=tls_files.settle(arguments.tls_cert, arguments.tls_key, os.environ),
+            grpc_port=grpc_ports.settle(arguments.host, arguments.grpc_port, arguments.port),
         )
         supervisor.adopt_orphans()
         asyncio.run(supervise(settings))
@@ -158,6 +161,7 @@ def _worker(settings: RunSettings, lifeline: int, index: int, listening: int) ->
     arguments = (
         *("--host", settings.host, "--port", str(settings.port), "--index", str(index), "--socket", str(listening)),
         *("--workers", str(settings.workers)),
+        *("--grpc-port", str(settings.grpc_port)),
         *tls_files.options_of(settings.certificates),
     )
     return _child(settings, "gateway", lifeline, arguments, (listening,))
@@ -179,6 +183,8 @@ def _child(
 
 def _say(settings: RunSettings) -> None:
     print(f"{paint('Modelway gateway is ready', 'green')}\n  gateway  {settings.url}", flush=True)  # noqa: T201
+    if settings.grpc_port:
+        print(f"  gRPC     {grpc_ports.address_of(settings.host, settings.grpc_port)}", flush=True)  # noqa: T201
     note("Ctrl-C stops it; it serves on by its last route table when control is away")
 
 

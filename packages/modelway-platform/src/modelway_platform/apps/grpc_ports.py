@@ -21,6 +21,17 @@ def read(text: str) -> int:
     return int(text)
 
 
+def add_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares the option."""
+    parser.add_argument(
+        FLAG,
+        type=read,
+        metavar="PORT",
+        help="port of the gateway for gRPC, which needs modelway-platform[grpc]; 0 for any free one, 'off' for none "
+        "(8001, or a free one beside another --port)",
+    )
+
+
 def settle(host: str, asked: int | None, http_port: int) -> int:
     """The port; 0 for none. Nobody has asked where `asked` is None: then it is no error that there is none.
 

@@ -63,13 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--directory", type=Path, default=Path(home), help="where all state is kept ($MODELWAY_HOME, else ~/.modelway)")
     add("--host", default="127.0.0.1", help="address of the gateway (127.0.0.1)")
     add("--port", type=int, default=8000, help="port of the gateway; 0 for any free one (8000)")
-    add(
-        "--grpc-port",
-        type=grpc_ports.read,
-        metavar="PORT",
-        help="port of the gateway for gRPC, which needs modelway-platform[grpc]; 0 for any free one, 'off' for none "
-        "(8001, or a free one beside another --port)",
-    )
+    grpc_ports.add_argument(parser)
     add("--control-host", default="127.0.0.1", help="address of the control API (127.0.0.1)")
     add("--control-port", type=int, default=7070, help="port of the control API; 0 for any free one (7070)")
     add("--workers", type=int, default=1, help="gateway processes, which share the port (1)")
