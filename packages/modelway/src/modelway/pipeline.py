@@ -1,6 +1,6 @@
 """Several models behind one handler: a `Pipeline` whose endpoints call steps, written as plain `async def`."""
 
-from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Protocol, Self, TypeVar, overload
 
@@ -145,7 +145,7 @@ async def together(*calls: Awaitable[T] | Iterable[Awaitable[T]]) -> list[T]:
             flat.append(call)
         else:
             flat += call
-    tasks = [asyncio.ensure_future(_awaited(call)) for call in flat]
+    tasks = [asyncio.ensure_future(call) for call in flat]
     try:
         return list(await asyncio.gather(*tasks))
     finally:
@@ -154,10 +154,3 @@ async def together(*calls: Awaitable[T] | Iterable[Awaitable[T]]) -> list[T]:
             task.cancel()
         if left:
             await asyncio.gather(*left, return_exceptions=True)
-
-
-def _awaited(call: Awaitable[T]) -> Coroutine[Any, Any, T]:
-    async def wait() -> T:
-        return await call
-
-    return wait()

@@ -100,6 +100,10 @@ def test_fan_out_of_several_requests_goes_to_the_model_together() -> None:
     assert doubler.unloaded
 
 
+def test_a_fan_out_may_be_longer_than_the_queue_of_requests() -> None:
+    assert call(Numbers, "every", {"numbers": [1] * 3000}) == [2] * 3000
+
+
 def test_steps_of_one_handler_and_folder_share_an_instance() -> None:
     before = Doubler.loads
     assert call(Numbers, "chain", {"number": 3}) == "X12"

@@ -216,6 +216,29 @@ def test_what_cannot_work_is_refused_before_anything_is_loaded(pipeline: type[Pi
         bind(pipeline)
 
 
+class Hidden(Pipeline):
+    label = Step(Classify)
+
+    @inference
+    async def go(self, text: str) -> list[Any]:
+        score = await self.label(text)
+
+        async def ask(score: str) -> Any:
+            return await self.label(crop=score)
+
+        return [await ask(str(score))]
+
+    @inference
+    async def again(self, text: str) -> float:
+        score: Any = await self.label(crop=text)
+        score = str(score)
+        return await self.label(crop=score)
+
+
+def test_names_that_are_several_things_are_not_judged() -> None:
+    assert [each.name for each in signature_of(Hidden).endpoints] == ["go", "again"]
+
+
 @pytest.mark.parametrize("files", ["/abs", "../up", "a/../../b"])
 def test_files_stay_below_the_pipelines_own(files: str) -> None:
     with pytest.raises(ValueError, match="below"):

@@ -2,7 +2,7 @@
 
 import ast
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -87,11 +87,11 @@ def _check_call(
             )
 
 
-def _known_names(tree: ast.AST, given: Mapping[str, Field], steps: Mapping[str, Called]) -> dict[str, Field]:
+def _known_names(
+    tree: ast.FunctionDef | ast.AsyncFunctionDef, given: Mapping[str, Field], steps: Mapping[str, Called]
+) -> dict[str, Field]:
     """Names that are one thing in the whole function: parameters, answers of steps, items of those."""
-    stored = Counter(
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    )
+    stored = Counter(_stored_names(tree))
     known = {name: field for name, field in given.items() if not stored[name]}
     for node in ast.walk(tree):
         match node:
@@ -107,6 +107,21 @@ def _known_names(tree: ast.AST, given: Mapping[str, Field], steps: Mapping[str, 
         if found is not None:
             known[name] = found
     return known
+
+
+def _stored_names(tree: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    """Each name once per place that gives it a value, but for the function's own parameters."""
+    own = {id(each) for each in ast.walk(tree.args) if isinstance(each, ast.arg)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name
+            case ast.arg(arg=name) if id(node) not in own:
+                yield name  # of a function or lambda inside, which hides the outer one
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield name
+            case _:
+                pass
 
 
 def _type_of(node: ast.AST, known: Mapping[str, Field], steps: Mapping[str, Called]) -> Field | None:

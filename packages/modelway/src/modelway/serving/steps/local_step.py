@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from modelway.errors import InvalidInputError, OverloadedError
+from modelway.errors import InvalidInputError
 from modelway.handler import Handler
 from modelway.serving.answer import Answer
 from modelway.serving.dispatch import Dispatcher
@@ -17,7 +17,7 @@ from modelway.signature import BoundHandler, EndpointBinding, EndpointSignature,
 BatchDone = Callable[[str, int], None]
 """Is told the endpoint and how many calls went to the model together."""
 
-_SCALARS = (bool, int, float, str, type(None))
+_SCALARS = frozenset({bool, int, float, str, type(None)})
 
 
 class LoadedStep:
@@ -59,8 +59,7 @@ class LocalRun:
         """
         values = self._arguments(arguments, named)
         dispatcher = self._dispatcher
-        if dispatcher.waiting >= dispatcher.queue_size:
-            raise OverloadedError(f"{dispatcher.waiting} calls wait for this model already", hint="try again later")
+        # No limit of its own: requests are bounded before they are here, and half a fan-out is of no use.
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def done(answer: Answer) -> None:
@@ -102,7 +101,7 @@ class LocalRun:
             dtype = self._fields[name].dtype
             if dtype and hasattr(value, "astype"):
                 values[name] = _fitting(value, self._fields[name])
-            if hasattr(value, "astype") or not (isinstance(value, _SCALARS) or (dtype and isinstance(value, list))):
+            if hasattr(value, "astype") or not (type(value) in _SCALARS or (dtype and isinstance(value, list))):
                 ready.add(name)  # a Python object, which no step changes the form of
         return decode.of_values(values, ready)
 
