@@ -102,6 +102,22 @@ def test_whatever_a_message_claims(body: bytes) -> None:
     assert ask(body) in {"OK", *OURS}
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    rows=st.integers(1, 3),
+    width=st.sampled_from([2, 2, 2, 1, 3]),
+    off=st.sampled_from([0, 0, 0, 1, -1, 4]),
+    datatype=st.sampled_from(["FP32", "FP32", "FP64", "INT32"]),
+)
+def test_one_lie_is_enough_and_the_truth_is_taken(rows: int, width: int, off: int, datatype: str) -> None:
+    message = ModelInferRequest(model_name="m")
+    message.parameters["endpoint"].string_param = "image"
+    message.inputs.add(name="x", datatype=datatype, shape=[rows, width])
+    message.raw_input_contents.append(bytes(rows * width * DATATYPES[datatype].size + off))
+    honest = (width, off, datatype) == (2, 0, "FP32")
+    assert ask(message.SerializeToString()) == ("OK" if honest else "INVALID_ARGUMENT")
+
+
 @settings(max_examples=500, deadline=None)
 @given(body=st.binary(max_size=80))
 def test_whatever_the_octets_are(body: bytes) -> None:
