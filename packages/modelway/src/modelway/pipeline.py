@@ -83,7 +83,7 @@ class Step(DeclaredStep):
 
 
 class RemoteStep(DeclaredStep):
-    """A deployed model, asked through the gateway (`MODELWAY_GATEWAY_URL`, `MODELWAY_KEY`), which finds its replicas.
+    """A deployed model, asked through the gateway (`PIPELINE_GATEWAY_URL`, `PIPELINE_KEY`), which finds its replicas.
 
     Args:
         model: `project/model`, or `project/model/version`.

@@ -82,8 +82,8 @@ class Served:
         self._log = folder / "log"
         environment = {
             **os.environ,
-            "MODELWAY_GATEWAY_URL": f"http://127.0.0.1:{gateway.server_port}",
-            "MODELWAY_KEY": "k1",
+            "PIPELINE_GATEWAY_URL": f"http://127.0.0.1:{gateway.server_port}",
+            "PIPELINE_KEY": "k1",
             "MODELWAY_HOME": str(folder),
         }
         command = [sys.executable, "-P", "-m", "modelway.cli.main", "serve", "both:Both", "--port", "0"]

@@ -1,6 +1,7 @@
 """A step that is a deployed model, asked through the gateway with what is left of the request's time."""
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from math import inf
 from typing import Any
 
 from modelway.client import ModelClient
+from modelway.client.connection import Server, find_connection
 from modelway.client.hang_up import HangUp
 from modelway.errors import DeadlineExceededError
 from modelway.pipeline import RemoteStep
@@ -18,20 +20,36 @@ _CARRIED = frozenset({b"traceparent", b"tracestate"})
 """W3C Trace Context; the request id is carried beside them."""
 
 
+def gateway(environment: Mapping[str, str]) -> Server:
+    """Where deployed models are asked: `PIPELINE_GATEWAY_URL`, `PIPELINE_KEY`, `PIPELINE_CA_FILE`, else as a client's.
+
+    Names of their own, as a deployment's `env` cannot set the platform's `MODELWAY_…` variables.
+
+    Raises:
+        InvalidRequestError: An address or a key that cannot be used.
+    """
+    return find_connection(
+        gateway_url=environment.get("PIPELINE_GATEWAY_URL", ""),
+        key=environment.get("PIPELINE_KEY", ""),
+        ca_file=environment.get("PIPELINE_CA_FILE", ""),
+        environment=environment,
+    ).gateway
+
+
 class RemoteRun:
     """Calls one deployed model.
 
     Threads, as the SDK's client is a blocking one; a call that nobody waits for any more hangs up.
 
     Args:
-        step: Which model; the address and the key are found as `ModelClient` finds them.
+        step: Which model.
 
     Raises:
         InvalidRequestError: Address or key in the environment cannot be used.
     """
 
     def __init__(self, step: RemoteStep) -> None:
-        self._client = ModelClient(step.model)
+        self._client = ModelClient(step.model, server=gateway(os.environ))
         self._endpoint = step.endpoint
         self._threads = ThreadPoolExecutor(step.max_concurrency, thread_name_prefix=f"step-{step.name}")
 
