@@ -119,7 +119,7 @@ def _outcome(act: object) -> str:
 
 
 def _integrity(platform: RunningPlatform) -> str:
-    (file,) = platform.home.glob("*.db")
+    file = platform.home / "modelway.db"
     with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as database:
         found = str(database.execute("pragma integrity_check").fetchone()[0])
     database.close()

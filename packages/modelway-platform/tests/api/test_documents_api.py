@@ -68,6 +68,17 @@ def test_what_has_traffic_is_not_deleted_by_accident(api: Any, declared: dict[st
     assert api.ask("DELETE", "/v1/deployments/vision/digits/v2").status == 200
 
 
+def test_half_of_a_project_goes_and_then_somebody_is_asked(api: Any, write: Any, uploaded: dict[str, str]) -> None:
+    names = [f"d{number}" for number in range(6)]
+    texts = [write.deployment(f"vision/{name}/v1") for name in names]
+    assert api.apply(*texts, packages=uploaded).status == 200
+    project = [f"/v1/deployments/vision/{name}/v1" for name in names]
+    assert [api.ask("DELETE", each).status for each in project] == [200, 200, 200, 409, 409, 409]
+    reply = api.ask("DELETE", project[3])
+    assert "more than half of project vision's deployments" in reply.error["message"]
+    assert api.ask("DELETE", f"{project[3]}?force=true").status == 200
+
+
 @pytest.mark.parametrize(
     ("named", "said"),
     [("aliases: {best: v2}", "@best"), ("urls: [{pattern: /best, endpoint: read, version: v2}]", "/best")],

@@ -217,7 +217,7 @@ def test_from_a_document_to_ready_and_back(modelway: Run, served: Served, deploy
     refused = modelway("delete", "deployment", "vision/digits/v1")
     assert refused.returncode == 1
     assert (
-        "hint: apply the route without it first, or `modelway delete deployment vision/digits/v1 --force`"
+        "hint: apply the route without it first; `modelway delete deployment vision/digits/v1 --force` deletes it all the same"
         in refused.stderr
     )
     assert modelway("delete", "route", "vision/digits").stdout == "route vision/digits  removed\n"

@@ -14,7 +14,11 @@ _INTERVAL = 0.2
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_document_names(parser, several=True)
-    parser.add_argument("--force", action="store_true", help="also a deployment that a route still gives traffic to")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="also a deployment that a route still uses, and more than half of a project at once",
+    )
     parser.add_argument("--wait", action="store_true", help="return only when nothing of it runs any more")
     parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="of --wait; default: 120")
     add_connection_options(parser)
@@ -37,7 +41,7 @@ def _delete(client: ControlClient, name: DocumentName, *, force: bool) -> None:
     try:
         client.delete(name.kind, name.name, force=force)
     except ConflictError as error:
-        error.hint = f"apply the route without it first, or `modelway delete {name} --force`"
+        error.hint = error.hint.replace("`?force=true`", f"`modelway delete {name} --force`")
         raise
 
 

@@ -1,6 +1,7 @@
 """`/v1/apply`, `/v1/deployments` and `/v1/routes`: what is declared, its history, and changes to it."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ from modelway_platform.domain.document_changes import Applied
 from modelway_platform.domain.document_json import Document, Kind
 from modelway_platform.domain.document_node import Mark
 from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.mass_deletion import MassDeletion
 from modelway_platform.domain.read_document import Written
 from modelway_platform.domain.records import Declared
 
@@ -96,6 +98,7 @@ class _OneKind:
         self._parts = parts
         self._documents = parts.documents
         self._kind: Kind = kind
+        self._mass = MassDeletion(time.monotonic)
 
     async def list_all(self, request: Request) -> Response:
         render = self._deployments if self._kind == "Deployment" else self._routes
@@ -154,11 +157,25 @@ class _OneKind:
             number = self._documents.delete_route(_model_key(name), author=author, expected_revision=expected)
         else:
             key = _version_key(name)
-            number = self._documents.mark_deleting(
-                key, author=author, expected_revision=expected, admit=lambda after: _no_traffic(key, after, force=force)
-            )
+
+            def admit(after: Declared) -> None:
+                _no_traffic(key, after, force=force)
+                if not force:
+                    self._check_mass(key, after)
+
+            number = self._documents.mark_deleting(key, author=author, expected_revision=expected, admit=admit)
+            if not force:
+                self._mass.note(key.project)
         self._parts.events.add(self._kind, name, "Normal", "Deleted", f"revision {number}: deleted by {author}")
         return {"kind": self._kind, "name": name, "revision": number}
+
+    def _check_mass(self, key: VersionKey, after: Declared) -> None:
+        left = sum(record.key.project == key.project and not record.deleting for record in after.deployments) + 1
+        if self._mass.is_one(key.project, left):
+            raise ConflictError(
+                f"this would be more than half of project {key.project}'s deployments deleted within ten minutes",
+                hint="`?force=true` says that it is meant",
+            )
 
     def _undo(self, name: str, to_revision: int | None, author: str, expected: int | None) -> dict[str, Any]:
         def admit(after: Declared) -> None:

@@ -2,7 +2,7 @@
 
 Little's law says how many that is: answers a second times seconds an answer may take. The rate is what is seen, so nobody has to know
 a model's capacity; while answers are quick the limit grows by a tenth at a time (additive increase, as in Netflix's concurrency-limits and
-TCP), and when they are late it falls to what the rate allows, at most by half a step (docs/decisions/0026).
+TCP), and when they are late it falls to what the rate allows, at most by half a step (docs/decisions/0033).
 """
 
 from math import inf
