@@ -23,6 +23,7 @@ class Bucket:
         "_cell",
         "_cells",
         "_holding",
+        "_item",
         "again_at",
         "label",
         "left",
@@ -47,6 +48,7 @@ class Bucket:
         self.unlocked = 0
         self.label = ("quota-" if isinstance(limit, Quota) else "") + limit.per
         self.policy = _policy(self.label, limit)
+        self._item = b'"%b";r=%%d;t=%%d' % self.label.encode()
 
     def refill(self, now: float) -> bool:
         """Take a slab; False while there is none to take, which is looked at again at `look_at`."""
@@ -95,8 +97,9 @@ class Bucket:
         if isinstance(limit, Quota):
             seconds = math.ceil(limit.window - time.time() % limit.window)
         else:
-            seconds = math.ceil(max(limit.burst - remaining, 0) * limit.window / limit.requests)
-        return b'"%b";r=%d;t=%d' % (self.label.encode(), remaining, seconds)
+            missing = limit.burst - remaining
+            seconds = math.ceil(missing * limit.window / limit.requests) if missing > 0 else 0
+        return self._item % (remaining, seconds)
 
     def retry_after(self, now: float) -> int:
         """Whole seconds until there is something to take, at least one."""
