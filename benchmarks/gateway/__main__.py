@@ -85,7 +85,7 @@ def plain_figures(servers: Sequence[Server]) -> dict[str, object]:
 
 def feature_figures(servers: Sequence[Server]) -> dict[str, object]:
     """Against gateways with the same features."""
-    ours, plain, envoy, *rest = servers
+    plain, ours, envoy, *rest = servers
     lua = {"features_vs_nginx_lua_rps": ours.ratio(rest[0], "32")} if rest else {}
     return {
         "features_vs_envoy_rps": ours.ratio(envoy, "32"),

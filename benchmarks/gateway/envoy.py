@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gateway.load import SECRET
-from benchmarks.gateway.ours import addresses
+from benchmarks.gateway.ours import AMPLE, addresses
 
 _TYPE = "type.googleapis.com/"
 _FILTERS = _TYPE + "envoy.extensions.filters.http."
@@ -37,7 +37,9 @@ def start_plain(folder: Path, port: int, upstream: tuple[int, int]) -> list[subp
     return [_start(folder / "envoy.json", port, upstream, hosts=hosts, filters=[_ROUTER])]
 
 
-def start_features(folder: Path, port: int, upstream: tuple[int, int], *, models: int) -> list[subprocess.Popen[bytes]]:
+def start_features(
+    folder: Path, port: int, upstream: tuple[int, int], *, models: int, limit: int = AMPLE
+) -> list[subprocess.Popen[bytes]]:
     """Key check, a local token bucket, a map of prefixes to routes (flat, unlike a list), and a JSON record."""
     key_auth = {
         "@type": _FILTERS + "api_key_auth.v3.ApiKeyAuth",
@@ -45,9 +47,9 @@ def start_features(folder: Path, port: int, upstream: tuple[int, int], *, models
         "key_sources": [{"header": "x-api-key"}],
         "forwarding": {"header": "x-consumer", "hide_credentials": True},
     }
-    bucket = {"max_tokens": 10_000_000, "tokens_per_fill": 1_000_000, "fill_interval": "0.1s"}
+    bucket = {"max_tokens": limit, "tokens_per_fill": limit, "fill_interval": "1s"}
     always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
-    limit = {
+    counting = {
         "@type": _FILTERS + "local_ratelimit.v3.LocalRateLimit",
         "stat_prefix": "limit",
         "token_bucket": bucket,
@@ -56,7 +58,7 @@ def start_features(folder: Path, port: int, upstream: tuple[int, int], *, models
     }
     filters: list[dict[str, Any]] = [
         {"name": "envoy.filters.http.api_key_auth", "typed_config": key_auth},
-        {"name": "envoy.filters.http.local_ratelimit", "typed_config": limit},
+        {"name": "envoy.filters.http.local_ratelimit", "typed_config": counting},
         _ROUTER,
     ]
     record = {

@@ -111,3 +111,10 @@ def check(server: Server, *, keyed: bool) -> None:
         raise SystemExit(f"bench-gateway: {server.name} does not answer")
     if keyed and (refused := (status_of(server, "mw_other"), status_of(server, ""))) != (401, 401):
         raise SystemExit(f"bench-gateway: {server.name} answers {refused} to wrong and missing keys")
+
+
+def check_limit(server: Server, requests: int) -> None:
+    """A server whose limit is far below `requests` at once must answer some of them, and refuse some with 429."""
+    found = {status_of(server) for _ in range(requests)}
+    if found != {200, 429}:
+        raise SystemExit(f"bench-gateway: {server.name} answers {sorted(found)} over its limit")

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.gateway.load import SECRET
-from benchmarks.gateway.ours import addresses
+from benchmarks.gateway.ours import AMPLE, addresses
 
 MODULES = Path("/usr/lib/nginx/modules")
 LUA = (MODULES / "ndk_http_module.so", MODULES / "ngx_http_lua_module.so")
@@ -32,7 +32,7 @@ init_by_lua_block {
     end
   end
   next_turn = 0
-  rate, burst = 10000000, 10000000
+  rate, burst = %(limit)d, %(limit)d
 }
 """
 _ACCESS = """
@@ -98,7 +98,9 @@ def start_plain(folder: Path, port: int, upstream: tuple[int, int]) -> list[subp
     return [run_nginx(folder, "nginx", http)]
 
 
-def start_lua(folder: Path, port: int, upstream: tuple[int, int], *, models: int) -> list[subprocess.Popen[bytes]]:
+def start_lua(
+    folder: Path, port: int, upstream: tuple[int, int], *, models: int, limit: int = AMPLE
+) -> list[subprocess.Popen[bytes]]:
     """Key check, model look-up, token bucket, weighted split and a JSON record in Lua."""
     names = ["bench/digits", *("/".join(path.split("/")[1:3]) for path in addresses(models))]
     tables = ",".join(f'["{name}"]=true' for name in names)
@@ -107,7 +109,7 @@ def start_lua(folder: Path, port: int, upstream: tuple[int, int], *, models: int
         for index, each in enumerate(upstream)
     )
     http = (
-        _LUA % {"secret": SECRET, "models": tables}
+        _LUA % {"secret": SECRET, "models": tables, "limit": limit}
         + _RECORD
         + f"access_log {folder}/lua-access.log record buffer=64k flush=1s;\n"
         + pools

@@ -12,7 +12,7 @@ from modelway_platform.store.table_file import write_table
 
 PROJECTS = 50
 # Never reached: what is measured is the counting.
-LIMITED = UsageLimits(rates=(RateLimit(per="consumer", requests=10_000_000, window=1.0, burst=10_000_000),))
+AMPLE = 10_000_000
 
 
 def addresses(models: int) -> list[str]:
@@ -39,10 +39,12 @@ def model(project: str, name: str, upstream: tuple[int, int], limits: UsageLimit
 
 
 def start_ours(
-    folder: Path, port: int, upstream: tuple[int, int], *, models: int = 1, limited: bool = False, workers: int = 1
+    folder: Path, port: int, upstream: tuple[int, int], *, models: int = 1, limit: int = 0, workers: int = 1
 ) -> list[subprocess.Popen[bytes]]:
-    """Workers that do what they always do: key check, exact weights, request ids, a JSON record, metrics; and a limit if `limited`."""
-    limits = LIMITED if limited else NO_LIMITS
+    """Workers that do what they always do: key check, exact weights, request ids, a JSON record, metrics; and a limit per consumer and second, if there is one."""
+    limits = NO_LIMITS
+    if limit:
+        limits = UsageLimits(rates=(RateLimit(per="consumer", requests=limit, window=1.0, burst=limit),))
     entries = [model("bench", "digits", upstream, limits)]
     for path in addresses(models):
         project, name = path.split("/")[1:3]

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.gateway import envoy, nginx, ours
-from benchmarks.gateway.load import Server, check, measure, write_scripts
+from benchmarks.gateway.load import Server, check, check_limit, measure, write_scripts
 from benchmarks.machine import free_port, stop, wait_for_port
 
 Upstream = tuple[int, int]
+SMALL_LIMIT = 20
 Start = Callable[[Path, int, Upstream], list[subprocess.Popen[bytes]]]
 
 
@@ -76,16 +77,31 @@ def plain(folder: Path, upstream: Upstream, effort: Effort) -> list[Server]:
     return [*servers, direct]
 
 
-def features(folder: Path, upstream: Upstream, effort: Effort, *, lua: bool) -> list[Server]:
-    """Key, limit, many models, weights, JSON record: everywhere but in plain nginx."""
-    models = effort.models
+def featured(models: int, limit: int, *, lua: bool) -> dict[str, Start]:
+    """Gateways with the same features; `limit` is how many requests a second they let through."""
     starts: dict[str, Start] = {
-        "modelway": lambda place, port, up: ours.start_ours(place, port, up, models=models, limited=True),
-        "nginx-plain": nginx.start_plain,
-        "envoy": lambda place, port, up: envoy.start_features(place, port, up, models=models),
+        "modelway": lambda place, port, up: ours.start_ours(place, port, up, models=models, limit=limit),
+        "envoy": lambda place, port, up: envoy.start_features(place, port, up, models=models, limit=limit),
     }
     if lua:
-        starts["nginx-lua"] = lambda place, port, up: nginx.start_lua(place, port, up, models=models)
+        starts["nginx-lua"] = lambda place, port, up: nginx.start_lua(place, port, up, models=models, limit=limit)
+    return starts
+
+
+def check_limits(folder: Path, upstream: Upstream, *, lua: bool) -> None:
+    """That each refuses what is over a small limit: what is measured counts, and does not only seem to."""
+    place = folder / "limits"
+    place.mkdir()
+    with running(place, upstream, featured(10, SMALL_LIMIT, lua=lua), keyed=()) as servers:
+        for server in servers:
+            check_limit(server, 3 * SMALL_LIMIT)
+            time.sleep(1.5)  # until there are tokens for the check at the end
+
+
+def features(folder: Path, upstream: Upstream, effort: Effort, *, lua: bool) -> list[Server]:
+    """Key, limit, many models, weights, JSON record: everywhere but in plain nginx."""
+    check_limits(folder, upstream, lua=lua)
+    starts = {"nginx-plain": nginx.start_plain, **featured(effort.models, ours.AMPLE, lua=lua)}
     keyed = [name for name in starts if name != "nginx-plain"]
     with running(folder, upstream, starts, keyed=keyed) as servers:
         take_turns(servers, "32", write_scripts(folder)["same"], 32, effort)
@@ -96,7 +112,7 @@ def two_workers(folder: Path, upstream: Upstream, effort: Effort) -> list[Server
     """The same gateway with one worker and with two."""
 
     def start(workers: int) -> Start:
-        return lambda place, port, up: ours.start_ours(place, port, up, models=100, limited=True, workers=workers)
+        return lambda place, port, up: ours.start_ours(place, port, up, models=100, limit=ours.AMPLE, workers=workers)
 
     with running(folder, upstream, {"one": start(1), "two": start(2)}, keyed=("one", "two")) as servers:
         take_turns(servers, "32", write_scripts(folder)["same"], 32, effort)
@@ -107,7 +123,7 @@ def many_routes(folder: Path, upstream: Upstream, effort: Effort) -> list[Server
     """Ten, a thousand and ten thousand models; the same ten are asked in turn, then all (which also opens connections to all replicas)."""
 
     def start(models: int) -> Start:
-        return lambda place, port, up: ours.start_ours(place, port, up, models=models, limited=True)
+        return lambda place, port, up: ours.start_ours(place, port, up, models=models, limit=ours.AMPLE)
 
     counts = (10, 1000, 10_000)
     starts = {str(count): start(count) for count in counts}
