@@ -68,7 +68,7 @@ def run_nginx(folder: Path, name: str, http: str, modules: tuple[Path, ...] = ()
     (home / "nginx.conf").write_text(
         "".join(f"load_module {each};\n" for each in modules)
         + f"worker_processes 1; daemon off; master_process off; pid {home}/pid; error_log {home}/error.log error;\n"
-        "events { worker_connections 4096; }\n"
+        "worker_rlimit_nofile 65536; events { worker_connections 60000; }\n"
         f"http {{ {_TUNED} client_body_temp_path {home}/body; "
         f"proxy_temp_path {home}/proxy; fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;\n"
         f"{http}\n}}\n"

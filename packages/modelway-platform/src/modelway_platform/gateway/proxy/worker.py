@@ -85,35 +85,16 @@ async def serve(settings: WorkerSettings) -> None:
         OSError: The address cannot be bound.
     """
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if settings.control_fd is not None:
-        os.set_blocking(settings.control_fd, False)
-        loop.add_reader(settings.control_fd, _supervisor_spoke, settings.control_fd, stop)
-    log = AccessLog(settings.log_dir, settings.index)
+    stop = _told_to_stop(settings, loop)
     remote = _remote_tokens(settings, loop)
-    worker = WorkerState(
-        log,
-        settings.metrics_path.parent,
-        loop,
-        index=settings.index,
-        workers=max(settings.workers, settings.index + 1),
-        remote=remote,
-    )
-    if settings.jobs_port:
-        worker.jobs = JobsDoor(settings.jobs_port, settings.jobs_secret)
-        worker.routes.credentials.pass_secret = settings.jobs_secret
+    worker = _worker_state(settings, loop, remote)
     watch = TableWatch(settings.table_path, worker, settings.index)
     watch.look()
     _resume_books(worker, settings.metrics_path)
     certificates = _open_certificates(settings)
-    if settings.replica_tls is not None:
-        worker.replica_context = replica_context(settings.replica_tls)
-    bound = _listening_socket(settings)
     listener = await listen(
         lambda each: CallerConnection(each, worker),
-        sock=bound,
+        sock=_listening_socket(settings),
         limits=replace(GATEWAY_LIMITS, max_connections_per_address=settings.max_connections_per_address),
         context=certificates.context if certificates is not None else None,
     )
@@ -134,17 +115,52 @@ async def serve(settings: WorkerSettings) -> None:
         for task in (*tasks, *worker.tasks):
             task.cancel()
         await asyncio.gather(*tasks, *worker.tasks, return_exceptions=True)
-        for replica in worker.routes.replicas.values():
-            replica.remove()
-        worker.mirrors.close()
-        if worker.routes.limits is not None:
-            worker.routes.limits.close()
+        _let_go(worker)
         if remote is not None:
             await remote.close()
-        log.close()
         edge.count()
         _write_snapshot(worker, listener, settings.metrics_path)
         acknowledgement_path(settings.table_path.parent, settings.index).unlink(missing_ok=True)
+
+
+def _told_to_stop(settings: WorkerSettings, loop: asyncio.AbstractEventLoop) -> asyncio.Event:
+    """Set by SIGTERM, SIGINT and the supervisor's end."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if settings.control_fd is not None:
+        os.set_blocking(settings.control_fd, False)
+        loop.add_reader(settings.control_fd, _supervisor_spoke, settings.control_fd, stop)
+    return stop
+
+
+def _worker_state(
+    settings: WorkerSettings, loop: asyncio.AbstractEventLoop, remote: "RemoteTokens | None"
+) -> WorkerState:
+    worker = WorkerState(
+        AccessLog(settings.log_dir, settings.index),
+        settings.metrics_path.parent,
+        loop,
+        index=settings.index,
+        workers=max(settings.workers, settings.index + 1),
+        remote=remote,
+    )
+    if settings.jobs_port:
+        worker.jobs = JobsDoor(settings.jobs_port, settings.jobs_secret)
+        worker.routes.credentials.pass_secret = settings.jobs_secret
+    if settings.replica_tls is not None:
+        worker.replica_context = replica_context(settings.replica_tls)
+    return worker
+
+
+def _let_go(worker: WorkerState) -> None:
+    """Close what the worker has open."""
+    for replica in worker.routes.replicas.values():
+        replica.remove()
+    worker.mirrors.close()
+    if worker.routes.limits is not None:
+        worker.routes.limits.close()
+    worker.log.close()
 
 
 def _listening_socket(settings: WorkerSettings) -> socket.socket:
