@@ -339,3 +339,10 @@ def test_heads() -> None:
     for method in ("/x", "x", "/a/b/c", "/a/b?c"):
         with pytest.raises(ValueError, match="method"):
             request_of(method, [("modelway-model", "p/m")])
+
+
+def test_what_a_replica_refuses_at_once_is_told_as_it_said_it(setup: Setup) -> None:
+    replica = setup.replica()
+    setup.table({"v1": (1, [replica.port])})
+    found = {setup.refusal(method="Nothing")[0] for _ in range(100)}
+    assert found == {grpc.StatusCode.UNIMPLEMENTED}

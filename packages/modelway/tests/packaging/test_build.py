@@ -145,7 +145,11 @@ def test_refused_when_it_answers_with_an_error(example: dict[str, Any], says: st
         ("Greeter = 3", "no class Greeter"),
         ("class Greeter: pass", "Greeter"),
         (
-            "from modelway import Handler\nclass Greeter(Handler):\n  def load(self): raise ValueError('no weights')",
+            (
+                "from modelway import Handler, inference\nclass Greeter(Handler):\n"
+                "  @inference\n  def greet(self, name: str) -> str: return name\n"
+                "  def load(self): raise ValueError('no weights')"
+            ),
             "no weights",
         ),
     ],
@@ -163,8 +167,9 @@ def test_refused_when_a_file_was_left_out(project: Path) -> None:
 
 def test_refused_when_it_hangs_and_nothing_stays_behind(project: Path, tmp_path: Path) -> None:
     code = (
-        "import subprocess, time\nfrom modelway import Handler\n"
+        "import subprocess, time\nfrom modelway import Handler, inference\n"
         "class Greeter(Handler):\n"
+        "  @inference\n  def greet(self, name: str) -> str: return name\n"
         "  def load(self):\n"
         f"    child = subprocess.Popen(['sleep', '600'])\n    open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
         "    time.sleep(600)\n"

@@ -18,6 +18,7 @@ from modelway_platform.gateway.proxy.rpc.heads import Pair, forwarded, returned
 from modelway_platform.gateway.proxy.rpc.outcome import Outcome, answered, refused
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 
+TOGETHER_SECONDS = 0.002
 Context = grpc.aio.ServicerContext[bytes, bytes]
 _OVERDUE = Refusal(
     status=504,
@@ -168,26 +169,45 @@ class RpcCall:
         exchange = self._exchange
         identity = exchange.admission.identity
         consumer = identity.consumer if identity is not None else b""
+        whole = await self._is_whole()
+        if self._refusal is not None:
+            return answered(grpc.StatusCode.CANCELLED, "", ())  # what is said instead is decided above
         try:
-            start = self._channels.method(replica, self._method)
+            start = self._channels.method(replica, self._method, whole=whole)
         except OSError:
             raise _Broken(reached=False) from None
         call: Any = start(
+            *(self._kept if whole else ()),
             timeout=self._context.time_remaining(),
             metadata=tuple(forwarded(self._metadata, exchange.request_id, consumer)),
         )
         if not exchange.sent_at:
             exchange.sent_at = perf_counter()
         replica.connections += 1
-        writer = asyncio.create_task(self._ask(call))
+        writer = None if whole else asyncio.create_task(self._ask(call))
         try:
             return await self._answers(call)
         finally:
             replica.connections -= 1
-            writer.cancel()
-            with suppress(asyncio.CancelledError, grpc.RpcError):
-                await asyncio.wait((writer,))
+            if writer is not None:
+                writer.cancel()
+                with suppress(asyncio.CancelledError, grpc.RpcError):
+                    await asyncio.wait((writer,))
             call.cancel()
+
+    async def _is_whole(self) -> bool:
+        """Whether the request is one message and its end, as most are: then it is sent in one go.
+
+        Written piece by piece, a request that a replica refuses at once meets a call that is over, and grpcio tells
+        of that instead of what the replica said. Both come together, so waiting for a moment costs streams alone.
+        """
+        while not self._asked_all and len(self._kept) < 2 and self._refusal is None:
+            if self._next is None:
+                self._next = asyncio.create_task(self._context.read())
+            if not (await asyncio.wait((self._next,), timeout=TOGETHER_SECONDS))[0]:
+                break
+            self._take(self._next.result())
+        return self._asked_all and len(self._kept) == 1 and self._exchange.replayable
 
     async def _ask(self, call: Any) -> None:
         """The caller's messages to the replica, those of an earlier try first."""
@@ -204,29 +224,34 @@ class RpcCall:
                     at = await self._read_next(call, at)
 
     async def _read_next(self, call: Any, at: int) -> int:
-        exchange = self._exchange
         if self._next is None:
             self._next = asyncio.create_task(self._context.read())
         body: Any = await asyncio.shield(self._next)
+        if not self._exchange.replayable:  # all that is kept has been sent, and will not be sent again
+            self._kept.clear()
+            at = 0
+        self._take(body)
+        if self._refusal is not None:
+            call.cancel()
+        return at
+
+    def _take(self, body: Any) -> None:
+        """One of the caller's messages, or their end."""
+        exchange = self._exchange
         self._next = None
         if body is grpc.aio.EOF:
             self._asked_all = True
-            return at
+            return
         exchange.bytes_in += len(body)
         model = exchange.admission.model
         if model is not None and len(body) > model.max_body_bytes:
             self._refusal = too_large(model.max_body_bytes)
-            call.cancel()
-            return at
+            return
         self._extend()
         self._kept_bytes += len(body)
         if self._kept_bytes > REPLAY_BYTES:
             exchange.replayable = False
-        if not exchange.replayable:
-            self._kept.clear()
-            at = 0
         self._kept.append(body)
-        return at
 
     async def _answers(self, call: Any) -> Outcome:
         """The replica's messages to the caller, each as it comes."""

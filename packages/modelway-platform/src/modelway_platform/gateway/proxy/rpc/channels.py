@@ -32,11 +32,11 @@ class Channels:
     def __init__(self, tls: ReplicaTls | None) -> None:
         self._tls = tls
         self._credentials: grpc.ChannelCredentials | None = None
-        self._channels: dict[str, tuple[LiveReplica, Any, dict[str, Any]]] = {}
+        self._channels: dict[str, tuple[LiveReplica, Any, dict[tuple[str, bool], Any]]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def method(self, replica: LiveReplica, name: str) -> Any:
-        """What calls a replica's method, in bytes.
+    def method(self, replica: LiveReplica, name: str, *, whole: bool) -> Any:
+        """What calls a replica's method, in bytes; with a request that is `whole` in one go.
 
         Raises:
             OSError: It speaks TLS, and nobody said whom to believe.
@@ -46,11 +46,12 @@ class Channels:
             self._sweep()
             known = self._channels[replica.entry.id] = (replica, self._open(replica), {})
         methods = known[2]
-        found = methods.get(name)
+        found = methods.get((name, whole))
         if found is None:
             if len(methods) >= MAX_KNOWN_METHODS:
                 methods.clear()
-            found = methods[name] = known[1].stream_stream(name)
+            channel = known[1]
+            found = methods[name, whole] = channel.unary_stream(name) if whole else channel.stream_stream(name)
         return found
 
     async def close(self) -> None:
