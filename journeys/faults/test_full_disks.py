@@ -10,9 +10,9 @@ import pytest
 from journeys.faults.conftest import Figure
 from journeys.faults.form import pick
 from journeys.faults.metrics_page import metric
+from journeys.faults.open_load import Ask, OpenLoad
 from journeys.faults.projects import JSON_BODY, route_with, write_faulted
 from journeys.faults.small_disks import FILLER, CannotMountError, fill, free, mounted
-from journeys.faults.steady import Ask, OpenLoad
 from journeys.projects import deployment, package
 from journeys.running_platform import RunningPlatform, wait_for
 

@@ -6,8 +6,8 @@ import pytest
 from journeys.faults.conftest import Figure
 from journeys.faults.faulty import Behaviour, drips, faulty_server, hangs, never_reads
 from journeys.faults.form import pick
+from journeys.faults.open_load import Ask, OpenLoad
 from journeys.faults.projects import BYTES_BODY, JSON_BODY, route_with
-from journeys.faults.steady import Ask, OpenLoad
 from journeys.projects import deployment
 from journeys.running_platform import RunningPlatform
 

@@ -9,8 +9,8 @@ import pytest
 from journeys.faults.attacker import strike
 from journeys.faults.conftest import Figure
 from journeys.faults.form import pick
+from journeys.faults.open_load import Ask, OpenLoad
 from journeys.faults.projects import JSON_BODY
-from journeys.faults.steady import Ask, OpenLoad
 from journeys.projects import deployment
 from journeys.running_platform import RunningPlatform
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from journeys.faults.conftest import Figure
 from journeys.faults.form import pick
+from journeys.faults.open_load import Ask, Asked, OpenLoad
 from journeys.faults.projects import JSON_BODY, route_with
-from journeys.faults.steady import Ask, Asked, OpenLoad
 from journeys.load import Load
 from journeys.projects import deployment
 from journeys.running_platform import RunningPlatform

@@ -7,8 +7,8 @@ import time
 import pytest
 from journeys.faults.conftest import Figure
 from journeys.faults.form import pick
+from journeys.faults.open_load import Ask, OpenLoad
 from journeys.faults.projects import BYTES_BODY, JSON_BODY, route_with
-from journeys.faults.steady import Ask, OpenLoad
 from journeys.faults.streams import Streams
 from journeys.projects import deployment
 from journeys.running_platform import RunningPlatform

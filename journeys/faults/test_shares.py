@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 from journeys.faults.conftest import Figure
 from journeys.faults.form import pick
+from journeys.faults.open_load import Ask, OpenLoad
 from journeys.faults.projects import JSON_BODY, route_with
-from journeys.faults.steady import Ask, OpenLoad
 from journeys.projects import deployment
 from journeys.running_platform import RunningPlatform
 

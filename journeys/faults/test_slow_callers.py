@@ -9,9 +9,9 @@ import time
 import pytest
 from journeys.faults.conftest import Figure
 from journeys.faults.form import pick
+from journeys.faults.open_load import Ask, OpenLoad
 from journeys.faults.projects import JSON_BODY
 from journeys.faults.siege import KINDS
-from journeys.faults.steady import Ask, OpenLoad
 from journeys.faults.vitals import Vitals
 from journeys.projects import deployment
 from journeys.running_platform import RunningPlatform

@@ -10,6 +10,7 @@ from modelway_platform.gateway.proxy import deferring, forwarding, local_answers
 from modelway_platform.gateway.proxy.admission import Refusal, too_large
 from modelway_platform.gateway.proxy.exchange import Exchange
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica
+from modelway_platform.gateway.proxy.replica_failures import OVERDUE
 from modelway_platform.gateway.proxy.tunnel import FULL, MAX_TUNNELS, NOT_FIRST, Tunnel
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 
@@ -17,12 +18,6 @@ PENDING_BYTES = 64 * 1024
 CONNECTING_SECONDS = 0.1
 LOCAL = b"/_/"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
-_OVERDUE = Refusal(
-    status=504,
-    code="deadline_exceeded",
-    message="the model did not answer in the route's time",
-    hint="raise timeoutSeconds in the Route, or see what takes so long with: modelway logs PROJECT/MODEL --source server",
-)
 _OUT_OF_TIME = Refusal(
     status=504,
     code="deadline_exceeded",
@@ -145,7 +140,7 @@ class CallerConnection(ServerConnection):
         given = exchange.admission.deadline is not None
         if exchange.replica is not None and not self.answer_started and not given:
             exchange.replica.failed(self._listener.clock)
-        self.refuse(exchange, _OUT_OF_TIME if given else _OVERDUE)
+        self.refuse(exchange, _OUT_OF_TIME if given else OVERDUE)
 
     def deadline_passed(self) -> None:
         if self._held and self._exchange is not None and not self.request_complete:

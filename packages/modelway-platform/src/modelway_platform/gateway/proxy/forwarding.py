@@ -11,12 +11,12 @@ import ssl
 
 from modelway_platform.domain.resilience import Retries
 from modelway_platform.gateway.proxy import time_limits
-from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.choices import no_ready_replica
 from modelway_platform.gateway.proxy.deferring import JOBS_AWAY
 from modelway_platform.gateway.proxy.exchange import REPLAY_BYTES, Exchange
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica
 from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
+from modelway_platform.gateway.proxy.replica_failures import BROKEN_OFF
 
 FIRST_BACK_OFF = 0.005
 LONGEST_BACK_OFF = 0.05
@@ -24,12 +24,6 @@ CONNECT_SECONDS = 1.0
 SECURE_CONNECT_SECONDS = 3.0
 IDLE_SECONDS = 30.0
 DOUBTFUL_SECONDS = 1.0
-_FAILED = Refusal(
-    status=502,
-    code="replica_failed",
-    message="the replica closed the connection before it answered",
-    hint="see its output with: modelway logs PROJECT/MODEL --source server; declare the Route idempotent to have such requests sent again",
-)
 
 
 def send_whole(exchange: Exchange, request: bytes) -> None:
@@ -92,7 +86,7 @@ def connection_failed(exchange: Exchange, replica: LiveReplica, *, reached: bool
     if exchange.admission.deferred:
         caller.refuse(exchange, JOBS_AWAY)
     elif not try_again(exchange, "reset" if reached else "connect"):
-        caller.refuse(exchange, _FAILED if reached else no_ready_replica(exchange))
+        caller.refuse(exchange, BROKEN_OFF if reached else no_ready_replica(exchange))
 
 
 def try_again(exchange: Exchange, cause: str) -> bool:

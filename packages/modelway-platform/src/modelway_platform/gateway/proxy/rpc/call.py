@@ -13,6 +13,7 @@ from modelway_platform.gateway.proxy.admission import Refusal, too_large
 from modelway_platform.gateway.proxy.choices import no_ready_replica
 from modelway_platform.gateway.proxy.exchange import REPLAY_BYTES, Exchange
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica
+from modelway_platform.gateway.proxy.replica_failures import BROKEN_OFF, OVERDUE
 from modelway_platform.gateway.proxy.rpc.channels import Channels
 from modelway_platform.gateway.proxy.rpc.heads import Pair, forwarded, returned
 from modelway_platform.gateway.proxy.rpc.outcome import Outcome, answered, refused
@@ -20,18 +21,6 @@ from modelway_platform.gateway.proxy.worker_state import WorkerState
 
 TOGETHER_SECONDS = 0.002
 Context = grpc.aio.ServicerContext[bytes, bytes]
-_OVERDUE = Refusal(
-    status=504,
-    code="deadline_exceeded",
-    message="the model did not answer in the route's time",
-    hint="raise timeoutSeconds in the Route, or see what takes so long with: modelway logs PROJECT/MODEL --source server",
-)
-_FAILED = Refusal(
-    status=502,
-    code="replica_failed",
-    message="the replica closed the connection before it answered",
-    hint="see its output with: modelway logs PROJECT/MODEL --source server; declare the Route idempotent to have such calls sent again",
-)
 _NO_GRPC = Refusal(
     status=501,
     code="not_implemented",
@@ -113,7 +102,7 @@ class RpcCall:
         except TimeoutError:
             if exchange.replica is not None and not exchange.caller.answer_started:
                 exchange.replica.failed(exchange.caller.clock)
-            return refused(_OVERDUE, request_id)
+            return refused(OVERDUE, request_id)
         finally:
             if self._next is not None:
                 self._next.cancel()
@@ -132,7 +121,7 @@ class RpcCall:
             except _Broken as broken:
                 replica.failed(exchange.caller.clock)
                 if not self._may_go_to_another(replica, reached=broken.reached):
-                    return refused(_FAILED if broken.reached else no_ready_replica(exchange), request_id)
+                    return refused(BROKEN_OFF if broken.reached else no_ready_replica(exchange), request_id)
                 continue
             if self._refusal is not None:
                 return refused(self._refusal, request_id)
