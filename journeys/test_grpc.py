@@ -50,6 +50,7 @@ class Spoken(Handler):
             yield number
 '''
 EXAMPLES = '[{"endpoint": "predict", "request": {"text": "hello"}}]\n'
+CALLERS, WORKERS = 4, 2
 # In a process of its own, as it brings its own copy of the protocol.
 CLIENT = """
 import asyncio, json, queue, sys, time
@@ -155,7 +156,7 @@ def test_a_stock_client_works_through_the_gateway(platform: RunningPlatform, spo
 def test_calls_go_on_while_the_gateways_workers_are_replaced(
     own_platform: PlatformFactory, spoken_package: Path
 ) -> None:
-    platform = own_platform(workers=2).start()
+    platform = own_platform(workers=WORKERS).start()
     platform.apply(deployment("grpc/spoken/v1", platform.upload(spoken_package), LABEL="one"))
     platform.wait_ready("grpc/spoken/v1", seconds=90)
     platform.wait_routed("/grpc/spoken/v1/predict", key=platform.key)
@@ -172,7 +173,7 @@ def test_calls_go_on_while_the_gateways_workers_are_replaced(
                 except ModelwayError as error:
                     errors.append(error)
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
+    threads = [threading.Thread(target=ask) for _ in range(CALLERS)]
     for thread in threads:
         thread.start()
     wait_for("calls are answered", lambda: len(answers) > 20)
@@ -185,6 +186,7 @@ def test_calls_go_on_while_the_gateways_workers_are_replaced(
     print(
         f"gRPC while the gateway's workers are replaced: {len(answers)} calls answered, {len(errors)} ended with CANCELLED"
     )
-    # A call that reaches a worker in the moment in which grpcio's server closes may be told that it is cancelled.
+    # A call that reaches a worker in the moment in which grpcio's server closes may be told that it is cancelled:
+    # at most one of each caller for each worker that closes.
     assert all("CANCELLED" in error.message for error in errors), errors[:3]
-    assert len(errors) <= 2
+    assert len(errors) <= CALLERS * WORKERS

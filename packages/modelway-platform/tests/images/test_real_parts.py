@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -235,15 +236,19 @@ def test_docker_runs_it_and_it_answers(place: Place, tmp_path: Path) -> None:
 
 
 def ask(port: int) -> object:
+    """What the model answers once it is ready; None after 20 s without an answer."""
     deadline = time.monotonic() + 20
-    while True:
+    while time.monotonic() < deadline:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
             connection.request("POST", "/greet", body=b'{"name": "Ada"}')
-            return json.loads(connection.getresponse().read())
+            answer = connection.getresponse()
+            body = json.loads(answer.read())
+            if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                return body
         except OSError:
-            if time.monotonic() > deadline:
-                return None
-            time.sleep(0.1)
+            pass
         finally:
             connection.close()
+        time.sleep(0.1)
+    return None
