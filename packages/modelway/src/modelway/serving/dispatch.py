@@ -17,6 +17,7 @@ from modelway.context import Headers
 from modelway.errors import DeadlineExceededError, HandlerError, ModelwayError, OverloadedError
 from modelway.handler import Handler
 from modelway.serving.answer import Answer, Done, error_answer
+from modelway.serving.elsewhere import Elsewhere
 from modelway.serving.hold import Closed, Hold
 from modelway.serving.item import Item, PlainItem, RawItem, is_wanted
 from modelway.serving.lane import Lane
@@ -60,6 +61,7 @@ class Dispatcher:
         lane: How work reaches the model and comes back.
         observer: Is told about batches and failures.
         queue_size: How many requests may wait; more are refused at once.
+        elsewhere: Works on what is taken, if that is not the lane; `handler` then is one that is not loaded.
     """
 
     def __init__(
@@ -70,8 +72,10 @@ class Dispatcher:
         *,
         observer: Observer | None = None,
         queue_size: int = DEFAULT_QUEUE_SIZE,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._lane = lane
+        self._elsewhere = elsewhere
         self._observer = observer
         self.queue_size = queue_size
         self._bindings: Mapping[str, EndpointBinding] = {each.name: each for each in bound.bindings}
@@ -82,15 +86,15 @@ class Dispatcher:
         self._next_look = inf
         self._busy = False
         self._planned = False
-        self._closed = Closed.IDLE
         self._holds = {
             each.name: Hold(each.max_batch_size or 1, each.max_wait_seconds)
             for each in bound.bindings
             if each.max_wait_seconds and lane.waits
         }
         self._encode = msgspec.json.Encoder(enc_hook=_encode_foreign).encode
+        side_by_side = SideBySide if elsewhere is None else elsewhere.side_by_side
         self._side_by_side = {
-            each.name: SideBySide(self._stages[each.name], each, lane, self._encode, self._side_finished)
+            each.name: side_by_side(self._stages[each.name], each, lane, self._encode, self._side_finished)
             for each in bound.bindings
             if each.max_concurrency
         }
@@ -186,6 +190,18 @@ class Dispatcher:
             self._planned = True
             self._lane.soon(self._send_planned)
 
+    def wake(self) -> None:
+        """What works elsewhere has room again."""
+        if self._waiting:
+            self._send()
+
+    def refuse_all(self, error: ModelwayError) -> None:
+        """Answer all that wait with `error`."""
+        for name, line in self._lines.items():
+            for item in line.take(len(line)):
+                self._waiting -= 1
+                self._fail(name, item, error)
+
     def drop(self, endpoint: str, item: Item) -> None:
         """The caller left: out of the queue, or skipped if the model has not begun; answer nobody."""
         item.done = None
@@ -193,6 +209,8 @@ class Dispatcher:
             self._waiting -= 1
         elif endpoint in self._side_by_side:
             self._side_by_side[endpoint].left(item)
+        elif self._elsewhere is not None:
+            self._elsewhere.left(item)
 
     def pause(self, endpoint: str, item: StreamItem) -> None:
         """The caller does not read its stream at present."""
@@ -218,8 +236,13 @@ class Dispatcher:
             while side.room and (items := self._lines[name].take(side.group_size)):
                 self._waiting -= len(items)
                 side.start(items)
-        if self._busy:
-            return
+        if self._elsewhere is not None:
+            self._busy = not self._elsewhere.idle
+        while not self._busy and self._send_next():
+            pass
+
+    def _send_next(self) -> bool:
+        """One batch of the endpoint whose turn it is; False when nothing waits."""
         for _ in range(len(self._turn)):
             name = self._turn[0]
             self._turn.rotate(-1)
@@ -227,14 +250,26 @@ class Dispatcher:
             line = self._lines[name]
             if self._holds and not self._lets_go(name, line):
                 continue
-            items = line.take(stages.group_size)
+            size = stages.group_size if self._elsewhere is None else self._elsewhere.share(len(line), stages.group_size)
+            items = line.take(size)
             if items:
                 self._waiting -= len(items)
-                self._busy = True
-                if not self._holds or name not in self._holds:
-                    self._closed = Closed.FULL if len(items) == stages.group_size else Closed.IDLE
-                self._lane.run(partial(self._work, stages, items))
-                return
+                if name in self._holds:
+                    closed = self._holds[name].closed
+                else:
+                    closed = Closed.FULL if len(items) == stages.group_size else Closed.IDLE
+                self._begin(stages, items, closed)
+                return True
+        return False
+
+    def _begin(self, stages: EndpointStages, items: list[Item], closed: Closed) -> None:
+        finished = partial(self._finished, stages, items, closed)
+        if self._elsewhere is None:
+            self._busy = True
+            self._lane.run(partial(self._work, stages, items, finished))
+        else:
+            self._elsewhere.start(stages.name, items, finished)
+            self._busy = not self._elsewhere.idle
 
     def _lets_go(self, name: str, line: WaitingLine) -> bool:
         hold = self._holds.get(name)
@@ -242,7 +277,6 @@ class Dispatcher:
             return True
         known = hold.until
         if hold.lets_go(line):
-            self._closed = hold.closed
             return True
         if hold.until != known:
             self._lane.later(max(hold.until - time.monotonic(), 0.0) + _HOLD_SECONDS, self._send)
@@ -272,16 +306,15 @@ class Dispatcher:
             late = DeadlineExceededError("the time given was over before the model had answered")
             item.done(error_answer(late, item.request_id))
 
-    def _work(self, stages: EndpointStages, items: list[Item]) -> None:
+    def _work(self, stages: EndpointStages, items: list[Item], finished: Callable[[int, float], None]) -> None:
         """On the model's side."""
         started = time.perf_counter()
         count = stages.run(items)
         seconds = time.perf_counter() - started
-        self._lane.back(partial(self._finished, stages, items, count, seconds))
+        self._lane.back(partial(finished, count, seconds))
 
-    def _finished(self, stages: EndpointStages, items: list[Item], count: int, seconds: float) -> None:
+    def _finished(self, stages: EndpointStages, items: list[Item], closed: Closed, count: int, seconds: float) -> None:
         self._busy = False
-        closed = self._closed
         if self._holds and stages.name in self._holds:
             self._holds[stages.name].batch_ended(self._lines[stages.name], seconds)
         if count < len(items):
