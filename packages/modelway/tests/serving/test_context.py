@@ -11,9 +11,9 @@ from modelway.errors import DeadlineExceededError, InvalidHandlerError, Modelway
 from modelway.serving.answer import Answer
 from modelway.serving.devices import device_of, seen_by_worker
 from modelway.serving.dispatch import Dispatcher
-from modelway.serving.hold import Closed
 from modelway.serving.item import Item
 from modelway.serving.lane import InlineLane
+from modelway.serving.stage_clock import Batch
 from modelway.serving.waiting_line import WaitingLine
 from modelway.signature import bind
 from modelway.testing import Client
@@ -60,7 +60,7 @@ class Watcher:
         self.wasted_seconds = 0.0
         self.failed: list[Item] = []
 
-    def batch_done(self, endpoint: str, size: int, seconds: float, closed: Closed) -> None: ...
+    def batch_done(self, endpoint: str, batch: Batch) -> None: ...
 
     def wasted(self, endpoint: str, seconds: float) -> None:
         self.wasted_seconds += seconds

@@ -16,6 +16,7 @@ from modelway.serving.hold import Closed
 from modelway.serving.lane import InlineLane
 from modelway.serving.metrics import Metrics
 from modelway.serving.settings import Identity
+from modelway.serving.stage_clock import Batch, StageTimes
 from modelway.signature import bind
 
 
@@ -130,7 +131,10 @@ def test_the_board_is_shared_and_the_supervisor_decides_readiness() -> None:
         metrics = [Metrics(board, index, Identity(model="m"), ["e"]) for index, board in enumerate((first, second))]
         for each in metrics:
             each.endpoints["e"].request_done(200, 0.003)
-            each.batch_done("e", 4, 0.002, Closed.FULL)
+            each.endpoints["e"].batch_done(
+                Batch(4, 0.002, Closed.FULL, StageTimes((0.1, 0.2), (), (0.002,), ()), 0.001)
+            )
+            each.count_batches()
         text = metrics[0].text().decode()
         labels = 'project="",model="m",version="",endpoint="e"'
         assert f'modelway_requests_total{{{labels},code="200"}} 2' in text

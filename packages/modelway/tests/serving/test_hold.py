@@ -15,6 +15,7 @@ from modelway.serving.dispatch import Dispatcher
 from modelway.serving.hold import Closed
 from modelway.serving.item import Item
 from modelway.serving.lane import ThreadLane
+from modelway.serving.stage_clock import Batch
 from modelway.signature import bind
 from modelway.testing import Client
 
@@ -34,8 +35,8 @@ class Seen:
     def __init__(self) -> None:
         self.closed: list[Closed] = []
 
-    def batch_done(self, endpoint: str, size: int, seconds: float, closed: Closed) -> None:
-        self.closed.append(closed)
+    def batch_done(self, endpoint: str, batch: Batch) -> None:
+        self.closed.append(batch.closed)
 
     def wasted(self, endpoint: str, seconds: float) -> None: ...
 

@@ -4,11 +4,13 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import Any, cast
 
 from modelway.serving.item import Item, is_wanted
+from modelway.serving.stage_clock import StageClock
 from modelway.serving.stages import EndpointStages, by_shape, call_named, halves
 from modelway.signature.unread import all_read
 
@@ -18,23 +20,27 @@ class AsyncStages(EndpointStages):
 
     __slots__ = ()
 
-    async def run_together(self, items: Sequence[Item]) -> None:
-        """Fill in each item's value or error."""
+    async def run_together(self, items: Sequence[Item], clock: StageClock) -> None:
+        """Fill in each item's value or error; `clock` takes the times."""
+        clock.queue += [clock.last - item.enqueued for item in items]
         if not self.batched:
-            item = items[0]
-            await self._within_deadline(item, self._run_through)
+            await self._within_deadline(items[0], partial(self._run_through, clock))
             return
         wanted = [item for item in items if is_wanted(item)]
         if self._preprocess is not None or self._late:
             await asyncio.gather(*(self._within_deadline(item, self._before) for item in wanted))
+            clock.lap(clock.preprocess)
         ready = [item for item in wanted if item.error is None and is_wanted(item)]
         for group in by_shape(ready) if len(ready) > 1 else [ready]:
             if group:
                 await self._infer_group(group)
-        if self._postprocess is not None:
+        if ready:
+            clock.lap(clock.inference)
+        if ready and self._postprocess is not None:
             await asyncio.gather(*(self._within_deadline(item, self._after) for item in ready if item.error is None))
+            clock.lap(clock.postprocess)
 
-    async def stream(self, item: Item) -> AsyncGenerator[Any, None]:
+    async def stream(self, item: Item, clock: StageClock) -> AsyncGenerator[Any, None]:
         """What inference yields, through postprocess.
 
         Raises:
@@ -44,17 +50,22 @@ class AsyncStages(EndpointStages):
         try:
             if self._preprocess is not None:
                 await self._before(item)
+                clock.lap(clock.preprocess)
             if item.error is not None:
                 raise item.error  # noqa: TRY301 - it is only passed on
             stage = self._binding.inference
             async with aclosing(_as_async(self.begin_stream(item))) as pieces:
                 async for piece in pieces:
+                    clock.lap_on(clock.inference)
                     if self._postprocess is not None:
                         stage = self._last_name
-                        yield await _settled(self._call_last(self._postprocess, piece, item))
+                        last = await _settled(self._call_last(self._postprocess, piece, item))
+                        clock.lap_on(clock.postprocess)
+                        yield last
                         stage = self._binding.inference
                     else:
                         yield piece
+                    clock.go_on()  # the caller's reading is no work of ours
         except (GeneratorExit, asyncio.CancelledError):
             raise
         except BaseException as error:  # noqa: BLE001 - as in the other stages
@@ -70,7 +81,7 @@ class AsyncStages(EndpointStages):
         except TimeoutError:
             return  # what is not wanted any more is answered by the dispatcher
 
-    async def _run_through(self, item: Item) -> None:
+    async def _run_through(self, clock: StageClock, item: Item) -> None:
         if self._preprocess is None:
             try:
                 item.value = await _settled(self._call_first(self._inference, item))
@@ -80,10 +91,14 @@ class AsyncStages(EndpointStages):
                 item.error = self._failed(self._binding.inference, error)
         else:
             await self._before(item)
-            if item.error is None:
-                await self._infer_prepared(item)
+            clock.lap(clock.preprocess)
+            if item.error is not None:
+                return
+            await self._infer_prepared(item)
+        clock.lap(clock.inference)
         if item.error is None and self._postprocess is not None:
             await self._after(item)
+            clock.lap(clock.postprocess)
 
     async def _before(self, item: Item) -> None:
         try:

@@ -9,7 +9,7 @@ import os
 import tempfile
 from enum import IntEnum
 
-SLOT_CELLS = 8192
+SLOT_CELLS = 16384
 _HEAD_CELLS = 64
 _CELL_BYTES = 8
 

@@ -17,11 +17,12 @@ from modelway.context import Headers
 from modelway.errors import DeadlineExceededError, HandlerError, ModelwayError, OverloadedError
 from modelway.handler import Handler
 from modelway.serving.answer import Answer, Done, error_answer
-from modelway.serving.elsewhere import Elsewhere
+from modelway.serving.elsewhere import Elsewhere, Finished
 from modelway.serving.hold import Closed, Hold
 from modelway.serving.item import Item, PlainItem, RawItem, is_wanted
 from modelway.serving.lane import Lane
 from modelway.serving.side_by_side import SideBySide, make_stages
+from modelway.serving.stage_clock import Batch, StageTimes
 from modelway.serving.stages import EndpointStages
 from modelway.serving.streams import Sink, StreamItem
 from modelway.serving.waiting_line import WaitingLine
@@ -37,8 +38,8 @@ _HOLD_SECONDS = 0.0002
 class Observer(Protocol):
     """Is told what happened; for metrics and logs."""
 
-    def batch_done(self, endpoint: str, size: int, seconds: float, closed: Closed) -> None:
-        """The model worked on `size` requests for `seconds`; `closed` is why no more went with them."""
+    def batch_done(self, endpoint: str, batch: Batch) -> None:
+        """The model worked on a batch, which is answered."""
         ...
 
     def wasted(self, endpoint: str, seconds: float) -> None:
@@ -263,7 +264,7 @@ class Dispatcher:
         return False
 
     def _begin(self, stages: EndpointStages, items: list[Item], closed: Closed) -> None:
-        finished = partial(self._finished, stages, items, closed)
+        finished = partial(self._finished, stages, items, closed=closed)
         if self._elsewhere is None:
             self._busy = True
             self._lane.run(partial(self._work, stages, items, finished))
@@ -306,14 +307,23 @@ class Dispatcher:
             late = DeadlineExceededError("the time given was over before the model had answered")
             item.done(error_answer(late, item.request_id))
 
-    def _work(self, stages: EndpointStages, items: list[Item], finished: Callable[[int, float], None]) -> None:
+    def _work(self, stages: EndpointStages, items: list[Item], finished: Finished) -> None:
         """On the model's side."""
         started = time.perf_counter()
-        count = stages.run(items)
+        count, times = stages.run(items, started)
         seconds = time.perf_counter() - started
-        self._lane.back(partial(finished, count, seconds))
+        self._lane.back(partial(finished, count, seconds, times))
 
-    def _finished(self, stages: EndpointStages, items: list[Item], closed: Closed, count: int, seconds: float) -> None:
+    def _finished(
+        self,
+        stages: EndpointStages,
+        items: list[Item],
+        count: int,
+        seconds: float,
+        times: StageTimes,
+        *,
+        closed: Closed,
+    ) -> None:
         self._busy = False
         if self._holds and stages.name in self._holds:
             self._holds[stages.name].batch_ended(self._lines[stages.name], seconds)
@@ -322,9 +332,9 @@ class Dispatcher:
             del items[count:]
         if self._waiting:
             self._send()  # before answering: the model works while we write
-        self._answer(stages, items, seconds, closed)
+        self._answer(stages, items, seconds, closed, times)
 
-    def _side_finished(self, stages: EndpointStages, items: list[Item], seconds: float) -> None:
+    def _side_finished(self, stages: EndpointStages, items: list[Item], seconds: float, times: StageTimes) -> None:
         if self._waiting:
             self._send()
         item = items[0]
@@ -332,12 +342,13 @@ class Dispatcher:
             self._stream_finished(stages.name, item)
         else:
             closed = Closed.FULL if stages.batched and len(items) == stages.group_size else Closed.IDLE
-            self._answer(stages, items, seconds, closed)
+            self._answer(stages, items, seconds, closed, times)
 
     def _stream_finished(self, endpoint: str, item: StreamItem) -> None:
         self._report(endpoint, item, item.error)
         if self._observer is not None:
-            self._observer.batch_done(endpoint, 1, item.seconds, Closed.IDLE)
+            batch = Batch(1, item.seconds, Closed.IDLE, item.clock.times(), item.encode_seconds)
+            self._observer.batch_done(endpoint, batch)
             if not is_wanted(item):
                 self._observer.wasted(endpoint, item.seconds)
         if item.done is None:
@@ -347,7 +358,10 @@ class Dispatcher:
         else:
             item.sink.ended(item.error)
 
-    def _answer(self, stages: EndpointStages, items: list[Item], seconds: float, closed: Closed) -> None:
+    def _answer(
+        self, stages: EndpointStages, items: list[Item], seconds: float, closed: Closed, times: StageTimes
+    ) -> None:
+        started = time.perf_counter()
         unwanted = 0
         encode = self._encode
         for item in items:
@@ -369,7 +383,8 @@ class Dispatcher:
             else:
                 self._fail(stages.name, item, item.error)
         if self._observer is not None:
-            self._observer.batch_done(stages.name, len(items), seconds, closed)
+            encode = time.perf_counter() - started
+            self._observer.batch_done(stages.name, Batch(len(items), seconds, closed, times, encode))
             if unwanted:
                 self._observer.wasted(stages.name, seconds * unwanted / len(items))
 

@@ -5,12 +5,13 @@ from typing import Any, Protocol
 
 from modelway.serving.item import Item, ItemParts
 from modelway.serving.lane import Lane
+from modelway.serving.stage_clock import StageTimes
 from modelway.serving.stages import EndpointStages
 from modelway.serving.streams import Sink, StreamItem
 from modelway.signature import EndpointBinding
 
-Finished = Callable[[int, float], None]
-"""Called on the requests' side: how many items were done, from the first on, and how long that took."""
+Finished = Callable[[int, float, StageTimes], None]
+"""Called on the requests' side: how many items were done, from the first on, and how long that took, in all and by stage."""
 
 
 class Flow(Protocol):
@@ -60,7 +61,7 @@ class Elsewhere(Protocol):
         binding: EndpointBinding,
         lane: Lane,
         encode: Callable[[Any], bytes],
-        finished: Callable[[EndpointStages, list[Item], float], None],
+        finished: Callable[[EndpointStages, list[Item], float, StageTimes], None],
         /,
     ) -> Beside:
         """What runs an endpoint's requests beside one another."""

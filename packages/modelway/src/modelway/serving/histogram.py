@@ -1,6 +1,6 @@
 """Histograms in cells of the board, and their Prometheus text."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
@@ -25,6 +25,22 @@ class Histogram:
     def observe(self, value: float) -> None:
         self._cells[self._first + bisect_left(self._bounds, value)] += 1.0
         self._cells[self._sum] += value
+
+    def observe_all(self, values: Sequence[float]) -> None:
+        """`observe` each of at least one."""
+        bounds, ordered = self._bounds, sorted(values)
+        first, last = bisect_left(bounds, ordered[0]), bisect_left(bounds, ordered[-1])
+        counted = 0
+        for bucket in range(first, last):
+            below = bisect_right(ordered, bounds[bucket])
+            self._cells[self._first + bucket] += below - counted
+            counted = below
+        self._cells[self._first + last] += len(ordered) - counted
+        self._cells[self._sum] += sum(ordered)
+
+    def total(self, board: Board) -> float:
+        """How many values all workers have observed."""
+        return sum(board.total(self.offset + index) for index in range(len(self._bounds) + 1))
 
     def lines(self, board: Board, name: str, labels: str) -> Iterator[str]:
         bounds = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import inf
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any
 
 from modelway.context import Context, Headers
@@ -21,6 +21,7 @@ class Item:
         "arguments",
         "deadline",
         "done",
+        "enqueued",
         "error",
         "headers",
         "request_id",
@@ -42,6 +43,7 @@ class Item:
         self.value: Any = None
         self.error: ModelwayError | None = None
         self.waiting = True
+        self.enqueued = perf_counter()
         self._context: Context | None = None
 
     @property

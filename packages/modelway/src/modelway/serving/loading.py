@@ -7,6 +7,7 @@ from pathlib import Path
 from modelway.errors import HandlerError, InvalidRequestError, ModelwayError
 from modelway.handler import Handler
 from modelway.pipeline import DeclaredStep, Pipeline, RemoteStep, Step, steps_of
+from modelway.serving.stage_clock import Batch
 from modelway.serving.steps.local_step import LoadedStep, LocalRun
 from modelway.serving.steps.remote_step import RemoteRun
 from modelway.serving.steps.step_calls import StepCalls, StepRun
@@ -34,7 +35,6 @@ class LoadedHandler:
         self.handler = handler
         self.calls: StepCalls | None = None
         self._steps: dict[tuple[type[Handler], str], tuple[LoadedHandler, LoadedStep]] = {}
-        self._batch_done: list[Callable[[str, int], None]] = []
         handler.files = files
         handler.device = device
         try:
@@ -84,10 +84,10 @@ class LoadedHandler:
         endpoint = step_endpoint(Step(handler, endpoint=step.endpoint), ready.signature, name)
         return LocalRun(ready, endpoint)
 
-    def _told(self, name: str) -> Callable[[str, int], None]:
-        def batch_done(_: str, size: int) -> None:
+    def _told(self, name: str) -> Callable[[Batch], None]:
+        def batch_done(batch: Batch) -> None:
             if self.calls is not None and self.calls.observer is not None:
-                self.calls.observer.step_batch(name, size)
+                self.calls.observer.step_batch(name, batch)
 
         return batch_done
 

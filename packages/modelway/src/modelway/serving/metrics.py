@@ -13,10 +13,13 @@ from modelway.serving.board import SLOT_CELLS, Board
 from modelway.serving.histogram import SECONDS, SIZES, Histogram
 from modelway.serving.hold import Closed
 from modelway.serving.settings import Identity
+from modelway.serving.stage_clock import Batch
+from modelway.serving.stage_metrics import StageHistograms
 from modelway.serving.step_metrics import StepMetrics
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 STATUSES = tuple(sorted({200, *(status.http for status in STATUS_BY_CODE.values())}))
+_MOST_GATHERED = 64
 _STATUS_CELL = {status: index for index, status in enumerate(STATUSES)}
 
 
@@ -24,6 +27,7 @@ class EndpointMetrics:
     """The series of one endpoint in one worker."""
 
     __slots__ = (
+        "_batches",
         "_cells",
         "_closed",
         "_statuses",
@@ -34,13 +38,15 @@ class EndpointMetrics:
         "inference",
         "name",
         "offset",
+        "stages",
         "wasted_at",
     )
-    CELLS = len(STATUSES) + 2 * (len(SECONDS) + 2) + len(SIZES) + 2 + 1 + len(Closed)
+    CELLS = len(STATUSES) + 2 * (len(SECONDS) + 2) + len(SIZES) + 2 + 1 + len(Closed) + StageHistograms.CELLS
 
     def __init__(self, board: Board, start: int, offset: int, name: str) -> None:
         self.name = name
         self.offset = offset
+        self._batches: list[Batch] = []
         self._cells = board.cells
         self._statuses = start + offset
         offset += len(STATUSES)
@@ -53,13 +59,28 @@ class EndpointMetrics:
         self._wasted = start + self.wasted_at
         self.closed_at = self.wasted_at + 1
         self._closed = start + self.closed_at
+        self.stages = StageHistograms(board, start, self.closed_at + len(Closed))
 
     def request_done(self, status: int, seconds: float) -> None:
         self._cells[self._statuses + _STATUS_CELL.get(status, _STATUS_CELL[500])] += 1.0
         self.duration.observe(seconds)
 
-    def batch_closed(self, closed: Closed) -> None:
-        self._cells[self._closed + closed] += 1.0
+    def batch_done(self, batch: Batch) -> None:
+        """Counted with others by `count_batches`: one by one, that would cost more than many a small batch itself."""
+        self._batches.append(batch)
+        if len(self._batches) == _MOST_GATHERED:
+            self.count_batches()
+
+    def count_batches(self) -> None:
+        """Let all workers see the batches since the last time; to be called now and then."""
+        batches, self._batches = self._batches, []
+        if not batches:
+            return
+        self.batch_size.observe_all([batch.size for batch in batches])
+        self.inference.observe_all([batch.seconds for batch in batches])
+        for closed in Closed:
+            self._cells[self._closed + closed] += sum([batch.closed is closed for batch in batches])
+        self.stages.observe(batches)
 
     def wasted(self, seconds: float) -> None:
         self._cells[self._wasted] += seconds
@@ -96,17 +117,17 @@ class Metrics:
                 hint="serve them as several models",
             )
 
-    def batch_done(self, endpoint: str, size: int, seconds: float, closed: Closed) -> None:
-        metrics = self.endpoints[endpoint]
-        metrics.inference.observe(seconds)
-        metrics.batch_size.observe(size)
-        metrics.batch_closed(closed)
-
     def set_waiting(self, count: int) -> None:
         self._board.cells[self._waiting_cell] = float(count)
 
+    def count_batches(self) -> None:
+        """Let all workers see the batches of this one; to be called now and then."""
+        for each in self.endpoints.values():
+            each.count_batches()
+
     def text(self) -> bytes:
         """Prometheus text format."""
+        self.count_batches()
         lines: list[str] = []
         lines += self._requests()
         for name, about, attribute in (
@@ -118,6 +139,7 @@ class Metrics:
             for each in self.endpoints.values():
                 histogram: Histogram = getattr(each, attribute)
                 lines += histogram.lines(self._board, name, f'{self._labels},endpoint="{each.name}"')
+        lines += self._stages()
         lines += self._wasted()
         lines += self._batches()
         lines += self.steps.lines(self._labels)
@@ -133,6 +155,13 @@ class Metrics:
                 if count or status == 200:
                     labels = f'{self._labels},endpoint="{each.name}",code="{status}"'
                     yield f"modelway_requests_total{{{labels}}} {count:.0f}"
+
+    def _stages(self) -> Iterator[str]:
+        name = "modelway_stage_duration_seconds"
+        yield f"# HELP {name} Time by stage: queue per request, encode per batch, the others per call of the stage."
+        yield f"# TYPE {name} histogram"
+        for each in self.endpoints.values():
+            yield from each.stages.lines(self._board, name, f'{self._labels},endpoint="{each.name}"')
 
     def _wasted(self) -> Iterator[str]:
         yield "# HELP modelway_wasted_seconds_total Work of the model for callers who left or whose time was over."

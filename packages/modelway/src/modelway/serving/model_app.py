@@ -12,7 +12,6 @@ from modelway.serving.body_forms import BodyForms
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.docs_page import docs_page
 from modelway.serving.events import Events
-from modelway.serving.hold import Closed
 from modelway.serving.item import Item
 from modelway.serving.metrics import CONTENT_TYPE, EndpointMetrics, Metrics
 from modelway.serving.open_inference.routes import Routes
@@ -20,6 +19,7 @@ from modelway.serving.openapi import openapi_document
 from modelway.serving.page import Page
 from modelway.serving.request_id import RequestIds
 from modelway.serving.settings import WorkerSettings
+from modelway.serving.stage_clock import Batch
 from modelway.signature import Signature
 
 
@@ -87,9 +87,9 @@ class ModelApp:
 
     # Observer
 
-    def batch_done(self, endpoint: str, size: int, seconds: float, closed: Closed) -> None:
+    def batch_done(self, endpoint: str, batch: Batch) -> None:
         if self.metrics is not None:
-            self.metrics.batch_done(endpoint, size, seconds, closed)
+            self.metrics.endpoints[endpoint].batch_done(batch)
 
     def wasted(self, endpoint: str, seconds: float) -> None:
         if self.metrics is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from modelway.serving.async_stages import AsyncStages
 from modelway.serving.item import Item
+from modelway.serving.stage_clock import StageClock
 
 CURRENT: ContextVar[Item] = ContextVar("modelway_request")
 """The pipeline's request in whose task we are."""
@@ -17,12 +18,12 @@ class PipelineStages(AsyncStages):
 
     __slots__ = ()
 
-    async def run_together(self, items: Sequence[Item]) -> None:
+    async def run_together(self, items: Sequence[Item], clock: StageClock) -> None:
         CURRENT.set(items[0])
-        await super().run_together(items)
+        await super().run_together(items, clock)
 
-    async def stream(self, item: Item) -> AsyncGenerator[Any, None]:
+    async def stream(self, item: Item, clock: StageClock) -> AsyncGenerator[Any, None]:
         CURRENT.set(item)
-        async with aclosing(super().stream(item)) as pieces:
+        async with aclosing(super().stream(item, clock)) as pieces:
             async for piece in pieces:
                 yield piece

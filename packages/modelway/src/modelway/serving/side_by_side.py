@@ -13,6 +13,7 @@ from modelway.serving.async_stages import AsyncStages
 from modelway.serving.item import Item, ItemParts
 from modelway.serving.lane import Lane, Task
 from modelway.serving.pipeline_stages import PipelineStages
+from modelway.serving.stage_clock import StageClock, StageTimes
 from modelway.serving.stages import EndpointStages
 from modelway.serving.streams import Sink, StreamItem, Streams
 from modelway.signature import EndpointBinding
@@ -42,7 +43,7 @@ class SideBySide:
         binding: EndpointBinding,
         lane: Lane,
         encode: Callable[[Any], bytes],
-        finished: Callable[[EndpointStages, list[Item], float], None],
+        finished: Callable[[EndpointStages, list[Item], float, StageTimes], None],
     ) -> None:
         self._stages = stages
         self._streaming = binding.streaming
@@ -88,21 +89,22 @@ class SideBySide:
 
     async def _run(self, items: list[Item]) -> None:
         started = perf_counter()
+        clock = StageClock(started)
         try:
-            await cast("AsyncStages", self._stages).run_together(items)
+            await cast("AsyncStages", self._stages).run_together(items, clock)
         finally:
-            self._lane.back(partial(self._done, items, perf_counter() - started))
+            self._lane.back(partial(self._done, items, perf_counter() - started, clock))
 
-    def _done(self, items: list[Item], seconds: float) -> None:
+    def _done(self, items: list[Item], seconds: float, clock: StageClock) -> None:
         self._active -= 1
         for item in items:
             self._tasks.pop(item, None)
-        self._finished(self._stages, items, seconds)
+        self._finished(self._stages, items, seconds, clock.times())
 
     def _stream_finished(self, item: StreamItem, error: ModelwayError | None) -> None:
         self._active -= 1
         item.error = error
-        self._finished(self._stages, [item], item.seconds)
+        self._finished(self._stages, [item], item.seconds, item.clock.times())
 
 
 class _Collected:

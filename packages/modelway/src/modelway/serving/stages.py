@@ -11,6 +11,7 @@ from typing import Any
 from modelway.errors import HandlerError, ModelwayError
 from modelway.handler import Handler, StageKind
 from modelway.serving.item import Item, is_wanted
+from modelway.serving.stage_clock import StageClock, StageTimes
 from modelway.signature import EndpointBinding
 from modelway.signature.unread import all_read
 
@@ -39,6 +40,7 @@ class EndpointStages:
         "_postprocess",
         "_postprocess_names",
         "_preprocess",
+        "_several",
         "_spread",
         "_spread_last",
         "batched",
@@ -67,27 +69,48 @@ class EndpointStages:
         self._last_name = binding.postprocess or binding.inference
         if binding.write is not None and not inspect.iscoroutinefunction(self._postprocess):
             self._postprocess = _followed_by(self._postprocess, binding.write)
+        self._several = self._preprocess is not None or self._postprocess is not None
         self._spread = binding.preprocess is not None and binding.inference_inputs != 1
         self._spread_last = binding.postprocess_inputs != 1
 
-    def run(self, items: Sequence[Item]) -> int:
+    def run(self, items: Sequence[Item], started: float) -> tuple[int, StageTimes]:
         """Fill in each item's value or error.
 
         Returns:
-            How many were done, from the first on; the rest waits because this took long enough.
+            How many were done, from the first on, and their times; the rest waits because this took long enough.
         """
         if self.batched:
-            self._run_batch(items)
-            return len(items)
-        ends = time.perf_counter() + UNBATCHED_SECONDS
+            clock = StageClock(started)
+            self._run_batch(items, clock)
+            return len(items), clock.times()
+        if self._several:
+            return self._run_stages_of(items, StageClock(started))
+        now = started
+        ends = now + UNBATCHED_SECONDS
+        perf_counter = time.perf_counter
+        queue: list[float] = []
+        inference: list[float] = []
         for done, item in enumerate(items, start=1):
             if (item.done is not None and item.deadline == inf) or is_wanted(
                 item
             ):  # the caller may have left while others of the group ran
+                queue.append(now - item.enqueued)
                 self._run_one(item)
-            if time.perf_counter() > ends:
-                return done
-        return len(items)
+                before, now = now, perf_counter()
+                inference.append(now - before)
+                if now > ends:
+                    return done, StageTimes(queue, (), inference, ())
+        return len(items), StageTimes(queue, (), inference, ())
+
+    def _run_stages_of(self, items: Sequence[Item], clock: StageClock) -> tuple[int, StageTimes]:
+        ends = clock.last + UNBATCHED_SECONDS
+        for done, item in enumerate(items, start=1):
+            if is_wanted(item):
+                clock.queue.append(clock.last - item.enqueued)
+                self._run_stages(item, clock)
+                if clock.last > ends:
+                    return done, clock.times()
+        return len(items), clock.times()
 
     def begin_stream(self, item: Item) -> Any:
         """What inference yields; preprocess, where there is one, has run."""
@@ -97,20 +120,23 @@ class EndpointStages:
             return call_named(self._inference, self._inference_names, item.arguments, item)
         return self._inference(*item.arguments)
 
-    def prepare_stream(self, item: Item) -> Iterator[Any]:
+    def prepare_stream(self, item: Item, clock: StageClock) -> Iterator[Any]:
         """Run preprocess and begin.
 
         Raises:
             ModelwayError: A stage failed; the cause is chained.
         """
-        if self._preprocess is not None and not self._prepare(item) and item.error is not None:
-            raise item.error
+        if self._preprocess is not None:
+            self._prepare(item)
+            clock.lap(clock.preprocess)
+            if item.error is not None:
+                raise item.error
         try:
             return self.begin_stream(item)
         except BaseException as error:
             raise self._failed(self._binding.inference, error) from error
 
-    def next_piece(self, item: Item, pieces: Iterator[Any]) -> Any:
+    def next_piece(self, item: Item, pieces: Iterator[Any], clock: StageClock) -> Any:
         """The next piece through postprocess.
 
         Raises:
@@ -120,9 +146,11 @@ class EndpointStages:
         stage = self._binding.inference
         try:
             piece = next(pieces, _END)
+            clock.lap_on(clock.inference)
             if piece is not _END and self._postprocess is not None:
                 stage = self._last_name
-                return self._call_last(self._postprocess, piece, item)
+                piece = self._call_last(self._postprocess, piece, item)
+                clock.lap_on(clock.postprocess)
         except BaseException as error:  # noqa: BLE001 - as above
             failure = self._failed(stage, error)
             raise failure from failure.__cause__
@@ -145,31 +173,48 @@ class EndpointStages:
         return failure
 
     def _run_one(self, item: Item) -> None:
-        stage = self._binding.preprocess or self._binding.inference
+        """An endpoint of inference alone."""
         try:
-            value = self._call_first(self._preprocess or self._inference, item)
-            if self._preprocess is not None:
-                stage = self._binding.inference
-                if self._inference_names is None:
-                    value = self._inference(*value) if self._spread else self._inference(value)
-                else:
-                    value = call_named(
-                        self._inference, self._inference_names, value if self._spread else (value,), item
-                    )
+            item.value = self._call_first(self._inference, item)
+        except BaseException as error:  # noqa: BLE001 - not even SystemExit of a model may end the server
+            item.error = self._failed(self._binding.inference, error)
+
+    def _run_stages(self, item: Item, clock: StageClock) -> None:
+        stage, column = self._binding.inference, clock.inference
+        try:
+            if self._preprocess is None:
+                value = self._call_first(self._inference, item)
+            else:
+                stage, column = str(self._binding.preprocess), clock.preprocess
+                value = self._call_first(self._preprocess, item)
+                clock.lap(column)
+                stage, column = self._binding.inference, clock.inference
+                value = self._infer_one(value, item)
             if self._postprocess is not None:
-                stage = self._last_name
+                clock.lap(column)
+                stage, column = self._last_name, clock.postprocess
                 value = self._call_last(self._postprocess, value, item)
             item.value = value
-        except BaseException as error:  # noqa: BLE001 - not even SystemExit of a model may end the server
+        except BaseException as error:  # noqa: BLE001 - as above
             item.error = self._failed(stage, error)
+        clock.lap(column)
 
-    def _run_batch(self, items: Sequence[Item]) -> None:
+    def _infer_one(self, value: Any, item: Item) -> Any:
+        if self._inference_names is not None:
+            return call_named(self._inference, self._inference_names, value if self._spread else (value,), item)
+        return self._inference(*value) if self._spread else self._inference(value)
+
+    def _run_batch(self, items: Sequence[Item], clock: StageClock) -> None:
+        clock.queue += [clock.last - item.enqueued for item in items]
         ready = [item for item in items if (item.done is not None and item.deadline == inf) or is_wanted(item)]
         if self._preprocess is not None or self._late:
             prepared = [item for item in ready if is_wanted(item) and self._prepare(item)]
             ready = [item for item in prepared if is_wanted(item)]  # callers may have left meanwhile
-        if ready:
-            self._infer(ready)
+            clock.lap(clock.preprocess)
+        if not ready:
+            return
+        self._infer(ready)
+        clock.lap(clock.inference)
         if self._postprocess is None:
             return
         for item in ready:
@@ -178,6 +223,7 @@ class EndpointStages:
                     item.value = self._call_last(self._postprocess, item.value, item)
                 except BaseException as error:  # noqa: BLE001 - as above
                     item.error = self._failed(self._last_name, error)
+        clock.lap(clock.postprocess)
 
     def _prepare(self, item: Item) -> bool:
         """Arguments become the inputs of inference; False when that failed."""

@@ -4,16 +4,19 @@ from collections.abc import Iterator, Sequence
 
 from modelway.serving.board import Board
 from modelway.serving.histogram import SECONDS, SIZES, Histogram
+from modelway.serving.stage_clock import Batch
+from modelway.serving.stage_metrics import StageHistograms
 
 
 class _Step:
-    __slots__ = ("batch_size", "duration", "errors_at")
+    __slots__ = ("batch_size", "duration", "errors_at", "stages")
 
     def __init__(self, board: Board, start: int, offset: int) -> None:
         self.duration = Histogram(board, start, offset, SECONDS)
         offset += len(SECONDS) + 2
         self.batch_size = Histogram(board, start, offset, SIZES)
         self.errors_at = offset + len(SIZES) + 2
+        self.stages = StageHistograms(board, start, self.errors_at + 1)
 
 
 class StepMetrics:
@@ -26,7 +29,7 @@ class StepMetrics:
         steps: Names of the steps.
     """
 
-    CELLS = len(SECONDS) + 2 + len(SIZES) + 2 + 1
+    CELLS = len(SECONDS) + 2 + len(SIZES) + 2 + 1 + StageHistograms.CELLS
 
     def __init__(self, board: Board, start: int, offset: int, steps: Sequence[str]) -> None:
         self._board = board
@@ -38,8 +41,9 @@ class StepMetrics:
         if failed:
             self._board.cells[self._start + self._steps[step].errors_at] += 1.0
 
-    def step_batch(self, step: str, size: int) -> None:
-        self._steps[step].batch_size.observe(size)
+    def step_batch(self, step: str, batch: Batch) -> None:
+        self._steps[step].batch_size.observe(batch.size)
+        self._steps[step].stages.observe([batch])
 
     def lines(self, labels: str) -> Iterator[str]:
         """Prometheus text; nothing for a handler without steps."""
@@ -53,6 +57,11 @@ class StepMetrics:
             for step, each in self._steps.items():
                 histogram: Histogram = getattr(each, attribute)
                 yield from histogram.lines(self._board, name, f'{labels},step="{step}"')
+        name = "modelway_step_stage_duration_seconds"
+        yield f"# HELP {name} Time by stage of steps in the pipeline's own process."
+        yield f"# TYPE {name} histogram"
+        for step, each in self._steps.items():
+            yield from each.stages.lines(self._board, name, f'{labels},step="{step}"')
         yield "# HELP modelway_step_errors_total Calls of a step that failed."
         yield "# TYPE modelway_step_errors_total counter"
         for step, each in self._steps.items():

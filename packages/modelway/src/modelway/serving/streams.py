@@ -13,6 +13,7 @@ from modelway.errors import DeadlineExceededError, ModelwayError
 from modelway.serving.async_stages import AsyncStages
 from modelway.serving.item import Item, is_wanted
 from modelway.serving.lane import Lane, Task
+from modelway.serving.stage_clock import StageClock
 from modelway.serving.stages import EndpointStages
 
 STEP_SECONDS = 0.002
@@ -37,8 +38,10 @@ class StreamItem(Item):
     """A request whose answer is a stream."""
 
     __slots__ = (
+        "clock",
         "closed",
         "encode",
+        "encode_seconds",
         "held",
         "iterator",
         "paused",
@@ -68,6 +71,8 @@ class StreamItem(Item):
         self.pieces_sent = 0
         self.window: asyncio.Semaphore | None = None
         self.task: Task | None = None
+        self.clock = StageClock(0.0)
+        self.encode_seconds = 0.0
 
 
 Finished = Callable[[StreamItem, ModelwayError | None], None]
@@ -122,7 +127,8 @@ class Streams:
 
     def _step(self, item: StreamItem) -> None:
         """Some pieces of a plain generator; then others have their turn."""
-        started = perf_counter()
+        item.clock.go_on()
+        started = item.clock.last
         pieces: list[Any] = []
         ended, error = self._next_pieces(item, pieces, started + STEP_SECONDS)
         self._lane.back(partial(self._stepped, item, pieces, error, perf_counter() - started, ended=ended))
@@ -133,12 +139,13 @@ class Streams:
             if item.iterator is None:
                 if not is_wanted(item):
                     return True, None
-                item.iterator = stages.prepare_stream(item)
+                item.clock.queue.append(item.clock.last - item.enqueued)
+                item.iterator = stages.prepare_stream(item, item.clock)
             while len(pieces) < STEP_PIECES:
                 if not is_wanted(item):
                     stages.close_stream(item.iterator)
                     return True, None
-                pieces.append(stages.next_piece(item, item.iterator))
+                pieces.append(stages.next_piece(item, item.iterator, item.clock))
                 if perf_counter() > ends:
                     break
         except StopIteration:
@@ -151,12 +158,14 @@ class Streams:
 
     async def _produce(self, stages: AsyncStages, item: StreamItem) -> None:
         """All pieces of an async generator, in one task."""
-        started = perf_counter()
+        item.clock.go_on()
+        started = item.clock.last
+        item.clock.queue.append(started - item.enqueued)
         item.window = window = asyncio.Semaphore(WINDOW)
         error: ModelwayError | None = None
         try:
             async with asyncio.timeout(None if item.deadline == inf else max(item.deadline - monotonic(), 0.0)):
-                async with aclosing(stages.stream(item)) as pieces:
+                async with aclosing(stages.stream(item, item.clock)) as pieces:
                     async for piece in pieces:
                         await window.acquire()
                         self._lane.back(partial(self._stepped, item, [piece], None, 0.0, ended=False))
@@ -185,6 +194,7 @@ class Streams:
             self._go_on(item, len(pieces))
 
     def _write(self, item: StreamItem, pieces: list[Any]) -> ModelwayError | None:
+        started = perf_counter()
         bodies: list[bytes] = []
         error: ModelwayError | None = None
         encode = item.encode or self._encode
@@ -197,6 +207,7 @@ class Streams:
         if bodies:
             item.pieces_sent += len(bodies)
             item.sink.pieces(bodies)
+        item.encode_seconds += perf_counter() - started
         return error
 
     def _go_on(self, item: StreamItem, count: int) -> None:

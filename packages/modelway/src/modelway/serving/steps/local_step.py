@@ -9,13 +9,10 @@ from modelway.errors import InvalidInputError
 from modelway.handler import Handler
 from modelway.serving.answer import Answer
 from modelway.serving.dispatch import Dispatcher
-from modelway.serving.hold import Closed
 from modelway.serving.item import Item
+from modelway.serving.stage_clock import Batch
 from modelway.serving.steps.loop_lane import LoopLane
 from modelway.signature import BoundHandler, EndpointBinding, EndpointSignature, Field
-
-BatchDone = Callable[[str, int], None]
-"""Is told the endpoint and how many calls went to the model together."""
 
 _SCALARS = frozenset({bool, int, float, str, type(None)})
 
@@ -29,7 +26,7 @@ class LoadedStep:
         batch_done: Is told about batches.
     """
 
-    def __init__(self, handler: Handler, bound: BoundHandler, batch_done: BatchDone) -> None:
+    def __init__(self, handler: Handler, bound: BoundHandler, batch_done: Callable[[Batch], None]) -> None:
         self.handler = handler
         self.signature = bound.signature
         # An image goes on to the next step as it is; only answers to callers are written as PNG.
@@ -109,11 +106,11 @@ class LocalRun:
 class _Batches:
     """What a dispatcher tells of a step; failures are told by the pipeline, which knows the step's name."""
 
-    def __init__(self, batch_done: BatchDone) -> None:
+    def __init__(self, batch_done: Callable[[Batch], None]) -> None:
         self._batch_done = batch_done
 
-    def batch_done(self, endpoint: str, size: int, seconds: float, closed: Closed) -> None:
-        self._batch_done(endpoint, size)
+    def batch_done(self, endpoint: str, batch: Batch) -> None:
+        self._batch_done(batch)
 
     def wasted(self, endpoint: str, seconds: float) -> None:
         """Counted with the pipeline's own endpoint."""

@@ -17,6 +17,7 @@ from modelway.errors import (
 )
 from modelway.serving.item import Item
 from modelway.serving.pipeline_stages import CURRENT
+from modelway.serving.stage_clock import Batch
 
 _CALLERS_BUSINESS = (InvalidInputError, OverloadedError, UnavailableError, DeadlineExceededError)
 """Their codes tell a caller what to do, whichever step they come from; all others would be misunderstood."""
@@ -33,7 +34,7 @@ class StepObserver(Protocol):
     """Is told about steps; for metrics."""
 
     def step_done(self, step: str, seconds: float, *, failed: bool) -> None: ...
-    def step_batch(self, step: str, size: int) -> None: ...
+    def step_batch(self, step: str, batch: Batch) -> None: ...
 
 
 class StepCalls:
