@@ -186,11 +186,13 @@ def test_metadata_go_through_but_for_those_that_claim_an_identity(setup: Setup) 
     replica = setup.replica()
     setup.table({"v1": (1, [replica.port])})
     more = (("own", "1"), ("x-request-id", "mine"), ("modelway-consumer", "root"), ("x-forwarded-user", "root"))
+    more += (("modelway-priority", "7"),)
     call = setup.channel.unary_unary("/t.Any/Echo")
     answer, rpc = call.with_call(b"", metadata=setup.metadata("p/m", *more), timeout=10)
     assert answer == b"a:"
     (seen,) = replica.seen
     assert (seen["own"], seen["x-request-id"], seen["modelway-consumer"]) == ("1", "mine", "k1")
+    assert seen["modelway-priority"] == "7"
     assert not {"authorization", "x-forwarded-user", "modelway-model"} & set(seen)
     assert dict(rpc.initial_metadata())["first"] == "yes"
     last = dict(rpc.trailing_metadata())

@@ -70,14 +70,18 @@ def test_a_copy_is_the_request_marked(
 ) -> None:
     one, other = replica(), replica(said("no"))
     publish(gateway, table, one, other, usual={"access": "key"})
-    answer = ask(call(), headers="X-API-Key: mw_caller\r\nModelway-Mirror: true\r\nX-Request-Id: a-1\r\nX-Own: b\r\n")
+    answer = ask(
+        call(),
+        headers="X-API-Key: mw_caller\r\nModelway-Mirror: true\r\nX-Request-Id: a-1\r\nX-Own: b\r\nModelway-Priority: 9\r\n",
+    )
     assert (answer.body, answer.header("modelway-version")) == (b"ok", "v1")
     (record,) = mirrored(gateway)
     (original,), (copy,) = one.requests, other.requests
     assert original.header("modelway-mirror") is None
     assert copy.header("modelway-mirror") == "true"
     assert (copy.body, copy.first) == (original.body, original.first)
-    assert [each for each in copy.headers if each[0] != "modelway-mirror"] == original.headers
+    assert copy.headers == [*original.headers, ("modelway-mirror", "true"), ("modelway-priority", "0")]
+    assert original.header("modelway-priority") == "9"
     assert copy.header("x-api-key") is copy.header("authorization") is None
     primary = next(each for each in gateway.records() if not each.get("mirrored"))
     assert record["request_id"] == primary["request_id"] == "a-1"

@@ -206,9 +206,19 @@ class StepError(HandlerError):
 
 
 class OverloadedError(ModelwayError):
-    """A bounded queue is full. Answered with `Retry-After`."""
+    """A bounded queue is full. Answered with `Retry-After`.
+
+    Args:
+        message: What is full.
+        retry_after: In how many seconds it is worth trying again.
+        more: As for every error.
+    """
 
     code = "overloaded"
+
+    def __init__(self, message: str, *, retry_after: int = 1, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.retry_after = retry_after
 
 
 class UnavailableError(ModelwayError):

@@ -1,10 +1,9 @@
 """Header names between gateway and jobs process, and those by which callers say how a job is to be treated."""
 
-# From callers.
+# From callers; the priority reaches the jobs process, and later the replica, like any header of theirs.
 CALLBACK = "modelway-callback"
 PRIORITY = "modelway-priority"
 EXPIRES = "modelway-expires"
-CALLER_HEADERS = (CALLBACK, PRIORITY, EXPIRES)
 # From the gateway, which drops whatever callers say there.
 SECRET = "modelway-jobs-secret"  # noqa: S105 - a name
 MODEL = "modelway-job-model"

@@ -3,7 +3,7 @@
 from math import inf
 from time import monotonic, perf_counter
 
-from modelway.errors import InvalidRequestError, ModelwayError
+from modelway.errors import InvalidRequestError, ModelwayError, OverloadedError
 from modelway.http1 import BufferedConnection, Listener, Request
 from modelway.serving.answer import JSON, Answer, error_answer
 from modelway.serving.compressed import decompressed
@@ -15,6 +15,8 @@ from modelway.serving.open_inference.outputs import Encoded, encode_results
 from modelway.serving.open_inference.routes import PREFIX, error_page
 from modelway.serving.open_inference.tensors import read_request
 from modelway.serving.page import Page
+from modelway.serving.ranks import HEADER as PRIORITY
+from modelway.serving.ranks import USUAL, read_priority
 from modelway.serving.stream_answer import EVENTS, StreamAnswer, wanted_form
 from modelway.serving.streams import StreamItem
 
@@ -60,6 +62,13 @@ class ModelConnection(BufferedConnection):
         self._metrics = metrics
         self._started = perf_counter()
         deadline = inf if deadline_ms is None else _deadline(deadline_ms)
+        priority = USUAL
+        if PRIORITY in request.fields:
+            try:
+                priority = read_priority(request.fields[PRIORITY])
+            except ModelwayError as error:
+                self._answered(error_answer(error, request_id.decode("ascii")))
+                return
         item = app.dispatcher.submit(
             metrics.name,
             body,
@@ -72,6 +81,7 @@ class ModelConnection(BufferedConnection):
             if content_type is not None and content_type != JSON
             else None,
             raw=app.forms.answer_media(metrics.name, request.fields[b"accept"]) if b"accept" in request.fields else b"",
+            priority=priority,
         )
         if item is not None:  # None: answered already, and a pipelined request may have set its own since
             self._item = item
@@ -128,7 +138,7 @@ class ModelConnection(BufferedConnection):
             self._keep_alive = False
         headers = b"x-request-id: %b\r\n" % self._request_id
         if status == 503:
-            headers += b"retry-after: 1\r\n"
+            headers += _retry_line(answer.error)
         self.respond(status, answer.body, answer.content_type, headers)
 
     def _beside(self, request: Request, body: bytes, deadline: float, allowed: bytes) -> None:
@@ -182,16 +192,18 @@ class ModelConnection(BufferedConnection):
             )
         except ModelwayError as error:
             if inference is not None and inference.endpoint:
-                app.endpoints[f"/{inference.endpoint}".encode()].request_done(400, perf_counter() - self._started)
-            self._show(error_page(error))
+                status = error.http if isinstance(error, OverloadedError) else 400
+                app.endpoints[f"/{inference.endpoint}".encode()].request_done(status, perf_counter() - self._started)
+            self._show(error_page(error), error)
         else:
             self._inference = inference
             self._metrics = app.endpoints[f"/{inference.endpoint}".encode()]
 
     def _inferred(self, result: Encoded | ModelwayError) -> None:
         self._inference = None
+        error: ModelwayError | None = None
         if isinstance(result, ModelwayError):
-            page = error_page(result)
+            page, error = error_page(result), result
             if result.__cause__ is not None and result.http == 500:
                 self._app.answer_failed(self._request_id.decode("ascii"), result)
         elif result.header_length:
@@ -201,15 +213,19 @@ class ModelConnection(BufferedConnection):
             page = Page(200, result.body)
         if self._metrics is not None:
             self._metrics.request_done(page.status, perf_counter() - self._started)
-        self._show(page)
+        self._show(page, error)
 
-    def _show(self, page: Page) -> None:
+    def _show(self, page: Page, error: ModelwayError | None = None) -> None:
         if self._app.leaving:
             self._keep_alive = False
         headers = b"x-request-id: %b\r\n" % self._request_id
         if page.status == 503:
-            headers += b"retry-after: 1\r\n"
+            headers += _retry_line(error)
         self.respond(page.status, page.body, page.content_type, headers + page.headers)
+
+
+def _retry_line(error: ModelwayError | None) -> bytes:
+    return b"retry-after: %d\r\n" % (error.retry_after if isinstance(error, OverloadedError) else 1)
 
 
 def _deadline(milliseconds: bytes | None) -> float:

@@ -9,46 +9,31 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any
 
 from modelway.context import Headers
-from modelway.errors import DeadlineExceededError, HandlerError, ModelwayError, OverloadedError
+from modelway.errors import ModelwayError, OverloadedError
 from modelway.handler import Handler
-from modelway.serving.answer import Answer, Done, error_answer
+from modelway.serving.answer import Done, error_answer
+from modelway.serving.answering import Answering
+from modelway.serving.deadline_watch import DeadlineWatch
 from modelway.serving.elsewhere import Elsewhere, Finished
 from modelway.serving.hold import Closed, Hold
-from modelway.serving.item import Item, PlainItem, RawItem, is_wanted
+from modelway.serving.item import Item, PlainItem, RawItem
 from modelway.serving.lane import Lane
+from modelway.serving.observer import Observer
+from modelway.serving.pace import Pace
+from modelway.serving.ranks import USUAL
+from modelway.serving.room import Room
 from modelway.serving.side_by_side import SideBySide, make_stages
-from modelway.serving.stage_clock import Batch, StageTimes
+from modelway.serving.stage_clock import StageTimes
 from modelway.serving.stages import EndpointStages
 from modelway.serving.streams import Sink, StreamItem
 from modelway.serving.waiting_line import WaitingLine
 from modelway.signature import BoundHandler, EndpointBinding
-from modelway.signature.images import is_image, write_image
 
 DEFAULT_QUEUE_SIZE = 1024
-_NOTHING = Answer(200, b"")
-_LOOK_SECONDS = 0.002
 _HOLD_SECONDS = 0.0002
-
-
-class Observer(Protocol):
-    """Is told what happened; for metrics and logs."""
-
-    def batch_done(self, endpoint: str, batch: Batch) -> None:
-        """The model worked on a batch, which is answered."""
-        ...
-
-    def wasted(self, endpoint: str, seconds: float) -> None:
-        """The model worked so long for callers who did not wait for the answer."""
-        ...
-
-    def handler_failed(self, endpoint: str, item: Item, error: ModelwayError) -> None:
-        """The modeller's code raised; `error.__cause__` is what."""
-        ...
 
 
 class Dispatcher:
@@ -77,25 +62,27 @@ class Dispatcher:
     ) -> None:
         self._lane = lane
         self._elsewhere = elsewhere
-        self._observer = observer
         self.queue_size = queue_size
         self._bindings: Mapping[str, EndpointBinding] = {each.name: each for each in bound.bindings}
         self._stages = {each.name: make_stages(handler, each) for each in bound.bindings}
         self._lines = {each.name: WaitingLine() for each in bound.bindings}
         self._turn: deque[str] = deque(each.name for each in bound.bindings if not each.max_concurrency)
         self._waiting = 0
-        self._next_look = inf
         self._busy = False
         self._planned = False
+        self._under_way = 0
         self._holds = {
             each.name: Hold(each.max_batch_size or 1, each.max_wait_seconds)
             for each in bound.bindings
             if each.max_wait_seconds and lane.waits
         }
-        self._encode = msgspec.json.Encoder(enc_hook=_encode_foreign).encode
+        self._pace = Pace()
+        self._room = Room(queue_size, self._lines, self._pace, self._displaced)
+        self._watch = DeadlineWatch(lane, self._lines, self._too_late)
+        self._answering = Answering(observer)
         side_by_side = SideBySide if elsewhere is None else elsewhere.side_by_side
         self._side_by_side = {
-            each.name: side_by_side(self._stages[each.name], each, lane, self._encode, self._side_finished)
+            each.name: side_by_side(self._stages[each.name], each, lane, self._answering.encode, self._side_finished)
             for each in bound.bindings
             if each.max_concurrency
         }
@@ -117,6 +104,7 @@ class Dispatcher:
         sink: Sink | None = None,
         read: Callable[[bytes], tuple[Any, ...]] | None = None,
         raw: bytes = b"",
+        priority: int = USUAL,
     ) -> Item | None:
         """Take one request of an endpoint there is.
 
@@ -131,14 +119,14 @@ class Dispatcher:
                 first piece, errors go to `done`.
             read: Makes the arguments of a body that is not JSON, or raises `ModelwayError`.
             raw: The media type of an answer that shall be the value itself; not for endpoints that stream.
+            priority: 0 to 9, higher first.
 
         Returns:
             What `drop` takes; None when it is answered already.
         """
-        if self._waiting >= self.queue_size:
-            self._refuse(done, request_id)
-            return None
         try:
+            if self._waiting >= self.queue_size:
+                self._room.check(self._waiting, 1, priority)
             arguments = self._bindings[endpoint].decode(body) if read is None else read(body)
         except ModelwayError as error:
             done(error_answer(error, request_id))
@@ -150,14 +138,26 @@ class Dispatcher:
             item = side[endpoint].make_item((arguments, done, request_id, deadline, headers), sink)
         else:
             item = Item(arguments, done, request_id, deadline, headers)
+        if priority != USUAL or self._waiting >= self.queue_size:
+            self._enqueue(endpoint, item, priority)
+            return item
         self._lines[endpoint].append(item)  # from here on as in `_enqueue`, whose call would be felt
         self._waiting += 1
-        if deadline < self._next_look:
-            self._look_at(deadline)
+        if deadline != inf:
+            self._watch.see(deadline)
         if not self._planned and (side or not self._busy):
             self._planned = True
             self._lane.soon(self._send_planned)
         return item
+
+    def check_room(self, count: int, priority: int = USUAL) -> None:
+        """Whether `count` requests may be submitted now.
+
+        Raises:
+            OverloadedError: Too many wait already.
+        """
+        if self._waiting + count > self.queue_size:
+            self._room.check(self._waiting, count, priority)
 
     def submit_arguments(
         self,
@@ -168,25 +168,31 @@ class Dispatcher:
         request_id: str,
         deadline: float,
         headers: Headers,
+        priority: int = USUAL,
     ) -> Item:
-        """Take a request that is decoded already; its result stays in the item. Whoever asks has looked at `waiting`."""
+        """Take a request that is decoded already; its result stays in the item. Whoever asks has called `check_room`."""
         item = PlainItem(arguments, done, request_id, deadline, headers)
-        self._enqueue(endpoint, item)
+        self._enqueue(endpoint, item, priority)
         return item
 
-    def submit_stream(self, endpoint: str, item: StreamItem) -> None:
-        """Take a request for a stream that is decoded already. Whoever asks has looked at `waiting`."""
-        self._enqueue(endpoint, item)
+    def submit_stream(self, endpoint: str, item: StreamItem, priority: int = USUAL) -> None:
+        """Take a request for a stream that is decoded already. Whoever asks has called `check_room`."""
+        self._enqueue(endpoint, item, priority)
 
     def binding(self, endpoint: str) -> EndpointBinding:
         """How the endpoint reads its arguments."""
         return self._bindings[endpoint]
 
-    def _enqueue(self, endpoint: str, item: Item) -> None:
-        self._lines[endpoint].append(item)
+    def _enqueue(self, endpoint: str, item: Item, priority: int) -> None:
+        if self._waiting >= self.queue_size:
+            self._room.make(self._waiting, 1)
+        if priority == USUAL:
+            self._lines[endpoint].append(item)
+        else:
+            self._lines[endpoint].append_ranked(item, priority)
         self._waiting += 1
-        if item.deadline < self._next_look:
-            self._look_at(item.deadline)
+        if item.deadline != inf:
+            self._watch.see(item.deadline)
         if not self._planned and (self._side_by_side or not self._busy):
             self._planned = True
             self._lane.soon(self._send_planned)
@@ -201,7 +207,7 @@ class Dispatcher:
         for name, line in self._lines.items():
             for item in line.take(len(line)):
                 self._waiting -= 1
-                self._fail(name, item, error)
+                self._answering.fail(name, item, error)
 
     def drop(self, endpoint: str, item: Item) -> None:
         """The caller left: out of the queue, or skipped if the model has not begun; answer nobody."""
@@ -221,11 +227,14 @@ class Dispatcher:
         """The caller reads again."""
         self._side_by_side[endpoint].streams.resume(item)
 
-    def _refuse(self, done: Done, request_id: str) -> None:
-        error = OverloadedError(
-            f"{self._waiting} requests wait for the model already", hint="try again after the time in Retry-After"
-        )
-        done(error_answer(error, request_id))
+    def _displaced(self, _: str, item: Item, error: OverloadedError) -> None:
+        self._waiting -= 1
+        if item.done is not None:
+            item.done(error_answer(error, item.request_id))
+
+    def _too_late(self, _: str, item: Item) -> None:
+        self._waiting -= 1
+        self._answering.answer_late(item)
 
     def _send_planned(self) -> None:
         self._planned = False
@@ -236,6 +245,7 @@ class Dispatcher:
         for name, side in self._side_by_side.items():
             while side.room and (items := self._lines[name].take(side.group_size)):
                 self._waiting -= len(items)
+                self._under_way += 1
                 side.start(items)
         if self._elsewhere is not None:
             self._busy = not self._elsewhere.idle
@@ -265,6 +275,7 @@ class Dispatcher:
 
     def _begin(self, stages: EndpointStages, items: list[Item], closed: Closed) -> None:
         finished = partial(self._finished, stages, items, closed=closed)
+        self._under_way += 1
         if self._elsewhere is None:
             self._busy = True
             self._lane.run(partial(self._work, stages, items, finished))
@@ -282,30 +293,6 @@ class Dispatcher:
         if hold.until != known:
             self._lane.later(max(hold.until - time.monotonic(), 0.0) + _HOLD_SECONDS, self._send)
         return False
-
-    def _look_at(self, deadline: float) -> None:
-        """Be called when it has passed, so that who waits for a busy model hears in time."""
-        self._next_look = deadline
-        self._lane.later(max(deadline - time.monotonic(), 0.0) + _LOOK_SECONDS, self._look_for_late)
-
-    def _look_for_late(self) -> None:
-        if time.monotonic() < self._next_look:
-            return  # an earlier one was asked for meanwhile, which looks again by itself
-        self._next_look = inf
-        next_deadline = inf
-        for line in self._lines.values():
-            for item in line.late():
-                line.evict(item)
-                self._waiting -= 1
-                self._answer_late(item)
-            next_deadline = min(next_deadline, line.next_deadline())
-        if next_deadline < self._next_look:
-            self._look_at(next_deadline)
-
-    def _answer_late(self, item: Item) -> None:
-        if item.done is not None:
-            late = DeadlineExceededError("the time given was over before the model had answered")
-            item.done(error_answer(late, item.request_id))
 
     def _work(self, stages: EndpointStages, items: list[Item], finished: Finished) -> None:
         """On the model's side."""
@@ -325,6 +312,8 @@ class Dispatcher:
         closed: Closed,
     ) -> None:
         self._busy = False
+        self._pace.observe(seconds / self._under_way, count)
+        self._under_way -= 1
         if self._holds and stages.name in self._holds:
             self._holds[stages.name].batch_ended(self._lines[stages.name], seconds)
         if count < len(items):
@@ -332,61 +321,19 @@ class Dispatcher:
             del items[count:]
         if self._waiting:
             self._send()  # before answering: the model works while we write
-        self._answer(stages, items, seconds, closed, times)
+        self._answering.answer(stages, items, seconds, closed, times)
 
     def _side_finished(self, stages: EndpointStages, items: list[Item], seconds: float, times: StageTimes) -> None:
+        self._pace.observe(seconds / self._under_way, len(items))
+        self._under_way -= 1
         if self._waiting:
             self._send()
         item = items[0]
         if isinstance(item, StreamItem):
-            self._stream_finished(stages.name, item)
+            self._answering.end_stream(stages.name, item)
         else:
             closed = Closed.FULL if stages.batched and len(items) == stages.group_size else Closed.IDLE
-            self._answer(stages, items, seconds, closed, times)
-
-    def _stream_finished(self, endpoint: str, item: StreamItem) -> None:
-        self._report(endpoint, item, item.error)
-        if self._observer is not None:
-            batch = Batch(1, item.seconds, Closed.IDLE, item.clock.times(), item.encode_seconds)
-            self._observer.batch_done(endpoint, batch)
-            if not is_wanted(item):
-                self._observer.wasted(endpoint, item.seconds)
-        if item.done is None:
-            return
-        if item.error is not None and not item.pieces_sent:
-            item.done(error_answer(item.error, item.request_id))
-        else:
-            item.sink.ended(item.error)
-
-    def _answer(
-        self, stages: EndpointStages, items: list[Item], seconds: float, closed: Closed, times: StageTimes
-    ) -> None:
-        started = time.perf_counter()
-        unwanted = 0
-        encode = self._encode
-        for item in items:
-            done = item.done
-            if done is None or (item.deadline != inf and not is_wanted(item)):
-                unwanted += 1
-                self._report(stages.name, item, item.error)
-                self._answer_late(item)
-                continue
-            try:
-                if item.error is not None:
-                    answer = _NOTHING
-                else:
-                    answer = Answer(200, encode(item.value)) if item.encoded else item.answer()
-            except Exception as reason:  # noqa: BLE001 - a modeller's value may fail in any way
-                answer, item.error = _NOTHING, stages.unwritable(item.value, reason)
-            if item.error is None:
-                done(answer)
-            else:
-                self._fail(stages.name, item, item.error)
-        if self._observer is not None:
-            encode = time.perf_counter() - started
-            self._observer.batch_done(stages.name, Batch(len(items), seconds, closed, times, encode))
-            if unwanted:
-                self._observer.wasted(stages.name, seconds * unwanted / len(items))
+            self._answering.answer(stages, items, seconds, closed, times)
 
     def _put_back(self, endpoint: str, items: list[Item]) -> None:
         """Those whose turn did not come, but for the ones that left meanwhile."""
@@ -394,25 +341,5 @@ class Dispatcher:
         self._lines[endpoint].put_back(staying)
         self._waiting += len(staying)
         for item in staying:
-            if item.deadline < self._next_look:
-                self._look_at(item.deadline)
-
-    def _fail(self, endpoint: str, item: Item, error: ModelwayError) -> None:
-        self._report(endpoint, item, error)
-        if item.done is not None:
-            item.done(error_answer(error, item.request_id))
-
-    def _report(self, endpoint: str, item: Item, error: ModelwayError | None) -> None:
-        if isinstance(error, HandlerError) and self._observer is not None:
-            self._observer.handler_failed(endpoint, item, error)
-
-
-def _encode_foreign(value: Any) -> Any:
-    """Arrays and scalars of numpy and its likes, known by their `tolist`; pydantic models; images as PNG. Nothing is imported for it."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if hasattr(value, "model_dump_json"):
-        return msgspec.Raw(value.model_dump_json().encode())
-    if is_image(value):
-        return write_image(value)
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+            if item.deadline != inf:
+                self._watch.see(item.deadline)

@@ -4,11 +4,11 @@ import json
 import time
 from dataclasses import dataclass
 
-from modelway_platform.domain import job_pass
+from modelway_platform.domain import job_headers, job_pass
 from modelway_platform.gateway.jobs.back_off import RETRY
 from modelway_platform.gateway.jobs.contents import Contents, kept, octets_of
 from modelway_platform.gateway.jobs.http_call import AnswerTooLargeError, CallFailedError, Connections, Received
-from modelway_platform.gateway.jobs.job import Answer, Counted, Finished, Job
+from modelway_platform.gateway.jobs.job import USUAL_PRIORITY, Answer, Counted, Finished, Job
 from modelway_platform.gateway.jobs.judge_answer import Meaning, meaning_of
 from modelway_platform.gateway.jobs.port import MAX_LOSSES
 
@@ -117,6 +117,7 @@ def request_of(job: Job, body: bytes, given: str) -> bytes:
         f"content-length: {len(body)}",
         f"idempotency-key: {job.id}",
         f"x-request-id: {job.id}.{job.attempts + job.losses + 1}",
+        *([f"{job_headers.PRIORITY}: {job.priority}"] if job.priority != USUAL_PRIORITY else ()),
         *(f"{name}: {value}" for name, value in job.headers if name not in {"authorization", "x-api-key"}),
     ]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body

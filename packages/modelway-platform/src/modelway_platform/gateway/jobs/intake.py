@@ -11,10 +11,9 @@ from modelway_platform.domain import job_headers
 from modelway_platform.domain.async_policy import AsyncPolicy
 from modelway_platform.domain.durations import seconds_in
 from modelway_platform.gateway.jobs.callback_guard import CallbackRules, address_problem
-from modelway_platform.gateway.jobs.job import MAX_PRIORITY, Job, new_id
+from modelway_platform.gateway.jobs.job import MAX_PRIORITY, USUAL_PRIORITY, Job, new_id
 
 MAX_KEY_BYTES = 255
-_USUAL_PRIORITY = 4
 # Between caller and gateway, or of this one exchange; everything else is sent along when the job is executed.
 _NOT_KEPT = frozenset(
     {
@@ -126,7 +125,7 @@ def _check_key(key: str, caller: Caller) -> None:
 def _priority(fields: Mapping[str, str]) -> int:
     text = fields.get(job_headers.PRIORITY)
     if text is None:
-        return _USUAL_PRIORITY
+        return USUAL_PRIORITY
     if not text.isascii() or not text.isdigit() or int(text[:4]) > MAX_PRIORITY:
         raise InvalidRequestError(f"{job_headers.PRIORITY}: a number from 0 to {MAX_PRIORITY}, higher first")
     return int(text)

@@ -12,6 +12,7 @@ Durability = Literal["synced", "relaxed"]
 STATES: Final[tuple[JobState, ...]] = ("queued", "running", "succeeded", "failed", "dead", "expired", "cancelled")
 FINAL: Final[frozenset[JobState]] = frozenset({"succeeded", "failed", "dead", "expired", "cancelled"})
 MAX_PRIORITY = 9
+USUAL_PRIORITY = 4
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -67,7 +68,7 @@ class Job:
     headers: tuple[tuple[str, str], ...] = ()
     body: Content = Content()
     state: JobState = "queued"
-    priority: int = 4
+    priority: int = USUAL_PRIORITY
     created_at: float = 0.0
     not_before: float = 0.0
     expires_at: float = 0.0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 JOBS = job_headers.JOBS_PATH.encode()
 _ASYNC = re.compile(rb"(?:^|,)\s*respond-async\s*(?:$|[,;=])", re.IGNORECASE)
-_CALLER_HEADERS = tuple(name.encode() for name in job_headers.CALLER_HEADERS)
+_CALLER_HEADERS = tuple(name.encode() for name in (job_headers.CALLBACK, job_headers.EXPIRES))
 # Callers may wait for a job's end (`?wait=`) for up to a minute.
 _JOBS_SECONDS = 75.0
 _JOBS_BODY_BYTES = 64 * 1024

@@ -31,8 +31,10 @@ IDENTITY_PREFIXES = (
     b"x-authenticated-",
     b"x-goog-authenticated-",
 )
+# A wish about one's own request, which passes as it is: a model server takes it from anybody.
+CALLERS_OWN = frozenset({b"modelway-priority"})
 
 
 def claims_identity(name: bytes) -> bool:
     """Whether `name` (lower case, hyphens for underscores) is one of them."""
-    return name in IDENTITY_HEADERS or name.startswith(IDENTITY_PREFIXES)
+    return name in IDENTITY_HEADERS or (name.startswith(IDENTITY_PREFIXES) and name not in CALLERS_OWN)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 2.0  # with a handshake
 _LINE = re.compile(rb"([^:\r\n]+):[ \t]*([^\r\n]*)")
-_MARK = b"\r\nmodelway-mirror: true"
+# Behind what the caller said: nobody waits for a copy, so that it comes last where requests wait.
+_MARK = b"\r\nmodelway-mirror: true\r\nmodelway-priority: 0"
 
 
 class MirrorCopy:

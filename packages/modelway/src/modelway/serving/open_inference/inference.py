@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from modelway.context import Headers
-from modelway.errors import HandlerError, InvalidRequestError, ModelwayError, OverloadedError
+from modelway.errors import HandlerError, InvalidRequestError, ModelwayError
 from modelway.serving.answer import Answer
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.item import Item
 from modelway.serving.open_inference.outputs import wanted_outputs
+from modelway.serving.open_inference.priority import request_priority
 from modelway.serving.open_inference.rows import arguments_by_row
 from modelway.serving.open_inference.tensors import InferJson, Tensor
 from modelway.signature import EndpointSignature, Signature
@@ -96,8 +97,8 @@ class Inference(Generic[T]):
         rows = arguments_by_row(self._described, self._dispatcher.binding(self.endpoint), tensors)
         if len(rows) > self._dispatcher.queue_size:
             raise InvalidRequestError(f"{len(rows)} rows: at most {self._dispatcher.queue_size} wait at a time")
-        if len(rows) > self._dispatcher.queue_size - self._dispatcher.waiting:
-            raise OverloadedError("too many requests wait for the model already", hint="try again later")
+        priority = request_priority(request, headers)
+        self._dispatcher.check_room(len(rows), priority)
         self._left = len(rows)
         self._items = [
             self._dispatcher.submit_arguments(
@@ -107,6 +108,7 @@ class Inference(Generic[T]):
                 request_id=request_id,
                 deadline=deadline,
                 headers=headers,
+                priority=priority,
             )
             for number, each in enumerate(rows)
         ]

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from time import perf_counter
 from typing import Any
 
-from modelway.errors import InvalidRequestError, ModelwayError, OverloadedError
+from modelway.errors import InvalidRequestError, ModelwayError
 from modelway.protos.open_inference import ModelInferRequest, ModelInferResponse, ModelStreamInferResponse
 from modelway.protos.statuses import CODE, text_of
 from modelway.serving.answer import Answer
 from modelway.serving.model_app import ModelApp
 from modelway.serving.open_inference.inference import Inference, choose_endpoint
 from modelway.serving.open_inference.outputs import wanted_outputs
+from modelway.serving.open_inference.priority import request_priority
 from modelway.serving.open_inference.rows import arguments_by_row
 from modelway.serving.open_inference.tensors import flag
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
@@ -131,8 +132,8 @@ class InferStream:
         rows = arguments_by_row(endpoint, dispatcher.binding(endpoint.name), tensors_of(message))
         if len(rows) != 1:
             raise InvalidRequestError(f"{len(rows)} rows: '{endpoint.name}' streams, which is for one row")
-        if dispatcher.waiting >= dispatcher.queue_size:
-            raise OverloadedError("too many requests wait for the model already", hint="try again later")
+        priority = request_priority(request, caller.headers)
+        dispatcher.check_room(1, priority)
         head = app.open_inference.model_head(app.open_inference.check(message.model_name, message.model_version))
         head = {**head, "id": message.id}
         form = answer_form(message)
@@ -152,7 +153,7 @@ class InferStream:
             answer.count(499)
 
         self._drops[number] = drop
-        dispatcher.submit_stream(endpoint.name, item)
+        dispatcher.submit_stream(endpoint.name, item, priority)
         if self._paused:
             dispatcher.pause(endpoint.name, item)
 

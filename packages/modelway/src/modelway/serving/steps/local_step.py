@@ -1,6 +1,7 @@
 """A step in the pipeline's process: its handler behind a dispatcher of its own, so that it batches over all requests."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -31,7 +32,7 @@ class LoadedStep:
         self.signature = bound.signature
         # An image goes on to the next step as it is; only answers to callers are written as PNG.
         inside = replace(bound, bindings=tuple(replace(each, write=None) for each in bound.bindings))
-        self.dispatcher = Dispatcher(handler, inside, LoopLane(), observer=_Batches(batch_done))
+        self.dispatcher = Dispatcher(handler, inside, LoopLane(), observer=_Batches(batch_done), queue_size=sys.maxsize)
 
 
 class LocalRun:
