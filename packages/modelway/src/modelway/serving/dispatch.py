@@ -19,6 +19,7 @@ from modelway.serving.answering import Answering
 from modelway.serving.deadline_watch import DeadlineWatch
 from modelway.serving.elsewhere import Elsewhere, Finished
 from modelway.serving.hold import Closed, Hold
+from modelway.serving.inline import InlineChoice
 from modelway.serving.item import Item, PlainItem, RawItem
 from modelway.serving.lane import Lane
 from modelway.serving.observer import Observer
@@ -48,6 +49,7 @@ class Dispatcher:
         observer: Is told about batches and failures.
         queue_size: How many requests may wait; more are refused at once.
         elsewhere: Works on what is taken, if that is not the lane; `handler` then is one that is not loaded.
+        inline: Whether quick batches may be worked on right here where the endpoint allows it, instead of in the lane.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Dispatcher:
         observer: Observer | None = None,
         queue_size: int = DEFAULT_QUEUE_SIZE,
         elsewhere: Elsewhere | None = None,
+        inline: bool = False,
     ) -> None:
         self._lane = lane
         self._elsewhere = elsewhere
@@ -70,6 +73,7 @@ class Dispatcher:
         self._waiting = 0
         self._busy = False
         self._planned = False
+        self._here = False
         self._under_way = 0
         self._holds = {
             each.name: Hold(each.max_batch_size or 1, each.max_wait_seconds)
@@ -86,6 +90,12 @@ class Dispatcher:
             for each in bound.bindings
             if each.max_concurrency
         }
+
+        self._inline = (
+            {each.name: InlineChoice() for each in bound.bindings if each.any_thread}
+            if inline and elsewhere is None and not self._side_by_side
+            else {}
+        )
 
     @property
     def waiting(self) -> int:
@@ -269,19 +279,24 @@ class Dispatcher:
                     closed = self._holds[name].closed
                 else:
                     closed = Closed.FULL if len(items) == stages.group_size else Closed.IDLE
-                self._begin(stages, items, closed)
-                return True
+                return self._begin(stages, items, closed)
         return False
 
-    def _begin(self, stages: EndpointStages, items: list[Item], closed: Closed) -> None:
+    def _begin(self, stages: EndpointStages, items: list[Item], closed: Closed) -> bool:
+        """Work on a batch; False when others have to have their turn before the next one."""
         finished = partial(self._finished, stages, items, closed=closed)
         self._under_way += 1
+        if self._inline and stages.name in self._inline and self._inline[stages.name].here:
+            self._busy = True
+            self._work_here(stages, items, finished)
+            return False
         if self._elsewhere is None:
             self._busy = True
             self._lane.run(partial(self._work, stages, items, finished))
         else:
             self._elsewhere.start(stages.name, items, finished)
             self._busy = not self._elsewhere.idle
+        return True
 
     def _lets_go(self, name: str, line: WaitingLine) -> bool:
         hold = self._holds.get(name)
@@ -301,6 +316,16 @@ class Dispatcher:
         seconds = time.perf_counter() - started
         self._lane.back(partial(finished, count, seconds, times))
 
+    def _work_here(self, stages: EndpointStages, items: list[Item], finished: Finished) -> None:
+        started = time.perf_counter()
+        count, times = stages.run(items, started)
+        self._here = True
+        finished(count, time.perf_counter() - started, times)
+        self._here = False
+        if self._waiting and not self._planned:
+            self._planned = True  # not at once: the loop has sockets to look after
+            self._lane.soon(self._send_planned)
+
     def _finished(
         self,
         stages: EndpointStages,
@@ -314,12 +339,14 @@ class Dispatcher:
         self._busy = False
         self._pace.observe(seconds / self._under_way, count)
         self._under_way -= 1
+        if self._inline and stages.name in self._inline:
+            self._inline[stages.name].ran(seconds)
         if self._holds and stages.name in self._holds:
             self._holds[stages.name].batch_ended(self._lines[stages.name], seconds)
         if count < len(items):
             self._put_back(stages.name, items[count:])
             del items[count:]
-        if self._waiting:
+        if self._waiting and not self._here:
             self._send()  # before answering: the model works while we write
         self._answering.answer(stages, items, seconds, closed, times)
 

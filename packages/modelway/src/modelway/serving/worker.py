@@ -139,7 +139,7 @@ class Worker:
         signature = loaded.bound.signature
         names = [each.name for each in signature.endpoints]
         dispatcher = Dispatcher(
-            loaded.ready.handler, loaded.bound, lane, observer=self._app, queue_size=settings.queue_size
+            loaded.ready.handler, loaded.bound, lane, observer=self._app, queue_size=settings.queue_size, inline=True
         )
         metrics = Metrics(
             self._board, settings.index, settings.identity, names, [each.name for each in signature.steps]

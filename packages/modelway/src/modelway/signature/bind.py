@@ -57,6 +57,7 @@ class EndpointBinding:
         streaming: Whether inference yields.
         max_concurrency: How many run side by side; 0 where they run one after another.
         max_wait_seconds: How long a batch waits behind another to fill.
+        any_thread: Whether its stages may run in another thread than `load`.
     """
 
     name: str
@@ -78,6 +79,7 @@ class EndpointBinding:
     streaming: bool
     max_concurrency: int
     max_wait_seconds: float
+    any_thread: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +171,7 @@ def _endpoint(
         streaming=method.streams,
         max_concurrency=_concurrency(before, method, after),
         max_wait_seconds=method.stage.max_wait_ms / 1000,
+        any_thread=_any_thread(handler, method),
     )
     described = EndpointSignature(
         name=name,
@@ -180,6 +183,12 @@ def _endpoint(
         raw_field=binding.forms.raw_field,
     )
     return described, binding
+
+
+def _any_thread(handler: type[Handler], method: Method) -> bool:
+    if method.stage.any_thread is None:  # what `load` made may be bound to its thread
+        return handler.load is Handler.load and handler.__init__ is Handler.__init__
+    return method.stage.any_thread
 
 
 def _concurrency(*methods: Method | None) -> int:
