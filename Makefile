@@ -51,8 +51,12 @@ bench-gateway: setup ## our gateway, nginx and Envoy before the same upstream, i
 bench-routes: setup ## CPU per decision with 10, 1,000 and 10,000 routes that publish URLs
 	@python -m benchmarks.routes
 
-bench-serving: setup ## our model server, granian and uvicorn with the same model, in turn
-	@python -m benchmarks.serving
+bench-serving: setup ## our model server and its peers with the same models, in turn: 25 minutes; ARGUMENTS="--help" says how to ask for less
+	@python -m benchmarks.serving $(ARGUMENTS)
+
+.PHONY: plot-serving
+plot-serving: setup ## the picture of a run: ARGUMENTS="RECORDS.json PICTURE.svg", records as bench-serving writes them with --output
+	@python -m benchmarks.serving.plot $(ARGUMENTS)
 
 bench-serving-grpc: setup ## our model server and bare grpcio with the same models over gRPC, in turn
 	@$(BIN)/python -m benchmarks.serving_grpc

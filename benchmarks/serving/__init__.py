@@ -1,0 +1,1 @@
+"""Modelway's model server and its peers under the same models, in turn; `make bench-serving`."""
