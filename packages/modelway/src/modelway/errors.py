@@ -102,6 +102,7 @@ class ModelwayError(Exception):
         code: A key of `STATUS_BY_CODE`; the class's own unless given.
         details: Machine-readable extras (JSON values), such as document positions.
         request_id: The request it is about, where a server answered one.
+        retry_after: Seconds after which whoever answered so may be asked again, where it said.
     """
 
     code: ClassVar[str] = "internal"
@@ -114,12 +115,14 @@ class ModelwayError(Exception):
         code: str = "",
         details: tuple[Mapping[str, Any], ...] = (),
         request_id: str = "",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.details = details
         self.request_id = request_id
+        self.retry_after = retry_after
         self.error_code = code or self.code
 
     @property

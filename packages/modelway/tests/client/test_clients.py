@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from modelway.client import ControlClient, DocumentFile, ModelClient, Server
+from modelway.client import CallOptions, ControlClient, DocumentFile, ModelClient, Server
 from modelway.errors import ConflictError, InvalidRequestError, UnavailableError
 
 Serve = Callable[[Callable[[Any], Any]], Any]
@@ -106,7 +106,8 @@ def test_a_model_is_called_with_values_of_python(serve: Serve, says: Any) -> Non
     server = serve(lambda asked: says(body=b'{"label":3}', headers=headers))
     with ModelClient("vision/digits", server=Server(url=server.url, key="k")) as client:
         answer = client.ask(
-            {"image": np.ones((1, 2), np.float32), "box": Box(0.5, 1), "n": np.int64(4)}, request_id="mine"
+            {"image": np.ones((1, 2), np.float32), "box": Box(0.5, 1), "n": np.int64(4)},
+            options=CallOptions(request_id="mine"),
         )
         assert client.call(endpoint="other") == {"label": 3}
     assert (answer.value, answer.version, answer.request_id) == ({"label": 3}, "v2", "r9")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from modelway.client.http_client import HttpClient, Timeouts, path_of
+from modelway.client.addresses import path_of
+from modelway.client.http_client import HttpClient, Timeouts
 from modelway.errors import (
     DeadlineExceededError,
     InvalidRequestError,

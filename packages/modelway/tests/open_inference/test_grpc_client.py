@@ -11,6 +11,7 @@ import grpc
 import numpy as np
 import pytest
 
+from modelway.client import CallOptions
 from modelway.client import Server as Address
 from modelway.client.grpc_client import GrpcModelClient
 from modelway.errors import (
@@ -48,7 +49,7 @@ def test_arrays_and_lists_are_sent_as_the_model_wants_them(client: GrpcModelClie
     }
     for image in (np.array([1, 2], np.float32), np.array([1, 2], np.float64), [1, 2], (1.0, 2.0)):
         assert client.call({"image": image}) == wanted
-    answer = client.ask({"image": [1, 2]}, request_id="mine")
+    answer = client.ask({"image": [1, 2]}, options=CallOptions(request_id="mine"))
     assert answer.request_id == "mine"
 
 

@@ -11,10 +11,21 @@ from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, connection_of
 from modelway.cli.output import note, seconds_text
 from modelway.cli.package_facts import endpoints_of, example_request, package_of
-from modelway.client import Connection, ControlClient, JobClient, ModelAnswer, ModelClient, Timeouts
+from modelway.client import (
+    CallOptions,
+    Connection,
+    ControlClient,
+    JobClient,
+    ModelAnswer,
+    ModelClient,
+    RetryPolicy,
+    Timeouts,
+)
 from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError
 
 _USUAL_ENDPOINT = "predict"
+# Who sits before the terminal wants to see what is wrong, and can ask again.
+_ONCE = RetryPolicy(tries=1)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +64,7 @@ def _run(args: argparse.Namespace) -> int:
     body, content_type = _request(connection, args)
     if args.asynchronous:
         return _submit(connection, args, body, content_type)
-    timeouts = Timeouts(silence=args.timeout)
-    with ModelClient(args.target, server=connection.gateway, timeouts=timeouts) as client:
+    with ModelClient(args.target, server=connection.gateway, timeout=args.timeout, retries=_ONCE) as client:
         answer = _ask(client, connection, args, body, content_type)
     print(msgspec.json.encode(answer.value).decode())
     if args.verbose:
@@ -64,7 +74,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _submit(connection: Connection, args: argparse.Namespace, body: bytes, content_type: str) -> int:
-    with JobClient(connection.gateway, timeouts=Timeouts(silence=args.timeout)) as client:
+    timeouts = Timeouts(silence=args.timeout)
+    with JobClient(connection.gateway, timeouts=timeouts, timeout=args.timeout, retries=_ONCE) as client:
         job = client.submit(
             args.target,
             body,
@@ -98,8 +109,9 @@ def _ask(
     client: ModelClient, connection: Connection, args: argparse.Namespace, body: bytes, content_type: str
 ) -> ModelAnswer:
     endpoint = args.endpoint or _USUAL_ENDPOINT
+    options = CallOptions(request_id=args.request_id)
     try:
-        return client.ask_raw(body, endpoint=endpoint, request_id=args.request_id, content_type=content_type)
+        return client.ask_raw(body, endpoint=endpoint, options=options, content_type=content_type)
     except NotFoundError as error:
         if args.endpoint or error.error_code != "endpoint_not_found":
             raise
@@ -107,7 +119,7 @@ def _ask(
         if len(names) != 1:
             hint = f"say which: {', '.join(names)}" if names else error.hint
             raise NotFoundError(error.message, hint=hint, code=error.error_code) from error
-    return client.ask_raw(body, endpoint=names[0], request_id=args.request_id, content_type=content_type)
+    return client.ask_raw(body, endpoint=names[0], options=options, content_type=content_type)
 
 
 def _endpoints(connection: Connection, target: str) -> list[str]:

@@ -10,8 +10,9 @@ from typing import Any, BinaryIO, Literal, Self, TypeVar
 
 import msgspec
 
+from modelway.client.addresses import path_of
 from modelway.client.connection import Server, find_connection
-from modelway.client.http_client import Answer, AnswerStream, HttpClient, Timeouts, path_of
+from modelway.client.http_client import Answer, AnswerStream, HttpClient, Timeouts
 from modelway.client.key_text import hint_for_unknown
 from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
 

@@ -1,6 +1,8 @@
 """Rebuilds the typed error from an error answer, so that a caller catches the same classes on both sides of the wire."""
 
+import time
 from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import msgspec
@@ -82,13 +84,15 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes, *, a
         asked: Method and URL without query, named when the answer is not ours.
     """
     request_id = headers.get("x-request-id", "")
-    hint = _retry_hint(headers.get("retry-after", ""))
+    retry_after = seconds_of(headers.get("retry-after", ""))
+    hint = f"try again in {retry_after:g} s" if retry_after is not None else ""
     said = _our_error(body)
     if said is None:
         code = _STRANGER_CODE_BY_STATUS.get(status, "internal")
         message = f"{asked} was answered with status {status}{_first_line(headers, body)}"
         error_class = _CLASS_BY_STATUS.get(status, ModelwayError)
-        return error_class(message, code=code, hint=hint or _stranger_hint(status), request_id=request_id)
+        hint = hint or _stranger_hint(status)
+        return error_class(message, code=code, hint=hint, request_id=request_id, retry_after=retry_after)
     code = _text(said, "code") or "internal"
     error_class = _class_of(code, status)
     return error_class(
@@ -97,6 +101,7 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes, *, a
         hint=_text(said, "hint") or hint,
         details=_details(said.get("details")),
         request_id=_text(said, "request_id") or request_id,
+        retry_after=retry_after,
     )
 
 
@@ -138,8 +143,16 @@ def _first_line(headers: Mapping[str, str], body: bytes) -> str:
     return f": {line[:160]}" if line else ""
 
 
-def _retry_hint(retry_after: str) -> str:
-    return f"try again in {retry_after} s" if retry_after.isdigit() else ""
+def seconds_of(retry_after: str) -> float | None:
+    """The wait a `Retry-After` asks for (RFC 9110, section 10.2.3): seconds, or until a date; None where it is neither."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(date.timestamp() - time.time(), 0.0)
 
 
 def _stranger_hint(status: int) -> str:

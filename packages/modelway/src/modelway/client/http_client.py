@@ -8,22 +8,27 @@ import contextlib
 import http.client
 import selectors
 import socket
-import ssl
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from types import TracebackType
 from typing import Any, Protocol, Self
-from urllib.parse import SplitResult, quote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 
+from modelway.client.addresses import split_url, trusting, why
 from modelway.client.error_answers import error_from_answer
 from modelway.client.hang_up import HangUp
+from modelway.client.retries import NeverReachedError
 from modelway.errors import DeadlineExceededError, InvalidRequestError, ModelwayError, UnavailableError
 
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _IDLE_CONNECTIONS = 8
 _UPLOAD_BLOCK = 256 * 1024
+_LONGEST_WAIT = 1e6  # sockets take no infinity
+_READ_BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,13 @@ class _Request:
     body: bytes | Upload | None
     headers: Mapping[str, str]
     silence: float
+    until: float = inf
     hang_up: HangUp | None = None
+
+    @property
+    def wait(self) -> float:
+        """Seconds until there must be the next byte, as a socket takes them."""
+        return min(self.silence, max(self.until - time.monotonic(), 0.001), _LONGEST_WAIT)
 
     @property
     def is_repeatable(self) -> bool:
@@ -81,10 +92,20 @@ class _Request:
 class AnswerStream:
     """An answer read line by line while it arrives; close it (or leave its `with`) to stop the server sending."""
 
-    def __init__(self, response: http.client.HTTPResponse, connection: http.client.HTTPConnection, where: str) -> None:
+    def __init__(
+        self,
+        response: http.client.HTTPResponse,
+        connection: http.client.HTTPConnection,
+        where: str,
+        *,
+        until: float = inf,
+    ) -> None:
+        self.headers: Mapping[str, str] = _lower(response)
         self._response = response
         self._connection = connection
         self._where = where
+        self._until = until
+        self._silence: float | None = None
 
     def lines(self) -> Iterator[bytes]:
         """Every line without its end; empty ones, which keep the connection alive, are left out.
@@ -95,9 +116,12 @@ class AnswerStream:
         """
         while True:
             try:
+                self._mind_the_time()
                 line = self._response.readline()
             except TimeoutError as error:
-                raise DeadlineExceededError(f"{self._where} has been silent for too long") from error
+                late = time.monotonic() >= self._until
+                text = "did not end its answer in the time given" if late else "has been silent for too long"
+                raise DeadlineExceededError(f"{self._where} {text}") from error
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise UnavailableError(f"the connection to {self._where} broke", code="unreachable") from error
             if not line:
@@ -107,8 +131,15 @@ class AnswerStream:
 
     def allow_silence(self, seconds: float | None) -> None:
         """Bounds the wait for the next line; None waits for ever."""
+        self._silence = seconds
         if self._connection.sock is not None:
             self._connection.sock.settimeout(seconds)
+
+    def _mind_the_time(self) -> None:
+        if self._until == inf or self._connection.sock is None:
+            return
+        left = _check_time(self._until)
+        self._connection.sock.settimeout(min(left, _LONGEST_WAIT if self._silence is None else self._silence))
 
     def close(self) -> None:
         self._response.close()
@@ -143,9 +174,9 @@ class HttpClient:
         ca_file: str = "",
         hints: Mapping[str, str] | None = None,
     ) -> None:
-        parts = _split(url)
+        parts = split_url(url)
         self.url = url.rstrip("/")
-        self._tls = _trusting(ca_file) if parts.scheme == "https" else None
+        self._tls = trusting(ca_file) if parts.scheme == "https" else None
         self._host = parts.hostname or ""
         self._port = parts.port
         self._prefix = parts.path.rstrip("/")
@@ -163,6 +194,7 @@ class HttpClient:
         body: bytes | Upload | None = None,
         headers: Mapping[str, str] | None = None,
         silence: float | None = None,
+        until: float = inf,
         hang_up: HangUp | None = None,
     ) -> Answer:
         """Sends a request and reads the whole answer.
@@ -174,6 +206,7 @@ class HttpClient:
             body: Bytes, or something read while it is sent (then give `Content-Length`).
             headers: Beside the client's own.
             silence: Seconds to wait for the next byte instead of the client's own.
+            until: When the whole answer must be there, on `time.monotonic`.
             hang_up: Interrupts the call from another thread.
 
         Raises:
@@ -182,9 +215,9 @@ class HttpClient:
             DeadlineExceededError: No answer in time.
         """
         wait = self._timeouts.silence if silence is None else silence
-        request = _Request(method, self._target(path, query), body, headers or {}, wait, hang_up)
+        request = _Request(method, self._target(path, query), body, headers or {}, wait, until, hang_up)
         response, connection = self._exchange(request)
-        data = self._read_whole(response, connection, wait)
+        data = self._read_whole(response, connection, request)
         if hang_up is not None:
             hang_up.over()
         answer = Answer(status=response.status, headers=_lower(response), body=data)
@@ -194,21 +227,32 @@ class HttpClient:
         return answer
 
     def stream(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, silence: float | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        silence: float | None = None,
+        until: float = inf,
     ) -> AnswerStream:
-        """Sends a request without a body and hands the answer out as it arrives, on a connection of its own.
+        """Sends a request and hands the answer out as it arrives, on a connection of its own.
+
+        Between its lines it may be silent for ever, unless `silence` or `until` says otherwise.
 
         Raises:
             ModelwayError: As `request`.
         """
         wait = self._timeouts.silence if silence is None else silence
-        response, connection = self._exchange(_Request(method, self._target(path, query), None, {}, wait))
+        request = _Request(method, self._target(path, query), body, headers or {}, wait, until)
+        response, connection = self._exchange(request)
         if response.status >= 300:
             with contextlib.closing(connection):
                 data = response.read(65536)
                 raise self._refusal(response.status, _lower(response), data, asked=f"{method} {self.url}{path}")
-        stream = AnswerStream(response, connection, self.url)
-        stream.allow_silence(silence)
+        stream = AnswerStream(response, connection, self.url, until=until)
+        stream.allow_silence(silence if until == inf or silence is None else wait)
         return stream
 
     def close(self) -> None:
@@ -236,12 +280,12 @@ class HttpClient:
             except UnavailableError:
                 if not request.is_repeatable:
                     raise
-        return self._send(self._connect(), request)
+        return self._send(self._connect(request), request)
 
     def _send(
         self, connection: http.client.HTTPConnection, request: _Request
     ) -> tuple[http.client.HTTPResponse, http.client.HTTPConnection]:
-        connection.sock.settimeout(request.silence)
+        connection.sock.settimeout(request.wait)
         answered = False
         try:
             if request.hang_up is not None:
@@ -253,9 +297,9 @@ class HttpClient:
             response = connection.getresponse()
             answered = True
         except TimeoutError as error:
-            raise self._too_late(request.silence) from error
+            raise self._too_late(request) from error
         except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(_why(error)) from error
+            raise self._unreachable(why(error)) from error
         except ValueError:
             # Not chained: its text shows the header's value, which may be a key.
             raise InvalidRequestError(
@@ -267,23 +311,33 @@ class HttpClient:
         return response, connection
 
     def _read_whole(
-        self, response: http.client.HTTPResponse, connection: http.client.HTTPConnection, silence: float
+        self, response: http.client.HTTPResponse, connection: http.client.HTTPConnection, request: _Request
     ) -> bytes:
+        pieces: list[bytes] = []
         whole = False
+        # Its own name for it, as `connection.sock` is None once the server said that it closes.
+        sock = connection.sock
         try:
-            data = response.read()
+            while piece := response.read1(_READ_BLOCK):
+                pieces.append(piece)
+                if request.until != inf:
+                    _check_time(request.until)
+                    if sock is not None:
+                        sock.settimeout(request.wait)
+            if response.length:  # `read1` ends quietly where the connection did
+                raise http.client.IncompleteRead(b"", response.length)
             whole = True
         except TimeoutError as error:
-            raise self._too_late(silence) from error
+            raise self._too_late(request) from error
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable("it broke off in mid-answer") from error
         finally:
             if not whole:
                 connection.close()
-        return data
+        return b"".join(pieces)
 
-    def _connect(self) -> http.client.HTTPConnection:
-        wait = self._timeouts.connect
+    def _connect(self, request: _Request) -> http.client.HTTPConnection:
+        wait = min(self._timeouts.connect, request.wait)
         connection = (
             http.client.HTTPConnection(self._host, self._port, timeout=wait, blocksize=_UPLOAD_BLOCK)
             if self._tls is None
@@ -295,10 +349,10 @@ class HttpClient:
             connection.connect()
         except TimeoutError as error:
             connection.close()
-            raise self._unreachable(f"no connection within {self._timeouts.connect:g} s") from error
+            raise self._never_reached(f"no connection within {wait:.3g} s") from error
         except OSError as error:
             connection.close()
-            raise self._unreachable(_why(error)) from error
+            raise self._never_reached(why(error)) from error
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return connection
 
@@ -323,46 +377,31 @@ class HttpClient:
         else:
             connection.close()
 
-    def _unreachable(self, why: str) -> UnavailableError:
+    def _unreachable(self, reason: str) -> UnavailableError:
         return UnavailableError(
-            f"cannot reach {self.url}: {why}", code="unreachable", hint=self._hints.get("unreachable", "")
+            f"cannot reach {self.url}: {reason}", code="unreachable", hint=self._hints.get("unreachable", "")
         )
+
+    def _never_reached(self, reason: str) -> NeverReachedError:
+        return NeverReachedError(f"cannot reach {self.url}: {reason}", hint=self._hints.get("unreachable", ""))
 
     def _refusal(self, status: int, headers: Mapping[str, str], body: bytes, *, asked: str) -> ModelwayError:
         error = error_from_answer(status, headers, body, asked=asked)
         error.hint = self._hints.get(error.error_code, error.hint)
         return error
 
-    def _too_late(self, silence: float) -> DeadlineExceededError:
-        return DeadlineExceededError(f"{self.url} did not answer within {silence:g} s")
+    def _too_late(self, request: _Request) -> DeadlineExceededError:
+        if time.monotonic() >= request.until:
+            return DeadlineExceededError(f"{self.url} did not answer in the time given")
+        return DeadlineExceededError(f"{self.url} did not answer within {request.silence:g} s")
 
 
-def path_of(*segments: str) -> str:
-    """`/a/b` with each segment percent-encoded, so that no name can leave its place in the path."""
-    for segment in segments:
-        if segment in {"", ".", ".."} or not _is_text(segment):
-            raise InvalidRequestError(f"{segment!r} cannot be part of a URL path")
-    return "".join(f"/{quote(segment, safe=':')}" for segment in segments)
-
-
-def _is_text(segment: str) -> bool:
-    """Whether it can be written as UTF-8; what a shell hands over may hold anything."""
-    return not any("\ud800" <= character <= "\udfff" for character in segment)
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable, parts = False, None
-    if parts is None or not usable or parts.username is not None or parts.query or parts.fragment:
-        # The text itself may hold a password, so it is not repeated.
-        raise InvalidRequestError(
-            "the server's URL is not usable: expected http://HOST[:PORT] or https://HOST[:PORT], without user or query",
-            hint="for example http://127.0.0.1:7070",
-        )
-    return parts
+def _check_time(until: float) -> float:
+    """What is left of it."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 def _lower(response: http.client.HTTPResponse) -> dict[str, str]:
@@ -374,33 +413,3 @@ def _has_input(sock: socket.socket) -> bool:
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_READ)
         return bool(selector.select(0))
-
-
-def _trusting(ca_file: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file or None)
-    except OSError as error:  # an SSLError is one, too
-        raise InvalidRequestError(
-            f"the certificates to trust cannot be read from {ca_file}: {_why(error)}",
-            hint="give a PEM file with --ca-file or MODELWAY_CA_FILE",
-        ) from error
-
-
-def _why_no_tls(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message} (trust a CA with --ca-file or MODELWAY_CA_FILE)"
-    return f"no TLS connection came about: {(error.reason or 'unknown').replace('_', ' ').lower()}"
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return _why_no_tls(error)
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(error, socket.gaierror):
-        return "its name cannot be resolved"
-    if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError):
-        return "it closed the connection without an answer"
-    if isinstance(error, http.client.HTTPException):
-        return "its answer is not HTTP"
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

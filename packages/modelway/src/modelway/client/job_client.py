@@ -7,9 +7,12 @@ from typing import Any, Self
 
 import msgspec
 
+from modelway.client.addresses import path_of
 from modelway.client.connection import Server, find_connection
-from modelway.client.http_client import Answer, HttpClient, Timeouts, path_of
-from modelway.errors import DeadlineExceededError, InvalidRequestError, UnavailableError
+from modelway.client.http_client import Answer, HttpClient, Timeouts
+from modelway.client.model_requests import USUAL_TIMEOUT, Place, path_of_model
+from modelway.client.retries import RetryPolicy, Tries, until_of
+from modelway.errors import DeadlineExceededError, ModelwayError, UnavailableError
 
 FINAL_STATES = frozenset({"succeeded", "failed", "dead", "expired", "cancelled"})
 # The longest that the gateway waits at a time; it is asked again until the caller's own patience ends.
@@ -31,19 +34,27 @@ class JobClient:
     Args:
         server: The gateway's address and a key; found as the command line finds them when not given.
         timeouts: For single requests.
+        timeout: Seconds one request may take, with all its tries; waiting for a job's end comes on top.
+        retries: When to ask again; see `RetryPolicy`. Nothing but a new job without an `idempotency_key` does harm if it is sent twice.
     """
 
-    def __init__(self, server: Server | None = None, *, timeouts: Timeouts | None = None) -> None:
+    def __init__(
+        self,
+        server: Server | None = None,
+        *,
+        timeouts: Timeouts | None = None,
+        timeout: float = USUAL_TIMEOUT,
+        retries: RetryPolicy | None = None,
+    ) -> None:
+        self._timeout = timeout
+        self._retries = retries or RetryPolicy()
         self.server = server or find_connection().gateway
         self._http = HttpClient(
             self.server.url,
             headers=self.server.headers,
             timeouts=timeouts,
             ca_file=self.server.ca_file,
-            hints={
-                "unreachable": "start it with `modelway up`, or say where the gateway is with MODELWAY_GATEWAY_URL",
-                "unauthenticated": "give a key with MODELWAY_KEY; `modelway key create NAME` makes one",
-            },
+            hints=Place(self.server, "").hints,
         )
 
     def submit(
@@ -85,7 +96,8 @@ class JobClient:
             "X-Request-Id": request_id,
         }
         headers |= {name: value for name, value in optional.items() if value}
-        answer = self._http.request("POST", _path_of_model(target) + path_of(endpoint), body=body, headers=headers)
+        path = path_of_model(target) + path_of(endpoint)
+        answer = self._ask("POST", path, body=body, headers=headers, idempotent=bool(idempotency_key))
         if answer.status != 202:
             raise UnavailableError(
                 "the answer came at once: this route takes no asynchronous requests",
@@ -97,7 +109,7 @@ class JobClient:
     def get(self, job_id: str, *, wait: float = 0.0) -> dict[str, Any]:
         """One job; `wait` seconds at most for its end."""
         query = {"wait": str(int(min(wait, _WAIT_SECONDS)))} if wait >= 1 else None
-        return _object(self._http.request("GET", "/_/jobs" + path_of(job_id), query=query, silence=_WAIT_SECONDS + 30))
+        return _object(self._ask("GET", "/_/jobs" + path_of(job_id), query=query, more_time=_WAIT_SECONDS))
 
     def wait(self, job_id: str, *, seconds: float | None = None) -> dict[str, Any]:
         """The job once it has ended.
@@ -123,7 +135,7 @@ class JobClient:
             ConflictError: Code `job_not_finished`.
             ModelwayError: The job failed, and this is how.
         """
-        return self._http.request("GET", "/_/jobs" + path_of(job_id, "result"))
+        return self._ask("GET", "/_/jobs" + path_of(job_id, "result"))
 
     def list(
         self, *, model: str = "", states: Sequence[str] = (), consumer: str = "", limit: int = 50
@@ -133,7 +145,7 @@ class JobClient:
         while limit > 0:
             given = {"model": model, "state": ",".join(states), "consumer": consumer, "before": before}
             query = {name: value for name, value in given.items() if value} | {"limit": str(min(limit, 500))}
-            page = _convert(self._http.request("GET", "/_/jobs", query=query))
+            page = _convert(self._ask("GET", "/_/jobs", query=query))
             yield from page.items
             limit -= len(page.items)
             before = page.next
@@ -142,7 +154,7 @@ class JobClient:
 
     def queues(self) -> Sequence[Mapping[str, Any]]:
         """Depth and age of every model's queue; for admins."""
-        return _convert(self._http.request("GET", "/_/jobs/queues")).items
+        return _convert(self._ask("GET", "/_/jobs/queues")).items
 
     def cancel(self, job_id: str) -> dict[str, Any]:
         """Cancels it, waiting or running.
@@ -150,7 +162,7 @@ class JobClient:
         Raises:
             ConflictError: It has ended.
         """
-        return _object(self._http.request("DELETE", "/_/jobs" + path_of(job_id)))
+        return _object(self._ask("DELETE", "/_/jobs" + path_of(job_id)))
 
     def replay(self, job_id: str) -> dict[str, Any]:
         """Queues one again that ended without success.
@@ -158,11 +170,32 @@ class JobClient:
         Raises:
             ConflictError: It has not ended, or succeeded.
         """
-        return _object(self._http.request("POST", "/_/jobs" + path_of(job_id, "replay"), body=b""))
+        return _object(self._ask("POST", "/_/jobs" + path_of(job_id, "replay"), body=b"", idempotent=False))
 
     def callback_secret(self) -> str:
         """What this consumer's callbacks are signed with."""
-        return str(_object(self._http.request("GET", "/_/jobs/callback-secret")).get("secret", ""))
+        return str(_object(self._ask("GET", "/_/jobs/callback-secret")).get("secret", ""))
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool = True,
+        more_time: float = 0.0,
+    ) -> Answer:
+        tries = Tries(self._retries, until_of(self._timeout + more_time), idempotent=idempotent)
+        silence = more_time + 30 if more_time else None
+        while True:
+            try:
+                return self._http.request(
+                    method, path, query=query, body=body, headers=headers, silence=silence, until=tries.until
+                )
+            except ModelwayError as error:
+                time.sleep(tries.pause_after(error))
 
     def close(self) -> None:
         """Closes idle connections."""
@@ -175,15 +208,6 @@ class JobClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _path_of_model(target: str) -> str:
-    parts = target.split("/")
-    if len(parts) not in {2, 3} or not all(parts):
-        raise InvalidRequestError(
-            f"{target!r} is not the name of a model", hint="a model is named PROJECT/MODEL or PROJECT/MODEL/VERSION"
-        )
-    return path_of(*parts)
 
 
 def _object(answer: Answer) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from functools import partial
 
 import msgspec
 
-from modelway.client.http_client import HttpClient, Timeouts, path_of
+from modelway.client.addresses import path_of
+from modelway.client.http_client import HttpClient, Timeouts
 from modelway.errors import ModelwayError
 from modelway.serving.events import Events
 from modelway.serving.settings import Identity, RegistrationSettings

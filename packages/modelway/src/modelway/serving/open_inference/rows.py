@@ -39,7 +39,7 @@ def arguments_by_row(
     missing = [each.name for each in endpoint.inputs if each.required and each.name not in given]
     if missing:
         raise InvalidRequestError(f"input '{missing[0]}' is missing")
-    counts = {each.shape[0] for each in tensors}
+    counts = {each.shape[0] for each in tensors} or {1}  # who takes nothing, or needs nothing, is asked once
     if len(counts) != 1 or counts == {0}:
         raise InvalidRequestError(
             "inputs have different numbers of rows" if len(counts) > 1 else "there is no row",

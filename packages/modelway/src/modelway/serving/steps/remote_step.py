@@ -9,13 +9,15 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from modelway.client import ModelClient
+from modelway.client import CallOptions, ModelClient, RetryPolicy
 from modelway.client.connection import Server, find_connection
 from modelway.client.hang_up import HangUp
 from modelway.errors import DeadlineExceededError
 from modelway.pipeline import RemoteStep
 from modelway.serving.item import Item
 
+# The pipeline's own caller asks again; steps that did so as well would multiply what an overloaded model is asked.
+_ONCE = RetryPolicy(tries=1)
 _CARRIED = frozenset({b"traceparent", b"tracestate"})
 """W3C Trace Context; the request id is carried beside them."""
 
@@ -49,7 +51,7 @@ class RemoteRun:
     """
 
     def __init__(self, step: RemoteStep) -> None:
-        self._client = ModelClient(step.model, server=gateway(os.environ))
+        self._client = ModelClient(step.model, server=gateway(os.environ), retries=_ONCE)
         self._endpoint = step.endpoint
         self._threads = ThreadPoolExecutor(step.max_concurrency, thread_name_prefix=f"step-{step.name}")
 
@@ -82,13 +84,10 @@ class RemoteRun:
             seconds = request.deadline - time.monotonic()
             if seconds <= 0:
                 raise DeadlineExceededError("the time given was over before the model was asked")
-            headers["Modelway-Deadline-Ms"] = str(max(1, int(seconds * 1000)))
         answer = self._client.ask(
             named,
             endpoint=self._endpoint,
-            request_id=request.request_id,
-            headers=headers,
-            silence=seconds,
+            options=CallOptions(timeout=seconds, request_id=request.request_id, headers=headers),
             hang_up=hang_up,
         )
         return answer.value
