@@ -73,7 +73,7 @@ class Tries:
         idempotent: Asking twice does no harm, whatever the policy says.
     """
 
-    __slots__ = ("_policy", "_idempotent", "_tried", "until")
+    __slots__ = ("_idempotent", "_policy", "_tried", "until")
 
     def __init__(self, policy: RetryPolicy, until: float = inf, *, idempotent: bool = False) -> None:
         self._policy = policy
