@@ -82,3 +82,7 @@ bench-images: setup ## an image of a package, cold, unchanged and after a code c
 .PHONY: bench-mirrors
 bench-mirrors: setup ## p50 and p99 of callers without a mirror, and with a healthy, slow, dead and failing one
 	@python -m benchmarks.mirrors
+
+.PHONY: bench-gpu
+bench-gpu: setup ## the PyTorch and ONNX examples on a GPU, batched and one by one; PYTHON is one that has torch and modelway[serve]
+	@$${PYTHON:-.cache/frameworks/bin/python} -m benchmarks.gpu $(ARGUMENTS)

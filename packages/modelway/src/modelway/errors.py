@@ -11,7 +11,8 @@
     ├── InvalidPackageError      a package that cannot be made or opened    422
     ├── InvalidHandlerError      a handler class that cannot be served      422
     ├── HandlerError             the modeller's own code failed             500
-    │   └── StepError            a step of a pipeline failed                500
+    │   ├── StepError            a step of a pipeline failed                500
+    │   └── LoadError            a model, device or framework is not there  500
     ├── OverloadedError          a queue is full; try later                 503
     ├── UnavailableError         nobody is ready to answer                  503
     └── DeadlineExceededError    the time given is over                     504
@@ -71,6 +72,7 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
         "internal": Status(500, "INTERNAL"),
         "handler_failed": Status(500, "INTERNAL"),
         "step_failed": Status(500, "INTERNAL"),
+        "model_not_loaded": Status(500, "INTERNAL"),
         "not_implemented": Status(501, "UNIMPLEMENTED"),
         "executor_lost": Status(502, "UNAVAILABLE"),
         "result_too_large": Status(502, "RESOURCE_EXHAUSTED"),
@@ -206,6 +208,12 @@ class StepError(HandlerError):
     """A step of a pipeline failed; the message names it, `details` holds its name and the code of what happened there."""
 
     code = "step_failed"
+
+
+class LoadError(HandlerError):
+    """What `load` asked for is not there or cannot be used: the framework, a file, the device, a number of threads."""
+
+    code = "model_not_loaded"
 
 
 class OverloadedError(ModelwayError):

@@ -86,6 +86,9 @@ class Handler:
     device: str = "cpu"
     """Where this process shall run the model, such as `cpu` or `cuda`; set before `load` is called."""
 
+    threads: int = 1
+    """How many threads the model may use: this process's share of the cores; set before `load` is called."""
+
     def load(self) -> None:
         """Make the model ready; called once per worker process before any request."""
 

@@ -49,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DEVICE[,DEVICE]",
         help="what handlers find in self.device: cpu, cuda, cuda:0,cuda:1 for workers in turn (default: cpu)",
     )
+    parser.add_argument(
+        "--threads",
+        type=_positive,
+        default=0,
+        help="what handlers find in self.threads (default: the cores, shared among workers)",
+    )
     parser.add_argument("--tls-cert", default="", metavar="FILE", help="certificate with its chain (PEM): HTTPS")
     parser.add_argument("--tls-key", default="", metavar="FILE", help="its key; left out if it is in the same file")
     parser.add_argument(
@@ -89,6 +95,7 @@ def make_settings(arguments: argparse.Namespace, target: "Target", environment: 
         drain_seconds=arguments.drain_seconds,
         queue_size=arguments.queue_size,
         devices=arguments.device,
+        threads=arguments.threads,
         tls=_tls(arguments),
     )
 

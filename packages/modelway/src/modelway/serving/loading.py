@@ -7,6 +7,7 @@ from pathlib import Path
 from modelway.errors import HandlerError, InvalidRequestError, ModelwayError
 from modelway.handler import Handler
 from modelway.pipeline import DeclaredStep, Pipeline, RemoteStep, Step, steps_of
+from modelway.serving.cores import usable_cores
 from modelway.serving.stage_clock import Batch
 from modelway.serving.steps.local_step import LoadedStep, LocalRun
 from modelway.serving.steps.remote_step import RemoteRun
@@ -23,6 +24,7 @@ class LoadedHandler:
         files: What `self.files` is.
         device: What `self.device` is.
         instead: Handlers that stand in for steps, by the step's name.
+        threads: What `self.threads` is; 0: as many as there are cores for this process.
 
     Raises:
         ModelwayError: A step cannot be loaded; the message names it.
@@ -30,13 +32,19 @@ class LoadedHandler:
     """
 
     def __init__(
-        self, handler: Handler, files: Path, device: str, instead: Mapping[str, Handler] | None = None
+        self,
+        handler: Handler,
+        files: Path,
+        device: str,
+        instead: Mapping[str, Handler] | None = None,
+        threads: int = 0,
     ) -> None:
         self.handler = handler
         self.calls: StepCalls | None = None
         self._steps: dict[tuple[type[Handler], str], tuple[LoadedHandler, LoadedStep]] = {}
         handler.files = files
         handler.device = device
+        handler.threads = threads or usable_cores()
         try:
             if isinstance(handler, Pipeline):
                 self._open(handler, instead or {})
@@ -78,7 +86,9 @@ class LoadedHandler:
         folder = step.files if isinstance(step, Step) else ""
         key = (handler, folder if instead is None else f"instead of {name}")
         if key not in self._steps:
-            loaded = LoadedHandler(instead or handler(), pipeline.files / folder, pipeline.device)
+            loaded = LoadedHandler(
+                instead or handler(), pipeline.files / folder, pipeline.device, threads=pipeline.threads
+            )
             self._steps[key] = (loaded, LoadedStep(loaded.handler, bind(handler), self._told(name)))
         ready = self._steps[key][1]
         endpoint = step_endpoint(Step(handler, endpoint=step.endpoint), ready.signature, name)

@@ -86,6 +86,7 @@ class ServeSettings:
         max_body_bytes: Longest request body.
         tls: HTTPS instead of HTTP.
         devices: Where models run: worker by worker, from the start again when there are fewer devices than workers.
+        threads: How many threads each worker's model may use; 0 shares the cores among the workers.
     """
 
     target: Target
@@ -100,6 +101,7 @@ class ServeSettings:
     queue_size: int = 1024
     max_body_bytes: int = 64 * 1024 * 1024
     devices: tuple[str, ...] = ("cpu",)
+    threads: int = 0
     tls: TlsFiles | None = None
 
 
@@ -117,5 +119,6 @@ class WorkerSettings:
     max_body_bytes: int
     board_fd: int
     device: str = "cpu"
+    threads: int = 0
     tls: TlsFiles | None = None
     grpc_port: int | None = None

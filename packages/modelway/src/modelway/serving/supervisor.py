@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from modelway.errors import ConflictError, ModelwayError
 from modelway.http1 import reuseport_socket
 from modelway.serving.board import Board, WorkerState, create_board_file
+from modelway.serving.cores import threads_of, usable_cores
 from modelway.serving.devices import device_of
 from modelway.serving.events import Events
 from modelway.serving.settings import ServeSettings, WorkerSettings
@@ -161,6 +162,7 @@ class Supervisor:
             board_fd=self._board_fd,
             tls=settings.tls,
             device=device_of(settings.devices, index),
+            threads=settings.threads or threads_of(settings.workers, usable_cores()),
             grpc_port=self._grpc_port,
         )
 

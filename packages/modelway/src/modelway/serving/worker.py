@@ -134,7 +134,7 @@ class Worker:
         bound = await _on_lane(lane, lambda: read_handler(settings.target))
         if any(each.asynchronous for each in bound.bindings):
             lane.use_loop(uvloop.new_event_loop())
-        loaded = await _on_lane(lane, lambda: load(bound, settings.target, settings.device))
+        loaded = await _on_lane(lane, lambda: load(bound, settings.target, settings.device, settings.threads))
         self._ready = loaded.ready
         signature = loaded.bound.signature
         names = [each.name for each in signature.endpoints]
@@ -218,7 +218,7 @@ def read_handler(target: Target) -> BoundHandler:
     return bind(handler_class)
 
 
-def load(bound: BoundHandler, target: Target, device: str) -> Loaded:
+def load(bound: BoundHandler, target: Target, device: str, threads: int = 0) -> Loaded:
     """Load the model.
 
     Raises:
@@ -226,7 +226,7 @@ def load(bound: BoundHandler, target: Target, device: str) -> Loaded:
     """
     started = time.perf_counter()
     try:
-        ready = LoadedHandler(bound.handler(), Path(target.files), device)
+        ready = LoadedHandler(bound.handler(), Path(target.files), device, threads=threads)
     except ModelwayError:
         raise
     except BaseException as error:
