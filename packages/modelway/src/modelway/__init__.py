@@ -8,7 +8,7 @@ from modelway.errors import (
     ModelwayError,
     StepError,
 )
-from modelway.handler import Handler, Shape, inference, postprocess, preprocess
+from modelway.handler import Handler, Shape, cost, inference, postprocess, preprocess
 from modelway.pipeline import Pipeline, RemoteStep, Step, together
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Shape",
     "Step",
     "StepError",
+    "cost",
     "inference",
     "postprocess",
     "preprocess",

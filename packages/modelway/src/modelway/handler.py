@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -12,6 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 MARK = "__modelway_stage__"
 ENDPOINT_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 MAX_WAIT_MS = 10_000
+COSTED_BATCH_SIZE = 256
 RESERVED_ENDPOINTS = frozenset({"livez", "readyz", "metrics", "docs", "v2"})
 
 
@@ -21,6 +23,7 @@ class StageKind(Enum):
     PREPROCESS = "preprocess"
     INFERENCE = "inference"
     POSTPROCESS = "postprocess"
+    COST = "cost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class Stage:
         endpoints: For inference the endpoint's own name (empty: the method's); for the others those they belong to (empty: all
             that have no own one).
         max_batch_size: Inference only: how many items go together; None means the method takes one item as it is.
+        max_batch_cost: Inference only: how much a batch may cost, by the endpoint's `@cost`; None counts items alone.
         max_concurrency: Async and streaming inference only: how many run side by side; None leaves it to the server.
         max_wait_ms: Inference with `max_batch_size` only: how long a batch waits behind another to fill; 0 does not wait.
         any_thread: Inference only: whether the stages may run in another thread than `load`; None: as the server sees fit.
@@ -40,6 +44,7 @@ class Stage:
     kind: StageKind
     endpoints: tuple[str, ...] = ()
     max_batch_size: int | None = None
+    max_batch_cost: float | None = None
     max_concurrency: int | None = None
     max_wait_ms: float = 0.0
     any_thread: bool | None = None
@@ -67,7 +72,7 @@ class Shape:
 
 
 class Handler:
-    """Serves one model: `load` once, then each request through its stages, all in one thread.
+    """Serves one model: `load` once, then each request through its stages, one at a time.
 
         class Digits(Handler):
             def load(self) -> None:
@@ -123,11 +128,28 @@ def postprocess(*endpoints: Any) -> Any:
 
 
 @overload
+def cost(function: F, /) -> F: ...
+@overload
+def cost(*endpoints: str) -> Callable[[F], F]: ...
+def cost(*endpoints: Any) -> Any:
+    """Marks the method that says what one item of a batch costs, such as its number of tokens.
+
+    It gets what inference would get for that one item, runs in the same thread, and returns a number, 0 or more. Batches of
+    endpoints with `max_batch_cost` are filled by it.
+
+    Args:
+        endpoints: The endpoints it belongs to; none means all that have `max_batch_cost` and no method of their own.
+    """
+    return _per_item(StageKind.COST, endpoints)
+
+
+@overload
 def inference(function: F, /) -> F: ...
 @overload
 def inference(
     *,
     max_batch_size: int | None = None,
+    max_batch_cost: float | None = None,
     max_wait_ms: float = 0.0,
     max_concurrency: int | None = None,
     any_thread: bool | None = None,
@@ -138,6 +160,7 @@ def inference(
     /,
     *,
     max_batch_size: int | None = None,
+    max_batch_cost: float | None = None,
     max_wait_ms: float = 0.0,
     max_concurrency: int | None = None,
     any_thread: bool | None = None,
@@ -149,6 +172,8 @@ def inference(
         function: The method, when the decorator stands without parentheses.
         max_batch_size: With it, requests that wait together are handed over together, at most so many: arrays stacked on a new
             first axis, anything else as a list; the method returns as many results. Without it, one call per request.
+        max_batch_cost: How much a batch may cost in all, where that matters more than the number of items: see `cost`. Batches
+            have 256 items at most then, unless `max_batch_size` says otherwise.
         max_wait_ms: How long a batch that is not full waits for more behind another one, where large batches are worth it. A
             request that finds the model idle never waits.
         max_concurrency: How many requests of an `async` method, or streams of one that yields, run side by side; 64 unless
@@ -162,6 +187,10 @@ def inference(
         raise ValueError(f"@inference(max_concurrency={max_concurrency}): at least one request runs")
     if max_batch_size is not None and max_batch_size < 1:
         raise ValueError(f"@inference(max_batch_size={max_batch_size}): a batch has at least one item")
+    if max_batch_cost is not None:
+        if not 0 < max_batch_cost < inf:
+            raise ValueError(f"@inference(max_batch_cost={max_batch_cost}): a batch may cost something")
+        max_batch_size = max_batch_size or COSTED_BATCH_SIZE
     if not 0 <= max_wait_ms <= MAX_WAIT_MS or (max_wait_ms and max_batch_size is None):
         raise ValueError(
             f"@inference(max_wait_ms={max_wait_ms}): 0 to {MAX_WAIT_MS} milliseconds, together with max_batch_size"
@@ -173,6 +202,7 @@ def inference(
         kind=StageKind.INFERENCE,
         endpoints=names,
         max_batch_size=max_batch_size,
+        max_batch_cost=max_batch_cost,
         max_concurrency=max_concurrency,
         max_wait_ms=max_wait_ms,
         any_thread=any_thread,

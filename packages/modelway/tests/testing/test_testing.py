@@ -192,4 +192,4 @@ def test_a_batch_of_nothing_but_poison_ends() -> None:
     client = Client(Sums)
     assert all(isinstance(each, HandlerError) for each in client.call_many("add", [{"numbers": -1}] * 32))
     assert isinstance(client.handler, Sums)
-    assert len(client.handler.calls) == 63
+    assert len(client.handler.calls) <= 1 + 32 + 5 * 5

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from modelway.serving.item import Item, is_wanted
 from modelway.serving.stage_clock import StageClock
-from modelway.serving.stages import EndpointStages, by_shape, call_named, halves
+from modelway.serving.stages import EndpointStages, by_shape, call_named
 from modelway.signature.unread import all_read
 
 
@@ -133,18 +133,27 @@ class AsyncStages(EndpointStages):
             item.error = self._failed(self._last_name, error)
 
     async def _infer_group(self, items: list[Item]) -> None:
-        """One call for all; if it fails, one call for each half, and so on."""
+        """One call for all; if it fails, calls for parts of them."""
+        error = await self._try_together(items)
+        if error is None:
+            return
+        search = self.begin_search(items, error)
+        while search is not None and (part := search.next_part(is_wanted)):
+            again = await self._try_together(part)
+            if again is None:
+                search.passed()
+            else:
+                search.failed(again)
+        self.end_search(search, error)
+
+    async def _try_together(self, items: list[Item]) -> BaseException | None:
         try:
             self._hand_out(items, await _settled(self._call_together(items)))
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - as above
-            if len(items) == 1:
-                items[0].error = self._failed(self._binding.inference, error)
-                return
-            for half in halves(items):
-                if half:
-                    await self._infer_group(half)
+            return error
+        return None
 
 
 async def _settled(value: Any) -> Any:

@@ -19,6 +19,7 @@ class Item:
     __slots__ = (
         "_context",
         "arguments",
+        "cost",
         "deadline",
         "done",
         "enqueued",
@@ -40,6 +41,7 @@ class Item:
         self.request_id = request_id
         self.deadline = deadline
         self.headers = headers
+        self.cost: float | None = None
         self.value: Any = None
         self.error: ModelwayError | None = None
         self.waiting = True

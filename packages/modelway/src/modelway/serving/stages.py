@@ -3,14 +3,17 @@
 import inspect
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import inf
+from types import MappingProxyType
 from typing import Any
 
 from modelway.errors import HandlerError, ModelwayError
 from modelway.handler import Handler, StageKind
+from modelway.serving.batch_cost import BatchCost
 from modelway.serving.item import Item, is_wanted
+from modelway.serving.singling_out import LOST_IN_A_ROW, Search
 from modelway.serving.stage_clock import StageClock, StageTimes
 from modelway.signature import EndpointBinding
 from modelway.signature.unread import all_read
@@ -18,6 +21,9 @@ from modelway.signature.unread import all_read
 UNBATCHED_GROUP = 32
 UNBATCHED_SECONDS = 0.002
 """One-by-one endpoints hand over several requests at once, but give results back after this long."""
+
+SINGLED_OUT: Mapping[str, Any] = MappingProxyType({"singledOut": True})
+"""In the details of an error: others of the same batch were answered when they were run without this one."""
 
 _END = object()
 
@@ -32,11 +38,13 @@ class EndpointStages:
 
     __slots__ = (
         "_binding",
+        "_cost",
         "_first_names",
         "_inference",
         "_inference_names",
         "_last_name",
         "_late",
+        "_lost",
         "_postprocess",
         "_postprocess_names",
         "_preprocess",
@@ -54,6 +62,8 @@ class EndpointStages:
         self.group_size = binding.max_batch_size or UNBATCHED_GROUP
         self._binding = binding
         self._late = binding.late
+        self._lost = 0
+        self._cost = BatchCost(handler, binding) if binding.cost else None
         contexts = binding.contexts
         self._inference_names = contexts.get(StageKind.INFERENCE)
         self._postprocess_names = contexts.get(StageKind.POSTPROCESS)
@@ -81,6 +91,8 @@ class EndpointStages:
         """
         if self.batched:
             clock = StageClock(started)
+            if self._cost is not None:
+                return self._run_by_cost(items, self._cost, clock), clock.times()
             self._run_batch(items, clock)
             return len(items), clock.times()
         if self._several:
@@ -211,6 +223,19 @@ class EndpointStages:
             prepared = [item for item in ready if is_wanted(item) and self._prepare(item)]
             ready = [item for item in prepared if is_wanted(item)]  # callers may have left meanwhile
             clock.lap(clock.preprocess)
+        self._infer_ready(ready, clock)
+
+    def _run_by_cost(self, items: Sequence[Item], cost: BatchCost, clock: StageClock) -> int:
+        ready, done = cost.fitting(items, self._prepare if self._preprocess is not None or self._late else is_wanted)
+        clock.queue += [clock.last - item.enqueued for item in items[:done]]
+        if self._preprocess is not None or self._late:
+            clock.lap(clock.preprocess)
+        else:
+            clock.go_on()
+        self._infer_ready(ready, clock)
+        return done
+
+    def _infer_ready(self, ready: list[Item], clock: StageClock) -> None:
         if not ready:
             return
         self._infer(ready)
@@ -241,19 +266,44 @@ class EndpointStages:
     def _infer(self, items: list[Item]) -> None:
         """One call for all of a shape."""
         for group in by_shape(items) if len(items) > 1 else [items]:
-            self._infer_or_halve(group)
+            try:
+                self._infer_together(group)
+            except BaseException as error:  # noqa: BLE001 - as above
+                self._single_out(group, error)
 
-    def _infer_or_halve(self, items: list[Item]) -> None:
-        """One call for all; if it fails, one call for each half, and so on, so that the bad one fails alone."""
-        try:
-            self._infer_together(items)
-        except BaseException as error:  # noqa: BLE001 - as above
-            if len(items) == 1:
-                items[0].error = self._failed(self._binding.inference, error)
-                return
-            for half in halves(items):
-                if half:
-                    self._infer_or_halve(half)
+    def _single_out(self, items: list[Item], error: BaseException) -> None:
+        """The call for all failed: call for parts of them, so that bad ones fail alone."""
+        search = self.begin_search(items, error)
+        while search is not None and (part := search.next_part(is_wanted)):
+            try:
+                self._infer_together(part)
+            except BaseException as again:  # noqa: BLE001 - as above
+                search.failed(again)
+            else:
+                search.passed()
+        self.end_search(search, error)
+
+    def begin_search(self, items: list[Item], error: BaseException) -> Search[Item] | None:
+        """For the items at fault in a batch that failed; None where there is nothing to look for."""
+        if len(items) == 1:
+            items[0].error = self._failed(self._binding.inference, error)
+            return None
+        return Search(items, broken=self._lost >= LOST_IN_A_ROW)
+
+    def end_search(self, search: Search[Item] | None, error: BaseException) -> None:
+        """Give those that were found their errors; `error` is what the whole batch raised."""
+        if search is None:
+            return
+        if search.saved:
+            self._lost = 0
+        elif search.at_fault:
+            self._lost += 1
+        for item, reason in search.at_fault:
+            item.error = self._failed(self._binding.inference, reason)
+            if search.saved and isinstance(item.error, HandlerError):
+                item.error.details = (SINGLED_OUT,)
+        for item in search.given_up:
+            item.error = self._failed(self._binding.inference, error)
 
     def _infer_together(self, items: list[Item]) -> None:
         self._hand_out(items, self._call_together(items))
@@ -339,13 +389,6 @@ def _column(values: list[Any], stacked: bool | None) -> Any:  # noqa: FBT001 - a
     if stacked is None:
         stacked = hasattr(values[0], "__array__")
     return sys.modules["numpy"].stack(values) if stacked else values
-
-
-def halves(items: list[Item]) -> tuple[list[Item], list[Item]]:
-    """The two halves of a batch that failed, without those whose callers have left meanwhile."""
-    wanted = [item for item in items if is_wanted(item)]
-    middle = (len(wanted) + 1) // 2
-    return wanted[:middle], wanted[middle:]
 
 
 def by_shape(items: list[Item]) -> list[list[Item]]:

@@ -19,6 +19,7 @@ from modelway.errors import InvalidHandlerError
 from modelway.handler import Handler, Shape, StageKind
 from modelway.pipeline import Pipeline
 from modelway.signature.arrays import is_array_hint
+from modelway.signature.bind_cost import assign_costs
 from modelway.signature.bind_pipeline import add_steps
 from modelway.signature.codec import Codec
 from modelway.signature.decoding import RequestDecoder
@@ -43,6 +44,8 @@ class EndpointBinding:
         inference: Method name.
         postprocess: Method name or None.
         max_batch_size: None where inference takes one item as it is.
+        max_batch_cost: What a batch may cost; None where only the number of items counts.
+        cost: The method that says what an item costs; empty where there is none.
         stacked: Per parameter of inference: stack items to one array (True), hand over a list (False), decide by the values (None).
         inference_inputs: How many values inference takes.
         result: What a batched inference returns: one value per item (`items`), or several such side by side (`tuple`, `dict`).
@@ -65,6 +68,8 @@ class EndpointBinding:
     inference: str
     postprocess: str | None
     max_batch_size: int | None
+    max_batch_cost: float | None
+    cost: str
     stacked: tuple[bool | None, ...]
     inference_inputs: int
     result: ResultForm
@@ -111,7 +116,11 @@ def bind(handler: type[Handler]) -> BoundHandler:
         by_name[name] = method
     before = assign(handler, methods, StageKind.PREPROCESS, tuple(by_name))
     after = assign(handler, methods, StageKind.POSTPROCESS, tuple(by_name))
-    pairs = [_endpoint(handler, name, before.get(name), method, after.get(name)) for name, method in by_name.items()]
+    costs = assign_costs(handler, methods, by_name)
+    pairs = [
+        _endpoint(handler, name, before.get(name), method, after.get(name), cost=costs.get(name, ""))
+        for name, method in by_name.items()
+    ]
     signature = Signature(endpoints=tuple(described for described, _ in pairs))
     if issubclass(handler, Pipeline):
         signature = add_steps(handler, signature, by_name, frozenset(before), signature_of)
@@ -128,7 +137,7 @@ def signature_of(handler: type[Handler]) -> Signature:
 
 
 def _endpoint(
-    handler: type[Handler], name: str, before: Method | None, method: Method, after: Method | None
+    handler: type[Handler], name: str, before: Method | None, method: Method, after: Method | None, *, cost: str
 ) -> tuple[EndpointSignature, EndpointBinding]:
     batched = method.stage.max_batch_size is not None
     first = before or method
@@ -140,9 +149,10 @@ def _endpoint(
         decode = RequestDecoder(name, members, defaults)
     except TypeError as error:
         raise InvalidHandlerError(f"{handler.__name__}.{first.name}: {error}") from error
-    if method.stage.max_wait_ms and _concurrency(before, method, after):
+    if (method.stage.max_wait_ms or cost) and _concurrency(before, method, after):
+        what = "max_wait_ms" if method.stage.max_wait_ms else "max_batch_cost"
         raise InvalidHandlerError(
-            f"{handler.__name__}.{method.name}: max_wait_ms is for endpoints without `async def`", hint="drop it"
+            f"{handler.__name__}.{method.name}: {what} is for endpoints without `async def`", hint="drop it"
         )
     if batched and not method.parameters:
         raise InvalidHandlerError(f"{handler.__name__}.{method.name}: a batched method takes the batch as a parameter")
@@ -153,6 +163,8 @@ def _endpoint(
         inference=method.name,
         postprocess=after.name if after else None,
         max_batch_size=method.stage.max_batch_size,
+        max_batch_cost=method.stage.max_batch_cost,
+        cost=cost,
         stacked=tuple(_stacked(method.hints.get(each.name, Any)) for each in method.parameters),
         inference_inputs=len(method.parameters),
         result=_result_form(method.returns),
@@ -179,6 +191,7 @@ def _endpoint(
         output=output,
         description=inspect.getdoc(getattr(handler, method.name)) or "",
         max_batch_size=method.stage.max_batch_size,
+        max_batch_cost=method.stage.max_batch_cost,
         streaming=method.streams,
         raw_field=binding.forms.raw_field,
     )

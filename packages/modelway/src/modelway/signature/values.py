@@ -39,6 +39,8 @@ class Field:
 class EndpointSignature:
     """What one endpoint takes and answers; `output.name` is empty. If it is streaming, `output` is one piece.
 
+    A batch has at most `max_batch_size` items, which cost at most `max_batch_cost` where that is given.
+
     `raw_field` names the input that a body which is not JSON stands for; empty where there is none. `flow` is what an
     endpoint of a pipeline does with its steps.
     """
@@ -48,6 +50,7 @@ class EndpointSignature:
     output: Field
     description: str = ""
     max_batch_size: int | None = None
+    max_batch_cost: float | None = None
     streaming: bool = False
     raw_field: str = ""
     flow: tuple[Flow, ...] = ()
@@ -89,6 +92,9 @@ class Signature:
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads them back."""
         values: dict[str, Any] = msgspec.to_builtins(self)
+        for endpoint in values["endpoints"]:
+            if endpoint["max_batch_cost"] is None:  # as it was before there were costs
+                del endpoint["max_batch_cost"]
         if not self.steps:
             del values["steps"]  # signatures of other handlers are what they were before there were pipelines
             for endpoint in values["endpoints"]:
