@@ -27,6 +27,7 @@ class Verb(NamedTuple):
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "new": Verb("modelway.cli.new", "start a project that works: handler, test, golden example"),
+        "import": Verb("modelway.cli.import_model", "make a project of a TorchServe, MLServer or MLflow model"),
         "check": Verb(
             "modelway.cli.check", "say what a package of this project would be refused for, and how to fix it"
         ),
@@ -52,7 +53,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "issuer": Verb("modelway.cli.issuer", "declare whose JSON Web Tokens are taken beside keys"),
     }
 )
-_LOCAL = ("new", "check", "serve", "package", "push", "pull", "list", "share")
+_LOCAL = ("new", "import", "check", "serve", "package", "push", "pull", "list", "share")
 _GROUPS = (("On your machine", _LOCAL), ("With a platform", tuple(name for name in VERBS if name not in _LOCAL)))
 
 

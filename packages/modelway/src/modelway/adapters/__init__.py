@@ -1,0 +1,1 @@
+"""Runs models that were written for other servers inside handlers; what `modelway import` generates stands on it."""
