@@ -92,7 +92,11 @@ def test_the_api_document_describes_every_endpoint(shared: Server) -> None:
     assert schema["properties"]["rows"] == {"type": "array", "items": {"type": "number"}}
     assert (schema["required"], schema["additionalProperties"]) == (["rows"], False)
     total = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    assert total["properties"] == {"total": {"type": "number"}, "pid": {"type": "integer"}}
+    assert total["properties"]["total"] == {"type": "number"}
+    assert (total["properties"]["pid"]["type"], total["properties"]["pid"]["maximum"]) == ("integer", 2**63 - 1)
+    infer = document["paths"]["/v2/models/{model}/infer"]
+    assert infer["parameters"][0]["schema"]["enum"] == ["adder"]
+    assert infer["post"]["requestBody"]["content"]["application/json"]["example"]["inputs"][0]["name"] == "rows"
 
 
 def test_metrics_are_histograms_with_the_platforms_labels(shared: Server) -> None:

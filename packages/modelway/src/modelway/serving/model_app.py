@@ -59,7 +59,10 @@ class ModelApp:
         self.forms = BodyForms([dispatcher.binding(each.name) for each in signature.endpoints], signature)
         self.streaming = frozenset(each.name for each in signature.endpoints if each.streaming)
         target = self.settings.target
-        document = msgspec.json.encode(openapi_document(signature, target.name, target.version))
+        routes = self.open_inference
+        document = msgspec.json.encode(
+            openapi_document(signature, target.name, target.version, routes.names, routes.versions)
+        )
         page = docs_page(signature, target)
         self.pages = {
             **self.pages,

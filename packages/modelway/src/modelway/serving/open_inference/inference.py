@@ -32,9 +32,9 @@ def choose_endpoint(signature: Signature, request: InferJson) -> EndpointSignatu
     Raises:
         ModelwayError: There is no such endpoint.
     """
-    name = request.parameters.get("endpoint")
-    if name is None:
+    if "endpoint" not in request.parameters:
         return usual_endpoint(signature)
+    name = request.parameters["endpoint"]
     if not isinstance(name, str):
         raise InvalidRequestError("parameter 'endpoint' is a name")
     return signature.endpoint(name)

@@ -30,6 +30,16 @@ class Routes:
         self._name = identity.model or target.name
         self._version = identity.version or target.version
 
+    @property
+    def names(self) -> list[str]:
+        """What the model is called here."""
+        return sorted(self._names)
+
+    @property
+    def versions(self) -> list[str]:
+        """What its version is called here."""
+        return sorted(self._versions)
+
     def answer(self, method: bytes, path: str, signature: Signature | None, *, ready: bool) -> Page | str:
         """A page, or the name of the model that shall infer.
 
@@ -102,17 +112,24 @@ class Routes:
 def error_page(error: ModelwayError) -> Page:
     """The protocol's error form; what is wrong with a request is always 400 there."""
     text = f"{error.message} ({error.hint})" if error.hint else error.message
-    return _page({"error": text}, 400 if error.http == 422 else error.http)
+    headers = b"allow: %b\r\n" % error.allow if isinstance(error, _NotAllowedError) else b""
+    return _page({"error": text}, 400 if error.http == 422 else error.http, headers)
 
 
-def _page(value: Any, status: int = 200) -> Page:
-    return Page(status, msgspec.json.encode(value))
+class _NotAllowedError(InvalidRequestError):
+    """Another method than the path takes; RFC 9110, section 15.5.6 wants those it does take in the answer."""
+
+    code = "method_not_allowed"
+
+    def __init__(self, message: str, methods: tuple[bytes, ...]) -> None:
+        super().__init__(message, hint=f"use {' or '.join(each.decode() for each in methods)}")
+        self.allow = b", ".join(methods)
+
+
+def _page(value: Any, status: int = 200, headers: bytes = b"") -> Page:
+    return Page(status, msgspec.json.encode(value), headers=headers)
 
 
 def _allow(method: bytes, path: str, *methods: bytes) -> None:
     if method not in methods:
-        raise InvalidRequestError(
-            f"{path[:80]} does not take {method.decode('latin-1')}",
-            code="method_not_allowed",
-            hint=f"use {' or '.join(each.decode() for each in methods)}",
-        )
+        raise _NotAllowedError(f"{path[:80]} does not take {method.decode('latin-1')}", methods)
