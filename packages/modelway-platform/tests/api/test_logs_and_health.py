@@ -106,6 +106,29 @@ def test_what_servers_wrote(api: Any) -> None:
     assert next(stream)["line"] == "more"
 
 
+def test_what_became_of_requests_in_the_servers(api: Any) -> None:
+    for replica, moments in (("r1", (1, 3)), ("r2", (2, 4)), ("gone", (0,))):
+        folder = api.root / "replicas" / replica / "inference"
+        folder.mkdir(parents=True)
+        lines_of = [
+            record(moment, "v2" if replica == "r2" else "v1", replica=replica, queue_us=250, request_id=f"q{moment}")
+            for moment in moments
+        ]
+        access(folder / "worker-0-1.ndjson", *lines_of)
+    (api.root / "replicas" / "bare").mkdir()
+    ask = "/v1/logs?source=inference"
+    assert [each["time"] for each in lines(api.ask("GET", ask))] == [0, 1, 2, 3, 4]
+    assert [each["time"] for each in lines(api.ask("GET", f"{ask}&version=v2"))] == [2, 4]
+    assert [each["time"] for each in lines(api.ask("GET", f"{ask}&replica=r1"))] == [1, 3]
+    assert lines(api.ask("GET", f"{ask}&replica=..")) == []
+    (one,) = lines(api.ask("GET", f"{ask}&requestId=q3"))
+    assert (one["replica"], one["queue_ms"]) == ("r1", 0.25)
+    stream = api.stream(f"{ask}&tail=1&follow=true")
+    assert next(stream)["time"] == 4
+    access(api.root / "replicas" / "r1" / "inference" / "worker-1-1.ndjson", record(9, replica="r1"))
+    assert next(stream)["time"] == 9
+
+
 @pytest.mark.parametrize(
     "query", ["source=x", "tail=-1", "tail=x", "tail=99999", "follow=1", "projct=a", "tail=" + "9" * 5000]
 )

@@ -1,5 +1,6 @@
 """What a replica is started with: its own environment, its identity, and nothing that belongs to the platform."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from modelway_platform.deploy.operators.port import ReplicaSpec
@@ -21,6 +22,7 @@ def command(**variables: str) -> ServeCommand:
     return ServeCommand(
         packages=Path("/s/unpacked"),
         environments=Path("/s/environments"),
+        replicas=Path("/s/replicas"),
         register_url="http://127.0.0.1:7070",
         register_token="replica-token",
         variables=variables,
@@ -48,6 +50,26 @@ def test_no_secret_of_the_platform_reaches_a_replica() -> None:
     environment = command(HOME="/home/me", OMP_NUM_THREADS="1", **secrets)(SPEC).environment
     assert not set(secrets) & set(environment)
     assert (environment["HOME"], environment["OMP_NUM_THREADS"]) == ("/home/me", "1")
+
+
+def test_inferences_are_logged_below_the_replica_unless_a_document_says_otherwise() -> None:
+    assert command()(SPEC).environment["INFERENCE_LOG"] == f"/s/replicas/{SPEC.id}/inference"
+    off = replace(SPEC, env={"INFERENCE_LOG": "off", "INFERENCE_LOG_PAYLOADS": "0.1"})
+    environment = command()(off).environment
+    assert (environment["INFERENCE_LOG"], environment["INFERENCE_LOG_PAYLOADS"]) == ("off", "0.1")
+
+
+def test_where_traces_go_is_passed_on_but_not_what_opens_it() -> None:
+    variables = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=secret",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "authorization=secret",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+    }
+    environment = command(**variables)(SPEC).environment
+    assert environment["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318"
+    assert environment["OTEL_TRACES_SAMPLER"] == "parentbased_traceidratio"
+    assert "secret" not in str(environment)
 
 
 def test_a_document_sets_variables_but_not_the_identity() -> None:

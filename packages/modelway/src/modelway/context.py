@@ -6,6 +6,8 @@ from math import inf
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from modelway.trace_context import TraceContext, trace_of
+
 Headers = Sequence[tuple[bytes, bytes]]
 """Header lines as they came, names in lower case."""
 
@@ -17,6 +19,16 @@ class Outstanding(Protocol):
     deadline: float
     request_id: str
     headers: Headers
+
+    @property
+    def trail(self) -> "Traced | None": ...
+
+
+class Traced(Protocol):
+    """Where the server keeps which trace a request is part of."""
+
+    @property
+    def trace(self) -> TraceContext | None: ...
 
 
 class Context:
@@ -60,6 +72,15 @@ class Context:
             lines = {name.decode("latin-1"): value.decode("latin-1").strip() for name, value in self._request.headers}
             self._headers = MappingProxyType(lines)
         return self._headers
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """The trace this request is part of: the server's own span where it traces, else what the caller sent; None without.
+
+        What the handler calls belongs to it with `traceparent: {context.trace.traceparent}`.
+        """
+        trail = self._request.trail
+        return trace_of(self._request.headers) if trail is None else trail.trace
 
     @property
     def mirrored(self) -> bool:

@@ -132,6 +132,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         launch=ServeCommand(
             packages=directory.unpacked,
             environments=directory.environments,
+            replicas=directory.replicas,
             register_url=settings.control_url,
             register_token=replica_token,
             variables=os.environ,

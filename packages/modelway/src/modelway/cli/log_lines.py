@@ -10,6 +10,8 @@ from modelway.cli.table_text import one_line, printable
 from modelway.cli.time_text import clock
 from modelway.serving.events import event_text
 
+_STAGES = ("queue", "preprocess", "inference", "postprocess", "encode")
+
 
 def access_line(record: Object) -> str:
     """One request: when, status, how long, who answered, and what is unusual about it."""
@@ -30,6 +32,33 @@ def access_line(record: Object) -> str:
     if retries := number(record, "retries"):
         parts.append(paint(f"retries={retries}", "yellow"))
     labels = [("replica", text(record, "replica")), ("key", text(record, "key")), ("id", text(record, "request_id"))]
+    parts.extend(paint(f"{label}={one_line(value)}", "dim") for label, value in labels if value)
+    return "  ".join(parts)
+
+
+def inference_line(record: Object) -> str:
+    """One inference: when, status, how long, who answered, and where the time went."""
+    status = text(record, "status")
+    model = "/".join(filter(None, (text(record, part) for part in ("project", "model", "version"))))
+    parts = [
+        paint(clock(record.get("time")), "dim"),
+        paint(status or "---", _style(status)),
+        f"{seconds_text(number(record, 'duration_ms') / 1000):>8}",
+        f"{one_line(model)} {one_line(text(record, 'endpoint'))}".strip(),
+    ]
+    if step := text(record, "step"):
+        parts.append(paint(f"step {one_line(step)}", "cyan"))
+    if code := text(record, "code"):
+        parts.append(paint(one_line(code), _style(status)))
+    spent = [(stage, number(record, f"{stage}_ms")) for stage in _STAGES]
+    parts.extend(f"{stage} {seconds_text(milliseconds / 1000)}" for stage, milliseconds in spent if milliseconds)
+    if number(record, "batch"):
+        parts.append(f"batch {number(record, 'batch'):g} {one_line(text(record, 'closed'))}")
+    if record.get("mirrored") is True:
+        parts.append(paint("copy", "cyan"))
+    if fields := record.get("fields"):
+        parts.append(one_line(msgspec.json.encode(fields).decode()))
+    labels = [("replica", text(record, "replica")), ("id", text(record, "request_id"))]
     parts.extend(paint(f"{label}={one_line(value)}", "dim") for label, value in labels if value)
     return "  ".join(parts)
 

@@ -1,4 +1,4 @@
-"""`modelway logs`: access records of the gateway, or what the model servers themselves wrote."""
+"""`modelway logs`: access records of the gateway, inference records of the model servers, or what these themselves wrote."""
 
 import argparse
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.log_lines import access_line, server_line
+from modelway.cli.log_lines import access_line, inference_line, server_line
 from modelway.cli.output import note
 from modelway.cli.staying_connected import stay_connected
 from modelway.client import ControlClient
@@ -24,10 +24,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tail", type=int, default=100, metavar="N", help="how many of the last records; default: 100")
     parser.add_argument(
         "--source",
-        choices=("access", "server"),
+        choices=("access", "server", "inference"),
         default="access",
-        help="requests, or the servers' own output; default: access",
+        help="requests, the servers' own output, or what requests did in the servers; default: access",
     )
+    parser.add_argument("--request-id", default="", metavar="ID", help="only of this request")
     parser.add_argument("--version", default="", metavar="VERSION", help="only of this version")
     parser.add_argument("--replica", default="", metavar="ID", help="only of this replica")
     parser.add_argument("--experiment", default="", metavar="NAME", help="only requests of this experiment")
@@ -55,7 +56,7 @@ def _run(args: argparse.Namespace) -> int:
             found = True
             print(_line(record, args), flush=args.follow)
         if not found and args.output == "text":
-            what = "request" if args.source == "access" else "server output"
+            what = {"access": "request", "server": "server output", "inference": "inference"}[args.source]
             note(
                 f"no {what} is on record" + (f" for {target}; `modelway get deployments` lists names" if target else "")
             )
@@ -72,6 +73,7 @@ def _records(client: ControlClient, args: argparse.Namespace, parts: list[str]) 
             model=model,
             version=version,
             replica=args.replica,
+            request_id=args.request_id,
             experiment=args.experiment,
             mirrored=args.mirrored,
             tail=0 if again else args.tail,
@@ -84,13 +86,14 @@ def _records(client: ControlClient, args: argparse.Namespace, parts: list[str]) 
 def _line(record: dict[str, Any], args: argparse.Namespace) -> str:
     if args.output == "json":
         return msgspec.json.encode(record).decode()
-    return access_line(record) if args.source == "access" else server_line(record)
+    line = {"access": access_line, "server": server_line, "inference": inference_line}[args.source]
+    return line(record)
 
 
 COMMAND = Command(
     name="logs",
-    help="read or follow access logs and server logs",
-    example="modelway logs vision/digits -f\nmodelway logs vision/digits/v2 --source server --tail 20",
+    help="read or follow access logs, inference logs and server logs",
+    example="modelway logs vision/digits -f\nmodelway logs vision/digits/v2 --source server --tail 20\nmodelway logs --source inference --request-id 5f0c-1",
     add_arguments=_add_arguments,
     run=_run,
 )

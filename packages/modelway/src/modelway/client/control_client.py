@@ -327,7 +327,7 @@ class ControlClient:
     def logs(
         self,
         *,
-        source: Literal["access", "server"] = "access",
+        source: Literal["access", "server", "inference"] = "access",
         project: str = "",
         model: str = "",
         version: str = "",

@@ -11,6 +11,7 @@ from modelway.serving.answer import Answer, error_answer
 from modelway.serving.hold import Closed
 from modelway.serving.item import Item, is_wanted
 from modelway.serving.observer import Observer
+from modelway.serving.observing.trail import batch_passed
 from modelway.serving.stage_clock import Batch, StageTimes
 from modelway.serving.stages import EndpointStages
 from modelway.serving.streams import StreamItem
@@ -37,6 +38,8 @@ class Answering:
     ) -> None:
         """Those of one batch, which took the model `seconds`."""
         started = perf_counter()
+        if items and (items[0].trail is not None or items[-1].trail is not None):
+            batch_passed(items, times, closed, batched=stages.batched, answering=started)
         unwanted = 0
         encode = self.encode
         for item in items:
@@ -72,6 +75,9 @@ class Answering:
     def end_stream(self, endpoint: str, item: StreamItem) -> None:
         """No more pieces come."""
         self._report(endpoint, item, item.error)
+        if item.trail is not None:
+            batch_passed([item], item.clock.times(), Closed.IDLE, batched=True, answering=0.0)
+            item.trail.encode = item.encode_seconds
         if self._observer is not None:
             batch = Batch(1, item.seconds, Closed.IDLE, item.clock.times(), item.encode_seconds)
             self._observer.batch_done(endpoint, batch)

@@ -10,6 +10,7 @@ from modelway.serving.compressed import decompressed
 from modelway.serving.item import Item
 from modelway.serving.metrics import EndpointMetrics
 from modelway.serving.model_app import ModelApp
+from modelway.serving.observing.trail import OPEN_INFERENCE, REST, Asked, Ended, Trail
 from modelway.serving.open_inference.inference import Inference
 from modelway.serving.open_inference.outputs import Encoded, encode_results
 from modelway.serving.open_inference.routes import PREFIX, error_page
@@ -31,7 +32,7 @@ class ModelConnection(BufferedConnection):
         app: What this worker serves.
     """
 
-    __slots__ = ("_app", "_inference", "_item", "_metrics", "_request_id", "_started")
+    __slots__ = ("_app", "_inference", "_item", "_metrics", "_request_id", "_started", "_trail")
 
     def __init__(self, listener: Listener, app: ModelApp) -> None:
         super().__init__(listener)
@@ -41,6 +42,7 @@ class ModelConnection(BufferedConnection):
         self._metrics: EndpointMetrics | None = None
         self._request_id = b""
         self._started = 0.0
+        self._trail: Trail | None = None
 
     def handle(self, request: Request, body: bytes) -> None:
         given = deadline_ms = content_type = None
@@ -62,6 +64,10 @@ class ModelConnection(BufferedConnection):
         self._metrics = metrics
         self._started = perf_counter()
         deadline = inf if deadline_ms is None else _deadline(deadline_ms)
+        if app.observation is not None:
+            asked = Asked(metrics.name, REST, request_id.decode("ascii"), request.headers, deadline, len(body))
+            self._trail = app.observation.begin(asked, self._started, body)
+        trail = self._trail
         priority = USUAL
         if PRIORITY in request.fields:
             try:
@@ -85,11 +91,14 @@ class ModelConnection(BufferedConnection):
         )
         if item is not None:  # None: answered already, and a pipelined request may have set its own since
             self._item = item
+            if trail is not None:
+                item.trail = trail
 
     def client_left(self) -> None:
         item, app = self._item, self._app
         if self._inference is not None:
             self._inference.drop()
+            self._seen_off(499, "client_left", self._inference)
             self._inference = None
             if self._metrics is not None:
                 self._metrics.request_done(499, perf_counter() - self._started)
@@ -98,6 +107,7 @@ class ModelConnection(BufferedConnection):
             self._item = None
             if self._metrics is not None:
                 app.dispatcher.drop(self._metrics.name, item)
+                self._seen_off(499, "client_left", item)
                 self._metrics.request_done(499, perf_counter() - self._started)
 
     def pause_writing(self) -> None:
@@ -124,14 +134,29 @@ class ModelConnection(BufferedConnection):
             ended=self._stream_ended,
         )
 
-    def _stream_ended(self, status: int) -> None:
+    def _seen_off(self, status: int, code: str, what: Item | Inference[Encoded] | None, body: bytes = b"") -> None:
+        """Tell who wants to know that the request has ended."""
+        trail, self._trail = self._trail, None
+        if trail is None or self._app.observation is None:
+            return
+        fields = what.log_fields if what is not None else None
+        rows = what.rows if isinstance(what, Inference) else 1
+        pieces = what.pieces_sent if isinstance(what, StreamItem) else 0
+        self._app.observation.end(trail, Ended(status, code, fields, body, rows, pieces))
+
+    def _stream_ended(self, status: int, code: str) -> None:
+        if self._trail is not None:
+            self._seen_off(status, code, self._item)
         self._item = None
         if self._metrics is not None:
             self._metrics.request_done(status, perf_counter() - self._started)
 
     def _answered(self, answer: Answer) -> None:
-        self._item = None
         status = answer.status
+        if self._trail is not None:
+            code = "" if answer.error is None else answer.error.error_code
+            self._seen_off(status, code, self._item, answer.body if answer.content_type == JSON else b"")
+        self._item = None
         if self._metrics is not None:
             self._metrics.request_done(status, perf_counter() - self._started)
         if self._app.leaving:
@@ -194,12 +219,28 @@ class ModelConnection(BufferedConnection):
             if inference is not None and inference.endpoint:
                 status = error.http if isinstance(error, OverloadedError) else 400
                 app.endpoints[f"/{inference.endpoint}".encode()].request_done(status, perf_counter() - self._started)
+            if inference is not None and app.observation is not None:
+                self._follow(inference, request, body, deadline)
+                self._seen_off(error_page(error).status, error.error_code, inference)
             self._show(error_page(error), error)
         else:
+            if app.observation is not None:
+                self._follow(inference, request, body, deadline)
             self._inference = inference
             self._metrics = app.endpoints[f"/{inference.endpoint}".encode()]
 
+    def _follow(self, inference: Inference[Encoded], request: Request, body: bytes, deadline: float) -> None:
+        request_id = self._request_id.decode("ascii")
+        asked = Asked(inference.endpoint, OPEN_INFERENCE, request_id, request.headers, deadline, len(body))
+        assert self._app.observation is not None
+        self._trail = self._app.observation.begin(asked, self._started, body)
+        inference.follow(self._trail)
+
     def _inferred(self, result: Encoded | ModelwayError) -> None:
+        if self._trail is not None and isinstance(result, ModelwayError):
+            self._seen_off(error_page(result).status, result.error_code, self._inference)
+        elif self._trail is not None and isinstance(result, Encoded):
+            self._seen_off(200, "", self._inference, b"" if result.header_length else result.body)
         self._inference = None
         error: ModelwayError | None = None
         if isinstance(result, ModelwayError):

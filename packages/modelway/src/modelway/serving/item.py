@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from math import inf
 from time import monotonic, perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelway.context import Context, Headers
 from modelway.errors import ModelwayError
 from modelway.serving.answer import Answer
 from modelway.signature.octets import as_octets
+
+if TYPE_CHECKING:
+    from modelway.serving.observing.trail import Trail
 
 ItemParts = tuple[tuple[Any, ...], Any, str, float, Headers]
 
@@ -26,6 +29,7 @@ class Item:
         "error",
         "headers",
         "request_id",
+        "trail",
         "value",
         "waiting",
     )
@@ -47,6 +51,7 @@ class Item:
         self.waiting = True
         self.enqueued = perf_counter()
         self._context: Context | None = None
+        self.trail: Trail | None = None  # where nobody wants to know, there is none
 
     @property
     def context(self) -> Context:

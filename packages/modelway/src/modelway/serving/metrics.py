@@ -12,6 +12,7 @@ from modelway.errors import STATUS_BY_CODE, InvalidHandlerError
 from modelway.serving.board import SLOT_CELLS, Board
 from modelway.serving.histogram import SECONDS, SIZES, Histogram
 from modelway.serving.hold import Closed
+from modelway.serving.observing.log_metrics import LogMetrics
 from modelway.serving.settings import Identity
 from modelway.serving.stage_clock import Batch
 from modelway.serving.stage_metrics import StageHistograms
@@ -111,7 +112,9 @@ class Metrics:
             self.endpoints[name] = EndpointMetrics(board, start, 1 + position * EndpointMetrics.CELLS, name)
         steps_at = 1 + len(self.endpoints) * EndpointMetrics.CELLS
         self.steps = StepMetrics(board, start, steps_at, steps)
-        if steps_at + len(steps) * StepMetrics.CELLS >= SLOT_CELLS:
+        logs_at = steps_at + len(steps) * StepMetrics.CELLS
+        self.logs = LogMetrics(board, start, logs_at)
+        if logs_at + LogMetrics.CELLS >= SLOT_CELLS:
             raise InvalidHandlerError(
                 f"{len(self.endpoints)} endpoints and {len(steps)} steps are too many",
                 hint="serve them as several models",
@@ -143,6 +146,7 @@ class Metrics:
         lines += self._wasted()
         lines += self._batches()
         lines += self.steps.lines(self._labels)
+        lines += self.logs.lines(self._labels)
         lines += self._gauges()
         return ("\n".join(lines) + "\n").encode()
 

@@ -14,6 +14,7 @@ from modelway.serving.docs_page import docs_page
 from modelway.serving.events import Events
 from modelway.serving.item import Item
 from modelway.serving.metrics import CONTENT_TYPE, EndpointMetrics, Metrics
+from modelway.serving.observing.observation import Observation
 from modelway.serving.open_inference.routes import Routes
 from modelway.serving.openapi import openapi_document
 from modelway.serving.page import Page
@@ -50,6 +51,8 @@ class ModelApp:
             b"/": self._index,
         }
         self.signature: Signature | None = None
+        self.observation: Observation | None = None
+        """Sees requests begin and end, where that is asked for."""
 
     def attach(self, dispatcher: Dispatcher, signature: Signature, metrics: Metrics) -> None:
         """The model is loaded: from now on there are endpoints, though callers are refused until `open`."""

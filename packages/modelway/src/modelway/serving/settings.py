@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from modelway.packaging import Example
+from modelway.serving.log_settings import InferenceLogSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,9 @@ class ServeSettings:
         queue_size: How many requests may wait per worker.
         max_body_bytes: Longest request body.
         tls: HTTPS instead of HTTP.
+        replica: Its id in logs and traces; may be empty.
+        inference_log: Where inferences are logged; None without a log.
+        tracing: Whether requests are traced, as the environment's `OTEL_…` variables say.
         devices: Where models run: worker by worker, from the start again when there are fewer devices than workers.
         threads: How many threads each worker's model may use; 0 shares the cores among the workers.
     """
@@ -103,6 +107,9 @@ class ServeSettings:
     devices: tuple[str, ...] = ("cpu",)
     threads: int = 0
     tls: TlsFiles | None = None
+    replica: str = ""
+    inference_log: InferenceLogSettings | None = None
+    tracing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,3 +129,6 @@ class WorkerSettings:
     threads: int = 0
     tls: TlsFiles | None = None
     grpc_port: int | None = None
+    replica: str = ""
+    inference_log: InferenceLogSettings | None = None
+    tracing: bool = False

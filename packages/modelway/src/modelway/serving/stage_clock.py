@@ -76,6 +76,14 @@ class StageClock:
         """What was between does not count."""
         self.last = perf_counter()
 
+    def add(self, other: "StageClock") -> None:
+        """What another took of the same batch."""
+        self.queue += other.queue
+        self.preprocess += other.preprocess
+        self.inference += other.inference
+        self.postprocess += other.postprocess
+        self.last = other.last
+
     def times(self) -> StageTimes:
         """What was taken."""
         return StageTimes(self.queue, self.preprocess, self.inference, self.postprocess)

@@ -110,6 +110,8 @@ class EndpointStages:
                 self._run_one(item)
                 before, now = now, perf_counter()
                 inference.append(now - before)
+                if item.trail is not None:
+                    item.trail.times = StageTimes(queue[-1:], (), inference[-1:], ())
                 if now > ends:
                     return done, StageTimes(queue, (), inference, ())
         return len(items), StageTimes(queue, (), inference, ())
@@ -118,8 +120,12 @@ class EndpointStages:
         ends = clock.last + UNBATCHED_SECONDS
         for done, item in enumerate(items, start=1):
             if is_wanted(item):
-                clock.queue.append(clock.last - item.enqueued)
-                self._run_stages(item, clock)
+                own = StageClock(clock.last)
+                own.queue.append(clock.last - item.enqueued)
+                self._run_stages(item, own)
+                clock.add(own)
+                if item.trail is not None:
+                    item.trail.times = own.times()
                 if clock.last > ends:
                     return done, clock.times()
         return len(items), clock.times()

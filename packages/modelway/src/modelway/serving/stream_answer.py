@@ -31,13 +31,13 @@ class StreamAnswer:
         events: Server-sent events instead of lines.
         headers: Raw header lines.
         request_id: For an error after the first piece, which becomes an event or line of its own.
-        ended: Told the status that counts.
+        ended: Told the status that counts, and the error's code.
     """
 
     __slots__ = ("_ended", "_events", "_headers", "_request_id", "_started", "_wire")
 
     def __init__(
-        self, wire: Wire, *, events: bool, headers: bytes, request_id: str, ended: Callable[[int], None]
+        self, wire: Wire, *, events: bool, headers: bytes, request_id: str, ended: Callable[[int, str], None]
     ) -> None:
         self._wire = wire
         self._events = events
@@ -55,7 +55,7 @@ class StreamAnswer:
 
     def ended(self, error: ModelwayError | None, /) -> None:
         self._start()
-        self._ended(200 if error is None else error.http)
+        self._ended(200 if error is None else error.http, "" if error is None else error.error_code)
         if error is not None:
             body = msgspec.json.encode(error.as_json(self._request_id), enc_hook=str)
             self._wire.send_chunk(b"event: error\ndata: %b\n\n" % body if self._events else body + b"\n")

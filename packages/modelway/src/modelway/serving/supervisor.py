@@ -164,6 +164,9 @@ class Supervisor:
             device=device_of(settings.devices, index),
             threads=settings.threads or threads_of(settings.workers, usable_cores()),
             grpc_port=self._grpc_port,
+            replica=settings.replica,
+            inference_log=settings.inference_log,
+            tracing=settings.tracing,
         )
 
     def _hear(self, message: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ from modelway.serving.lane import ThreadLane
 from modelway.serving.loading import LoadedHandler
 from modelway.serving.metrics import Metrics
 from modelway.serving.model_app import ModelApp
+from modelway.serving.observing.open_observation import OpenObservation
 from modelway.serving.settings import Target, TlsFiles, WorkerSettings
 from modelway.signature import BoundHandler, bind
 
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 EXIT_NOT_LOADED = 3
 EXIT_ORPHANED = 4
 _UNLOAD_SECONDS = 1.5  # the supervisor kills after two
+_CLOSE_SECONDS = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Worker:
         self._opened = False
         self._told_to_stop = asyncio.Event()
         self._ready: LoadedHandler | None = None
+        self._watching: OpenObservation | None = None
         self._rpc: RpcListener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -96,9 +100,17 @@ class Worker:
         await asyncio.gather(
             listener.drain(self._drain_seconds), *(each.drain(self._drain_seconds) for each in (self._rpc,) if each)
         )
+        closing = self._close_observation()
         lane.run(self._unload)
         lane.stop(_UNLOAD_SECONDS)
+        closing.join(_CLOSE_SECONDS)
         return 0
+
+    def _close_observation(self) -> threading.Thread:
+        """Beside everything else: a receiver that is away must not hold the end up."""
+        closing = threading.Thread(target=self._watching.close if self._watching else lambda: None, daemon=True)
+        closing.start()
+        return closing
 
     def _unload(self) -> None:
         if self._ready is None:
@@ -144,8 +156,11 @@ class Worker:
         metrics = Metrics(
             self._board, settings.index, settings.identity, names, [each.name for each in signature.steps]
         )
+        self._watching = OpenObservation(settings, metrics.logs, self._events)
+        self._app.observation = self._watching.observation
         if loaded.ready.calls is not None:
             loaded.ready.calls.observer = metrics.steps
+            loaded.ready.calls.observation = self._app.observation
         await answer_examples(settings.target, dispatcher, names)
         self._app.attach(dispatcher, signature, metrics)
         gc.collect()

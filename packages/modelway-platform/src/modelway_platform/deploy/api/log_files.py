@@ -19,6 +19,9 @@ _LOOK_BACK_BYTES = 64 * 1024 * 1024
 _LONGEST_LINE = 64 * 1024
 _POLL_SECONDS = 0.1
 _QUIET_POLLS = 100
+_MICROSECONDS = frozenset(
+    f"{name}_us" for name in ("duration", "upstream", "queue", "preprocess", "inference", "postprocess", "encode")
+)
 _REPLICA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 Record = Mapping[str, Any]
@@ -39,7 +42,7 @@ class FileLogs:
 
     Args:
         access: Folder of the gateway's segments, `worker-<n>-<segment>.ndjson`.
-        replicas: Folder with a folder per replica, `server.log` in it.
+        replicas: Folder with a folder per replica: `server.log`, and `inference` with the segments of its workers.
         known_replicas: Gives the replicas whose versions are known.
     """
 
@@ -73,7 +76,7 @@ class FileLogs:
         if not query.tail:
             return []
         found = [record for group in sources for record in _tail(group, followed, query.tail)]
-        if query.source == "access":
+        if query.source != "server":
             found.sort(key=_time)
         return found[-query.tail :]
 
@@ -82,23 +85,22 @@ class FileLogs:
             for path, parse in group:
                 followed.setdefault(path, _Followed(path, parse, 0))
         found = [record for file in followed.values() for record in _appended(file)]
-        return sorted(found, key=_time) if query.source == "access" else found
+        return found if query.source == "server" else sorted(found, key=_time)
 
     def _sources(self, query: LogQuery) -> list[list[tuple[Path, Parse]]]:
         """Groups of files, oldest file first in each; records of a group follow each other in time."""
         if query.source == "access":
-            return self._segments(query)
+            return _segments(self._access, query)
+        if query.source == "inference":
+            folders = (folder / "inference" for folder in self._replica_folders(query))
+            return [group for folder in folders for group in _segments(folder, query)]
         return [[(path, parse)] for path, parse in self._server_logs(query)]
 
-    def _segments(self, query: LogQuery) -> list[list[tuple[Path, Parse]]]:
-        groups: dict[str, list[Path]] = {}
-        for path in self._access.glob("worker-*.ndjson"):
-            groups.setdefault(path.stem.rpartition("-")[0], []).append(path)
-
-        def parse(line: bytes) -> Record | None:
-            return _access_record(line, query)
-
-        return [[(path, parse) for path in sorted(paths, key=_segment_order)] for _, paths in sorted(groups.items())]
+    def _replica_folders(self, query: LogQuery) -> list[Path]:
+        """Those that may have what is asked for; records say whose they are, also of replicas that are gone."""
+        if query.replica:
+            return [self._replicas / query.replica] if _REPLICA_ID.fullmatch(query.replica) else []
+        return sorted(self._replicas.glob("*"))
 
     def _server_logs(self, query: LogQuery) -> Iterator[tuple[Path, Parse]]:
         known = {record.id: record for record in self._known_replicas()}
@@ -113,6 +115,17 @@ class FileLogs:
 
     def _server_log(self, replica_id: str) -> Path:
         return self._replicas / replica_id / "server.log"
+
+
+def _segments(folder: Path, query: LogQuery) -> list[list[tuple[Path, Parse]]]:
+    groups: dict[str, list[Path]] = {}
+    for path in folder.glob("worker-*.ndjson"):
+        groups.setdefault(path.stem.rpartition("-")[0], []).append(path)
+
+    def parse(line: bytes) -> Record | None:
+        return _record(line, query)
+
+    return [[(path, parse) for path in sorted(paths, key=_segment_order)] for _, paths in sorted(groups.items())]
 
 
 def _tail(group: list[tuple[Path, Parse]], followed: Mapping[Path, _Followed], count: int) -> list[Record]:
@@ -189,7 +202,7 @@ def _appended(file: _Followed) -> Iterator[Record]:
             yield record
 
 
-def _access_record(line: bytes, query: LogQuery) -> Record | None:
+def _record(line: bytes, query: LogQuery) -> Record | None:
     # A cheap look first: most lines of a busy gateway are about something else.
     scope = (query.project, query.model, query.version, query.replica, query.request_id, query.experiment)
     for wanted in scope:
@@ -209,10 +222,11 @@ def _access_record(line: bytes, query: LogQuery) -> Record | None:
         if wanted and fields.get(name) != wanted:
             return None
     # Workers write whole microseconds, which are cheap; people read milliseconds.
-    for name in ("duration", "upstream"):
-        if f"{name}_us" in fields:
-            fields[f"{name}_ms"] = fields.pop(f"{name}_us") / 1000
-    return fields
+    return {_in_milliseconds(name): value / 1000 if name in _MICROSECONDS else value for name, value in fields.items()}
+
+
+def _in_milliseconds(name: str) -> str:
+    return f"{name.removesuffix('_us')}_ms" if name in _MICROSECONDS else name
 
 
 def _server_parser(replica_id: str, replica: ReplicaRecord | None) -> Parse:

@@ -41,7 +41,7 @@ def _query(request: Request) -> LogQuery:
     if not tail.isascii() or not tail.isdigit() or int(tail[:9]) > MAX_TAIL:
         raise InvalidRequestError(f"query parameter tail: expected 0 to {MAX_TAIL}")
     match given.get("source", "access"):
-        case "access" | "server" as source:
+        case "access" | "server" | "inference" as source:
             return LogQuery(
                 source=source,
                 project=given.get("project", ""),
@@ -55,4 +55,6 @@ def _query(request: Request) -> LogQuery:
                 follow=flag(request, "follow"),
             )
         case other:
-            raise InvalidRequestError(f"query parameter source: expected access or server, got {other[:50]!r}")
+            raise InvalidRequestError(
+                f"query parameter source: expected access, server or inference, got {other[:50]!r}"
+            )

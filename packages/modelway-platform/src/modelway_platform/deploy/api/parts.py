@@ -53,7 +53,7 @@ class TableServer(Protocol):
 class LogQuery:
     """Which records to read; an empty text stands for any."""
 
-    source: Literal["access", "server"] = "access"
+    source: Literal["access", "server", "inference"] = "access"
     project: str = ""
     model: str = ""
     version: str = ""

@@ -11,7 +11,9 @@ from modelway_platform.deploy.operators.process import Launch
 
 # A replica runs other people's code: it gets what a program needs to run here, and none of the platform's secrets.
 _PASSED_ON = frozenset({"HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE"})
-_PASSED_ON_PREFIXES = ("CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_")
+_PASSED_ON_PREFIXES = ("CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_", "OTEL_")
+_KEPT_BACK_ENDING = "HEADERS"  # of OTEL_EXPORTER_OTLP_…: what opens a receiver of traces
+INFERENCE_LOG_NAME = "inference"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,7 @@ class ServeCommand:
     Args:
         packages: Holds the unpacked packages.
         environments: Holds the environments, by key.
+        replicas: Holds a folder per replica, where its inference log goes.
         register_url: Where replicas register.
         register_token: What they register with; it opens nothing else.
         variables: The environment of the platform, of which a fixed list is passed on.
@@ -28,6 +31,7 @@ class ServeCommand:
 
     packages: Path
     environments: Path
+    replicas: Path
     register_url: str
     register_token: str
     variables: Mapping[str, str]
@@ -46,7 +50,7 @@ class ServeCommand:
         passed_on = {
             name: value
             for name, value in self.variables.items()
-            if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+            if name in _PASSED_ON or (name.startswith(_PASSED_ON_PREFIXES) and not name.endswith(_KEPT_BACK_ENDING))
         }
         return {
             **passed_on,
@@ -54,6 +58,7 @@ class ServeCommand:
             "VIRTUAL_ENV": str(environment),
             "PYTHONUNBUFFERED": "1",
             "NO_COLOR": "1",
+            "INFERENCE_LOG": str(self.replicas / spec.id / INFERENCE_LOG_NAME),
             **spec.env,
             # Ours come last: a document cannot make a replica claim to be another.
             "MODELWAY_REGISTER_URL": self.register_url,

@@ -9,6 +9,7 @@ from modelway.errors import HandlerError, InvalidRequestError, ModelwayError
 from modelway.serving.answer import Answer
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.item import Item
+from modelway.serving.observing.trail import Trail
 from modelway.serving.open_inference.outputs import wanted_outputs
 from modelway.serving.open_inference.priority import request_priority
 from modelway.serving.open_inference.rows import arguments_by_row
@@ -112,6 +113,21 @@ class Inference(Generic[T]):
             )
             for number, each in enumerate(rows)
         ]
+
+    @property
+    def rows(self) -> int:
+        """Items it became."""
+        return len(self._items)
+
+    @property
+    def log_fields(self) -> Mapping[str, Any]:
+        """What the handler wants to have logged: of all rows, the last where they speak of the same."""
+        return {name: value for item in self._items for name, value in item.log_fields.items()}
+
+    def follow(self, trail: Trail) -> None:
+        """Have the rows leave their times there; of several, those of the last one stay."""
+        for item in self._items:
+            item.trail = trail
 
     def drop(self) -> None:
         """The caller left."""

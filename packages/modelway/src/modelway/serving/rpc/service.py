@@ -4,32 +4,25 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from math import inf
 from time import monotonic, perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
-from modelway.context import Headers
 from modelway.errors import DeadlineExceededError, InvalidRequestError, ModelwayError, UnavailableError
 from modelway.protos import open_inference as messages
 from modelway.protos.statuses import REQUEST_ID, metadata_of, status_of, text_of
 from modelway.serving.model_app import ModelApp
 from modelway.serving.open_inference.inference import Inference
 from modelway.serving.open_inference.metadata import server_metadata
+from modelway.serving.rpc.caller import Caller
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
+from modelway.serving.rpc.seen_call import SeenCall
 
 SERVICE = "inference.GRPCInferenceService"
 UnaryCall = Callable[[bytes, "Call"], Awaitable[bytes]]
 Call = grpc.aio.ServicerContext[bytes, bytes]
-
-
-class Caller(NamedTuple):
-    """What a call says beside its message."""
-
-    request_id: str
-    deadline: float
-    headers: Headers
 
 
 class UnaryCalls:
@@ -114,24 +107,28 @@ class UnaryCalls:
                 done.set_result(result)
 
         inference: Inference[messages.ModelInferResponse] | None = None
-        status = 200
+        seen = SeenCall(app, caller, len(body), started)
+        status, code = 200, ""
         try:
             message = read_message(body)
             inference = start_inference(app, message, caller, ended)
+            seen.follow(inference, inference.endpoint)
             result = await done
             if isinstance(result, ModelwayError):
                 raise result
         except ModelwayError as error:
-            status = error.http
+            status, code = error.http, error.error_code
             if error.__cause__ is not None and status == 500:
                 app.answer_failed(caller.request_id, error)
             return await fail(context, error, caller.request_id)
         except asyncio.CancelledError:
-            status = 504 if monotonic() >= caller.deadline else 499
+            late = monotonic() >= caller.deadline
+            status, code = (504, "deadline_exceeded") if late else (499, "client_left")
             if inference is not None:
                 inference.drop()
             raise
         finally:
+            seen.ended(status, code)
             if inference is not None and inference.endpoint:
                 app.endpoints[f"/{inference.endpoint}".encode()].request_done(status, perf_counter() - started)
         context.set_trailing_metadata(((REQUEST_ID, caller.request_id),))

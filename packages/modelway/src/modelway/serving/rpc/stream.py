@@ -16,8 +16,10 @@ from modelway.serving.open_inference.outputs import wanted_outputs
 from modelway.serving.open_inference.priority import request_priority
 from modelway.serving.open_inference.rows import arguments_by_row
 from modelway.serving.open_inference.tensors import flag
+from modelway.serving.rpc.caller import Caller
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
-from modelway.serving.rpc.service import Call, Caller, check_model, start_inference
+from modelway.serving.rpc.seen_call import SeenCall
+from modelway.serving.rpc.service import Call, check_model, start_inference
 from modelway.serving.streams import StreamItem
 
 MAX_UNDER_WAY = 64
@@ -87,15 +89,18 @@ class InferStream:
             else:
                 self._begin_whole(number, message, caller)
         except ModelwayError as error:
+            SeenCall(self._app, caller, len(body), perf_counter()).ended(error.http, error.error_code)
             self._write(error_message(error, request_id))
 
     def _begin_whole(self, number: int, message: ModelInferRequest, caller: Caller) -> None:
         started = perf_counter()
         wants_end = flag(infer_of(message).parameters, _WANTS_END)
         inference: Inference[ModelInferResponse] | None = None
+        seen = SeenCall(self._app, caller, message.ByteSize() if self._app.observation is not None else 0, started)
 
-        def count(status: int) -> None:
+        def count(status: int, code: str = "") -> None:
             if inference is not None:
+                seen.ended(status, code)
                 name = f"/{inference.endpoint}".encode()
                 self._app.endpoints[name].request_done(status, perf_counter() - started)
 
@@ -104,7 +109,7 @@ class InferStream:
             if isinstance(result, ModelwayError):
                 if result.__cause__ is not None and result.http == 500:
                     self._app.answer_failed(caller.request_id, result)
-                count(result.http)
+                count(result.http, result.error_code)
                 self._write(error_message(result, message.id))
                 return
             count(200)
@@ -113,10 +118,11 @@ class InferStream:
             self._write(ModelStreamInferResponse(infer_response=result).SerializeToString())
 
         inference = start_inference(self._app, message, caller, ended)
+        seen.follow(inference, inference.endpoint)
 
         def drop() -> None:
             inference.drop()
-            count(499)
+            count(499, "client_left")
 
         self._drops[number] = drop
 
@@ -144,13 +150,15 @@ class InferStream:
                 answer.parameters[_IS_END].bool_param = False
             return ModelStreamInferResponse(infer_response=answer).SerializeToString()
 
-        answer = _Pieces(self, number, endpoint.name, head, wants_end=wants_end)
+        seen = SeenCall(app, caller, message.ByteSize() if app.observation is not None else 0, perf_counter())
+        answer = _Pieces(self, number, endpoint.name, head, seen, wants_end=wants_end)
         item = StreamItem((rows[0], answer.done, caller.request_id, caller.deadline, caller.headers), answer, encode)
+        seen.follow(item, endpoint.name)
         self._streams[number] = (endpoint.name, item)
 
         def drop() -> None:
             dispatcher.drop(endpoint.name, item)
-            answer.count(499)
+            answer.count(499, "client_left")
 
         self._drops[number] = drop
         dispatcher.submit_stream(endpoint.name, item, priority)
@@ -190,7 +198,10 @@ class InferStream:
 class _Pieces:
     """Where one stream's pieces go."""
 
-    def __init__(self, call: InferStream, number: int, name: str, head: dict[str, Any], *, wants_end: bool) -> None:
+    def __init__(
+        self, call: InferStream, number: int, name: str, head: dict[str, Any], seen: SeenCall, *, wants_end: bool
+    ) -> None:
+        self._seen = seen
         self._call = call
         self._number = number
         self._name = name
@@ -213,9 +224,10 @@ class _Pieces:
             end = ModelInferResponse(**self._head)
             end.parameters[_IS_END].bool_param = True
             self._call.write([ModelStreamInferResponse(infer_response=end).SerializeToString()])
-        self.count(200 if error is None else error.http)
+        self.count(200 if error is None else error.http, "" if error is None else error.error_code)
 
-    def count(self, status: int) -> None:
+    def count(self, status: int, code: str = "") -> None:
+        self._seen.ended(status, code)
         self._call.ended(self._number, self._name, status, perf_counter() - self._started)
 
 

@@ -72,6 +72,7 @@ class LocalRun:
             deadline=request.deadline,
             headers=request.headers,
         )
+        item.trail = request.trail
         try:
             answer = await answered
         except asyncio.CancelledError:

@@ -65,6 +65,8 @@ class RemoteRun:
             raise TypeError("is a deployed model and takes fields by name")
         hang_up = HangUp()
         headers = {name.decode(): value.decode("latin-1") for name, value in request.headers if name in _CARRIED}
+        if request.trail is not None and request.trail.trace is not None:
+            headers["traceparent"] = request.trail.trace.traceparent  # of the step, not of who asked the pipeline
         ask = partial(self._ask, named, headers, request, hang_up)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, ask)

@@ -16,8 +16,10 @@ from modelway.errors import (
     UnavailableError,
 )
 from modelway.serving.item import Item
+from modelway.serving.observing.observation import Observation
 from modelway.serving.pipeline_stages import CURRENT
 from modelway.serving.stage_clock import Batch
+from modelway.serving.steps.seen_step import SeenStep
 
 _CALLERS_BUSINESS = (InvalidInputError, OverloadedError, UnavailableError, DeadlineExceededError)
 """Their codes tell a caller what to do, whichever step they come from; all others would be misunderstood."""
@@ -47,6 +49,7 @@ class StepCalls:
     def __init__(self, runs: Mapping[str, StepRun]) -> None:
         self._runs = runs
         self.observer: StepObserver | None = None
+        self.observation: Observation | None = None
 
     async def call(self, step: str, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """The step's answer for the request under way.
@@ -59,16 +62,24 @@ class StepCalls:
         if request is None:
             raise HandlerError(f"step '{step}' is called outside a request", hint="call steps from endpoints only")
         started = perf_counter()
+        seen = None if request.trail is None or self.observation is None else SeenStep(self.observation, request, step)
+        asked = request if seen is None else seen.asked
         try:
-            value = await self._runs[step].run(arguments, named, request)
+            value = await self._runs[step].run(arguments, named, asked)
         except asyncio.CancelledError:
             self._note(step, request, perf_counter() - started, failed=False)
+            if seen is not None:
+                seen.ended(asyncio.CancelledError())
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it names the step
             self._note(step, request, perf_counter() - started, failed=True)
+            if seen is not None:
+                seen.ended(error)
             failure = named_after(step, error)
             raise failure from failure.__cause__
         self._note(step, request, perf_counter() - started, failed=False)
+        if seen is not None:
+            seen.ended(None)
         return value
 
     def unload(self) -> None:

@@ -1,0 +1,140 @@
+"""One line of JSON per inference, in the words of the gateway's access log, so that both are joined by request id."""
+
+import json
+import time
+from functools import partial
+from typing import Protocol
+from zlib import crc32
+
+import msgspec
+
+from modelway.serving.log_settings import PayloadPolicy
+from modelway.serving.observing.redaction import NotPlainError, Redaction
+from modelway.serving.observing.segments import Entry
+from modelway.serving.observing.trail import Ended, Trail
+from modelway.serving.settings import Identity
+
+MOST_FIELDS_BYTES = 4096
+"""Longer log fields of a handler are left out."""
+_ALL = 1 << 32
+_ESCAPED = frozenset('"\\')
+
+
+class Lines(Protocol):
+    """Where lines go; `SegmentWriter` is one."""
+
+    def append(self, entry: Entry, size: int, /) -> None: ...
+
+
+class InferenceLog:
+    """Writes the records of one worker.
+
+    Args:
+        lines: Where they go.
+        identity: Whose inferences they are.
+        replica: Its id; may be empty.
+        worker: The worker's number.
+        policy: Which payloads are written.
+    """
+
+    def __init__(self, lines: Lines, identity: Identity, replica: str, worker: int, policy: PayloadPolicy) -> None:
+        self._lines = lines
+        self._redaction = Redaction(policy.redacted_names, policy.redacted_patterns)
+        self._most_payload = policy.max_bytes
+        self._sampled_below = int(min(max(policy.share, 0.0), 1.0) * _ALL)
+        names = {"project": identity.project, "model": identity.model, "version": identity.version}
+        self._who = b"%b," % json.dumps(names)[1:-1].encode()
+        self._where = b'"replica":%b,"worker":%d' % (json.dumps(replica).encode(), worker)
+
+    def wants_payload(self, request_id: str) -> bool:
+        """Whether the payloads of this request are written: the same answer at every replica and for copies."""
+        return self._sampled_below > 0 and crc32(request_id.encode()) < self._sampled_below
+
+    def record(self, trail: Trail, ended: Ended, seconds: float) -> None:
+        """Add the record of a request that took `seconds`. Looking for secrets is left to the writing thread."""
+        line = self._line(trail, ended, seconds)
+        texts: list[tuple[bytes, bytes, int]] = []
+        if ended.fields:
+            texts.append((b"fields", _json_of(ended.fields), MOST_FIELDS_BYTES))
+        if not trail.step and self.wants_payload(trail.asked.request_id):
+            texts.append((b"request", trail.asked.body, self._most_payload))
+            texts.append((b"answer", ended.body, self._most_payload))
+        if not texts:
+            line += b"}\n"
+            self._lines.append(line, len(line))
+            return
+        # What is too long goes no further: it would fill the memory that lines may take.
+        parts = [(name, b"" if len(text) > most else text, len(text)) for name, text, most in texts]
+        size = len(line) + sum(len(text) for _, text, _ in parts)
+        self._lines.append(partial(self._with_texts, line, parts), size)
+
+    def _line(self, trail: Trail, ended: Ended, seconds: float) -> bytes:
+        """The record without its closing brace. Whole microseconds, as formatting floats costs most."""
+        asked = trail.asked
+        now = time.time_ns() // 1000
+        plain = _ESCAPED.isdisjoint(asked.request_id)
+        queue, preprocess, inference, postprocess = trail.stage_us()
+        return (
+            b'{"time":%d.%06d,"request_id":%b,%b"endpoint":"%b",%b,"transport":"%b","status":%d,"code":"%b",'
+            b'"duration_us":%d,"queue_us":%d,"preprocess_us":%d,"inference_us":%d,"postprocess_us":%d,"encode_us":%d,'
+            b'"batch":%d,"closed":"%b","deadline_ms":%d,"bytes_in":%d%b'
+            % (
+                now // 1_000_000,
+                now % 1_000_000,
+                b'"%b"' % asked.request_id.encode() if plain else json.dumps(asked.request_id).encode(),
+                self._who,
+                asked.endpoint.encode(),
+                self._where,
+                asked.transport.encode(),
+                ended.status,
+                ended.code.encode(),
+                seconds * 1e6,
+                queue,
+                preprocess,
+                inference,
+                postprocess,
+                trail.encode * 1e6,
+                trail.batch,
+                b"" if trail.closed is None else trail.closed.name.lower().encode(),
+                trail.time_given * 1e3,
+                asked.bytes_in,
+                self._more(trail, ended),
+            )
+        )
+
+    def _more(self, trail: Trail, ended: Ended) -> bytes:
+        """Members that most records do not have."""
+        parts: list[bytes] = []
+        if trail.mirrored:
+            parts.append(b',"mirrored":true')
+        if trail.step:
+            parts.append(b',"step":%b' % json.dumps(trail.step).encode())
+        if ended.rows != 1:
+            parts.append(b',"rows":%d' % ended.rows)
+        if ended.pieces:
+            parts.append(b',"pieces":%d' % ended.pieces)
+        if trail.trace is not None:
+            parts.append(b',"trace_id":"%b"' % trail.trace.trace_id.encode())
+        return b"".join(parts)
+
+    def _with_texts(self, line: bytes, parts: list[tuple[bytes, bytes, int]]) -> bytes:
+        """On the writing thread."""
+        return b"%b%b}\n" % (line, b"".join([self._text(*each) for each in parts]))
+
+    def _text(self, name: bytes, text: bytes, size: int) -> bytes:
+        if not size:
+            return b""
+        if not text:
+            return b',"%b_omitted":"%d bytes"' % (name, size)
+        try:
+            return b',"%b":%b' % (name, self._redaction.of_json(text))
+        except NotPlainError as reason:
+            return b',"%b_omitted":"%b"' % (name, str(reason).encode())
+
+
+def _json_of(fields: object) -> bytes:
+    """What a handler wrote may be anything: what is no JSON is nothing that can be read as such."""
+    try:
+        return msgspec.json.encode(fields, enc_hook=str)
+    except Exception:  # noqa: BLE001 - not even a `__str__` that raises may cost the record
+        return b"?"

@@ -1,0 +1,55 @@
+"""Counts what became of inference records and spans, in cells of the board."""
+
+import threading
+from collections.abc import Iterator
+
+from modelway.serving.board import Board
+
+_SERIES = (
+    ("modelway_inference_log_records_total", "Records written to the inference log."),
+    ("modelway_inference_log_dropped_total", "Records lost: the disk was full or too slow."),
+    ("modelway_spans_exported_total", "Spans that the OTLP receiver took."),
+    ("modelway_spans_dropped_total", "Spans lost: the receiver was away or too slow."),
+)
+
+
+class LogMetrics:
+    """The series of one worker; any thread may count.
+
+    Args:
+        board: The shared memory.
+        start: First cell of this worker.
+        offset: Where these cells begin in every worker's.
+    """
+
+    CELLS = len(_SERIES)
+
+    def __init__(self, board: Board, start: int, offset: int) -> None:
+        self._board = board
+        self._first = start + offset
+        self._offset = offset
+        self._lock = threading.Lock()
+
+    def written(self, count: int, /) -> None:
+        self._add(0, count)
+
+    def dropped(self, count: int, /) -> None:
+        self._add(1, count)
+
+    def exported(self, count: int, /) -> None:
+        self._add(2, count)
+
+    def lost(self, count: int, /) -> None:
+        self._add(3, count)
+
+    def lines(self, labels: str) -> Iterator[str]:
+        """Prometheus text; nothing where nothing was counted."""
+        counts = [self._board.total(self._offset + position) for position in range(self.CELLS)]
+        for first in (0, 2):
+            if any(counts[first : first + 2]):
+                for (name, about), count in zip(_SERIES[first : first + 2], counts[first : first + 2], strict=True):
+                    yield from (f"# HELP {name} {about}", f"# TYPE {name} counter", f"{name}{{{labels}}} {count:.0f}")
+
+    def _add(self, position: int, count: int) -> None:
+        with self._lock:
+            self._board.cells[self._first + position] += count

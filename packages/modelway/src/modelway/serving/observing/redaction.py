@@ -1,0 +1,84 @@
+"""Takes secrets out of what is written to a log: by the names of members and by what texts look like."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import msgspec
+
+from modelway.serving.log_settings import SECRET_NAMES
+
+REDACTED = "[redacted]"
+_MOST_NESTED = 100
+_SECRET_LOOKS = (
+    r"\bmw_[A-Za-z0-9_-]{16,}",  # our keys
+    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",  # JSON Web Tokens
+    r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}",  # values of Authorization
+    r"\b(?:sk|pk|rk|ghp|gho|ghs|xox[abps])[-_][A-Za-z0-9_-]{16,}",  # keys of well-known services
+    r"\bAKIA[0-9A-Z]{16}\b",
+    r"\b(?:\d[ -]?){13,19}\b",  # card numbers
+)
+_UNJOINED = str.maketrans("", "", "_- ")
+
+
+class NotPlainError(Exception):
+    """A value cannot be written: what it is stands in the message."""
+
+
+class Redaction:
+    """What is taken out.
+
+    Args:
+        names: Of members, beside `SECRET_NAMES`.
+        patterns: Regular expressions, beside the usual looks of secrets.
+
+    Raises:
+        re.error: A pattern is none.
+    """
+
+    def __init__(self, names: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
+        self._names = frozenset(_plain(name) for name in (*SECRET_NAMES, *names))
+        self._patterns = tuple(re.compile(pattern) for pattern in (*_SECRET_LOOKS, *patterns))
+
+    def of_json(self, body: bytes) -> bytes:
+        """The JSON text `body` without secrets.
+
+        Raises:
+            NotPlainError: It is no JSON, or nested too deeply.
+        """
+        try:
+            value = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise NotPlainError("not JSON") from None
+        return msgspec.json.encode(self.of_value(value))
+
+    def of_value(self, value: Any, depth: int = 0) -> Any:
+        """A value of plain types without secrets.
+
+        Raises:
+            NotPlainError: It is nested too deeply.
+        """
+        if depth > _MOST_NESTED:
+            raise NotPlainError("nested too deeply")
+        match value:
+            case str():
+                return self._text(value)
+            case dict():
+                members = cast("Mapping[Any, Any]", value)
+                return {
+                    name: REDACTED if _plain(str(name)) in self._names else self.of_value(member, depth + 1)
+                    for name, member in members.items()
+                }
+            case list() | tuple():
+                return [self.of_value(each, depth + 1) for each in cast("list[Any]", value)]
+            case _:
+                return value
+
+    def _text(self, text: str) -> str:
+        for pattern in self._patterns:
+            text = pattern.sub(REDACTED, text)
+        return text
+
+
+def _plain(name: str) -> str:
+    return name.lower().translate(_UNJOINED)

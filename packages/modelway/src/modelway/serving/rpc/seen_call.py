@@ -1,0 +1,61 @@
+"""A call's requests, told to whoever wants to see them."""
+
+from typing import Any
+
+from modelway.serving.model_app import ModelApp
+from modelway.serving.observing.trail import GRPC, Asked, Ended, Trail
+from modelway.serving.open_inference.inference import Inference
+from modelway.serving.rpc.caller import Caller
+from modelway.serving.streams import StreamItem
+
+
+class SeenCall:
+    """One request of a call.
+
+    Args:
+        app: What this worker serves.
+        caller: Who asks.
+        size: Length of the message.
+        started: When it came, on `time.perf_counter`.
+    """
+
+    __slots__ = ("_app", "_caller", "_size", "_started", "_trail", "_what")
+
+    def __init__(self, app: ModelApp, caller: Caller, size: int, started: float) -> None:
+        self._app = app
+        self._caller = caller
+        self._size = size
+        self._started = started
+        self._trail: Trail | None = None
+        self._what: Inference[Any] | StreamItem | None = None
+
+    def follow(self, what: Inference[Any] | StreamItem, endpoint: str) -> None:
+        """It has been handed over."""
+        if self._app.observation is None:
+            return
+        self._what = what
+        self._trail = trail = self._begin(endpoint)
+        if isinstance(what, StreamItem):
+            what.trail = trail
+        else:
+            what.follow(trail)
+
+    def ended(self, status: int, code: str = "") -> None:
+        """It is answered, or nobody waits any more; the first time counts."""
+        observation = self._app.observation
+        if observation is None:
+            return
+        what = self._what
+        trail = self._trail or self._begin("")
+        if what is None:
+            observation.end(trail, Ended(status, code))
+        elif isinstance(what, StreamItem):
+            observation.end(trail, Ended(status, code, what.log_fields, pieces=what.pieces_sent))
+        else:
+            observation.end(trail, Ended(status, code, what.log_fields, rows=what.rows))
+
+    def _begin(self, endpoint: str) -> Trail:
+        assert self._app.observation is not None
+        caller = self._caller
+        asked = Asked(endpoint, GRPC, caller.request_id, caller.headers, caller.deadline, self._size)
+        return self._app.observation.begin(asked, self._started)
