@@ -3,12 +3,13 @@
 import dataclasses
 import types
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
 from modelway.errors import InvalidInputError
 from modelway.handler import Shape
+from modelway.signature.aliases import read_hints
 from modelway.signature.arrays import array_codec, is_array_hint
 from modelway.signature.codec import Codec
 from modelway.signature.images import image_codec, is_image_hint
@@ -43,7 +44,7 @@ def compile_hint(hint: Any, outer: tuple[type, ...] = ()) -> Codec:
     """Compile one hint.
 
     Args:
-        hint: As `typing.get_type_hints(..., include_extras=True)` gives it.
+        hint: As `read_hints` gives it.
         outer: The dataclasses it stands in, to notice one that contains itself.
 
     Raises:
@@ -174,7 +175,7 @@ def _union(arguments: tuple[Any, ...], outer: tuple[type, ...]) -> Codec:
 def _dataclass(hint: type, outer: tuple[type, ...]) -> Codec:
     if hint in outer:
         raise TypeError(f"{hint.__name__} contains itself; a signature has a fixed depth (or use `Any`)")
-    hints = get_type_hints(hint, include_extras=True)
+    hints = read_hints(hint)
     fields = [each for each in dataclasses.fields(hint) if each.init]
     members: dict[str, Codec] = {}
     for each in fields:

@@ -1,7 +1,6 @@
 """The methods of a handler class that are stages: their parameters, and which endpoints they belong to."""
 
 import inspect
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from modelway.context import Context
 from modelway.errors import InvalidHandlerError
 from modelway.handler import Handler, Stage, StageKind, check_endpoint_name, stage_of
+from modelway.signature.aliases import read_hints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def _method(handler: type[Handler], name: str, function: Any, stage: Stage) -> M
     asynchronous = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
     _check_manner(where, stage, streams=streams, asynchronous=asynchronous)
     try:
-        hints = typing.get_type_hints(function, include_extras=True)
+        hints = read_hints(function)
     except (NameError, TypeError, AttributeError) as error:
         raise InvalidHandlerError(
             f"{where}: its type hints cannot be read: {error}",
