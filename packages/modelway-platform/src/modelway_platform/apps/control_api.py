@@ -1,11 +1,16 @@
 """The parts of the control process as its REST API needs them."""
 
+import time
+from collections.abc import Mapping
+
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings
 from modelway_platform.apps.explaining import make_explainer, replicas_left_out
 from modelway_platform.apps.publisher_facts import PublisherFacts
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.gateway.control.table_source import TableSource
+from modelway_platform.insight.collect.process import state_of
+from modelway_platform.insight.collect.state import gauges, read_state
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.store.key_uses import last_uses
@@ -35,10 +40,14 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),
         replica_token=parts.replica_token,
         status=lambda: {"gateway": settings.gateway_url, "routeTable": facts.status()},
-        gauges=facts.gauges,
+        gauges=lambda: {**facts.gauges(), **_collector_gauges(settings)},
         gateways=facts.gateways,
         tables=tables,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
         replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),
         ready=lambda: publisher.table is not None,
     )
+
+
+def _collector_gauges(settings: ControlSettings) -> Mapping[str, float]:
+    return gauges(read_state(state_of(settings.directory.log_store)), time.time())

@@ -74,6 +74,15 @@ class StateDirectory:
         return self.root / "logs" / "jobs.log"
 
     @property
+    def collector_log(self) -> Path:
+        return self.root / "logs" / "collector.log"
+
+    @property
+    def log_store(self) -> Path:
+        """What was collected of all logs, as Parquet."""
+        return self.root / "logs" / "store"
+
+    @property
     def jobs_database(self) -> Path:
         return self.root / "jobs.db"
 

@@ -1,4 +1,4 @@
-"""Starts control, gateway workers and jobs, keeps them alive, and ends them in order.
+"""Starts control, gateway workers, jobs and the collector, keeps them alive, and ends them in order.
 
 It does nothing else, so that nothing can make it fall; and if it does, its children notice and end by themselves.
 """
@@ -34,6 +34,7 @@ class Supervisor:
         control: The control process. It is stopped last: it ends the replicas.
         workers: The gateway workers and how they are replaced. They are stopped first: they let callers finish.
         jobs: The process for asynchronous requests. It is stopped first: it calls the workers.
+        collector: The process that collects records. It is stopped after the workers: it takes their last ones.
         say: Prints a line for the person.
     """
 
@@ -43,10 +44,12 @@ class Supervisor:
         workers: Rolling,
         *,
         jobs: ChildSettings | None = None,
+        collector: ChildSettings | None = None,
         say: Callable[[str], None],
     ) -> None:
         self._control = ChildProcess(control)
         self._jobs = [ChildProcess(jobs)] if jobs is not None else []
+        self._collector = [ChildProcess(collector)] if collector is not None else []
         self._rolling = workers
         self._roll: asyncio.Task[None] | None = None
         self._say = say
@@ -84,6 +87,7 @@ class Supervisor:
             if self._roll is not None:
                 self._roll.cancel()
             await self._end([*self._rolling.workers, *self._rolling.passing])
+            await self._end(self._collector)
             await self._end([self._control])
             for number in (*_STOP_SIGNALS, signal.SIGCHLD, ROLL_SIGNAL):
                 loop.remove_signal_handler(number)
@@ -92,7 +96,7 @@ class Supervisor:
 
     @property
     def _all(self) -> Sequence[ChildProcess]:
-        return (self._control, *self._rolling.workers, *self._rolling.passing, *self._jobs)
+        return (self._control, *self._rolling.workers, *self._rolling.passing, *self._jobs, *self._collector)
 
     async def _first_of(self, ready: Awaitable[None]) -> None:
         """Waits until everything is ready or it is time to stop."""

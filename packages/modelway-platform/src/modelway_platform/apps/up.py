@@ -134,7 +134,11 @@ async def supervise(settings: UpSettings) -> None:
                 directory.roll_result,
             )
             parts = supervisor.Supervisor(
-                _control(settings, lifeline), workers, jobs=_jobs(settings, lifeline), say=note
+                _control(settings, lifeline),
+                workers,
+                jobs=_jobs(settings, lifeline),
+                collector=_child(settings, "collector", lifeline, (), output=None, stop_seconds=WORKER_STOP_SECONDS),
+                say=note,
             )
             await parts.run(lambda: _until_ready(settings), lambda: _print_ready(settings))
     finally:

@@ -1,0 +1,78 @@
+"""The process that collects records into Parquet, as the supervisor starts it."""
+
+import argparse
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from modelway.errors import InvalidRequestError, ModelwayError
+from modelway_platform.apps.event_log import event_log
+from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.insight.collect.kinds import ACCESS
+from modelway_platform.insight.collect.plan import Keeping
+from modelway_platform.insight.collect.process import CollectorSettings, run
+from modelway_platform.insight.collect.source import Source
+
+KEEP_DAYS_VARIABLE = "MODELWAY_LOGS_KEEP_DAYS"
+KEEP_SIZE_VARIABLE = "MODELWAY_LOGS_KEEP_GIB"
+_DAYS, _GIB = 30.0, 20.0
+
+log = logging.getLogger("modelway_platform.apps.collector")  # not `__main__`, which it is when run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Collects until told to stop or the supervisor ends; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="modelway-collector")
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--lifeline", type=int, required=True)
+    given = parser.parse_args(arguments)
+    directory = StateDirectory(root=given.directory)
+    with event_log(directory.collector_log, "collector"):
+        try:
+            run(settings_from(directory, os.environ, lifeline=given.lifeline))
+        except ModelwayError as error:
+            log.error("%s (%s)", error.message, error.hint)  # noqa: TRY400 - said in full
+            return 1
+        except Exception:
+            log.exception("the collector ends")
+            return 1
+    return 0
+
+
+def settings_from(
+    directory: StateDirectory, environment: Mapping[str, str], *, lifeline: int | None
+) -> CollectorSettings:
+    """What the state directory and the environment say.
+
+    Raises:
+        InvalidRequestError: A variable cannot be used; the message names it.
+    """
+    return CollectorSettings(
+        folder=directory.log_store,
+        sources=(Source(ACCESS, directory.access_logs),),
+        keeping=Keeping(
+            seconds=_positive(environment, KEEP_DAYS_VARIABLE, _DAYS) * 86_400,
+            octets=int(_positive(environment, KEEP_SIZE_VARIABLE, _GIB) * (1 << 30)),
+        ),
+        lifeline=lifeline,
+    )
+
+
+def _positive(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1e6:
+        raise InvalidRequestError(f"{name}: {text[:50]!r} is not a number above 0", hint=f"{name}={default:g}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

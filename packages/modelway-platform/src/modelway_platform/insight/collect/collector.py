@@ -1,0 +1,185 @@
+"""Takes new lines into the store, tidies it and lets old records go. Killed at any point, it goes on where the ledger stands."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from modelway_platform.insight.collect import good_lines, plan
+from modelway_platform.insight.collect.engine import Engine, UnreadableBatchError, Written
+from modelway_platform.insight.collect.files import StoreFolder
+from modelway_platform.insight.collect.kinds import Kind
+from modelway_platform.insight.collect.ledger import Ledger, Segment
+from modelway_platform.insight.collect.new_lines import order_of, take
+from modelway_platform.insight.collect.source import Source
+from modelway_platform.store.collected_marks import write_marks
+
+BATCH_BYTES = 32 << 20
+# Longer than a question may take: one that is being asked still finds the files it began with.
+RETIRED_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    lines: list[bytes]
+    segments: list[Segment]
+    too_long: int
+    full: bool
+
+
+def no_witness(_: str) -> None:
+    """Watches nothing; tests kill the process at a point of their choice."""
+
+
+class Collector:
+    """One turn after the other, by one process at a time.
+
+    Args:
+        folder: The store.
+        sources: What is collected.
+        keeping: For how long.
+        tidiness: When files are put together.
+        witness: Told where it is: `read`, `written`, `placed`, `counted`, `rewritten`, `replaced`, `retired`.
+    """
+
+    def __init__(
+        self,
+        folder: StoreFolder,
+        sources: Sequence[Source],
+        keeping: plan.Keeping,
+        *,
+        tidiness: plan.Tidiness | None = None,
+        witness: Callable[[str], None] = no_witness,
+    ) -> None:
+        self._folder = folder
+        self._sources = sources
+        self._kinds = {source.kind.name: source.kind for source in sources}
+        self._keeping = keeping
+        self._tidiness = tidiness or plan.Tidiness()
+        self._witness = witness
+        folder.empty_work()
+        self.ledger = Ledger(folder.ledger)
+        folder.delete(folder.strangers(self._kinds.values(), self.ledger.every_path()))
+        self._engine = Engine(folder.spill)
+
+    def close(self) -> None:
+        self._engine.close()
+        self.ledger.close()
+
+    def collect(self) -> bool:
+        """Takes what is new, of each source at most a batch; returns whether there is more at once.
+
+        Raises:
+            OSError: The disk is full, or does not do as it should; nothing was taken.
+            duckdb.Error: The same.
+            sqlite3.Error: The same.
+        """
+        more = [self._collect(source) for source in self._sources]  # all of them, whatever the first says
+        return any(more)
+
+    def tidy(self) -> bool:
+        """Puts files together once; returns whether there is more to do. Raises as `collect` does."""
+        now = time.time()
+        done = False
+        for kind in self._kinds.values():
+            old = plan.next_rewrite(self.ledger.live_files(kind.name), now, self._tidiness)
+            if not old:
+                continue
+            self._folder.empty_work()
+            written = self._engine.rewrite(
+                kind, [self._folder.root / each.path for each in old], self._folder.work / "out"
+            )
+            self._witness("rewritten")
+            new = [self._folder.place(kind, each, now) for each in written]
+            self._witness("placed")
+            self.ledger.replaced(old, new)
+            self._witness("replaced")
+            done = True
+        return done
+
+    def let_go(self) -> None:
+        """Removes records that are too old or too many, and files that were replaced a while ago. Raises as `collect` does."""
+        now = time.time()
+        gone = plan.to_let_go(
+            [each for kind in self._kinds for each in self.ledger.live_files(kind)], now, self._keeping
+        )
+        for kind in {each.kind for each in gone}:
+            self.ledger.expired(kind, [each for each in gone if each.kind == kind])
+        self._witness("retired")
+        if deleted := self._folder.delete(self.ledger.retired_before(now - RETIRED_SECONDS)):
+            self.ledger.forget_files(deleted)
+
+    def _collect(self, source: Source) -> bool:
+        batch = self._read(source)
+        if not batch.segments:
+            return False
+        kind = source.kind
+        self._folder.empty_work()
+        self._witness("read")
+        bad: list[bytes] = []
+        written = self._write(kind, batch.lines, bad) if batch.lines else []
+        self._witness("written")
+        now = time.time()
+        files = [self._folder.place(kind, each, now) for each in written if each.records]
+        self._witness("placed")
+        self.ledger.took(kind.name, batch.segments, files, len(bad) + batch.too_long)
+        self._witness("counted")
+        with suppress(OSError):  # the word of before stays, which claims less
+            known = self.ledger.segments(kind.name, str(source.folder))
+            write_marks(source.folder, ((each.name, each.taken) for each in known.values()))
+        if bad:
+            self._folder.set_aside(kind, bad)
+        return batch.full
+
+    def _read(self, source: Source) -> _Batch:
+        kind, folder = source.kind, source.folder
+        known = self.ledger.segments(kind.name, str(folder))
+        paths = sorted(folder.glob(kind.segments), key=order_of)
+        there = {path.name for path in paths}
+        if missing := [each for name, each in known.items() if name not in there]:
+            self.ledger.forget_segments(missing)
+        lines: list[bytes] = []
+        moved: list[Segment] = []
+        room, too_long = BATCH_BYTES, 0
+        for path in paths:
+            if room <= 0:
+                break
+            piece = take(path, known.get(path.name) or Segment(kind.name, str(folder), path.name), room)
+            if piece is not None:
+                lines.append(piece.lines)
+                moved.append(piece.segment)
+                too_long += piece.too_long
+                room -= len(piece.lines)
+        return _Batch(lines, moved, too_long, full=room <= BATCH_BYTES // 2)
+
+    def _write(self, kind: Kind, pieces: list[bytes], bad: list[bytes]) -> list[Written]:
+        """One file of the lines that are records; `bad` gets the others."""
+        try:
+            return [self._write_lines(kind, pieces, 0)]
+        except UnreadableBatchError:
+            good, found = good_lines.part((line for piece in pieces for line in piece.split(b"\n")), kind)
+            bad += found
+            return self._write_or_halve(kind, good, bad, [])
+
+    def _write_or_halve(self, kind: Kind, lines: list[bytes], bad: list[bytes], done: list[Written]) -> list[Written]:
+        """For what only DuckDB cannot read: smaller and smaller parts, until what cannot be read stands alone."""
+        if not lines:
+            return done
+        try:
+            done.append(self._write_lines(kind, lines, len(done)))
+        except UnreadableBatchError:
+            if len(lines) == 1:
+                bad += lines
+                return done
+            for half in (lines[: len(lines) // 2], lines[len(lines) // 2 :]):
+                self._write_or_halve(kind, half, bad, done)
+        return done
+
+    def _write_lines(self, kind: Kind, lines: Sequence[bytes], number: int) -> Written:
+        source = self._folder.work / "lines.ndjson"
+        with source.open("wb") as file:
+            for line in lines:
+                file.write(line)
+                if not line.endswith(b"\n"):
+                    file.write(b"\n")
+        return self._engine.write_lines(kind, source, self._folder.work / f"lines-{number}.parquet")

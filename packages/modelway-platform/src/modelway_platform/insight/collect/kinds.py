@@ -1,0 +1,94 @@
+"""The kinds of record that are collected, each with its columns; a table that is read, not code."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Type = Literal["moment", "text", "whole", "number", "flag", "answer"]
+SQL_TYPES: dict[Type, str] = {
+    "moment": "TIMESTAMPTZ",
+    "text": "VARCHAR",
+    "whole": "BIGINT",
+    "number": "DOUBLE",
+    "flag": "BOOLEAN",
+    "answer": "BOOLEAN",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One member of a record.
+
+    Args:
+        name: In the record and in the store.
+        type: `moment` is a Unix time in seconds in the record, a point in time in the store; an absent `text` is empty, an
+            absent `flag` false, an absent `whole`, `number` or `answer` (yes, no or unknown) NULL.
+        about: What it says, for documents.
+    """
+
+    name: str
+    type: Type
+    about: str
+
+    @property
+    def sql_type(self) -> str:
+        return SQL_TYPES[self.type]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of record. Members that are no column are left out of the store; they stay in the segments.
+
+    Args:
+        name: Of its view, and of its folder.
+        segments: Which files of a source's folder are segments; the text before the last `-` names their writer, the number
+            behind it orders them.
+        columns: In this order; `time` and `project` are among them. A new one goes to the end, with a new `shape`.
+        shape: Number of the list of columns, kept with every file.
+    """
+
+    name: str
+    segments: str
+    columns: tuple[Column, ...]
+    shape: int = 1
+
+
+ACCESS = Kind(
+    name="access",
+    segments="worker-*.ndjson",
+    columns=(
+        Column("time", "moment", "when the answer ended"),
+        Column("request_id", "text", "its name everywhere; a copy has its original's"),
+        Column("project", "text", "empty where no model was found"),
+        Column("model", "text", "which"),
+        Column("version", "text", "who answered; empty where nobody was chosen"),
+        Column("endpoint", "text", "of the model"),
+        Column("method", "text", "of the request"),
+        Column("path", "text", "as the caller wrote it"),
+        Column("status", "whole", "what the caller got; 499 when it left before"),
+        Column("code", "text", "the error's code; empty for success"),
+        Column("duration_us", "whole", "in all, in microseconds"),
+        Column("upstream_us", "whole", "waiting for the replica, in microseconds"),
+        Column("bytes_in", "whole", "of the request's body"),
+        Column("bytes_out", "whole", "of the answer's body"),
+        Column("consumer", "text", "who asked, by the key or token"),
+        Column("key", "text", "the key's id"),
+        Column("client", "text", "the peer's address"),
+        Column("replica", "text", "who answered"),
+        Column("retries", "whole", "other replicas asked"),
+        Column("reason", "text", "who chose the version"),
+        Column("experiment", "text", "of the route"),
+        Column("arm", "text", "of the experiment"),
+        Column("worker", "whole", "which gateway worker"),
+        Column("mirrored", "flag", "a copy, whose answer no caller got"),
+        Column("internal", "flag", "the platform's own request"),
+        Column("primary", "text", "of a copy: the version that answered the caller"),
+        Column("primary_status", "whole", "of a copy: what the caller got"),
+        Column("primary_us", "whole", "of a copy: how long the caller waited, in microseconds"),
+        Column("agree", "answer", "of a copy: whether both said the same"),
+        Column("score", "number", "of a copy: how much, from 0 to 1"),
+        Column("why", "text", "of a copy: what differs most"),
+        Column("uncompared", "text", "of a copy: why nobody compared it"),
+    ),
+)
+
+KINDS: tuple[Kind, ...] = (ACCESS,)
