@@ -82,7 +82,7 @@ class Engine:
         except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
             raise UnreadableBatchError(str(error)) from error
         records, timed, first, last = self._one(
-            f"SELECT count(*), count(*) FILTER (epoch(time) >= {EARLIEST} AND epoch(time) < {LATEST}),"
+            f"SELECT count(*), count(*) FILTER (epoch(time) >= {EARLIEST} AND epoch(time) < {LATEST}),"  # noqa: S608 - numbers
             " epoch(min(time)), epoch(max(time)) FROM batch"
         )
         if timed < records:
