@@ -86,3 +86,10 @@ bench-mirrors: setup ## p50 and p99 of callers without a mirror, and with a heal
 .PHONY: bench-gpu
 bench-gpu: setup ## the PyTorch and ONNX examples on a GPU, batched and one by one; PYTHON is one that has torch and modelway[serve]
 	@$${PYTHON:-.cache/frameworks/bin/python} -m benchmarks.gpu $(ARGUMENTS)
+
+.PHONY: bench-batching bench-load-cycles
+bench-batching: setup ## what batching costs a lone caller, and what holding batches back brings many
+	@$(BIN)/python -m benchmarks.batching
+
+bench-load-cycles: setup ## memory after 200 times loading and unloading a model
+	@$(BIN)/python -m benchmarks.load_cycles

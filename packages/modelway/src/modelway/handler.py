@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from math import inf
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,7 +37,8 @@ class Stage:
         max_batch_size: Inference only: how many items go together; None means the method takes one item as it is.
         max_batch_cost: Inference only: how much a batch may cost, by the endpoint's `@cost`; None counts items alone.
         max_concurrency: Async and streaming inference only: how many run side by side; None leaves it to the server.
-        max_wait_ms: Inference with `max_batch_size` only: how long a batch waits behind another to fill; 0 does not wait.
+        max_wait_ms: Inference with `max_batch_size` only: how long a batch waits behind another to fill; 0 does not wait,
+            `adaptive` waits as long as it pays.
         any_thread: Inference only: whether the stages may run in another thread than `load`; None: as the server sees fit.
     """
 
@@ -46,7 +47,7 @@ class Stage:
     max_batch_size: int | None = None
     max_batch_cost: float | None = None
     max_concurrency: int | None = None
-    max_wait_ms: float = 0.0
+    max_wait_ms: float | Literal["adaptive"] = 0.0
     any_thread: bool | None = None
 
 
@@ -150,7 +151,7 @@ def inference(
     *,
     max_batch_size: int | None = None,
     max_batch_cost: float | None = None,
-    max_wait_ms: float = 0.0,
+    max_wait_ms: float | Literal["adaptive"] = 0.0,
     max_concurrency: int | None = None,
     any_thread: bool | None = None,
     endpoint: str = "",
@@ -161,7 +162,7 @@ def inference(
     *,
     max_batch_size: int | None = None,
     max_batch_cost: float | None = None,
-    max_wait_ms: float = 0.0,
+    max_wait_ms: float | Literal["adaptive"] = 0.0,
     max_concurrency: int | None = None,
     any_thread: bool | None = None,
     endpoint: str = "",
@@ -175,7 +176,8 @@ def inference(
         max_batch_cost: How much a batch may cost in all, where that matters more than the number of items: see `cost`. Batches
             have 256 items at most then, unless `max_batch_size` says otherwise.
         max_wait_ms: How long a batch that is not full waits for more behind another one, where large batches are worth it. A
-            request that finds the model idle never waits.
+            request that finds the model idle never waits. With `"adaptive"` the server finds out whether holding a batch
+            back pays, and for how long.
         max_concurrency: How many requests of an `async` method, or streams of one that yields, run side by side; 64 unless
             given, and one batch at a time with `max_batch_size`.
         any_thread: Whether this endpoint's stages may run in a thread that did not run `load`, never two at a time. If so,
@@ -191,9 +193,11 @@ def inference(
         if not 0 < max_batch_cost < inf:
             raise ValueError(f"@inference(max_batch_cost={max_batch_cost}): a batch may cost something")
         max_batch_size = max_batch_size or COSTED_BATCH_SIZE
-    if not 0 <= max_wait_ms <= MAX_WAIT_MS or (max_wait_ms and max_batch_size is None):
+    allowed = max_wait_ms == "adaptive" if isinstance(max_wait_ms, str) else 0 <= max_wait_ms <= MAX_WAIT_MS
+    if not allowed or (max_wait_ms and max_batch_size is None):
         raise ValueError(
-            f"@inference(max_wait_ms={max_wait_ms}): 0 to {MAX_WAIT_MS} milliseconds, together with max_batch_size"
+            f"@inference(max_wait_ms={max_wait_ms!r}): 0 to {MAX_WAIT_MS} milliseconds or 'adaptive', together with "
+            "max_batch_size"
         )
     if endpoint:
         check_endpoint_name(endpoint)

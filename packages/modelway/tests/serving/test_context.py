@@ -65,6 +65,8 @@ class Watcher:
     def wasted(self, endpoint: str, seconds: float) -> None:
         self.wasted_seconds += seconds
 
+    def skipped(self, endpoint: str, why: Any) -> None: ...
+
     def handler_failed(self, endpoint: str, item: Item, error: ModelwayError) -> None:
         self.failed.append(item)
 

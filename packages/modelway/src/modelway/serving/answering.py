@@ -10,7 +10,7 @@ from modelway.errors import DeadlineExceededError, HandlerError, ModelwayError
 from modelway.serving.answer import Answer, error_answer
 from modelway.serving.hold import Closed
 from modelway.serving.item import Item, is_wanted
-from modelway.serving.observer import Observer
+from modelway.serving.observer import Observer, Skipped
 from modelway.serving.observing.trail import batch_passed
 from modelway.serving.stage_clock import Batch, StageTimes
 from modelway.serving.stages import EndpointStages
@@ -65,6 +65,11 @@ class Answering:
             self._observer.batch_done(stages.name, Batch(len(items), seconds, closed, times, written))
             if unwanted:
                 self._observer.wasted(stages.name, seconds * unwanted / len(items))
+
+    def skip(self, endpoint: str, why: Skipped) -> None:
+        """One left the queue."""
+        if self._observer is not None:
+            self._observer.skipped(endpoint, why)
 
     def answer_late(self, item: Item) -> None:
         """Its time is over."""

@@ -6,7 +6,7 @@ load batches form by themselves, and nobody waits for a batch to fill (docs/deci
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from math import inf
 from typing import Any
@@ -18,11 +18,13 @@ from modelway.serving.answer import Done, error_answer
 from modelway.serving.answering import Answering
 from modelway.serving.deadline_watch import DeadlineWatch
 from modelway.serving.elsewhere import Elsewhere, Finished
-from modelway.serving.hold import Closed, Hold
+from modelway.serving.hold import Closed, Holding
+from modelway.serving.hold_choice import Choice
+from modelway.serving.holds import hold_of
 from modelway.serving.inline import InlineChoice
 from modelway.serving.item import Item, PlainItem, RawItem
 from modelway.serving.lane import Lane
-from modelway.serving.observer import Observer
+from modelway.serving.observer import Observer, Skipped
 from modelway.serving.pace import Pace
 from modelway.serving.ranks import USUAL
 from modelway.serving.room import Room
@@ -75,10 +77,10 @@ class Dispatcher:
         self._planned = False
         self._here = False
         self._under_way = 0
-        self._holds = {
-            each.name: Hold(each.max_batch_size or 1, each.max_wait_seconds)
+        self._holds: dict[str, Holding] = {
+            each.name: hold_of(each)
             for each in bound.bindings
-            if each.max_wait_seconds and lane.waits
+            if (each.max_wait_seconds or each.adaptive) and lane.waits
         }
         self._pace = Pace()
         self._room = Room(queue_size, self._lines, self._pace, self._displaced)
@@ -207,6 +209,13 @@ class Dispatcher:
             self._planned = True
             self._lane.soon(self._send_planned)
 
+    def choices(self) -> Iterator[tuple[str, Choice, bool]]:
+        """For each endpoint: how long its batches are held and at what size they go, and whether they run right here."""
+        for name, binding in self._bindings.items():
+            hold = self._holds.get(name)
+            choice = hold.chosen if hold is not None else Choice(0.0, binding.max_batch_size or 1)
+            yield name, choice, name in self._inline and self._inline[name].here
+
     def wake(self) -> None:
         """What works elsewhere has room again."""
         if self._waiting:
@@ -224,6 +233,7 @@ class Dispatcher:
         item.done = None
         if self._lines[endpoint].evict(item):
             self._waiting -= 1
+            self._answering.skip(endpoint, Skipped.LEFT)
         elif endpoint in self._side_by_side:
             self._side_by_side[endpoint].left(item)
         elif self._elsewhere is not None:
@@ -242,8 +252,9 @@ class Dispatcher:
         if item.done is not None:
             item.done(error_answer(error, item.request_id))
 
-    def _too_late(self, _: str, item: Item) -> None:
+    def _too_late(self, endpoint: str, item: Item) -> None:
         self._waiting -= 1
+        self._answering.skip(endpoint, Skipped.LATE)
         self._answering.answer_late(item)
 
     def _send_planned(self) -> None:
@@ -302,12 +313,16 @@ class Dispatcher:
         hold = self._holds.get(name)
         if hold is None or not line:
             return True
-        known = hold.until
         if hold.lets_go(line):
             return True
-        if hold.until != known:
-            self._lane.later(max(hold.until - time.monotonic(), 0.0) + _HOLD_SECONDS, self._send)
+        if hold.until < hold.timer_at:
+            hold.timer_at = hold.until
+            self._lane.later(max(hold.until - time.monotonic(), 0.0) + _HOLD_SECONDS, partial(self._held, hold))
         return False
+
+    def _held(self, hold: Holding) -> None:
+        hold.timer_at = inf
+        self._send()
 
     def _work(self, stages: EndpointStages, items: list[Item], finished: Finished) -> None:
         """On the model's side."""
@@ -342,8 +357,11 @@ class Dispatcher:
         if self._inline and stages.name in self._inline:
             self._inline[stages.name].ran(seconds)
         if self._holds and stages.name in self._holds:
-            self._holds[stages.name].batch_ended(self._lines[stages.name], seconds)
+            cut = stages.batched and count < len(items)
+            self._holds[stages.name].batch_ended(self._lines[stages.name], seconds, count, cut=cut)
         if count < len(items):
+            if stages.batched:
+                closed = Closed.FULL
             self._put_back(stages.name, items[count:])
             del items[count:]
         if self._waiting and not self._here:

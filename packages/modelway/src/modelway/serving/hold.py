@@ -3,11 +3,13 @@
 from enum import IntEnum
 from math import inf
 from time import monotonic
+from typing import Protocol
 
+from modelway.serving.hold_choice import Choice
 from modelway.serving.waiting_line import WaitingLine
 
-_SLOWER = 1.5  # than the batch before: the next one may be larger
-_SPARE_SECONDS = 0.005
+SLOWER = 1.5  # than the batch before: the next one may be larger
+SPARE_SECONDS = 0.005
 
 
 class Closed(IntEnum):
@@ -17,6 +19,23 @@ class Closed(IntEnum):
     IDLE = 1
     WAITED = 2
     DEADLINE = 3
+    ENOUGH = 4
+
+
+class Holding(Protocol):
+    """Decides for one endpoint."""
+
+    until: float
+    """When to ask again at the latest, on `time.monotonic`."""
+    timer_at: float
+    """When somebody will; for whoever asks."""
+    closed: Closed
+    """Why the last batch went."""
+    chosen: Choice
+    """How long the last one could be held, and at what size it went."""
+
+    def batch_ended(self, line: WaitingLine, seconds: float, size: int, *, cut: bool = False) -> None: ...
+    def lets_go(self, line: WaitingLine) -> bool: ...
 
 
 class Hold:
@@ -30,7 +49,7 @@ class Hold:
         seconds: How long it may wait at most, from the end of the batch before.
     """
 
-    __slots__ = ("_behind", "_last_seconds", "_seconds", "_size", "closed", "until")
+    __slots__ = ("_behind", "_last_seconds", "_seconds", "_size", "chosen", "closed", "timer_at", "until")
 
     def __init__(self, size: int, seconds: float) -> None:
         self._size = size
@@ -38,11 +57,13 @@ class Hold:
         self._behind = False
         self._last_seconds = 0.0
         self.until = inf
+        self.timer_at = inf
         self.closed = Closed.IDLE
+        self.chosen = Choice(seconds, size)
 
-    def batch_ended(self, line: WaitingLine, seconds: float) -> None:
-        """The model is free again."""
-        self._behind = len(line) > 0
+    def batch_ended(self, line: WaitingLine, seconds: float, size: int, *, cut: bool = False) -> None:
+        """The model is free again after `size` requests, and `cut`: what waits was left over by the batch's cost."""
+        self._behind = len(line) > 0 and not cut
         self._last_seconds = seconds
 
     def lets_go(self, line: WaitingLine) -> bool:
@@ -55,7 +76,7 @@ class Hold:
         else:
             if self.until == inf:
                 self.until = now + self._seconds
-            must_begin = line.next_deadline() - self._last_seconds * _SLOWER - _SPARE_SECONDS
+            must_begin = line.next_deadline() - self._last_seconds * SLOWER - SPARE_SECONDS
             if now < min(self.until, must_begin):
                 self.until = min(self.until, must_begin)
                 return False

@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from modelway.errors import STATUS_BY_CODE, InvalidHandlerError
+from modelway.serving.batching_metrics import BatchingMetrics, batching_lines
 from modelway.serving.board import SLOT_CELLS, Board
+from modelway.serving.dispatch import Dispatcher
 from modelway.serving.histogram import SECONDS, SIZES, Histogram
 from modelway.serving.hold import Closed
 from modelway.serving.observing.log_metrics import LogMetrics
@@ -34,6 +36,7 @@ class EndpointMetrics:
         "_statuses",
         "_wasted",
         "batch_size",
+        "batching",
         "closed_at",
         "duration",
         "inference",
@@ -42,7 +45,16 @@ class EndpointMetrics:
         "stages",
         "wasted_at",
     )
-    CELLS = len(STATUSES) + 2 * (len(SECONDS) + 2) + len(SIZES) + 2 + 1 + len(Closed) + StageHistograms.CELLS
+    CELLS = (
+        len(STATUSES)
+        + 2 * (len(SECONDS) + 2)
+        + len(SIZES)
+        + 2
+        + 1
+        + len(Closed)
+        + StageHistograms.CELLS
+        + BatchingMetrics.CELLS
+    )
 
     def __init__(self, board: Board, start: int, offset: int, name: str) -> None:
         self.name = name
@@ -61,6 +73,7 @@ class EndpointMetrics:
         self.closed_at = self.wasted_at + 1
         self._closed = start + self.closed_at
         self.stages = StageHistograms(board, start, self.closed_at + len(Closed))
+        self.batching = BatchingMetrics(board, start, self.closed_at + len(Closed) + StageHistograms.CELLS)
 
     def request_done(self, status: int, seconds: float) -> None:
         self._cells[self._statuses + _STATUS_CELL.get(status, _STATUS_CELL[500])] += 1.0
@@ -120,6 +133,12 @@ class Metrics:
                 hint="serve them as several models",
             )
 
+    def look_at(self, dispatcher: Dispatcher) -> None:
+        """What is no event: who waits, and what was chosen."""
+        self.set_waiting(dispatcher.waiting)
+        for name, choice, inline in dispatcher.choices():
+            self.endpoints[name].batching.chose(choice, inline=inline)
+
     def set_waiting(self, count: int) -> None:
         self._board.cells[self._waiting_cell] = float(count)
 
@@ -145,6 +164,7 @@ class Metrics:
         lines += self._stages()
         lines += self._wasted()
         lines += self._batches()
+        lines += batching_lines(self._board, self._labels, self.endpoints.values())
         lines += self.steps.lines(self._labels)
         lines += self.logs.lines(self._labels)
         lines += self._gauges()
@@ -175,7 +195,7 @@ class Metrics:
             yield f'modelway_wasted_seconds_total{{{self._labels},endpoint="{each.name}"}} {seconds:.9g}'
 
     def _batches(self) -> Iterator[str]:
-        yield "# HELP modelway_batches_total Batches by why they went: full, idle model, waited long enough, a deadline."
+        yield "# HELP modelway_batches_total Batches by why they went: full, idle model, waited long enough, a deadline, enough of those expected."
         yield "# TYPE modelway_batches_total counter"
         for each in self.endpoints.values():
             for closed in Closed:

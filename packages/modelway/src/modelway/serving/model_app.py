@@ -14,6 +14,7 @@ from modelway.serving.docs_page import docs_page
 from modelway.serving.events import Events
 from modelway.serving.item import Item
 from modelway.serving.metrics import CONTENT_TYPE, EndpointMetrics, Metrics
+from modelway.serving.observer import Skipped
 from modelway.serving.observing.observation import Observation
 from modelway.serving.open_inference.routes import Routes
 from modelway.serving.openapi import openapi_document
@@ -21,6 +22,7 @@ from modelway.serving.page import Page
 from modelway.serving.request_id import RequestIds
 from modelway.serving.settings import WorkerSettings
 from modelway.serving.stage_clock import Batch
+from modelway.serving.stages import SINGLED_OUT
 from modelway.signature import Signature
 
 
@@ -101,7 +103,13 @@ class ModelApp:
         if self.metrics is not None:
             self.metrics.endpoints[endpoint].wasted(seconds)
 
+    def skipped(self, endpoint: str, why: Skipped) -> None:
+        if self.metrics is not None:
+            self.metrics.endpoints[endpoint].batching.skipped(why)
+
     def handler_failed(self, endpoint: str, item: Item, error: ModelwayError) -> None:
+        if SINGLED_OUT in error.details and self.metrics is not None:
+            self.metrics.endpoints[endpoint].batching.poisoned()
         fields = {"fields": item.log_fields} if item.log_fields else {}
         self.events.emit(
             "handler_failed",
@@ -132,7 +140,7 @@ class ModelApp:
     def _metrics(self) -> Page:
         assert self.metrics is not None
         assert self.dispatcher is not None
-        self.metrics.set_waiting(self.dispatcher.waiting)
+        self.metrics.look_at(self.dispatcher)
         return Page(200, self.metrics.text(), CONTENT_TYPE)
 
     def _index(self) -> Page:

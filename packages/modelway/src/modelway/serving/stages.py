@@ -394,7 +394,12 @@ def _followed_by(method: Callable[..., Any] | None, write: Callable[[Any], Any])
 def _column(values: list[Any], stacked: bool | None) -> Any:  # noqa: FBT001 - a tri-state of the binding
     if stacked is None:
         stacked = hasattr(values[0], "__array__")
-    return sys.modules["numpy"].stack(values) if stacked else values
+    if not stacked:
+        return values
+    numpy = sys.modules["numpy"]
+    if len(values) == 1 and type(values[0]) is numpy.ndarray and values[0].flags.writeable:
+        return values[0][None]  # a batch of one: no copy for a lone caller
+    return numpy.stack(values)
 
 
 def by_shape(items: list[Item]) -> list[list[Item]]:

@@ -102,6 +102,10 @@ class WaitingLine:
         self.evict(item)
         return item
 
+    def enqueued(self) -> Iterable[float]:
+        """When each came, on `time.perf_counter`; those that left are among them."""
+        return [item.enqueued for item in self._all()]
+
     def late(self) -> list[Item]:
         """Those whose time is over."""
         now = monotonic()

@@ -60,6 +60,7 @@ class EndpointBinding:
         streaming: Whether inference yields.
         max_concurrency: How many run side by side; 0 where they run one after another.
         max_wait_seconds: How long a batch waits behind another to fill.
+        adaptive: Whether it waits as long as pays instead.
         any_thread: Whether its stages may run in another thread than `load`.
     """
 
@@ -84,6 +85,7 @@ class EndpointBinding:
     streaming: bool
     max_concurrency: int
     max_wait_seconds: float
+    adaptive: bool
     any_thread: bool
 
 
@@ -182,7 +184,8 @@ def _endpoint(
         asynchronous=any(each is not None and each.asynchronous for each in (before, method, after)),
         streaming=method.streams,
         max_concurrency=_concurrency(before, method, after),
-        max_wait_seconds=method.stage.max_wait_ms / 1000,
+        max_wait_seconds=0.0 if method.stage.max_wait_ms == "adaptive" else method.stage.max_wait_ms / 1000,
+        adaptive=method.stage.max_wait_ms == "adaptive",
         any_thread=_any_thread(handler, method),
     )
     described = EndpointSignature(

@@ -11,6 +11,7 @@ from modelway.handler import Handler
 from modelway.serving.answer import Answer
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.item import Item
+from modelway.serving.observer import Skipped
 from modelway.serving.stage_clock import Batch
 from modelway.serving.steps.loop_lane import LoopLane
 from modelway.signature import BoundHandler, EndpointBinding, EndpointSignature, Field
@@ -116,6 +117,9 @@ class _Batches:
 
     def wasted(self, endpoint: str, seconds: float) -> None:
         """Counted with the pipeline's own endpoint."""
+
+    def skipped(self, endpoint: str, why: Skipped) -> None:
+        """The pipeline's own endpoint counts those."""
 
     def handler_failed(self, endpoint: str, item: Item, error: Exception) -> None:
         """Logged with the pipeline's own request."""
