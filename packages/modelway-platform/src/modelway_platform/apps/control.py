@@ -109,6 +109,7 @@ async def serve(settings: ControlSettings) -> None:
             asyncio.create_task(_reconcile(parts, settings.directory.instance()), name="reconciler"),
             asyncio.create_task(parts.publisher.run(parts.changes), name="publisher"),
             asyncio.create_task(parts.leases.expire_forever(), name="route provider"),
+            *(asyncio.create_task(each.run(), name=f"follower of {each.name}") for each in parts.followers),
             asyncio.create_task(KeySets(parts.issuers).run(parts.changes), name="key sets"),
             asyncio.create_task(server.serve(sockets=[listening]), name="API"),
         )

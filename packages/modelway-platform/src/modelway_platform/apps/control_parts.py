@@ -5,6 +5,7 @@ import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 
 import uv
 
@@ -20,7 +21,9 @@ from modelway_platform.deploy.operators.serve_command import ServeCommand
 from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.loop import Reconciler
 from modelway_platform.deploy.reconcile.preparations import Preparations
-from modelway_platform.discovery.embedded import Leases
+from modelway_platform.discovery.embedded import GRACE_SECONDS, Leases
+from modelway_platform.discovery.follower import Follower
+from modelway_platform.discovery.providers import ProviderSettings, make_followers, read_providers
 from modelway_platform.gateway.control.publish import Publisher, Sources
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.counters import Counters
@@ -60,6 +63,7 @@ class ControlParts:
     replicas: Replicas
     packages: PackageStore
     leases: Leases
+    followers: tuple[Follower, ...]
     publisher: Publisher
     operator: ProcessOperator
     preparer: PackagePreparer
@@ -81,6 +85,7 @@ def open_parts(settings: ControlSettings) -> Generator[ControlParts]:
         keys = Keys(database, changes.notify)
         issuers = TokenIssuers(database, changes.notify)
         leases = Leases(on_change=changes.notify)
+        providers = read_providers(os.environ)
         publisher = Publisher(
             directory.table,
             Sources(
@@ -92,9 +97,12 @@ def open_parts(settings: ControlSettings) -> Generator[ControlParts]:
             ),
             on_refusal=lambda reason: log.error("route table refused: %s", reason),
         )
-        leases.seed(publisher.table)
+        # Whoever is known by a provider outside stays until that one has been heard.
+        leases.seed(publisher.table, inf if providers.any else GRACE_SECONDS)
         packages = PackageStore(directory.packages, inspect_package)
-        parts = _deploying(settings, _Basis(database, changes, documents, keys, issuers, leases, publisher, packages))
+        parts = _deploying(
+            settings, _Basis(database, changes, documents, keys, issuers, leases, publisher, packages, providers)
+        )
         try:
             yield parts
         finally:
@@ -111,6 +119,7 @@ class _Basis:
     leases: Leases
     publisher: Publisher
     packages: PackageStore
+    providers: ProviderSettings
 
 
 def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
@@ -133,8 +142,8 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
             packages=directory.unpacked,
             environments=directory.environments,
             replicas=directory.replicas,
-            register_url=settings.control_url,
-            register_token=replica_token,
+            register_url=basis.providers.consul or settings.control_url,
+            register_token=basis.providers.register_token if basis.providers.consul else replica_token,
             variables=os.environ,
         ),
         on_change=ended,
@@ -158,6 +167,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         replicas=replicas,
         packages=basis.packages,
         leases=leases,
+        followers=make_followers(basis.providers, leases),
         publisher=basis.publisher,
         operator=operator,
         preparer=preparer,

@@ -20,6 +20,7 @@ from modelway_platform.apps.probes import until_answering
 from modelway_platform.apps.rolling import Rolling
 from modelway_platform.apps.state_directory import JOBS_SECRET, StateDirectory, only_user
 from modelway_platform.deploy.operators import process_table
+from modelway_platform.discovery.providers import read_providers
 from modelway_platform.gateway.proxy.edge import CertificatePair
 from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
 from modelway_platform.store.acknowledgements import acknowledgement_path, read_acknowledgements
@@ -91,6 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InvalidRequestError(
             f"--port and --control-port are both {arguments.port}", hint="give gateway and control a port each"
         )
+    read_providers(os.environ)  # an error now, not in control
     directory = StateDirectory(root=arguments.directory.expanduser().absolute())
     directory.make()
     with only_user(directory):

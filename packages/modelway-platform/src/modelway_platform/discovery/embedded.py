@@ -8,8 +8,9 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from modelway_platform.domain.endpoint import Endpoint, EndpointView
 from modelway_platform.domain.identity import ModelKey, VersionKey
@@ -21,6 +22,7 @@ EXPIRY_SECONDS = 0.25
 SHORTEST_TTL_SECONDS = 1.0
 LONGEST_TTL_SECONDS = 300.0
 KEPT_CHANGES = 10_000
+KEPT_ENDED = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,10 @@ class Leases:
         self._number = 0
         self._changes: deque[tuple[int, ModelKey]] = deque(maxlen=KEPT_CHANGES)
         self._mass = MassExpiry()
+        self._observed: dict[str, frozenset[str]] = {}
+        self._seeded: set[str] = set()
+        self._ended: dict[str, Endpoint] = {}
+        self._doubted: dict[str, float] = {}  # until when at most
         self.held = 0  # leases that have ended and are kept all the same
 
     def seed(self, table: RouteTable | None, grace: float = GRACE_SECONDS) -> None:
@@ -78,6 +84,50 @@ class Leases:
                                 grpc_port=replica.grpc_port,
                             )
                             self._put(Lease(endpoint=endpoint, ends=ends))
+                            self._seeded.add(replica.id)
+
+    def end_seeds(self, grace: float = GRACE_SECONDS) -> None:
+        """Whoever was taken over from the last table and has not been heard of since has `grace` seconds left."""
+        ends = self._clock() + grace
+        with self._lock:
+            for each in self._seeded:
+                lease = self._leases.get(each)
+                if lease is not None and lease.ends > ends:
+                    self._leases[each] = Lease(endpoint=lease.endpoint, ends=ends)
+            self._seeded.clear()
+
+    def observe(
+        self, provider: str, present: Iterable[Endpoint], doubtful: Collection[str] | None = (), patience: float = 0.0
+    ) -> None:
+        """Take over what another provider says of all endpoints it knows.
+
+        Those it does not name any more are forgotten at once; of the `doubtful` among them the leases end, so that many at
+        once are kept for a while (`expire`).
+
+        Args:
+            provider: Who says it; what others said is left alone.
+            present: All who can be asked, now.
+            doubtful: Ids of those that are missing without having left; None for all that are missing.
+            patience: Seconds until their leases end.
+        """
+        with self._lock:
+            found = {each.id: each for each in present if self._ended.get(each.id) != each}
+            changed = [self._hold(endpoint) for endpoint in found.values()]
+            missing = (self._observed.get(provider, frozenset()) - found.keys()) & self._leases.keys()
+            doubted = missing if doubtful is None else missing.intersection(doubtful)
+            changed += [self._take_out(each) for each in missing - doubted]
+            self._doubt(doubted, patience)
+            self._observed[provider] = frozenset({*found, *doubted})
+        self._tell(any(changed))
+
+    def _doubt(self, ids: Collection[str], patience: float) -> None:
+        """Let the leases of these end soon: together, as far as they fell silent together, and none after twice the time."""
+        now = self._clock()
+        if self._doubted.keys() >= set(ids):
+            return
+        for each in ids:
+            last = self._doubted.setdefault(each, now + 2 * patience)
+            self._leases[each] = Lease(endpoint=self._leases[each].endpoint, ends=min(last, now + patience))
 
     def register(self, endpoint: Endpoint, ttl: float) -> float:
         """Note or renew an endpoint. Returns the lease's length, which may be shorter or longer than asked for.
@@ -87,6 +137,7 @@ class Leases:
         granted = min(max(ttl, SHORTEST_TTL_SECONDS), LONGEST_TTL_SECONDS)
         with self._lock:
             ends = self._clock() + granted
+            self._seeded.discard(endpoint.id)
             before = self._leases.get(endpoint.id)
             holder = self._at_address.get((endpoint.host, endpoint.port), endpoint.id)
             changed = holder != endpoint.id or before is None or before.endpoint != endpoint
@@ -107,7 +158,16 @@ class Leases:
         return known
 
     def drop(self, endpoint_id: str) -> bool:
-        """Forget an endpoint because its process was seen to end. Returns whether it was known."""
+        """Forget an endpoint because its process was seen to end. Returns whether it was known.
+
+        Providers outside hear of it later, and are not believed before.
+        """
+        with self._lock:
+            lease = self._leases.get(endpoint_id)
+            if lease is not None and any(endpoint_id in ids for ids in self._observed.values()):
+                self._ended[endpoint_id] = lease.endpoint
+                if len(self._ended) > KEPT_ENDED:
+                    del self._ended[next(iter(self._ended))]
         return self.deregister(endpoint_id)
 
     def expire(self, now: float | None = None) -> tuple[Endpoint, ...]:
@@ -149,6 +209,20 @@ class Leases:
             touched = frozenset(key for number, key in self._changes if number > since) if known else None
             return EndpointView(number=self._number, by_version=self._by_version.copy(), touched=touched)
 
+    def _hold(self, endpoint: Endpoint) -> bool:
+        """Note an endpoint until it is said to be gone; whether anything changed by that."""
+        self._seeded.discard(endpoint.id)
+        self._doubted.pop(endpoint.id, None)
+        before = self._leases.get(endpoint.id)
+        holder = self._at_address.get((endpoint.host, endpoint.port), endpoint.id)
+        if before is not None and before.endpoint == endpoint and holder == endpoint.id:
+            self._leases[endpoint.id] = Lease(endpoint=endpoint, ends=inf)
+            return False
+        for each in {holder, endpoint.id}:
+            self._take_out(each)
+        self._put(Lease(endpoint=endpoint, ends=inf))
+        return True
+
     def _put(self, lease: Lease) -> None:
         endpoint = lease.endpoint
         self._leases[endpoint.id] = lease
@@ -159,6 +233,7 @@ class Leases:
 
     def _take_out(self, endpoint_id: str) -> bool:
         lease = self._leases.pop(endpoint_id, None)
+        self._doubted.pop(endpoint_id, None)
         if lease is None:
             return False
         endpoint = lease.endpoint

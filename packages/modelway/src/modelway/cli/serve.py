@@ -62,7 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tls-client-ca", default="", metavar="FILE", help="CA (PEM) of the certificates that callers have to show"
     )
     serve_observing.add_arguments(parser)
-    parser.add_argument("--register", default="", metavar="URL", help="control API to register with, under a lease")
+    parser.add_argument(
+        "--register",
+        default="",
+        metavar="URL",
+        help="control API to register with, under a lease; or consul://HOST:PORT, an agent of Consul",
+    )
+    parser.add_argument(
+        "--advertise", default="", metavar="HOST", help="host that callers are told, where it is not --host"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -88,7 +96,7 @@ def make_settings(arguments: argparse.Namespace, target: "Target", environment: 
     return ServeSettings(
         target=target,
         identity=identity,
-        registration=_registration(arguments.register, identity, environment),
+        registration=_registration(arguments, identity, environment),
         host=arguments.host,
         port=arguments.port,
         grpc_port=grpc_port,
@@ -160,16 +168,24 @@ def _identity(name: str, environment: Mapping[str, str]) -> "Identity":
     return Identity(project=parts[0], model=parts[1], version=parts[2], package=environment.get("MODELWAY_PACKAGE", ""))
 
 
-def _registration(url: str, identity: "Identity", environment: Mapping[str, str]) -> "RegistrationSettings | None":
+def _registration(
+    arguments: argparse.Namespace, identity: "Identity", environment: Mapping[str, str]
+) -> "RegistrationSettings | None":
+    from modelway.serving.registrar import check_address  # noqa: PLC0415 - needs the extra
     from modelway.serving.settings import RegistrationSettings  # noqa: PLC0415 - needs the extra
 
-    url = url or environment.get("MODELWAY_REGISTER_URL", "")
+    url = arguments.register or environment.get("MODELWAY_REGISTER_URL", "")
     if not url:
         return None
+    check_address(url)
     if not identity.project:
         raise InvalidRequestError("who registers is not known", hint="add --name PROJECT/MODEL/VERSION")
-    replica = environment.get("MODELWAY_REPLICA_ID", "") or f"{identity.model}-{os.urandom(6).hex()}"
-    return RegistrationSettings(url=url, token=environment.get("MODELWAY_REGISTER_TOKEN", ""), replica_id=replica)
+    return RegistrationSettings(
+        url=url,
+        token=environment.get("MODELWAY_REGISTER_TOKEN", ""),
+        replica_id=environment.get("MODELWAY_REPLICA_ID", "") or f"{identity.model}-{os.urandom(6).hex()}",
+        advertise=arguments.advertise or environment.get("MODELWAY_ADVERTISE_HOST", ""),
+    )
 
 
 def _port(text: str) -> int:

@@ -37,6 +37,9 @@ class Registration:
         events: Where trouble is written.
     """
 
+    settle_seconds = 0.3
+    """Control tells the gateways at once."""
+
     def __init__(self, settings: RegistrationSettings, identity: Identity, address: Address, events: Events) -> None:
         self._settings = settings
         self._events = events

@@ -42,16 +42,18 @@ class RegistrationSettings:
     """Where a replica registers its endpoint.
 
     Args:
-        url: The control API.
+        url: The control API, or `consul://…` for an agent of Consul.
         token: What it registers with.
         replica_id: The endpoint's id.
         ttl_seconds: Length of the lease asked for.
+        advertise: The host callers reach it by, where that is not the address it binds.
     """
 
     url: str
     token: str = field(repr=False)
     replica_id: str
     ttl_seconds: float = 6.0
+    advertise: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

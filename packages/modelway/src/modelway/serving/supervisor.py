@@ -20,7 +20,7 @@ from modelway.serving.worker_process import WorkerProcess
 from modelway.signature import Signature
 
 if TYPE_CHECKING:
-    from modelway.serving.registration import Registration
+    from modelway.serving.registrar import Registrar
 
 FIRST_BACK_OFF_SECONDS = 0.25
 LONGEST_BACK_OFF_SECONDS = 30.0
@@ -114,16 +114,16 @@ class Supervisor:
         self._grpc_port = int(held.getsockname()[1])
         return held
 
-    def _make_registration(self) -> "Registration | None":
+    def _make_registration(self) -> "Registrar | None":
         settings = self._settings
         if settings.registration is None:
             return None
-        from modelway.serving.registration import Address, Registration  # noqa: PLC0415 - an HTTP client only platforms need
+        from modelway.serving.registrar import make_registrar  # noqa: PLC0415 - an HTTP client only platforms need
+        from modelway.serving.registration import Address  # noqa: PLC0415 - the same
 
-        address = Address(
-            host=settings.host, port=self._port, secure=settings.tls is not None, grpc_port=self._grpc_port
-        )
-        return Registration(settings.registration, settings.identity, address, self._events)
+        host = settings.registration.advertise or settings.host
+        address = Address(host=host, port=self._port, secure=settings.tls is not None, grpc_port=self._grpc_port)
+        return make_registrar(settings.registration, settings.identity, address, self._events)
 
     async def _keep_worker(self, index: int) -> None:
         pause = FIRST_BACK_OFF_SECONDS
@@ -228,7 +228,8 @@ class Supervisor:
             await self._readiness_changed()
             for worker in self._workers.values():
                 worker.leave()
-            await asyncio.sleep(ANSWERING_ON_SECONDS)
+            registrar = self._registration
+            await asyncio.sleep(ANSWERING_ON_SECONDS if registrar is None else registrar.settle_seconds)
         for worker in self._workers.values():
             worker.stop(drain)
         await asyncio.wait(keepers, timeout=drain + KILL_AFTER_SECONDS)

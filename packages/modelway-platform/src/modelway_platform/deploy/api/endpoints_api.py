@@ -1,6 +1,5 @@
 """`/v1/endpoints`: replicas register, renew and leave; people look."""
 
-import re
 from typing import Any, Literal
 
 import msgspec
@@ -14,12 +13,8 @@ from modelway_platform.deploy.api.object_json import endpoint_json
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.streaming import watch
 from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.identity import VersionKey, is_name, is_version
-from modelway_platform.domain.read_document import is_digest
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-# Host names and addresses: what could also start a path, a query or another header line is not one.
-_HOST = re.compile(r"[A-Za-z0-9_:%.-]{1,253}")
+from modelway_platform.domain.endpoint_check import endpoint_problem
+from modelway_platform.domain.identity import VersionKey
 
 
 class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,20 +68,7 @@ class EndpointsApi:
 
 
 def _endpoint(endpoint_id: str, body: Registration) -> Endpoint:
-    for what, valid in (
-        ("id", _ID.fullmatch(endpoint_id) is not None),
-        ("project", is_name(body.project)),
-        ("model", is_name(body.model)),
-        ("version", is_version(body.version)),
-        ("host", _HOST.fullmatch(body.host) is not None),
-        ("port", 0 < body.port < 65_536),
-        ("grpcPort", 0 <= body.grpc_port < 65_536),
-        ("package", not body.package or is_digest(body.package)),
-        ("ttlSeconds", 0 < body.ttl_seconds < 86_400),
-    ):
-        if not valid:
-            raise InvalidRequestError(f"endpoint: {what} is not usable", hint="see docs/http-api.md")
-    return Endpoint(
+    endpoint = Endpoint(
         id=endpoint_id,
         key=VersionKey(body.project, body.model, body.version),
         host=body.host,
@@ -95,3 +77,7 @@ def _endpoint(endpoint_id: str, body: Registration) -> Endpoint:
         secure=body.scheme == "https",
         grpc_port=body.grpc_port,
     )
+    problem = endpoint_problem(endpoint) or ("" if 0 < body.ttl_seconds < 86_400 else "ttlSeconds")
+    if problem:
+        raise InvalidRequestError(f"endpoint: {problem} is not usable", hint="see docs/http-api.md")
+    return endpoint

@@ -1,0 +1,72 @@
+"""Which route providers are followed, by configuration: `consul://AGENT:8500`, `kubernetes://NAMESPACE`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from modelway.errors import InvalidRequestError
+from modelway.serving.consul_address import CONSUL_SCHEMES, consul_address
+from modelway_platform.discovery.consul import ConsulFollower
+from modelway_platform.discovery.embedded import Leases
+from modelway_platform.discovery.follower import Follower
+
+VARIABLE = "MODELWAY_DISCOVERY"
+TOKEN_VARIABLE = "MODELWAY_CONSUL_TOKEN"  # noqa: S105 - the variable's name
+REGISTER_TOKEN_VARIABLE = "MODELWAY_CONSUL_REGISTER_TOKEN"  # noqa: S105 - the same
+CA_VARIABLE = "MODELWAY_CONSUL_CA_FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """What is followed beside the embedded provider.
+
+    Args:
+        consul: Address of an agent, in the form replicas take, too; empty for none.
+        consul_token: An ACL token that may read the service.
+        register_token: One that may write it: what replicas started here are given.
+        consul_ca_file: What to trust over HTTPS.
+    """
+
+    consul: str = ""
+    consul_token: str = field(default="", repr=False)
+    register_token: str = field(default="", repr=False)
+    consul_ca_file: str = ""
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self.consul)
+
+
+def read_providers(environment: Mapping[str, str]) -> ProviderSettings:
+    """The settings in the environment.
+
+    Raises:
+        InvalidRequestError: An address is none; the message names the variable.
+    """
+    consul = ""
+    for address in environment.get(VARIABLE, "").replace(",", " ").split():
+        scheme = urlsplit(address).scheme
+        if scheme in CONSUL_SCHEMES and not consul:
+            consul_address(address)
+            consul = address
+        elif address != "embedded":
+            hint = "addresses like consul://127.0.0.1:8500, one of a kind; `embedded` is always there."
+            raise InvalidRequestError(f"{VARIABLE}: {address}: not a route provider", hint=hint)
+    return ProviderSettings(
+        consul=consul,
+        consul_token=environment.get(TOKEN_VARIABLE, ""),
+        register_token=environment.get(REGISTER_TOKEN_VARIABLE, ""),
+        consul_ca_file=environment.get(CA_VARIABLE, ""),
+    )
+
+
+def make_followers(settings: ProviderSettings, leases: Leases) -> tuple[Follower, ...]:
+    """A follower for each provider outside."""
+    followers: list[Follower] = []
+    if settings.consul:
+        url, service = consul_address(settings.consul)
+        followers.append(
+            ConsulFollower(url, service, leases, token=settings.consul_token, ca_file=settings.consul_ca_file)
+        )
+    return tuple(followers)
