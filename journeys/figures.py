@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-MEASURING = ("test_traffic.py", "test_failures.py", "test_restart.py", "test_figures.py")
+MEASURING = ("test_traffic.py", "test_failures.py", "test_restart.py", "test_figures.py", "test_discovery.py")
 
 
 class Recorder:

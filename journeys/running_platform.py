@@ -53,6 +53,7 @@ class RunningPlatform:
         self.home = directory / "home"
         self.workers = workers
         self.options: tuple[str, ...] = ()
+        self.environment: dict[str, str] = {}
         self.printed = ""
         self.gateway_port, self.control_port = free_ports(2)
         self._log = directory / "up.log"
@@ -67,7 +68,7 @@ class RunningPlatform:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [MODELWAY, "up", "--directory", str(self.home), *ports, "--workers", str(self.workers), *self.options],
-                env=os.environ | {MARKER: self._marker, "PYTHONUNBUFFERED": "1"},
+                env=os.environ | {MARKER: self._marker, "PYTHONUNBUFFERED": "1"} | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from typing import cast
 
 from modelway.client.answer_head import LONGEST_HEAD, AnswerHead, NotHttpError, read_chunk_size, read_head
 
@@ -27,8 +28,8 @@ class _Incoming(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # Not checked by class: uvloop's transports are of none of asyncio's.
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
