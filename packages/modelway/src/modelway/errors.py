@@ -13,6 +13,7 @@
     ├── HandlerError             the modeller's own code failed             500
     │   ├── StepError            a step of a pipeline failed                500
     │   └── LoadError            a model, device or framework is not there  500
+    ├── ModelCrashedError        the model's process ended                  500
     ├── OverloadedError          a queue is full; try later                 503
     ├── UnavailableError         nobody is ready to answer                  503
     └── DeadlineExceededError    the time given is over                     504
@@ -73,6 +74,7 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
         "handler_failed": Status(500, "INTERNAL"),
         "step_failed": Status(500, "INTERNAL"),
         "model_not_loaded": Status(500, "INTERNAL"),
+        "model_crashed": Status(500, "INTERNAL"),
         "not_implemented": Status(501, "UNIMPLEMENTED"),
         "executor_lost": Status(502, "UNAVAILABLE"),
         "result_too_large": Status(502, "RESOURCE_EXHAUSTED"),
@@ -214,6 +216,12 @@ class LoadError(HandlerError):
     """What `load` asked for is not there or cannot be used: the framework, a file, the device, a number of threads."""
 
     code = "model_not_loaded"
+
+
+class ModelCrashedError(ModelwayError):
+    """The process that ran the model ended while it worked on the request; not to be repeated blindly."""
+
+    code = "model_crashed"
 
 
 class OverloadedError(ModelwayError):

@@ -40,6 +40,7 @@ class Stage:
         max_wait_ms: Inference with `max_batch_size` only: how long a batch waits behind another to fill; 0 does not wait,
             `adaptive` waits as long as it pays.
         any_thread: Inference only: whether the stages may run in another thread than `load`; None: as the server sees fit.
+        idempotent: Inference only: whether a request may run a second time.
     """
 
     kind: StageKind
@@ -49,6 +50,7 @@ class Stage:
     max_concurrency: int | None = None
     max_wait_ms: float | Literal["adaptive"] = 0.0
     any_thread: bool | None = None
+    idempotent: bool = False
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -155,6 +157,7 @@ def inference(
     max_concurrency: int | None = None,
     any_thread: bool | None = None,
     endpoint: str = "",
+    idempotent: bool = False,
 ) -> Callable[[F], F]: ...
 def inference(
     function: Any = None,
@@ -166,6 +169,7 @@ def inference(
     max_concurrency: int | None = None,
     any_thread: bool | None = None,
     endpoint: str = "",
+    idempotent: bool = False,
 ) -> Any:
     """Marks the model's call; each method marked so is an endpoint. One that yields streams its answer.
 
@@ -184,6 +188,7 @@ def inference(
             batches that take less than some 0.3 ms run in the server's event loop, which saves more than they take. Unless
             given, only for handlers without a `load` of their own.
         endpoint: Its name in the URL; the method's own unless given.
+        idempotent: Whether a request may run a second time, alone, when a model process ended while it worked on it.
     """
     if max_concurrency is not None and max_concurrency < 1:
         raise ValueError(f"@inference(max_concurrency={max_concurrency}): at least one request runs")
@@ -210,6 +215,7 @@ def inference(
         max_concurrency=max_concurrency,
         max_wait_ms=max_wait_ms,
         any_thread=any_thread,
+        idempotent=idempotent,
     )
     mark = _marker(stage)
     return mark if function is None else mark(function)

@@ -212,11 +212,33 @@ def serve(project: Path) -> Generator[Callable[..., ModelServer], None, None]:
         each.close()
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[ModelServer, None, None]:
-    """One ready server for tests that only ask."""
+IN_PROCESSES = {"MODELWAY_MODEL_PROCESSES": "1"}
+"""What has the model run in a process of its own; what callers see is the same."""
+
+
+@pytest.fixture(scope="module", params=[{}, IN_PROCESSES], ids=["thread", "process"])
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[ModelServer, None, None]:
+    """One ready server for tests that only ask, once with the model in a thread, once in a process."""
     folder = tmp_path_factory.mktemp("shared")
     (folder / "adder.py").write_text(HANDLER)
-    server = ModelServer(folder, ("adder:Adder", "--name", "demo/adder/v1", "--queue-size", "64"), {})
+    server = ModelServer(folder, ("adder:Adder", "--name", "demo/adder/v1", "--queue-size", "64"), request.param)
     yield server.until_ready()
     server.close()
+
+
+@pytest.fixture(scope="module")
+def serve_code(tmp_path_factory: pytest.TempPathFactory) -> Generator[Callable[..., ModelServer], None, None]:
+    """`serve_code(module, code, *arguments)` starts a model server that is ready, for all tests of a module."""
+    made: list[ModelServer] = []
+
+    def start(module: str, code: str, *arguments: str) -> ModelServer:
+        folder = tmp_path_factory.mktemp(module)
+        (folder / f"{module}.py").write_text(code)
+        made.append(ModelServer(folder, arguments, {}))
+        return made[-1].until_ready(40)
+
+    yield start
+    for each in made:
+        each.close()

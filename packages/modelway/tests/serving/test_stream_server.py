@@ -62,10 +62,10 @@ class Streamer(Handler):
 Serve = Callable[..., Any]
 
 
-@pytest.fixture
-def server(serve: Serve, project: Path) -> Any:
+@pytest.fixture(params=["0", "1"], ids=["thread", "process"])
+def server(request: pytest.FixtureRequest, serve: Serve, project: Path) -> Any:
     (project / "streamer.py").write_text(HANDLER)
-    return serve("streamer:Streamer").until_ready()
+    return serve("streamer:Streamer", "--model-processes", request.param).until_ready()
 
 
 @pytest.fixture

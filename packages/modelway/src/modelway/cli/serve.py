@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from modelway.serving.supervisor import Ready
 
 _LAST_PORT = 65535
+_MOST_PROCESSES = 64
 _OFF = -1
 _USUAL_PORT = 8080
 _USUAL_GRPC_PORT = 8081
@@ -38,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for gRPC, which needs modelway[grpc]; 0 takes a free one, 'off' is none (default: 8081, or a free one beside another --port)",
     )
     parser.add_argument("--workers", type=_positive, default=1, help="processes, each with its own model (default: 1)")
+    parser.add_argument(
+        "--model-processes",
+        type=_count,
+        metavar="N",
+        help="processes of its own the model gets per worker; 0 is a thread of the worker (default: MODELWAY_MODEL_PROCESSES, or 0)",
+    )
     parser.add_argument("--name", default="", metavar="PROJECT/MODEL/VERSION", help="who it is; labels its metrics")
     parser.add_argument(
         "--drain-seconds", type=_seconds, default=10.0, help="for requests under way when told to stop (default: 10)"
@@ -48,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_devices,
         default=("cpu",),
         metavar="DEVICE[,DEVICE]",
-        help="what handlers find in self.device: cpu, cuda, cuda:0,cuda:1 for workers in turn (default: cpu)",
+        help="what handlers find in self.device: cpu, cuda, cuda:0,cuda:1 for workers or model processes in turn (default: cpu)",
     )
     parser.add_argument(
         "--threads",
@@ -106,6 +113,7 @@ def make_settings(arguments: argparse.Namespace, target: "Target", environment: 
         queue_size=arguments.queue_size,
         devices=arguments.device,
         threads=arguments.threads,
+        model_processes=_model_processes(arguments.model_processes, environment),
         tls=_tls(arguments),
         replica=environment.get("MODELWAY_REPLICA_ID", ""),
         inference_log=serve_observing.inference_log(arguments, environment),
@@ -188,6 +196,16 @@ def _registration(
     )
 
 
+def _model_processes(asked: int | None, environment: Mapping[str, str]) -> int:
+    if asked is not None:
+        return asked
+    text = environment.get("MODELWAY_MODEL_PROCESSES", "") or "0"
+    try:
+        return _count(text)
+    except argparse.ArgumentTypeError as error:
+        raise InvalidRequestError(f"MODELWAY_MODEL_PROCESSES: {error}") from None
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > _LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
@@ -213,6 +231,12 @@ def _chosen_grpc_port(asked: int | None, port: int) -> int | None:
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MOST_PROCESSES:
+        raise argparse.ArgumentTypeError(f"{text} is no number of processes: 0 to {_MOST_PROCESSES}")
     return int(text)
 
 

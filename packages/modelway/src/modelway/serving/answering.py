@@ -31,7 +31,7 @@ class Answering:
 
     def __init__(self, observer: Observer | None) -> None:
         self._observer = observer
-        self.encode = msgspec.json.Encoder(enc_hook=_encode_foreign).encode
+        self.encode = msgspec.json.Encoder(enc_hook=encode_foreign).encode
 
     def answer(
         self, stages: EndpointStages, items: list[Item], seconds: float, closed: Closed, times: StageTimes
@@ -106,7 +106,7 @@ class Answering:
             self._observer.handler_failed(endpoint, item, error)
 
 
-def _encode_foreign(value: Any) -> Any:
+def encode_foreign(value: Any) -> Any:
     """Arrays and scalars of numpy and its likes, known by their `tolist`; pydantic models; images as PNG. Nothing is imported for it."""
     if hasattr(value, "tolist"):
         return value.tolist()

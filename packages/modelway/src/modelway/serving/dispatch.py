@@ -68,6 +68,8 @@ class Dispatcher:
         self._lane = lane
         self._elsewhere = elsewhere
         self.queue_size = queue_size
+        self._refusal: ModelwayError | None = None
+        self._limit = queue_size
         self._bindings: Mapping[str, EndpointBinding] = {each.name: each for each in bound.bindings}
         self._stages = {each.name: make_stages(handler, each) for each in bound.bindings}
         self._lines = {each.name: WaitingLine() for each in bound.bindings}
@@ -137,8 +139,8 @@ class Dispatcher:
             What `drop` takes; None when it is answered already.
         """
         try:
-            if self._waiting >= self.queue_size:
-                self._room.check(self._waiting, 1, priority)
+            if self._waiting >= self._limit:
+                self.check_room(1, priority)
             arguments = self._bindings[endpoint].decode(body) if read is None else read(body)
         except ModelwayError as error:
             done(error_answer(error, request_id))
@@ -167,7 +169,10 @@ class Dispatcher:
 
         Raises:
             OverloadedError: Too many wait already.
+            ModelwayError: What `refuse` was told.
         """
+        if self._refusal is not None:
+            raise self._refusal
         if self._waiting + count > self.queue_size:
             self._room.check(self._waiting, count, priority)
 
@@ -217,12 +222,15 @@ class Dispatcher:
             yield name, choice, name in self._inline and self._inline[name].here
 
     def wake(self) -> None:
-        """What works elsewhere has room again."""
-        if self._waiting:
-            self._send()
+        """What works elsewhere may have room again."""
+        self._send()
 
-    def refuse_all(self, error: ModelwayError) -> None:
-        """Answer all that wait with `error`."""
+    def refuse(self, error: ModelwayError | None) -> None:
+        """Answer all that wait and all that come with `error`, until told otherwise by None."""
+        self._refusal = error
+        self._limit = self.queue_size if error is None else 0
+        if error is None:
+            return
         for name, line in self._lines.items():
             for item in line.take(len(line)):
                 self._waiting -= 1

@@ -3,36 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from modelway.serving.item import Item, ItemParts
+from modelway.serving.item import Item
 from modelway.serving.lane import Lane
+from modelway.serving.side_by_side import SideBySide
 from modelway.serving.stage_clock import StageTimes
 from modelway.serving.stages import EndpointStages
-from modelway.serving.streams import Sink, StreamItem
 from modelway.signature import EndpointBinding
 
 Finished = Callable[[int, float, StageTimes], None]
 """Called on the requests' side: how many items were done, from the first on, and how long that took, in all and by stage."""
-
-
-class Flow(Protocol):
-    """Streams of one endpoint under way."""
-
-    def pause(self, item: StreamItem, /) -> None: ...
-    def resume(self, item: StreamItem, /) -> None: ...
-
-
-class Beside(Protocol):
-    """Requests, batches or streams of one endpoint that run beside one another."""
-
-    group_size: int
-
-    @property
-    def room(self) -> bool: ...
-    @property
-    def streams(self) -> Flow: ...
-    def make_item(self, parts: ItemParts, sink: Sink | None, /) -> Item: ...
-    def start(self, items: list[Item], /) -> None: ...
-    def left(self, item: Item, /) -> None: ...
 
 
 class Elsewhere(Protocol):
@@ -63,6 +42,6 @@ class Elsewhere(Protocol):
         encode: Callable[[Any], bytes],
         finished: Callable[[EndpointStages, list[Item], float, StageTimes], None],
         /,
-    ) -> Beside:
+    ) -> SideBySide:
         """What runs an endpoint's requests beside one another."""
         ...

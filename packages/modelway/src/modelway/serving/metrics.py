@@ -6,7 +6,7 @@ can answer for all.
 
 import resource
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from modelway.errors import STATUS_BY_CODE, InvalidHandlerError
 from modelway.serving.batching_metrics import BatchingMetrics, batching_lines
@@ -15,6 +15,7 @@ from modelway.serving.dispatch import Dispatcher
 from modelway.serving.histogram import SECONDS, SIZES, Histogram
 from modelway.serving.hold import Closed
 from modelway.serving.observing.log_metrics import LogMetrics
+from modelway.serving.process_metrics import Place, ProcessMetrics
 from modelway.serving.settings import Identity
 from modelway.serving.stage_clock import Batch
 from modelway.serving.stage_metrics import StageHistograms
@@ -109,10 +110,19 @@ class Metrics:
         identity: Labels.
         endpoints: Names of the endpoints.
         steps: Names of a pipeline's steps.
+        places: Where model processes run in each worker.
+        device: Of such a place, in a worker.
     """
 
-    def __init__(
-        self, board: Board, index: int, identity: Identity, endpoints: Iterable[str], steps: Sequence[str] = ()
+    def __init__(  # noqa: PLR0917 - the parts of a worker's slot, in their order
+        self,
+        board: Board,
+        index: int,
+        identity: Identity,
+        endpoints: Iterable[str],
+        steps: Sequence[str] = (),
+        places: Sequence[Place] = (),
+        device: Callable[[int, Place], str] = lambda _worker, _place: "",
     ) -> None:
         self._board = board
         self._started = time.time()
@@ -127,7 +137,9 @@ class Metrics:
         self.steps = StepMetrics(board, start, steps_at, steps)
         logs_at = steps_at + len(steps) * StepMetrics.CELLS
         self.logs = LogMetrics(board, start, logs_at)
-        if logs_at + LogMetrics.CELLS >= SLOT_CELLS:
+        processes_at = logs_at + LogMetrics.CELLS
+        self.processes = ProcessMetrics(board, start, processes_at, places, device)
+        if processes_at + len(places) * ProcessMetrics.CELLS >= SLOT_CELLS:
             raise InvalidHandlerError(
                 f"{len(self.endpoints)} endpoints and {len(steps)} steps are too many",
                 hint="serve them as several models",
@@ -167,6 +179,7 @@ class Metrics:
         lines += batching_lines(self._board, self._labels, self.endpoints.values())
         lines += self.steps.lines(self._labels)
         lines += self.logs.lines(self._labels)
+        lines += self.processes.lines(self._labels)
         lines += self._gauges()
         return ("\n".join(lines) + "\n").encode()
 

@@ -133,6 +133,9 @@ class ModelApp:
         board = self.board
         ready = board.is_ready
         body: dict[str, Any] = {"ready": ready, "workers": {"ready": board.ready_workers, "wanted": board.workers}}
+        if self.metrics is not None and self.metrics.processes.places:
+            processes = self.metrics.processes
+            body["model_processes"] = {"ready": processes.up, "wanted": processes.wanted}
         if board.draining:
             body["draining"] = True
         return Page(200 if ready else 503, msgspec.json.encode(body))

@@ -92,7 +92,8 @@ class ServeSettings:
         inference_log: Where inferences are logged; None without a log.
         tracing: Whether requests are traced, as the environment's `OTEL_…` variables say.
         devices: Where models run: worker by worker, from the start again when there are fewer devices than workers.
-        threads: How many threads each worker's model may use; 0 shares the cores among the workers.
+        threads: How many threads each copy of the model may use; 0 shares the cores among them.
+        model_processes: How many processes of its own the model has per worker; 0: it runs in a thread of the worker.
     """
 
     target: Target
@@ -108,6 +109,7 @@ class ServeSettings:
     max_body_bytes: int = 64 * 1024 * 1024
     devices: tuple[str, ...] = ("cpu",)
     threads: int = 0
+    model_processes: int = 0
     tls: TlsFiles | None = None
     replica: str = ""
     inference_log: InferenceLogSettings | None = None
@@ -129,6 +131,8 @@ class WorkerSettings:
     board_fd: int
     device: str = "cpu"
     threads: int = 0
+    devices: tuple[str, ...] = ("cpu",)
+    model_processes: int = 0
     tls: TlsFiles | None = None
     grpc_port: int | None = None
     replica: str = ""

@@ -162,7 +162,9 @@ class Supervisor:
             board_fd=self._board_fd,
             tls=settings.tls,
             device=device_of(settings.devices, index),
-            threads=settings.threads or threads_of(settings.workers, usable_cores()),
+            threads=settings.threads or threads_of(settings.workers * max(settings.model_processes, 1), usable_cores()),
+            devices=settings.devices,
+            model_processes=settings.model_processes,
             grpc_port=self._grpc_port,
             replica=settings.replica,
             inference_log=settings.inference_log,
@@ -173,6 +175,9 @@ class Supervisor:
         if message["event"] == "failed":
             if not self._announced:
                 self._failure = ModelwayError(message["message"], hint=message["hint"], code="handler_failed")
+            return
+        if message["event"] == "readiness":
+            self._look_at_readiness()
             return
         self._load_seconds = max(self._load_seconds, message["load_seconds"])
         if not self._announced and self._board.is_ready:
@@ -188,6 +193,9 @@ class Supervisor:
                     signature=Signature.from_json(message["signature"]),
                 )
             )
+        self._look_at_readiness()
+
+    def _look_at_readiness(self) -> None:
         task = asyncio.create_task(self._readiness_changed())
         self._background.add(task)
         task.add_done_callback(self._background.discard)

@@ -14,20 +14,16 @@ import socket
 import ssl
 import sys
 import threading
-import time
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import uvloop
 
-from modelway.errors import HandlerError, ModelwayError
-from modelway.handler import Handler
+from modelway.errors import ModelwayError
 from modelway.http1 import Limits, Listener, listen
 from modelway.http1.tls import server_context
-from modelway.packaging import difference, import_handler
-from modelway.serving.answer import Answer
 from modelway.serving.board import Board, WorkerState
 from modelway.serving.connection import ModelConnection
 from modelway.serving.dispatch import Dispatcher
@@ -37,8 +33,10 @@ from modelway.serving.loading import LoadedHandler
 from modelway.serving.metrics import Metrics
 from modelway.serving.model_app import ModelApp
 from modelway.serving.observing.open_observation import OpenObservation
-from modelway.serving.settings import Target, TlsFiles, WorkerSettings
-from modelway.signature import BoundHandler, bind
+from modelway.serving.open_model import answer_examples, load, read_handler
+from modelway.serving.processes.of_worker import WorkerProcesses, device_at, places, stand_in
+from modelway.serving.settings import TlsFiles, WorkerSettings
+from modelway.signature import BoundHandler
 
 if TYPE_CHECKING:
     from modelway.serving.rpc.listener import RpcListener
@@ -47,15 +45,6 @@ EXIT_NOT_LOADED = 3
 EXIT_ORPHANED = 4
 _UNLOAD_SECONDS = 1.5  # the supervisor kills after two
 _CLOSE_SECONDS = 0.4
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model that is ready, and how long its own code took."""
-
-    ready: LoadedHandler
-    bound: BoundHandler
-    seconds: float
 
 
 class Worker:
@@ -77,6 +66,7 @@ class Worker:
         self._told_to_stop = asyncio.Event()
         self._ready: LoadedHandler | None = None
         self._watching: OpenObservation | None = None
+        self._processes: WorkerProcesses | None = None
         self._rpc: RpcListener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -101,6 +91,8 @@ class Worker:
             listener.drain(self._drain_seconds), *(each.drain(self._drain_seconds) for each in (self._rpc,) if each)
         )
         closing = self._close_observation()
+        if self._processes is not None and not self._processes.unload(_UNLOAD_SECONDS):
+            self._events.emit("not_unloaded", message="a model process had to be killed")
         lane.run(self._unload)
         lane.stop(_UNLOAD_SECONDS)
         closing.join(_CLOSE_SECONDS)
@@ -144,23 +136,23 @@ class Worker:
     async def _open(self, lane: ThreadLane) -> None:
         settings = self._settings
         bound = await _on_lane(lane, lambda: read_handler(settings.target))
-        if any(each.asynchronous for each in bound.bindings):
-            lane.use_loop(uvloop.new_event_loop())
-        loaded = await _on_lane(lane, lambda: load(bound, settings.target, settings.device, settings.threads))
-        self._ready = loaded.ready
-        signature = loaded.bound.signature
+        signature = bound.signature
         names = [each.name for each in signature.endpoints]
-        dispatcher = Dispatcher(
-            loaded.ready.handler, loaded.bound, lane, observer=self._app, queue_size=settings.queue_size, inline=True
-        )
         metrics = Metrics(
-            self._board, settings.index, settings.identity, names, [each.name for each in signature.steps]
+            self._board,
+            settings.index,
+            settings.identity,
+            names,
+            [each.name for each in signature.steps],
+            places(settings),
+            partial(device_at, settings),
         )
         self._watching = OpenObservation(settings, metrics.logs, self._events)
         self._app.observation = self._watching.observation
-        if loaded.ready.calls is not None:
-            loaded.ready.calls.observer = metrics.steps
-            loaded.ready.calls.observation = self._app.observation
+        if settings.model_processes:
+            dispatcher, seconds = await self._load_in_processes(bound, lane, metrics)
+        else:
+            dispatcher, seconds = await self._load_here(bound, lane, metrics)
         await answer_examples(settings.target, dispatcher, names)
         self._app.attach(dispatcher, signature, metrics)
         gc.collect()
@@ -171,7 +163,46 @@ class Worker:
         self._opened = True
         self._pulse(metrics, dispatcher)
         self._board.set_state(settings.index, WorkerState.READY)
-        self._say({"event": "ready", "load_seconds": loaded.seconds, "signature": signature.to_json()})
+        self._say({"event": "ready", "load_seconds": seconds, "signature": signature.to_json()})
+
+    async def _load_here(self, bound: BoundHandler, lane: ThreadLane, metrics: Metrics) -> tuple[Dispatcher, float]:
+        settings = self._settings
+        if any(each.asynchronous for each in bound.bindings):
+            lane.use_loop(uvloop.new_event_loop())
+        loaded = await _on_lane(lane, lambda: load(bound, settings.target, settings.device, settings.threads))
+        self._ready = loaded.ready
+        if loaded.ready.calls is not None:
+            loaded.ready.calls.observer = metrics.steps
+            loaded.ready.calls.observation = self._app.observation
+        handler = loaded.ready.handler
+        dispatcher = Dispatcher(handler, bound, lane, observer=self._app, queue_size=settings.queue_size, inline=True)
+        return dispatcher, loaded.seconds
+
+    async def _load_in_processes(
+        self, bound: BoundHandler, lane: ThreadLane, metrics: Metrics
+    ) -> tuple[Dispatcher, float]:
+        settings = self._settings
+        processes = WorkerProcesses(settings, bound, self._events, self._processes_changed)
+        seconds = await processes.load()
+        self._processes = processes
+        dispatcher = Dispatcher(
+            stand_in(bound),
+            bound,
+            lane,
+            observer=self._app,
+            queue_size=settings.queue_size,
+            elsewhere=processes.traffic,
+        )
+        processes.attach(dispatcher, metrics)
+        return dispatcher, seconds
+
+    def _processes_changed(self, ready: bool) -> None:  # noqa: FBT001 - all there is to say
+        if not self._opened or self._told_to_stop.is_set():
+            return
+        state = WorkerState.READY if ready else WorkerState.STARTING
+        if self._board.state(self._settings.index) != state:
+            self._board.set_state(self._settings.index, state)
+            self._say({"event": "readiness"})
 
     def _pulse(self, metrics: Metrics, dispatcher: Dispatcher) -> None:
         """Once a second, so that whichever worker is asked for metrics knows how many wait in all of them."""
@@ -219,58 +250,6 @@ def _context(files: TlsFiles | None) -> ssl.SSLContext | None:
         return None
     client_ca = Path(files.client_ca) if files.client_ca else None
     return server_context(Path(files.certificate), Path(files.key), client_ca)
-
-
-def read_handler(target: Target) -> BoundHandler:
-    """Import the handler and read its signature.
-
-    Raises:
-        ModelwayError: It cannot be served; the cause is chained.
-    """
-    handler_class = import_handler(Path(target.code), target.handler)
-    if not issubclass(handler_class, Handler):
-        raise HandlerError(f"{target.handler} is no modelway.Handler", hint="derive the class from modelway.Handler")
-    return bind(handler_class)
-
-
-def load(bound: BoundHandler, target: Target, device: str, threads: int = 0) -> Loaded:
-    """Load the model.
-
-    Raises:
-        ModelwayError: It cannot be; the cause is chained.
-    """
-    started = time.perf_counter()
-    try:
-        ready = LoadedHandler(bound.handler(), Path(target.files), device, threads=threads)
-    except ModelwayError:
-        raise
-    except BaseException as error:
-        raise HandlerError(
-            f"{target.handler} cannot be loaded: {type(error).__name__}: {error}", hint="see the traceback"
-        ) from error
-    return Loaded(ready, bound, time.perf_counter() - started)
-
-
-async def answer_examples(target: Target, dispatcher: Dispatcher, names: list[str]) -> None:
-    """Ready means: the golden examples were answered, by the code that answers callers.
-
-    Raises:
-        HandlerError: One was not, or not as expected.
-    """
-    for number, example in enumerate(target.examples, start=1):
-        where = f"golden example {number} ({example.endpoint})"
-        if example.endpoint not in names:
-            raise HandlerError(f"{where}: there is no such endpoint; endpoints: {', '.join(names)}")
-        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        dispatcher.submit(example.endpoint, msgspec.json.encode(example.request), done.set_result)
-        answer = await done
-        if answer.error is not None:
-            raise HandlerError(f"{where}: {answer.error.message}") from answer.error.__cause__ or answer.error
-        problem = ""
-        if example.response is not None:
-            problem = difference(example.response, msgspec.json.decode(answer.body), example.tolerance)
-        if problem:
-            raise HandlerError(f"{where}: {problem}", hint="correct the model or the example")
 
 
 async def _on_lane(lane: ThreadLane, job: Any) -> Any:

@@ -36,7 +36,8 @@ class WorkerProcess:
     @classmethod
     async def start(cls, settings: WorkerSettings) -> "WorkerProcess":
         """Start `python -m modelway.serving.worker` and tell it its settings."""
-        device, variables = seen_by_worker(settings.device, os.environ)
+        # Model processes see one device each; their worker has none and shows them all.
+        device, variables = ("cpu", {}) if settings.model_processes else seen_by_worker(settings.device, os.environ)
         settings = replace(settings, device=device)
         ours, theirs = socket.socketpair()
         with theirs:

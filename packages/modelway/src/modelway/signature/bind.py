@@ -62,6 +62,7 @@ class EndpointBinding:
         max_wait_seconds: How long a batch waits behind another to fill.
         adaptive: Whether it waits as long as pays instead.
         any_thread: Whether its stages may run in another thread than `load`.
+        idempotent: Whether a request may run a second time.
     """
 
     name: str
@@ -87,6 +88,7 @@ class EndpointBinding:
     max_wait_seconds: float
     adaptive: bool
     any_thread: bool
+    idempotent: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +189,7 @@ def _endpoint(
         max_wait_seconds=0.0 if method.stage.max_wait_ms == "adaptive" else method.stage.max_wait_ms / 1000,
         adaptive=method.stage.max_wait_ms == "adaptive",
         any_thread=_any_thread(handler, method),
+        idempotent=method.stage.idempotent,
     )
     described = EndpointSignature(
         name=name,

@@ -12,7 +12,7 @@ import msgspec
 from modelway.errors import InvalidInputError
 from modelway.signature.codec import Codec
 from modelway.signature.decoding import RequestDecoder
-from modelway.signature.unread import Unread
+from modelway.signature.unread import ITEMS, WHOLE, Unread, Way
 
 JSON = "application/json"
 
@@ -84,12 +84,23 @@ class FormReader:
                 values[name] = from_texts(codec, [_text(each) for each in found], name)
         return self._decode.of_values(values, ready)
 
+    def unread(self, raw: Any, name: str, way: Way) -> Unread:
+        """An argument to be read later, made again of what another process knew of it."""
+        codec = self._members[name]
+        if way.kind == WHOLE:
+            return self._whole(name, raw, way.charset)
+        if way.kind == ITEMS:
+            assert codec.item is not None
+            return _items(codec.item, raw, name)
+        assert codec.convert is not None
+        return Unread(codec.convert, raw, name)
+
     def _whole(self, name: str, data: bytes, charset: str) -> Any:
         codec = self._members[name]
         read = codec.from_body
         assert read is not None
         if codec.late:
-            return Unread(lambda raw, path: read(raw, charset, path), data, name)
+            return Unread(lambda raw, path: read(raw, charset, path), data, name, Way(WHOLE, charset))
         return read(data, charset, name)
 
 
@@ -139,7 +150,7 @@ def _items(codec: Codec, parts: Sequence[Part], name: str) -> Any:
     def read_all(found: Sequence[Part], path: str) -> list[Any]:
         return [read(each.data, each.charset, f"{path}[{index}]") for index, each in enumerate(found)]
 
-    return Unread(read_all, parts, name) if codec.late else read_all(parts, name)
+    return Unread(read_all, parts, name, Way(ITEMS)) if codec.late else read_all(parts, name)
 
 
 def _text(part: Part) -> str:

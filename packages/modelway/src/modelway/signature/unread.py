@@ -1,18 +1,38 @@
-"""Arguments whose reading is left to the model's thread, as it would hold up the event loop."""
+"""Arguments whose reading is left to the model's side, as it would hold up the event loop."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+VALUE, WHOLE, ITEMS = "value", "whole", "items"
+
+
+class Way(NamedTuple):
+    """How an argument came: as a decoded value, as a whole body or part in a charset, or as several parts."""
+
+    kind: str = VALUE
+    charset: str = ""
+
+
+_AS_VALUE = Way()
 
 
 class Unread:
-    """One argument as it came, and how it becomes what the stage takes."""
+    """One argument as it came, and how it becomes what the stage takes.
 
-    __slots__ = ("_path", "_raw", "_read")
+    Args:
+        read: Makes it, given `raw` and `path`.
+        raw: What came.
+        path: The parameter's name.
+        way: With `raw` and `path` all another process needs to make the same again.
+    """
 
-    def __init__(self, read: Callable[[Any, str], Any], raw: Any, path: str) -> None:
+    __slots__ = ("_read", "path", "raw", "way")
+
+    def __init__(self, read: Callable[[Any, str], Any], raw: Any, path: str, way: Way = _AS_VALUE) -> None:
         self._read = read
-        self._raw = raw
-        self._path = path
+        self.raw = raw
+        self.path = path
+        self.way = way
 
     def value(self) -> Any:
         """What the stage takes.
@@ -20,7 +40,7 @@ class Unread:
         Raises:
             InvalidInputError: It is not what the signature declares.
         """
-        return self._read(self._raw, self._path)
+        return self._read(self.raw, self.path)
 
 
 def all_read(arguments: Sequence[Any]) -> tuple[Any, ...]:
