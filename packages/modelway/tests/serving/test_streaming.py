@@ -263,7 +263,10 @@ def test_the_signature_and_the_api_document_say_that_it_streams() -> None:
     assert signature.endpoint("ticks").output.label == "int"
     content = openapi_document(signature, "m", "1")["paths"]["/ticks"]["post"]["responses"]["200"]["content"]
     assert content["application/x-ndjson"]["schema"]["type"] == "integer"
-    assert content["application/json"]["schema"] == {"type": "array", "items": {"type": "integer"}}
+    assert content["application/json"]["schema"] == {
+        "type": "array",
+        "items": content["application/x-ndjson"]["schema"],
+    }
     assert "text/event-stream" in content
 
 

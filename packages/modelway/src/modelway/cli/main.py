@@ -33,6 +33,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "serve": Verb("modelway.cli.serve", "answer requests from a handler, a project or a package"),
         "package": Verb("modelway.cli.package", "make the archive that is deployed"),
+        "client": Verb("modelway.cli.client", "make a typed Python package with which others call a model"),
         "push": Verb("modelway.cli.push", "send a package to a store: a bucket or a folder"),
         "pull": Verb("modelway.cli.pull", "fetch a package from a store"),
         "list": Verb("modelway.cli.list_packages", "list the packages of a store"),
@@ -53,7 +54,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "issuer": Verb("modelway.cli.issuer", "declare whose JSON Web Tokens are taken beside keys"),
     }
 )
-_LOCAL = ("new", "import", "check", "serve", "package", "push", "pull", "list", "share")
+_LOCAL = ("new", "import", "check", "serve", "package", "client", "push", "pull", "list", "share")
 _GROUPS = (("On your machine", _LOCAL), ("With a platform", tuple(name for name in VERBS if name not in _LOCAL)))
 
 
