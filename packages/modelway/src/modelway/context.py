@@ -41,10 +41,11 @@ class Context:
     A batched method asks for `list[Context]`, one per item. It may be read from any thread.
     """
 
-    __slots__ = ("_headers", "_request", "log_fields")
+    __slots__ = ("_above", "_headers", "_request", "log_fields")
 
-    def __init__(self, request: Outstanding) -> None:
+    def __init__(self, request: Outstanding, above: Outstanding | None = None) -> None:
         self._request = request
+        self._above = above  # the pipeline's request that a step works for
         self._headers: Mapping[str, str] | None = None
         self.log_fields: dict[str, Any] = {}
         """JSON values to be written with what the server logs about this request."""
@@ -62,7 +63,9 @@ class Context:
     @property
     def cancelled(self) -> bool:
         """Whether nobody waits for the answer any more: the caller left, or its time is over. Worth asking in long loops."""
-        request = self._request
+        request, above = self._request, self._above
+        if above is not None and above.done is None:
+            return True
         return request.done is None or (request.deadline != inf and time.monotonic() >= request.deadline)
 
     @property

@@ -1,20 +1,25 @@
 """A model server whose requests are seen: real processes, real connections."""
 
+import gzip
 import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 HANDLER = '''
-import asyncio, time
+import asyncio, json, time
 from collections.abc import AsyncIterator, Iterator
 from modelway import Context, Handler, Pipeline, Step, inference, postprocess, preprocess
 
@@ -64,9 +69,10 @@ class Words(Handler):
         return seconds
 
     @inference
-    def who(self, context: Context) -> dict:
+    def who(self, context: Context) -> str:
         trace = context.trace
-        return {
+        context.log_fields["told"] = True
+        return json.dumps({
             "request_id": context.request_id,
             "trace_id": trace.trace_id if trace else "",
             "span_id": trace.span_id if trace else "",
@@ -75,19 +81,43 @@ class Words(Handler):
             "deadline": context.deadline is not None,
             "cancelled": context.cancelled,
             "user": context.headers.get("x-user", ""),
-        }
+        })
+
+    @inference
+    def patient(self, seconds: float, context: Context) -> float:
+        began = time.monotonic()
+        while time.monotonic() < began + seconds:
+            time.sleep(0.005)
+            if context.cancelled:
+                self.left = [*getattr(self, "left", []), context.request_id]
+                break
+        return time.monotonic() - began
+
+    @inference
+    def gone(self) -> list[str]:
+        return getattr(self, "left", [])
 
 class Chain(Pipeline):
     words = Step(Words, endpoint="shout")
     teller = Step(Words, endpoint="who")
+    waiter = Step(Words, endpoint="patient")
+    rememberer = Step(Words, endpoint="gone")
 
     @inference
     async def ask(self, word: str) -> str:
         return await self.words(word=word)
 
     @inference
-    async def who(self) -> dict:
+    async def who(self) -> str:
         return await self.teller()
+
+    @inference
+    async def patient(self, seconds: float) -> float:
+        return await self.waiter(seconds=seconds)
+
+    @inference
+    async def gone(self) -> list[str]:
+        return await self.rememberer()
 '''
 
 
@@ -160,6 +190,66 @@ class Server:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+class Receiver:
+    """Takes spans by OTLP over HTTP, as a collector does, and may be away."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[dict[str, Any], Span]] = []
+        self.broken = False
+        receiver = self
+
+        class Answers(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                if self.headers.get("content-encoding") == "gzip":
+                    body = gzip.decompress(body)
+                if not receiver.broken and self.path == "/v1/traces":
+                    receiver.take(ExportTraceServiceRequest.FromString(body))
+                self.send_response(400 if receiver.broken else 200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002 - its name there
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def take(self, request: ExportTraceServiceRequest) -> None:
+        for each in request.resource_spans:
+            resource = plain(each.resource.attributes)
+            self.spans += [(resource, span) for scope in each.scope_spans for span in scope.spans]
+
+    def of(self, request_id: str) -> list[Span]:
+        """All spans of the trace that a request's span is in, by their start."""
+        found = [span for _, span in self.spans if plain(span.attributes).get("modelway.request_id") == request_id]
+        traces = {span.trace_id for span in found}
+        return sorted(
+            (span for _, span in self.spans if span.trace_id in traces), key=lambda span: span.start_time_unix_nano
+        )
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def plain(attributes: Any) -> dict[str, Any]:
+    """Attributes as Python values."""
+    return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in attributes}
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Generator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

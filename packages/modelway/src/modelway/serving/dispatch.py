@@ -186,7 +186,7 @@ class Dispatcher:
         deadline: float,
         headers: Headers,
         priority: int = USUAL,
-    ) -> Item:
+    ) -> PlainItem:
         """Take a request that is decoded already; its result stays in the item. Whoever asks has called `check_room`."""
         item = PlainItem(arguments, done, request_id, deadline, headers)
         self._enqueue(endpoint, item, priority)

@@ -71,10 +71,22 @@ class Item:
 
 
 class PlainItem(Item):
-    """A request whose `value` is taken as it is by whoever asked."""
+    """A request whose `value` is taken as it is by whoever asked; `above` is the one it is asked for, if it is a step's."""
 
-    __slots__ = ()
+    __slots__ = ("above",)
     encoded = False
+
+    def __init__(
+        self, arguments: tuple[Any, ...], done: Any, request_id: str, deadline: float, headers: Headers
+    ) -> None:
+        super().__init__(arguments, done, request_id, deadline, headers)
+        self.above: Item | None = None
+
+    @property
+    def context(self) -> Context:
+        if self._context is None:
+            self._context = Context(self, self.above)
+        return self._context
 
 
 class RawItem(Item):

@@ -6,11 +6,15 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.resources import (
+    SERVICE_INSTANCE_ID,
+    SERVICE_NAME,
+    SERVICE_VERSION,
+    OTELResourceDetector,
+    Resource,
+)
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-
-_UNKNOWN = "unknown_service"
 
 
 class SpanTally(Protocol):
@@ -105,11 +109,9 @@ def make_provider(
         ValueError: A variable has a value that cannot be used.
     """
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it would write a line per failed try; we count
-    made = Resource.create()
-    ours = {SERVICE_VERSION: version, SERVICE_INSTANCE_ID: instance}
-    if str(made.attributes.get(SERVICE_NAME, _UNKNOWN)).startswith(_UNKNOWN):
-        made = made.merge(Resource({SERVICE_NAME: name}))
-    provider = TracerProvider(resource=Resource(ours).merge(made))
+    ours = Resource({SERVICE_NAME: name, SERVICE_VERSION: version, SERVICE_INSTANCE_ID: instance})
+    given = OTELResourceDetector().detect()  # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come before what we say
+    provider = TracerProvider(resource=Resource.create().merge(ours).merge(given))
     provider.add_span_processor(BoundedProcessor(CountedExporter(_exporter(), tally, failing), tally))
     return provider
 

@@ -10,7 +10,7 @@ from modelway.errors import InvalidInputError
 from modelway.handler import Handler
 from modelway.serving.answer import Answer
 from modelway.serving.dispatch import Dispatcher
-from modelway.serving.item import Item
+from modelway.serving.item import Item, PlainItem
 from modelway.serving.observer import Skipped
 from modelway.serving.stage_clock import Batch
 from modelway.serving.steps.loop_lane import LoopLane
@@ -74,11 +74,14 @@ class LocalRun:
             headers=request.headers,
         )
         item.trail = request.trail
+        item.above = request.above if isinstance(request, PlainItem) else request
         try:
             answer = await answered
         except asyncio.CancelledError:
             dispatcher.drop(self._endpoint, item)
             raise
+        if item.trail is not None and item.log_fields:
+            request.context.log_fields.update(item.log_fields)
         if answer.error is not None:
             raise answer.error
         return item.value

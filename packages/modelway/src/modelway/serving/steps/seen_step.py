@@ -3,7 +3,7 @@
 import asyncio
 
 from modelway.errors import ModelwayError
-from modelway.serving.item import Item
+from modelway.serving.item import Item, PlainItem
 from modelway.serving.observing.observation import Observation
 from modelway.serving.observing.trail import Ended
 
@@ -22,23 +22,25 @@ class SeenStep:
     def __init__(self, observation: Observation, request: Item, step: str) -> None:
         self._observation = observation
         assert request.trail is not None
-        self.asked = Item((), request.done, request.request_id, request.deadline, request.headers)
+        self.asked = PlainItem((), request.done, request.request_id, request.deadline, request.headers)
         """The request as the step gets it, with a trail of its own."""
+        self.asked.above = request
         self.asked.trail = observation.begin_step(request.trail, step)
 
     def ended(self, error: BaseException | None) -> None:
         """It has its answer, has failed, or nobody waits any more."""
         assert self.asked.trail is not None
-        self._observation.end(self.asked.trail, _ended(error))
+        status, code = _outcome(error)
+        self._observation.end(self.asked.trail, Ended(status, code, self.asked.log_fields))
 
 
-def _ended(error: BaseException | None) -> Ended:
+def _outcome(error: BaseException | None) -> tuple[int, str]:
     match error:
         case None:
-            return Ended(200)
+            return 200, ""
         case ModelwayError():
-            return Ended(error.http, error.error_code)
+            return error.http, error.error_code
         case asyncio.CancelledError():
-            return Ended(499, "client_left")
+            return 499, "client_left"
         case _:
-            return Ended(500, "step_failed")
+            return 500, "step_failed"
