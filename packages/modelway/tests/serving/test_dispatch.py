@@ -134,7 +134,7 @@ def test_the_board_is_shared_and_the_supervisor_decides_readiness() -> None:
             each.endpoints["e"].batch_done(
                 Batch(4, 0.002, Closed.FULL, StageTimes((0.1, 0.2), (), (0.002,), ()), 0.001)
             )
-            each.count_batches()
+            each.count_gathered()
         text = metrics[0].text().decode()
         labels = 'project="",model="m",version="",endpoint="e"'
         assert f'modelway_requests_total{{{labels},code="200"}} 2' in text

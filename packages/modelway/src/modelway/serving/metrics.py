@@ -23,7 +23,7 @@ from modelway.serving.step_metrics import StepMetrics
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 STATUSES = tuple(sorted({200, *(status.http for status in STATUS_BY_CODE.values())}))
-_MOST_GATHERED = 64
+_MOST_GATHERED = 256
 _STATUS_CELL = {status: index for index, status in enumerate(STATUSES)}
 
 
@@ -34,6 +34,7 @@ class EndpointMetrics:
         "_batches",
         "_cells",
         "_closed",
+        "_durations",
         "_statuses",
         "_wasted",
         "batch_size",
@@ -61,6 +62,7 @@ class EndpointMetrics:
         self.name = name
         self.offset = offset
         self._batches: list[Batch] = []
+        self._durations: list[float] = []
         self._cells = board.cells
         self._statuses = start + offset
         offset += len(STATUSES)
@@ -78,24 +80,29 @@ class EndpointMetrics:
 
     def request_done(self, status: int, seconds: float) -> None:
         self._cells[self._statuses + _STATUS_CELL.get(status, _STATUS_CELL[500])] += 1.0
-        self.duration.observe(seconds)
+        self._durations.append(seconds)
+        if len(self._durations) == _MOST_GATHERED:
+            self.count_gathered()
 
     def batch_done(self, batch: Batch) -> None:
-        """Counted with others by `count_batches`: one by one, that would cost more than many a small batch itself."""
+        """Counted with others by `count_gathered`: one by one, that would cost more than many a small batch itself."""
         self._batches.append(batch)
         if len(self._batches) == _MOST_GATHERED:
-            self.count_batches()
+            self.count_gathered()
 
-    def count_batches(self) -> None:
-        """Let all workers see the batches since the last time; to be called now and then."""
-        batches, self._batches = self._batches, []
-        if not batches:
-            return
-        self.batch_size.observe_all([batch.size for batch in batches])
-        self.inference.observe_all([batch.seconds for batch in batches])
-        for closed in Closed:
-            self._cells[self._closed + closed] += sum([batch.closed is closed for batch in batches])
-        self.stages.observe(batches)
+    def count_gathered(self) -> None:
+        """Let all workers see what came together since the last time; to be called now and then."""
+        if self._durations:
+            self.duration.observe_all(self._durations)
+            self._durations.clear()
+        if self._batches:
+            sizes, seconds, closed, times, encode = zip(*self._batches, strict=True)
+            self._batches.clear()
+            self.batch_size.observe_all(sizes)
+            self.inference.observe_all(seconds)
+            for reason in Closed:
+                self._cells[self._closed + reason] += closed.count(reason)
+            self.stages.observe(times, encode)
 
     def wasted(self, seconds: float) -> None:
         self._cells[self._wasted] += seconds
@@ -154,14 +161,14 @@ class Metrics:
     def set_waiting(self, count: int) -> None:
         self._board.cells[self._waiting_cell] = float(count)
 
-    def count_batches(self) -> None:
-        """Let all workers see the batches of this one; to be called now and then."""
+    def count_gathered(self) -> None:
+        """Let all workers see what this one has gathered; to be called now and then."""
         for each in self.endpoints.values():
-            each.count_batches()
+            each.count_gathered()
 
     def text(self) -> bytes:
         """Prometheus text format."""
-        self.count_batches()
+        self.count_gathered()
         lines: list[str] = []
         lines += self._requests()
         for name, about, attribute in (

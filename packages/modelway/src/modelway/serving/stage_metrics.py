@@ -5,7 +5,7 @@ from itertools import chain
 
 from modelway.serving.board import Board
 from modelway.serving.histogram import SECONDS, Histogram
-from modelway.serving.stage_clock import Batch, StageTimes
+from modelway.serving.stage_clock import StageTimes
 
 FINE_SECONDS = (0.00005, 0.0001, 0.00025, *SECONDS)
 """A stage may be much shorter than a request."""
@@ -32,13 +32,13 @@ class StageHistograms:
             Histogram(board, start, offset + position * size, FINE_SECONDS) for position in range(len(STAGES))
         )
 
-    def observe(self, batches: Sequence[Batch]) -> None:
-        """Count at least one batch."""
-        for position, histogram in enumerate(self._histograms[:-1]):
-            seconds = list(chain.from_iterable([batch.times[position] for batch in batches]))
+    def observe(self, times: Sequence[StageTimes], encode: Sequence[float]) -> None:
+        """Count at least one batch by its stages' times, and encoding's."""
+        for histogram, columns in zip(self._histograms, zip(*times, strict=True), strict=False):
+            seconds = list(chain.from_iterable(columns))
             if seconds:
                 histogram.observe_all(seconds)
-        self._histograms[-1].observe_all([batch.encode for batch in batches])
+        self._histograms[-1].observe_all(encode)
 
     def lines(self, board: Board, name: str, labels: str) -> Iterator[str]:
         """Prometheus text; stages that never ran are left out."""

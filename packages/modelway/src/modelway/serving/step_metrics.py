@@ -43,7 +43,7 @@ class StepMetrics:
 
     def step_batch(self, step: str, batch: Batch) -> None:
         self._steps[step].batch_size.observe(batch.size)
-        self._steps[step].stages.observe([batch])
+        self._steps[step].stages.observe([batch.times], [batch.encode])
 
     def lines(self, labels: str) -> Iterator[str]:
         """Prometheus text; nothing for a handler without steps."""

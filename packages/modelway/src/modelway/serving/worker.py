@@ -207,7 +207,7 @@ class Worker:
     def _pulse(self, metrics: Metrics, dispatcher: Dispatcher) -> None:
         """Once a second, so that whichever worker is asked for metrics knows how many wait in all of them."""
         metrics.look_at(dispatcher)
-        metrics.count_batches()
+        metrics.count_gathered()
         asyncio.get_running_loop().call_later(1.0, self._pulse, metrics, dispatcher)
 
     def _hear(self) -> None:
