@@ -9,6 +9,7 @@ from modelway.handler import ENDPOINT_PATTERN, Handler
 
 T = TypeVar("T")
 MAX_REMOTE_CONCURRENCY = 256
+MAX_STEP_PROCESSES = 64
 
 
 class StepCaller(Protocol):
@@ -65,20 +66,24 @@ class DeclaredStep:
 
 
 class Step(DeclaredStep):
-    """A handler in the pipeline's own process; declarations of one handler with the same files share one instance.
+    """A handler in the pipeline's own process, or in processes of its own; declarations of one handler with the same files share one instance.
 
     Args:
         handler: Its class, which may be a pipeline itself.
         files: Sub-folder of the pipeline's `files` that is the handler's; all of them unless given.
         endpoint: Which of its endpoints; may be left out where it has one.
+        processes: How many processes of its own it gets, which its calls are spread over; 0: it runs in the pipeline's.
     """
 
-    def __init__(self, handler: type[Handler], *, files: str = "", endpoint: str = "") -> None:
+    def __init__(self, handler: type[Handler], *, files: str = "", endpoint: str = "", processes: int = 0) -> None:
         super().__init__(endpoint)
         path = PurePosixPath(files)
         if path.is_absolute() or ".." in path.parts:
             raise ValueError(f"Step(files={files!r}): a folder below the pipeline's own files")
+        if not 0 <= processes <= MAX_STEP_PROCESSES:
+            raise ValueError(f"Step(processes={processes}): 0 to {MAX_STEP_PROCESSES}")
         self.handler = handler
+        self.processes = processes
         self.files = "" if files in {"", "."} else str(path)
 
 

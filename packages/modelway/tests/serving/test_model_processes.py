@@ -218,7 +218,7 @@ def test_killed_under_load_its_callers_hear_at_once_and_others_go_on(start: Serv
     assert {each["code"] for each in failed} <= {"model_crashed"}
     assert all("SIGKILL" in each["message"] for each in failed)
     assert victim not in processes(server)
-    assert restarted < 30  # within 2 s on a machine that is not busy otherwise: `make bench-model-processes`
+    assert restarted < 30  # the machine may be busy
 
 
 def test_without_any_process_it_is_not_ready_and_who_waits_is_served_after_the_restart(start: Serve) -> None:

@@ -41,4 +41,7 @@ def _rows(flows: Sequence[Flow], steps: Mapping[str, StepSignature], indent: str
 def _runs(step: StepSignature | None) -> str:
     if step is None:
         return ""
-    return f"{step.target}/{step.endpoint} (deployed)" if step.remote else f"{step.target}.{step.endpoint}"
+    if step.remote:
+        return f"{step.target}/{step.endpoint} (deployed)"
+    apart = f" ({step.processes} process{'es' if step.processes > 1 else ''})" if step.processes else ""
+    return f"{step.target}.{step.endpoint}{apart}"

@@ -9,11 +9,17 @@ from modelway.handler import Handler
 from modelway.pipeline import DeclaredStep, Pipeline, RemoteStep, Step, steps_of
 from modelway.serving.cores import usable_cores
 from modelway.serving.stage_clock import Batch
+from modelway.serving.steps.apart import StepApart, StepsApart
 from modelway.serving.steps.local_step import LoadedStep, LocalRun
 from modelway.serving.steps.remote_step import RemoteRun
 from modelway.serving.steps.step_calls import StepCalls, StepRun
-from modelway.signature import bind
+from modelway.signature import BoundHandler, bind
 from modelway.signature.bind_pipeline import step_endpoint
+
+
+def not_loaded(bound: BoundHandler) -> Handler:
+    """A handler that is not loaded nor even made, for what is read off it alone."""
+    return object.__new__(bound.handler)
 
 
 class LoadedHandler:
@@ -25,6 +31,7 @@ class LoadedHandler:
         device: What `self.device` is.
         instead: Handlers that stand in for steps, by the step's name.
         threads: What `self.threads` is; 0: as many as there are cores for this process.
+        apart: Starts processes for steps that shall have their own; without it they run here.
 
     Raises:
         ModelwayError: A step cannot be loaded; the message names it.
@@ -37,11 +44,14 @@ class LoadedHandler:
         files: Path,
         device: str,
         instead: Mapping[str, Handler] | None = None,
+        *,
         threads: int = 0,
+        apart: StepsApart | None = None,
     ) -> None:
+        self._apart = apart
         self.handler = handler
         self.calls: StepCalls | None = None
-        self._steps: dict[tuple[type[Handler], str], tuple[LoadedHandler, LoadedStep]] = {}
+        self._steps: dict[tuple[type[Handler], str], tuple[LoadedHandler | StepApart, LoadedStep]] = {}
         handler.files = files
         handler.device = device
         handler.threads = threads or usable_cores()
@@ -86,13 +96,26 @@ class LoadedHandler:
         folder = step.files if isinstance(step, Step) else ""
         key = (handler, folder if instead is None else f"instead of {name}")
         if key not in self._steps:
-            loaded = LoadedHandler(
-                instead or handler(), pipeline.files / folder, pipeline.device, threads=pipeline.threads
+            self._steps[key] = (
+                self._open_apart(pipeline, name, step, self._apart)
+                if isinstance(step, Step) and instead is None and self._apart and self._apart.count(name, step)
+                else self._open_here(pipeline, name, instead or handler(), folder)
             )
-            self._steps[key] = (loaded, LoadedStep(loaded.handler, bind(handler), self._told(name)))
         ready = self._steps[key][1]
         endpoint = step_endpoint(Step(handler, endpoint=step.endpoint), ready.signature, name)
         return LocalRun(ready, endpoint)
+
+    def _open_here(
+        self, pipeline: Pipeline, name: str, handler: Handler, folder: str
+    ) -> "tuple[LoadedHandler, LoadedStep]":
+        files = pipeline.files / folder
+        loaded = LoadedHandler(handler, files, pipeline.device, threads=pipeline.threads, apart=self._apart)
+        return loaded, LoadedStep(handler, bind(type(handler)), self._told(name))
+
+    def _open_apart(self, pipeline: Pipeline, name: str, step: Step, apart: StepsApart) -> tuple[StepApart, LoadedStep]:
+        bound = bind(step.handler)
+        opened = apart.open(name, step, pipeline, bound)
+        return opened, LoadedStep(not_loaded(bound), bound, self._told(name), opened)
 
     def _told(self, name: str) -> Callable[[Batch], None]:
         def batch_done(batch: Batch) -> None:

@@ -15,6 +15,7 @@ from modelway.serving.answer import Answer
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.loading import LoadedHandler
 from modelway.serving.settings import Target
+from modelway.serving.steps.apart import StepsApart
 from modelway.signature import BoundHandler, bind
 
 
@@ -39,7 +40,7 @@ def read_handler(target: Target) -> BoundHandler:
     return bind(handler_class)
 
 
-def load(bound: BoundHandler, target: Target, device: str, threads: int = 0) -> Loaded:
+def load(bound: BoundHandler, target: Target, device: str, threads: int = 0, apart: StepsApart | None = None) -> Loaded:
     """Load the model.
 
     Raises:
@@ -47,7 +48,7 @@ def load(bound: BoundHandler, target: Target, device: str, threads: int = 0) -> 
     """
     started = time.perf_counter()
     try:
-        ready = LoadedHandler(bound.handler(), Path(target.files), device, threads=threads)
+        ready = LoadedHandler(bound.handler(), Path(target.files), device, threads=threads, apart=apart)
     except ModelwayError:
         raise
     except BaseException as error:

@@ -29,12 +29,13 @@ from modelway.serving.connection import ModelConnection
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.events import Events
 from modelway.serving.lane import ThreadLane
-from modelway.serving.loading import LoadedHandler
+from modelway.serving.loading import LoadedHandler, not_loaded
 from modelway.serving.metrics import Metrics
 from modelway.serving.model_app import ModelApp
 from modelway.serving.observing.open_observation import OpenObservation
 from modelway.serving.open_model import answer_examples, load, read_handler
-from modelway.serving.processes.of_worker import WorkerProcesses, device_at, places, stand_in
+from modelway.serving.processes.of_steps import StepProcesses
+from modelway.serving.processes.of_worker import StepWatch, WorkerProcesses, device_at, places
 from modelway.serving.settings import TlsFiles, WorkerSettings
 from modelway.signature import BoundHandler
 
@@ -73,7 +74,7 @@ class Worker:
     async def run(self) -> int:
         """Serve until told to stop; the exit code."""
         settings = self._settings
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         loop.add_reader(self._control.fileno(), self._hear)
         lane = ThreadLane(loop)
         listener = await self._listen()
@@ -144,7 +145,7 @@ class Worker:
             settings.identity,
             names,
             [each.name for each in signature.steps],
-            places(settings),
+            places(settings, bound),
             partial(device_at, settings),
         )
         self._watching = OpenObservation(settings, metrics.logs, self._events)
@@ -169,7 +170,8 @@ class Worker:
         settings = self._settings
         if any(each.asynchronous for each in bound.bindings):
             lane.use_loop(uvloop.new_event_loop())
-        loaded = await _on_lane(lane, lambda: load(bound, settings.target, settings.device, settings.threads))
+        apart = StepProcesses(settings.target, self._events, StepWatch(metrics.processes), self._steps_changed)
+        loaded = await _on_lane(lane, lambda: load(bound, settings.target, settings.device, settings.threads, apart))
         self._ready = loaded.ready
         if loaded.ready.calls is not None:
             loaded.ready.calls.observer = metrics.steps
@@ -186,7 +188,7 @@ class Worker:
         seconds = await processes.load()
         self._processes = processes
         dispatcher = Dispatcher(
-            stand_in(bound),
+            not_loaded(bound),
             bound,
             lane,
             observer=self._app,
@@ -195,6 +197,10 @@ class Worker:
         )
         processes.attach(dispatcher, metrics)
         return dispatcher, seconds
+
+    def _steps_changed(self, ready: bool) -> None:  # noqa: FBT001 - all there is to say
+        """Told on the model's thread."""
+        self._loop.call_soon_threadsafe(self._processes_changed, ready)
 
     def _processes_changed(self, ready: bool) -> None:  # noqa: FBT001 - all there is to say
         if not self._opened or self._told_to_stop.is_set():

@@ -84,7 +84,10 @@ def _step(
     if handler is pipeline:
         raise InvalidHandlerError(f"{where}: a pipeline cannot be its own step")
     endpoint = step_endpoint(step, read(handler), where)
-    return StepSignature(name=name, target=handler.__name__, endpoint=endpoint.name, files=step.files), endpoint
+    described = StepSignature(
+        name=name, target=handler.__name__, endpoint=endpoint.name, files=step.files, processes=step.processes
+    )
+    return described, endpoint
 
 
 def _check_endpoint(pipeline: type[Pipeline], method: Method) -> None:

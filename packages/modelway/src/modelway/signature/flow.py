@@ -33,6 +33,7 @@ class StepSignature:
         endpoint: Which of its endpoints.
         remote: Whether it is a deployed model.
         files: Sub-folder of the package's files; empty for all.
+        processes: How many processes of its own it has; 0: it runs in the pipeline's.
     """
 
     name: str
@@ -40,3 +41,4 @@ class StepSignature:
     endpoint: str
     remote: bool = False
     files: str = ""
+    processes: int = 0

@@ -5,13 +5,13 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modelway.handler import Handler
 from modelway.serving.devices import device_of
 from modelway.serving.dispatch import Dispatcher
 from modelway.serving.events import Events
 from modelway.serving.metrics import Metrics
-from modelway.serving.process_metrics import Place
+from modelway.serving.process_metrics import Place, ProcessMetrics
 from modelway.serving.processes.child import Model
+from modelway.serving.processes.of_steps import places_of_steps
 from modelway.serving.processes.pool import Pool
 from modelway.serving.processes.traffic import Traffic
 from modelway.serving.settings import WorkerSettings
@@ -85,9 +85,40 @@ class WorkerProcesses:
         self._events.emit(event, error=error, process=process, **fields)
 
 
-def places(settings: WorkerSettings) -> list[Place]:
-    """Where processes run in each worker."""
-    return [Place("", number) for number in range(settings.model_processes)]
+def places(settings: WorkerSettings, bound: BoundHandler) -> list[Place]:
+    """Where processes run in each worker.
+
+    Raises:
+        InvalidRequestError: The environment asks for something else than numbers of processes of steps there are.
+    """
+    of_steps = places_of_steps(bound, os.environ)
+    if settings.model_processes:  # which then start those of the steps
+        return [Place("", number) for number in range(settings.model_processes)]
+    return of_steps
+
+
+class StepWatch:
+    """Keeps the metrics of processes of steps.
+
+    Args:
+        metrics: Theirs.
+    """
+
+    def __init__(self, metrics: ProcessMetrics) -> None:
+        self._metrics = metrics
+        self._at = {place: index for index, place in enumerate(metrics.places)}
+
+    def up(self, place: Place, *, up: bool) -> None:
+        if place in self._at:  # steps of a pipeline inside a pipeline are not
+            self._metrics.set_up(self._at[place], up=up)
+
+    def restarted(self, place: Place) -> None:
+        if place in self._at:
+            self._metrics.restarted(self._at[place])
+
+    def busy(self, place: Place, seconds: float) -> None:
+        if place in self._at:
+            self._metrics.busy(self._at[place], seconds)
 
 
 def device_at(settings: WorkerSettings, worker: int, place: Place) -> str:
@@ -95,8 +126,3 @@ def device_at(settings: WorkerSettings, worker: int, place: Place) -> str:
     if place.step:
         return device_of(settings.devices, worker)
     return device_of(settings.devices, worker * settings.model_processes + place.number)
-
-
-def stand_in(bound: BoundHandler) -> Handler:
-    """A handler that is not loaded, for what is read off it alone."""
-    return object.__new__(bound.handler)

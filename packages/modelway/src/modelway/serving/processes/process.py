@@ -20,6 +20,7 @@ import uvloop
 
 from modelway.errors import HandlerError, ModelwayError
 from modelway.serving.dispatch import Dispatcher
+from modelway.serving.events import Events
 from modelway.serving.lane import InlineLane, Lane
 from modelway.serving.open_model import Loaded, answer_examples, answer_examples_here, load, read_handler
 from modelway.serving.processes.arena import Arena, Memory
@@ -34,6 +35,7 @@ from modelway.serving.processes.messages import (
     decode_order,
     encode,
 )
+from modelway.serving.processes.of_steps import StepProcesses
 from modelway.serving.processes.running import Running
 from modelway.serving.steps.loop_lane import LoopLane
 from modelway.signature import BoundHandler
@@ -62,7 +64,7 @@ class ModelProcess:
             if any(each.max_concurrency for each in bound.bindings):
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     return runner.run(self._run_in_loop(bound))
-            loaded = load(bound, self._settings.target, self._settings.device, self._settings.threads)
+            loaded = self._load(bound)
             lane = InlineLane()
             names = [each.name for each in bound.bindings]
             answer_examples_here(self._settings.target, _dispatcher(loaded, lane), names, lane.settle)
@@ -78,7 +80,7 @@ class ModelProcess:
 
     async def _run_in_loop(self, bound: BoundHandler) -> int:
         try:
-            loaded = load(bound, self._settings.target, self._settings.device, self._settings.threads)
+            loaded = self._load(bound)
             names = [each.name for each in bound.bindings]
             await answer_examples(self._settings.target, _dispatcher(loaded, LoopLane()), names)
         except ModelwayError as error:
@@ -88,6 +90,11 @@ class ModelProcess:
         self._channel.attach(asyncio.get_running_loop(), self._take, lambda: os._exit(EXIT_ORPHANED))
         await self._ended.wait()
         return 0
+
+    def _load(self, bound: BoundHandler) -> Loaded:
+        settings = self._settings
+        apart = StepProcesses(settings.target, Events())
+        return load(bound, settings.target, settings.device, settings.threads, apart)
 
     def _read(self) -> BoundHandler:
         bound = read_handler(self._settings.target)

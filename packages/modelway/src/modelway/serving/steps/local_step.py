@@ -13,6 +13,7 @@ from modelway.serving.dispatch import Dispatcher
 from modelway.serving.item import Item, PlainItem
 from modelway.serving.observer import Skipped
 from modelway.serving.stage_clock import Batch
+from modelway.serving.steps.apart import StepApart
 from modelway.serving.steps.loop_lane import LoopLane
 from modelway.signature import BoundHandler, EndpointBinding, EndpointSignature, Field
 
@@ -26,14 +27,30 @@ class LoadedStep:
         handler: Loaded.
         bound: What was read off its class.
         batch_done: Is told about batches.
+        apart: Its processes; then `handler` is one that is not loaded.
     """
 
-    def __init__(self, handler: Handler, bound: BoundHandler, batch_done: Callable[[Batch], None]) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        bound: BoundHandler,
+        batch_done: Callable[[Batch], None],
+        apart: StepApart | None = None,
+    ) -> None:
         self.handler = handler
         self.signature = bound.signature
         # An image goes on to the next step as it is; only answers to callers are written as PNG.
         inside = replace(bound, bindings=tuple(replace(each, write=None) for each in bound.bindings))
-        self.dispatcher = Dispatcher(handler, inside, LoopLane(), observer=_Batches(batch_done), queue_size=sys.maxsize)
+        self.dispatcher = Dispatcher(
+            handler,
+            inside,
+            LoopLane(),
+            observer=_Batches(batch_done),
+            queue_size=sys.maxsize,
+            elsewhere=None if apart is None else apart.elsewhere,
+        )
+        if apart is not None:
+            apart.attach(self.dispatcher)
 
 
 class LocalRun:
@@ -59,6 +76,7 @@ class LocalRun:
         values = self._arguments(arguments, named)
         dispatcher = self._dispatcher
         # No limit of its own: requests are bounded before they are here, and half a fan-out is of no use.
+        dispatcher.check_room(1)  # refused only while no process of it is there
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def done(answer: Answer) -> None:
