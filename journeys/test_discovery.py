@@ -1,6 +1,7 @@
 """Replicas found by Consul: replaced without a failed request, routed to soon after they are ready, kept while Consul is away."""
 
 import asyncio
+import contextlib
 import statistics
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -119,20 +120,23 @@ async def _times(platform: RunningPlatform, url: str, token: str) -> list[float]
 @asynccontextmanager
 async def _stand_in() -> AsyncGenerator[int]:
     """Answers every request at once, as a replica would."""
+    writers: list[asyncio.StreamWriter] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        writers.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while head := await reader.readuntil(b"\r\n\r\n"):
-                lengths = [
-                    line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
-                ]
-                await reader.readexactly(int(lengths[0]) if lengths else 0)
+                lines = head.lower().split(b"\r\n")
+                lengths = [int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length")]
+                await reader.readexactly(lengths[0] if lengths else 0)
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+        writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for writer in writers:  # the gateway keeps its connections; they end with the test
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
