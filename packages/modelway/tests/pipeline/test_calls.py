@@ -122,7 +122,7 @@ def test_a_failing_step_is_named_and_the_cause_stays_here() -> None:
     with pytest.raises(StepError, match="step 'double': double: the model's 'double' raised ArithmeticError") as caught:
         call(Numbers, "every", {"numbers": [1, 13]})
     assert (caught.value.error_code, caught.value.http) == ("step_failed", 500)
-    assert caught.value.details == ({"step": "double", "code": "handler_failed"},)
+    assert caught.value.details == ({"step": "double", "code": "handler_failed"}, {"singledOut": True})
     assert str(caught.value.__cause__) == "secret: thirteen"
     assert "secret" not in str(caught.value.as_json())
 
