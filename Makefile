@@ -31,6 +31,7 @@ format: setup
 
 test: setup ## every test, fast ones first
 	@scripts/test-parts
+	@scripts/test-frameworks
 	@$(BIN)/pytest packages && $(BIN)/pytest journeys
 
 test-faults: setup ## the rows of faults in their long form, each printing its number: ten minutes at most
@@ -85,7 +86,7 @@ bench-mirrors: setup ## p50 and p99 of callers without a mirror, and with a heal
 
 .PHONY: bench-gpu
 bench-gpu: setup ## the PyTorch and ONNX examples on a GPU, batched and one by one; PYTHON is one that has torch and modelway[serve]
-	@$${PYTHON:-.cache/frameworks/bin/python} -m benchmarks.gpu $(ARGUMENTS)
+	@$${PYTHON:-.cache/frameworks/torch/bin/python} -m benchmarks.gpu $(ARGUMENTS)
 
 .PHONY: bench-batching bench-load-cycles
 bench-batching: setup ## what batching costs a lone caller, and what holding batches back brings many

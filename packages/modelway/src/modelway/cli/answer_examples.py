@@ -31,7 +31,8 @@ def answer(task: Task) -> Report:
             signature = client.signature.to_json()
             profile = profile_batches(client, task.examples) if task.profile else ()
     except ModelwayError as error:
-        traceback.print_exception(error.__cause__)
+        if error.__cause__:
+            traceback.print_exception(error.__cause__)
         return Report(failure=error.message, hint=error.hint)
     except Exception as error:  # noqa: BLE001 - whatever a modeller's code raises is for the modeller to read
         traceback.print_exception(error)

@@ -108,7 +108,8 @@ def load_torch(
     module = module.to(device) if wanted is None else module.to(device, wanted)
     if path.suffix != ".pt2":  # an exported program was put into eval mode before it was exported
         module.eval()
-    module.requires_grad_(requires_grad=False)
+    for weights in module.parameters():  # TorchScript cannot do it in one go
+        weights.requires_grad_(requires_grad=False)
     ready = TorchModel(torch.compile(module, dynamic=True) if compiled else module, device, wanted)
     if example is not None:
         warm_up(handler, ready, example)
