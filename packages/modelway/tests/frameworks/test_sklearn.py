@@ -56,7 +56,11 @@ def test_the_estimator_comes_back_warm_and_without_workers(handler: Make, tmp_pa
 def test_another_version_of_scikit_learn_is_an_error(handler: Make, tmp_path: Path) -> None:
     model = linear.LogisticRegression().fit(ROWS, KINDS)
     state = model.__getstate__()
-    model.__class__.__getstate__ = lambda _: state | {"_sklearn_version": "1.2.3"}
+
+    def of_an_older_one(_: Any) -> Any:
+        return state | {"_sklearn_version": "1.2.3"}
+
+    model.__class__.__getstate__ = of_an_older_one
     try:
         joblib.dump(model, tmp_path / "model.joblib")
     finally:
@@ -87,5 +91,5 @@ def test_skops_files_are_read_without_trust_but_for_types_it_does_not_know(handl
     skops.dump(ensemble.RandomForestClassifier(2).fit(ROWS, KINDS), tmp_path / "forest.skops")
     with pytest.raises(LoadError, match=r"does not know: sklearn\.tree\._tree\.Tree"):
         load_sklearn(handler(), "forest.skops")
-    for allowed in ({"trusted_types": ["sklearn.tree._tree.Tree"]}, {"trusted": True}):
-        assert load_sklearn(handler(), "forest.skops", **allowed).n_features_in_ == 2
+    knowing = load_sklearn(handler(), "forest.skops", trusted_types=["sklearn.tree._tree.Tree"])
+    assert knowing.n_features_in_ == load_sklearn(handler(), "forest.skops", trusted=True).n_features_in_ == 2

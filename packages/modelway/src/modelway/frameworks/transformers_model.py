@@ -1,7 +1,7 @@
 """Transformers: a model with its tokenizer from a folder of the package, never from the network; texts in, arrays or texts out."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class TransformersModel:
         new = written if self.model.module.config.is_encoder_decoder else written[:, encoded["input_ids"].shape[1] :]
         return list(self.tokenizer.batch_decode(new, skip_special_tokens=True))
 
-    def stream(self, text: str, *, max_new_tokens: int = 64, **options: Any) -> Iterator[str]:
+    def stream(self, text: str, *, max_new_tokens: int = 64, **options: Any) -> Generator[str, None, None]:
         """What the model writes after the text, word by word; left early, it stops at the next token."""
         transformers, left = framework("transformers"), threading.Event()
         pieces = transformers.TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
