@@ -1,6 +1,7 @@
 """What the protocol promises, over a real socket."""
 
 import gzip
+import http.client
 import json
 import struct
 import urllib.request
@@ -137,12 +138,37 @@ def test_compressed_requests(server: Server) -> None:
     assert server.ask("POST", "/v2/models/m/infer", bomb, {"Content-Encoding": "gzip"}).status == 413
 
 
+@pytest.mark.parametrize("binary", [True, False])
+def test_an_answer_comes_compressed_to_who_asks_for_just_that(server: Server, *, binary: bool) -> None:
+    body: dict[str, Any] = {"inputs": [tensor("n", "INT64", [1], [500])]}
+    body |= {"parameters": {"endpoint": "grow", "binary_data_output": binary}}
+
+    def ask(accept: str) -> tuple[bytes, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.request("POST", "/v2/models/m/infer", json.dumps(body).encode(), {"Accept-Encoding": accept})
+        answer = connection.getresponse()
+        raw = answer.read()
+        connection.close()
+        return raw, answer.headers
+
+    plain, headers = ask("identity")
+    assert "content-encoding" not in headers
+    for coding, restore in (("gzip", gzip.decompress), ("deflate", zlib.decompress), (" GZIP;q=1", gzip.decompress)):
+        raw, headers = ask(coding)
+        assert restore(raw) == plain
+        assert len(raw) < len(plain)
+        assert headers["content-encoding"] == coding.strip().lower().partition(";")[0]
+        assert headers["vary"] == "accept-encoding"
+    for libraries_own in ("gzip, deflate, br", "gzip;q=0", "br", "*", ""):
+        assert ask(libraries_own)[0] == plain
+
+
 @pytest.mark.parametrize(
     ("inputs", "endpoint", "status", "message"),
     [
-        ([], "predict", 400, "input 'image' is missing"),
+        ([], "predict", 400, "image: missing ('predict' takes an object with image: float32[2])"),
         ([IMAGE, IMAGE], "predict", 400, "two inputs have the same name"),
-        ([tensor("imag", "FP32", [1, 2], [1, 2])], "predict", 400, "there is no input 'imag'"),
+        ([tensor("imag", "FP32", [1, 2], [1, 2])], "predict", 400, "imag: unknown field (did you mean 'image'?)"),
         ([tensor("image", "FP64", [1, 2], [1, 2])], "predict", 400, "expected FP32, got FP64"),
         ([tensor("image", "FP32", [1, 3], [1, 2, 3])], "predict", 400, "expected shape [-1, 2], got [1, 3]"),
         ([tensor("image", "FP32", [2], [1, 2])], "predict", 400, "expected shape [-1, 2], got [2]"),
@@ -153,7 +179,7 @@ def test_compressed_requests(server: Server) -> None:
         ([tensor("n", "INT8", [1], [1.5])], "plain", 400, "is no INT8"),
         ([tensor("n", "INT8", [1], [300])], "plain", 400, "is no INT8"),
         ([tensor("n", "INT8", [1], [True])], "plain", 400, "is no INT8"),
-        ([tensor("n", "FP64", [1], [1.5])], "plain", 400, "row 0: n: expected int, got float"),
+        ([tensor("n", "FP64", [1], [1.5])], "plain", 400, "n: expected int, got float"),
         ([tensor("n", "INT8", [3], [1, 2, -3])], "plain", 400, "row 2: n: must not be negative"),
         ([tensor("n", "INT8", [2], [1, 13])], "plain", 500, "row 1: plain: the model's 'plain' raised RuntimeError"),
         ([tensor("n", "INT8", [1], [1]), tensor("f", "FP32", [2], [1, 2])], "plain", 400, "different numbers of rows"),

@@ -41,6 +41,11 @@ with triton.InferenceServerClient(address) as client:
             )
             assert result.get_response()["id"] == "7"
             check(result)
+    large = triton.InferInput("n", [1], "INT64")
+    large.set_data_from_numpy(np.array([5000]))
+    for algorithm in ("gzip", "deflate"):
+        result = client.infer("m", [large], parameters={"endpoint": "grow"}, response_compression_algorithm=algorithm)
+        assert result.as_numpy("output").tolist() == [list(range(5000))]
     check(client.infer("m", [image(True)]))
     raw = client.infer("m", [image(True)]).as_numpy("raw")
     assert raw.tolist() == [b"\\x00\\xff"] * 3
@@ -71,6 +76,15 @@ async def beside():
         assert await client.is_server_ready()
         for result in await asyncio.gather(*(client.infer("m", [image(True)]) for _ in range(20))):
             check(result)
+        assert (await client.get_model_metadata("m"))["inputs"][0]["datatype"] == "FP32"
+        assert await client.is_model_ready("m", "v1") and not await client.is_model_ready("other")
+        for binary in (True, False):
+            for algorithm in (None, "gzip", "deflate"):
+                outputs = [triton.InferRequestedOutput(name, binary_data=binary) for name in wanted]
+                check(await client.infer(
+                    "m", [image(binary)], outputs=outputs,
+                    request_compression_algorithm=algorithm, response_compression_algorithm=algorithm,
+                ))
 
 asyncio.run(beside())
 print("all right")

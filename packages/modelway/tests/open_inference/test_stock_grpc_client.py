@@ -77,8 +77,10 @@ with triton.InferenceServerClient(address) as client:
 async def more():
     async with triton_aio.InferenceServerClient(address) as client:
         assert await client.is_server_ready()
-        for result in await asyncio.gather(*(client.infer("m", [image()]) for _ in range(20))):
-            check(result)
+        for algorithm in (None, "gzip", "deflate"):
+            calls = (client.infer("m", [image()], compression_algorithm=algorithm) for _ in range(10))
+            for result in await asyncio.gather(*calls):
+                check(result)
         async def asked():
             yield {"model_name": "m", "inputs": [image()]}
         async for result, error in client.stream_infer(asked()):

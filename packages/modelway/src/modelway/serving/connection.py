@@ -6,7 +6,7 @@ from time import monotonic, perf_counter
 from modelway.errors import InvalidRequestError, ModelwayError, OverloadedError
 from modelway.http1 import BufferedConnection, Listener, Request
 from modelway.serving.answer import JSON, Answer, error_answer
-from modelway.serving.compressed import decompressed
+from modelway.serving.compressed import SMALLEST, compressed, decompressed, wanted_coding
 from modelway.serving.item import Item
 from modelway.serving.metrics import EndpointMetrics
 from modelway.serving.model_app import ModelApp
@@ -32,12 +32,13 @@ class ModelConnection(BufferedConnection):
         app: What this worker serves.
     """
 
-    __slots__ = ("_app", "_inference", "_item", "_metrics", "_request_id", "_started", "_trail")
+    __slots__ = ("_app", "_coding", "_inference", "_item", "_metrics", "_request_id", "_started", "_trail")
 
     def __init__(self, listener: Listener, app: ModelApp) -> None:
         super().__init__(listener)
         self._app = app
         self._item: Item | None = None
+        self._coding = b""
         self._inference: Inference[Encoded] | None = None
         self._metrics: EndpointMetrics | None = None
         self._request_id = b""
@@ -201,6 +202,7 @@ class ModelConnection(BufferedConnection):
                 return
             assert app.dispatcher is not None
             assert app.signature is not None
+            self._coding = wanted_coding(request.header(b"accept-encoding"))
             inference = Inference(app.dispatcher, app.signature, self._inferred, encode_results)
             limit = app.settings.max_body_bytes
             infer, tensors = read_request(
@@ -252,6 +254,8 @@ class ModelConnection(BufferedConnection):
             page = Page(200, result.body, b"application/octet-stream", line)
         else:
             page = Page(200, result.body)
+        if self._coding and len(page.body) >= SMALLEST:
+            page = _in_coding(page, self._coding)
         if self._metrics is not None:
             self._metrics.request_done(page.status, perf_counter() - self._started)
         self._show(page, error)
@@ -265,8 +269,13 @@ class ModelConnection(BufferedConnection):
         self.respond(page.status, page.body, page.content_type, headers + page.headers)
 
 
+def _in_coding(page: Page, coding: bytes) -> Page:
+    line = b"content-encoding: %b\r\nvary: accept-encoding\r\n" % coding
+    return page._replace(body=compressed(page.body, coding), headers=page.headers + line)
+
+
 def _retry_line(error: ModelwayError | None) -> bytes:
-    return b"retry-after: %d\r\n" % (error.retry_after if isinstance(error, OverloadedError) else 1)
+    return b"retry-after: %d\r\n" % ((error.retry_after or 1) if isinstance(error, OverloadedError) else 1)
 
 
 def _deadline(milliseconds: bytes | None) -> float:

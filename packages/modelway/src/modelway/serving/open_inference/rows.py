@@ -33,12 +33,7 @@ def arguments_by_row(
     given = {each.name: each for each in tensors}
     if len(given) != len(tensors):
         raise InvalidRequestError("two inputs have the same name")
-    for name in given:
-        if name not in fields:
-            raise InvalidRequestError(f"there is no input '{name[:80]}'", hint=f"inputs: {', '.join(fields) or 'none'}")
-    missing = [each.name for each in endpoint.inputs if each.required and each.name not in given]
-    if missing:
-        raise InvalidRequestError(f"input '{missing[0]}' is missing")
+    binding.decode.check_names(given)
     counts = {each.shape[0] for each in tensors} or {1}  # who takes nothing, or needs nothing, is asked once
     if len(counts) != 1 or counts == {0}:
         raise InvalidRequestError(
@@ -48,11 +43,14 @@ def arguments_by_row(
     columns = {name: _column(fields[name], tensor) for name, tensor in given.items()}
     ready = [name for name in columns if is_array(fields[name])]
     rows: list[tuple[Any, ...]] = []
-    for row in range(counts.pop()):
+    count = counts.pop()
+    for row in range(count):
         try:
             values = {name: column[row] for name, column in columns.items()}
             rows.append(binding.decode.of_values(values, ready))
         except InvalidInputError as error:
+            if count == 1:  # said as it is of a JSON request
+                raise
             raise InvalidInputError(f"row {row}: {error.message}", hint=error.hint) from error
     return rows
 
