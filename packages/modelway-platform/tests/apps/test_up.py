@@ -91,7 +91,7 @@ def test_says_what_is_needed_once_and_ends_completely(start: Callable[[], Up]) -
     assert one.context["key"] in one.said()
     assert one.context["gateway"] in one.said()
     assert one.context["control"] in one.said()
-    assert len(one.parts()) == 4
+    assert len(one.parts()) == 5, "control, two workers, jobs, collector"
     assert one.status("/v1/status") == 200
     assert one.status("/_/readyz", "gateway") == 200
     assert one.stop() == 0
