@@ -4,6 +4,7 @@ import http.client
 import re
 import subprocess
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
@@ -84,7 +85,7 @@ def ask_grpc(port: int, request: Request) -> bytes:
 
 
 def run_wrk(port: int, requests: list[Request], connections: int, seconds: float, folder: Path) -> Measured:
-    """A closed loop of so many connections."""
+    """A closed loop of so many connections; wrk takes whole seconds."""
     headers: list[str] = []
     for number, request in enumerate(requests, start=1):
         (folder / f"body{number}").write_bytes(request.body)
@@ -93,7 +94,7 @@ def run_wrk(port: int, requests: list[Request], connections: int, seconds: float
     script = folder / "load.lua"
     script.write_text(_SCRIPT % {"count": len(requests), "folder": folder, "headers": "\n".join(headers)})
     url = f"http://127.0.0.1:{port}{requests[0].path}"
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s", "-s", str(script), url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{ceil(seconds)}s", "--timeout", "20s", "-s", str(script), url]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"RESULT (\d+) (\d+) ([\d.]+) ([\d.]+) (\d+)", out)
     if found is None:
