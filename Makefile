@@ -59,8 +59,8 @@ bench-serving: setup ## our model server and its peers with the same models, in 
 plot-serving: setup ## the picture of a run: ARGUMENTS="RECORDS.json PICTURE.svg", records as bench-serving writes them with --output
 	@python -m benchmarks.serving.plot $(ARGUMENTS)
 
-bench-serving-grpc: setup ## our model server and bare grpcio with the same models over gRPC, in turn
-	@$(BIN)/python -m benchmarks.serving_grpc
+bench-serving-grpc: setup ## the same over gRPC alone
+	@python -m benchmarks.serving --workloads w1g w3g $(ARGUMENTS)
 
 test-job-kills: setup ## row R6: 50 kills of jobs process and gateway workers under acknowledged jobs; three to five minutes
 	@python -m journeys.job_kills $(ARGUMENTS)
