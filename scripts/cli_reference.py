@@ -44,7 +44,8 @@ def subparsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPar
 def section(command: Command) -> str:
     """One verb with its options, and those of its own verbs."""
     parser = make_parser(command)
-    texts = [each.format_help().strip() for each in (parser, *subparsers(parser))]
+    more = [make_parser(each) for each in command.more.values()]
+    texts = [each.format_help().strip() for each in (parser, *subparsers(parser), *more)]
     blocks = "\n\n".join(f"```text\n{text}\n```" for text in texts)
     return f"### `modelway {command.name}`\n\n{blocks}\n"
 

@@ -26,6 +26,7 @@ from modelway_platform.discovery.embedded import Leases
 from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
+from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
@@ -126,6 +127,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             logs=FileLogs(root / "access", root / "replicas", replicas.list),
             comparer=AccessComparison(root / "access"),
             mirror_reports=MirrorReports(root / "access"),
+            log_queries=QueryDesk(root / "store"),
             replica_token=REPLICA_TOKEN,
             status=lambda: {"routeTable": {"number": 3}},
             gauges=lambda: {"modelway_route_table_number": 3.0},

@@ -40,6 +40,7 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
     {
         "invalid_request": Status(400, "INVALID_ARGUMENT"),
         "invalid_json": Status(400, "INVALID_ARGUMENT"),
+        "invalid_query": Status(400, "INVALID_ARGUMENT"),
         "invalid_form": Status(400, "INVALID_ARGUMENT"),
         "unauthenticated": Status(401, "UNAUTHENTICATED"),
         "forbidden": Status(403, "PERMISSION_DENIED"),
@@ -56,6 +57,7 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
         "job_cancelled": Status(410, "CANCELLED"),
         "job_expired": Status(410, "DEADLINE_EXCEEDED"),
         "payload_too_large": Status(413, "RESOURCE_EXHAUSTED"),
+        "query_too_costly": Status(413, "RESOURCE_EXHAUSTED"),
         "target_too_long": Status(414, "INVALID_ARGUMENT"),
         "expectation_failed": Status(417, "INVALID_ARGUMENT"),
         "callback_refused": Status(422, "INVALID_ARGUMENT"),

@@ -27,8 +27,14 @@ from modelway_platform.domain.deployment import Condition, DeploymentStatus, Pha
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.key_request import KeySpec
+from modelway_platform.insight.collect.collector import Collector
+from modelway_platform.insight.collect.files import StoreFolder
+from modelway_platform.insight.collect.kinds import ACCESS
+from modelway_platform.insight.collect.plan import Keeping
+from modelway_platform.insight.collect.source import Source
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
+from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
@@ -89,6 +95,7 @@ class Served:
             logs=FewLogs(),
             comparer=AccessComparison(folder / "access"),
             mirror_reports=MirrorReports(folder / "access"),
+            log_queries=QueryDesk(folder / "store"),
             replica_token="r" * 40,
         )
         config = uvicorn.Config(make_app(self._parts), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
@@ -336,6 +343,52 @@ def test_copies_are_reported(modelway: Run, served: Served, tmp_path: Path) -> N
     assert "copy of v1 agrees" in access_line(copies[0])
     assert "copy of v1 differs" in access_line(copies[1])
     assert "copy of" not in access_line(records[0])
+
+
+def test_collected_records_are_asked(modelway: Run, served: Served, tmp_path: Path) -> None:
+    (tmp_path / "access").mkdir(exist_ok=True)
+    now = time.time()
+    records = [
+        {"time": now - 60 + n, "request_id": f"r{n}", "project": "vision", "model": "digits", "version": f"v{1 + n % 2}",
+         "status": 200, "duration_us": 1000 * (1 + n), "path": '/a,"b"'}
+        for n in range(4)
+    ]  # fmt: skip
+    (tmp_path / "access" / "worker-0-1.ndjson").write_text("".join(json.dumps(each) + "\n" for each in records))
+    keeping = Keeping(seconds=1e9, octets=1 << 40)
+    collector = Collector(StoreFolder(tmp_path / "store"), [Source(ACCESS, tmp_path / "access")], keeping)
+    collector.collect()
+    collector.close()
+
+    sql = "SELECT request_id, path, score FROM access ORDER BY time"
+    assert modelway("logs", "query", sql, "--limit", "2").stdout.splitlines() == [
+        "REQUEST_ID  PATH    SCORE",
+        'r0          /a,"b"  -',
+        'r1          /a,"b"  -',
+    ]
+    assert "--limit" in modelway("logs", "query", "--limit", "2", sql).stderr
+    assert modelway("logs", "query", "-", "-o", "csv", stdin=sql).stdout.splitlines()[:2] == [
+        "request_id,path,score",
+        'r0,"/a,""b""",',
+    ]
+    (row,) = modelway(
+        "logs", "query", "SELECT count(*) AS n, max(time) AS last FROM access", "-o", "json"
+    ).stdout.splitlines()
+    assert json.loads(row)["n"] == 4
+    refused = modelway("logs", "query", "COPY access TO 'x'")
+    assert (refused.returncode, "error[invalid_query]" in refused.stderr) == (1, True)
+    assert "no rows" in modelway("logs", "query", "FROM access WHERE false").stdout
+    assert "physical_plan" not in modelway("logs", "query", "EXPLAIN FROM access").stdout
+
+    assert "latency per version" in modelway("logs", "ask").stdout
+    lines = modelway("logs", "ask", "p99", "vision/digits").stdout.splitlines()
+    assert [line.split()[:4] for line in lines[1:]] == [
+        ["vision", "digits", "v2", "2"],
+        ["vision", "digits", "v1", "2"],
+    ]
+    assert len(modelway("logs", "ask", "p99", "vision/digits/v1").stdout.splitlines()) == 2
+    assert "quantile" in modelway("logs", "ask", "p99", "--sql").stdout
+    assert modelway("logs", "ask", "p99", "a//b").returncode == 2
+    assert "there are: traffic" in modelway("logs", "ask", "everything").stderr
 
 
 def test_two_versions_are_compared(modelway: Run, served: Served, tmp_path: Path) -> None:

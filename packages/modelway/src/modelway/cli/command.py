@@ -1,8 +1,8 @@
 """What a verb of the command line is: a name, its arguments and a function that returns an exit code."""
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -20,6 +20,7 @@ class Command:
         example: A command line (or several) shown at the end of the verb's help.
         add_arguments: Declares options and arguments, sub-verbs too, on the verb's parser.
         run: Does it and returns an exit code; a `ModelwayError` it raises is printed and becomes exit code 1.
+        more: Verbs of its own beside the arguments it takes: `modelway logs query` beside `modelway logs TARGET`.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Command:
     example: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    more: Mapping[str, "Command"] = field(default_factory=dict[str, "Command"])
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):

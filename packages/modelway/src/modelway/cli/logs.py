@@ -10,6 +10,7 @@ from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
 from modelway.cli.log_lines import access_line, inference_line, server_line
 from modelway.cli.output import note
+from modelway.cli.query_logs import ASK, QUERY
 from modelway.cli.staying_connected import stay_connected
 from modelway.client import ControlClient
 
@@ -92,8 +93,10 @@ def _line(record: dict[str, Any], args: argparse.Namespace) -> str:
 
 COMMAND = Command(
     name="logs",
-    help="read or follow access logs, inference logs and server logs",
-    example="modelway logs vision/digits -f\nmodelway logs vision/digits/v2 --source server --tail 20\nmodelway logs --source inference --request-id 5f0c-1",
+    help="read or follow access logs, inference logs and server logs; `logs query` and `logs ask` ask what was collected",
+    example="modelway logs vision/digits -f\nmodelway logs vision/digits/v2 --source server --tail 20\nmodelway logs --source inference --request-id 5f0c-1\n"
+    "modelway logs ask p99 vision/digits",
     add_arguments=_add_arguments,
     run=_run,
+    more={"query": QUERY, "ask": ASK},
 )

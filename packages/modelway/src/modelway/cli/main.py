@@ -47,7 +47,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "route": Verb("modelway.cli.route", "explain which version and replica would answer a request, and why"),
         "mirror": Verb("modelway.cli.mirror", "copies of requests: how often another version says the same"),
-        "logs": Verb("modelway.cli.logs", "read or follow access logs and server logs"),
+        "logs": Verb("modelway.cli.logs", "read, follow or ask access logs; read server logs"),
         "call": Verb("modelway.cli.call", "send one request to a model through the gateway"),
         "job": Verb("modelway.cli.job", "look after asynchronous requests: list, get, result, wait, cancel, replay"),
         "key": Verb("modelway.cli.key", "create, list, rotate and revoke API keys"),
@@ -96,7 +96,10 @@ def _dispatch(words: list[str]) -> int:
     if command is None:
         _print_unknown(words[0])
         return EXIT_USAGE
-    return command.run(make_parser(command).parse_args(words[1:]))
+    rest = words[1:]
+    if rest and rest[0] in command.more:
+        command, rest = command.more[rest[0]], rest[1:]
+    return command.run(make_parser(command).parse_args(rest))
 
 
 def find_command(name: str) -> Command | None:

@@ -24,6 +24,7 @@ _SEGMENTS: Mapping[DocumentKind, tuple[str, ...]] = {
 }
 _UPLOAD_SILENCE = 300.0  # the server verifies a whole archive before it answers
 _COMPARISON_SILENCE = 300.0  # much of the access log is read for it
+_QUERY_SILENCE = 30.0  # a query may wait for its turn
 Value = TypeVar("Value")
 
 
@@ -352,6 +353,42 @@ class ControlClient:
             for line in stream.lines():
                 yield _decode(line, dict[str, Any])
 
+    def query_logs(self, sql: str, *, since: str = "", rows: int = 1000, seconds: float = 30.0) -> dict[str, Any]:
+        """The answer to one SELECT over the collected records: `columns` (name, type), `rows`, `truncated`.
+
+        Args:
+            sql: One SELECT, or EXPLAIN of one, over the view `access`.
+            since: Only records of the last `90m`, `2h`, `7d`, or from a time with its zone on; all unless given.
+            rows: The answer is cut after so many.
+            seconds: After which it is given up.
+
+        Raises:
+            ModelwayError: Codes `invalid_query` and `query_too_costly`.
+            DeadlineExceededError: It took too long.
+        """
+        body = {"sql": sql, "since": since, "rows": rows, "seconds": seconds}
+        return self._object(self._post("/v1/logs/query", body, silence=seconds + _QUERY_SILENCE))
+
+    def ask_logs(
+        self, question: str, *, model: str = "", since: str = "1h", rows: int = 20, seconds: float = 30.0
+    ) -> dict[str, Any]:
+        """A question that need not be written: its `sql`, and its `answer` as `query_logs` gives it.
+
+        Args:
+            question: One that `log_questions` lists.
+            model: `project[/model[/version]]`; everything unless given.
+            since: As for `query_logs`.
+            rows: As for `query_logs`.
+            seconds: As for `query_logs`.
+        """
+        scope = dict(zip(("project", "model", "version"), model.split("/") if model else (), strict=False))
+        body = {"question": question, "since": since, "rows": rows, "seconds": seconds} | scope
+        return self._object(self._post("/v1/logs/ask", body, silence=seconds + _QUERY_SILENCE))
+
+    def log_questions(self) -> list[dict[str, Any]]:
+        """Questions that `ask_logs` knows: `name` and `about`."""
+        return _convert(self._http.request("GET", "/v1/logs/questions").json(), _Items).items
+
     def explain(
         self,
         target: str,
@@ -392,9 +429,12 @@ class ControlClient:
     def _logs_stream(self, query: Mapping[str, str], *, follow: bool) -> AnswerStream:
         return self._http.stream("GET", "/v1/logs", query=query, silence=None if follow else 60.0)
 
-    def _post(self, path: str, value: Any, *, query: Mapping[str, str] | None = None) -> Answer:
+    def _post(
+        self, path: str, value: Any, *, query: Mapping[str, str] | None = None, silence: float | None = None
+    ) -> Answer:
         headers = {"Content-Type": "application/json"}
-        return self._http.request("POST", path, query=query, body=msgspec.json.encode(value), headers=headers)
+        body = msgspec.json.encode(value)
+        return self._http.request("POST", path, query=query, body=body, headers=headers, silence=silence)
 
     def _object(self, answer: Answer) -> dict[str, Any]:
         return _convert(answer.json(), dict[str, Any])

@@ -16,6 +16,7 @@ from modelway_platform.deploy.api.frontier import Frontier
 from modelway_platform.deploy.api.health_api import HealthApi
 from modelway_platform.deploy.api.issuers_api import IssuersApi
 from modelway_platform.deploy.api.keys_api import KeysApi
+from modelway_platform.deploy.api.log_queries_api import LogQueriesApi
 from modelway_platform.deploy.api.logs_api import LogsApi
 from modelway_platform.deploy.api.mirrors_api import MirrorsApi
 from modelway_platform.deploy.api.packages_api import PackagesApi
@@ -37,6 +38,7 @@ def make_app(parts: ApiParts) -> Starlette:
             *KeysApi(parts).paths(),
             *IssuersApi(parts).paths(),
             *LogsApi(parts).paths(),
+            *LogQueriesApi(parts).paths(),
             *ExplainApi(parts).paths(),
             *RouteTableApi(parts).paths(),
         ],

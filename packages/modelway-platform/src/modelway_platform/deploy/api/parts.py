@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from modelway.errors import UnavailableError
 from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.explanation import ExplainQuery, Explanation
 from modelway_platform.domain.mirror_report import MirrorQuery, MirrorReport
+from modelway_platform.domain.record_query import Asked, ReadyQuestion, RecordQuery
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
@@ -71,6 +73,35 @@ class LogReader(Protocol):
     def read(self, query: LogQuery) -> AsyncIterator[Mapping[str, Any] | None]:
         """The last `tail` records, oldest first; with `follow` then those to come, None now and then while there are none."""
         ...
+
+
+class LogQueries(Protocol):
+    """Who answers questions of the collected records; `insight.query.desk.QueryDesk` is one."""
+
+    def questions(self) -> Sequence[ReadyQuestion]:
+        """Those that need not be written."""
+        ...
+
+    def query(self, query: RecordQuery, *, abandoned: Callable[[], bool]) -> bytes:
+        """The answer as JSON; called in a thread, and told there when nobody waits any more."""
+        ...
+
+    def ask(self, asked: Asked, *, abandoned: Callable[[], bool]) -> tuple[str, bytes]:
+        """The SQL of a ready question, and its answer."""
+        ...
+
+
+class NoLogQueries:
+    """For a process without collected records."""
+
+    def questions(self) -> Sequence[ReadyQuestion]:
+        return ()
+
+    def query(self, query: RecordQuery, *, abandoned: Callable[[], bool]) -> bytes:
+        raise UnavailableError("no records are collected here", hint="ask the platform that `modelway up` runs")
+
+    def ask(self, asked: Asked, *, abandoned: Callable[[], bool]) -> tuple[str, bytes]:
+        raise UnavailableError("no records are collected here", hint="ask the platform that `modelway up` runs")
 
 
 class MirrorReporter(Protocol):
@@ -161,6 +192,7 @@ class ApiParts:
         tables: The route table for gateways on other machines.
         ready: Whether `/readyz` says yes.
         keys_last_used: When each key was used last at the gateway (Unix time in seconds by key id), to the minute.
+        log_queries: Answers questions of the collected records.
         closing: Set it, then notify `changes`, to end all watching and following before the server stops.
     """
 
@@ -183,4 +215,5 @@ class ApiParts:
     tables: TableServer | None = None
     ready: Callable[[], bool] = always_ready
     keys_last_used: Callable[[], Mapping[str, float]] = nobody
+    log_queries: LogQueries = field(default_factory=NoLogQueries)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,0 +1,129 @@
+"""The process that answers one question and ends. It may read the files of the question's views, and write nothing anywhere.
+
+Bounds that DuckDB does not keep by itself (one string may take all memory, and cannot be interrupted) are set in the kernel
+before the question is looked at; the time is kept by whoever started the process.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from typing import Any
+
+import duckdb
+import msgspec
+
+from modelway.errors import ModelwayError
+from modelway_platform.insight.query.messages import Answer, AnswerColumn, Job, Refused
+from modelway_platform.insight.query.plain_values import plain
+from modelway_platform.insight.query.statement import first_lines, question_of, refusal
+
+MOST_ANSWER_BYTES = 32 << 20
+_FETCH_ROWS = 1024
+_OVERHEAD = 1 << 30  # of address space: Python, DuckDB's code, stacks of threads
+_SET_PARENT_DEATH_SIGNAL = 1
+
+
+def main() -> int:
+    """Reads a job from stdin, writes its answer to stdout; returns the exit status: 0 answered, 3 refused."""
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    _bind(job)
+    try:
+        answer, status = _answer(job), 0
+    except ModelwayError as error:
+        answer, status = msgspec.json.encode(Refused(error.error_code, error.message, error.hint)), 3
+    sys.stdout.buffer.write(answer)
+    sys.stdout.buffer.flush()
+    return status
+
+
+def _bind(job: Job) -> None:
+    """From here on the kernel keeps the bounds, whatever the question does."""
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    os.nice(10)  # requests come first
+    memory = (job.memory << 20) + _OVERHEAD
+    seconds = int(job.seconds * job.threads) + 2
+    bounds = {
+        resource.RLIMIT_AS: memory,
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    for which, most in bounds.items():
+        resource.setrlimit(which, (most, most))
+
+
+def _answer(job: Job) -> bytes:
+    question = question_of(job.sql)
+    try:
+        with _database(job) as database:
+            parameters = {name: value for name, value in job.parameters.items() if f"${name}" in question.sql}
+            return _encoded(database.execute(question.sql, parameters), job.rows)
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise _too_costly(f"it needs more than {job.memory} MiB of memory") from error
+    except duckdb.Error as error:
+        raise refusal(_without_paths(first_lines(str(error)))) from error
+    except (OverflowError, ValueError) as error:  # a point in time that Python has no word for
+        raise refusal(f"its answer holds a value that cannot be shown: {str(error)[:200]}") from error
+
+
+def _database(job: Job) -> duckdb.DuckDBPyConnection:
+    database = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": job.threads,
+            "memory_limit": f"{job.memory}MiB",
+            "temp_directory": "",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "python_enable_replacements": "false",
+            "python_scan_all_frames": "false",
+        },
+    )
+    database.execute("SET TimeZone = 'UTC'")
+    for statement in job.setup:
+        database.execute(statement)
+    database.execute("SET allowed_paths = $paths", {"paths": list(job.paths)})
+    database.execute("SET enable_external_access = false")
+    database.execute("SET lock_configuration = true")
+    return database
+
+
+def _encoded(result: duckdb.DuckDBPyConnection, most: int) -> bytes:
+    columns = tuple(AnswerColumn(name, str(kind)) for name, kind, *_ in result.description or ())
+    encode = msgspec.json.Encoder(decimal_format="number").encode
+    rows: list[msgspec.Raw] = []
+    size = 0
+    while len(rows) <= most and (found := result.fetchmany(min(_FETCH_ROWS, most + 1 - len(rows)))):
+        for row in found:
+            text = _row(encode, row)
+            size += len(text)
+            if size > MOST_ANSWER_BYTES:
+                raise _too_costly(f"its answer is longer than {MOST_ANSWER_BYTES >> 20} MiB")
+            rows.append(msgspec.Raw(text))
+    return encode(Answer(columns=columns, rows=rows[:most], truncated=len(rows) > most))
+
+
+def _row(encode: Any, row: tuple[Any, ...]) -> bytes:
+    try:
+        return encode(row)
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError, RecursionError):
+        return encode([plain(value) for value in row])
+
+
+def _too_costly(why: str) -> ModelwayError:
+    return ModelwayError(
+        f"the query: {why}", hint="ask for a shorter time (since), fewer columns or rows", code="query_too_costly"
+    )
+
+
+def _without_paths(message: str) -> str:
+    """Callers learn nothing of where files lie."""
+    head, found, _ = message.partition("file system operations are disabled")
+    return "files, addresses and extensions are out of reach; only the views can be read" if found and head else message
+
+
+if __name__ == "__main__":
+    sys.exit(main())

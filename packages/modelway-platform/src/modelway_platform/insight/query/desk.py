@@ -1,0 +1,156 @@
+"""Where questions are asked: starts the process that answers, keeps its time, and ends it when nobody waits any more."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from modelway.errors import DeadlineExceededError, ModelwayError, OverloadedError, UnavailableError
+from modelway_platform.domain.record_query import Asked, ReadyQuestion, RecordQuery
+from modelway_platform.insight.collect.files import ledger_of
+from modelway_platform.insight.collect.kinds import KINDS
+from modelway_platform.insight.collect.ledger import live_files
+from modelway_platform.insight.query.messages import Job, Refused
+from modelway_platform.insight.query.questions import ready_questions, written_out
+from modelway_platform.insight.query.views import MACROS, view_of
+
+MEMORY_MIB = 1024
+THREADS = 2
+AT_ONCE = 2
+MOST_WAITING = 8
+_LOOK_SECONDS = 0.2
+# Of a process that nobody trusts: nothing of ours in its environment, no folder of ours under its feet.
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
+_COMMAND = (sys.executable, "-I", "-m", "modelway_platform.insight.query.child")
+
+
+class QueryDesk:
+    """Answers questions of one store; may be called in several threads.
+
+    Args:
+        folder: The store.
+        memory: Of one question, in MiB.
+        threads: Of one question.
+    """
+
+    def __init__(self, folder: Path, memory: int = MEMORY_MIB, threads: int = THREADS) -> None:
+        self._folder = folder
+        self._memory = memory
+        self._threads = threads
+        self._turns = threading.Semaphore(AT_ONCE)
+        self._room = threading.Semaphore(AT_ONCE + MOST_WAITING)
+
+    def questions(self) -> Sequence[ReadyQuestion]:
+        """Those that need not be written."""
+        return ready_questions()
+
+    def ask(self, asked: Asked, *, abandoned: Callable[[], bool]) -> tuple[str, bytes]:
+        """The SQL of a ready question, and its answer; raises as `query` does."""
+        query = written_out(asked)
+        return query.sql, self.query(query, abandoned=abandoned)
+
+    def query(self, query: RecordQuery, *, abandoned: Callable[[], bool]) -> bytes:
+        """The answer as JSON: `columns` (name, type), `rows`, `truncated`. Takes its time, so call it in a thread.
+
+        Args:
+            query: Anything; it need not be SQL.
+            abandoned: Asked now and then whether to give up.
+
+        Raises:
+            InvalidRequestError: Not a question that is answered; code `invalid_query`.
+            ModelwayError: It needs too much memory, or its answer is too long; code `query_too_costly`.
+            DeadlineExceededError: It took too long.
+            OverloadedError: Too many questions are waiting.
+            UnavailableError: It was to be given up.
+        """
+        if not self._room.acquire(blocking=False):
+            raise OverloadedError("too many queries wait for their turn", hint="ask again in a moment")
+        try:
+            while not self._turns.acquire(timeout=_LOOK_SECONDS):
+                _stop_if(abandoned)
+            try:
+                return self._answer(query, abandoned)
+            finally:
+                self._turns.release()
+        finally:
+            self._room.release()
+
+    def _answer(self, query: RecordQuery, abandoned: Callable[[], bool]) -> bytes:
+        job = self._job(query)
+        process = subprocess.Popen(
+            _COMMAND,
+            env=_ENVIRONMENT,
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            close_fds=True,
+        )
+        try:
+            output = _output(process, msgspec.json.encode(job), query.seconds, abandoned)
+        finally:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                with suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
+        return _read(process.returncode, output, self._memory)
+
+    def _job(self, query: RecordQuery) -> Job:
+        setup = list(MACROS)
+        paths: list[str] = []
+        for kind in KINDS:
+            files = live_files(ledger_of(self._folder), kind.name, query.since)
+            setup.append(view_of(kind, files, self._folder, query.since))
+            paths += [str(self._folder / each.path) for each in files]
+        return Job(
+            sql=query.sql,
+            parameters=dict(query.parameters),
+            setup=tuple(setup),
+            paths=tuple(paths),
+            rows=query.rows,
+            seconds=query.seconds,
+            memory=self._memory,
+            threads=self._threads,
+        )
+
+
+def _output(process: subprocess.Popen[bytes], given: bytes, seconds: float, abandoned: Callable[[], bool]) -> bytes:
+    deadline = time.monotonic() + seconds
+    first: bytes | None = given
+    while True:
+        try:
+            return process.communicate(first, timeout=_LOOK_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            first = None
+            _stop_if(abandoned)
+            if time.monotonic() >= deadline:
+                raise DeadlineExceededError(
+                    f"the query took longer than {seconds:g} s",
+                    hint="ask for a shorter time (since), or give it more seconds",
+                ) from None
+
+
+def _read(status: int, output: bytes, memory: int) -> bytes:
+    if status == 0:
+        return output
+    if status == 3:
+        refused = msgspec.json.decode(output, type=Refused)
+        raise ModelwayError(refused.message, hint=refused.hint, code=refused.code)
+    # Out of address space, or killed by one of the bounds that the kernel keeps.
+    raise ModelwayError(
+        f"the query: it needs more than {memory} MiB of memory, or too much else",
+        hint="ask for a shorter time (since), fewer columns or rows",
+        code="query_too_costly",
+    )
+
+
+def _stop_if(abandoned: Callable[[], bool]) -> None:
+    if abandoned():
+        raise UnavailableError("nobody waits for this answer any more", hint="ask again")
