@@ -23,6 +23,7 @@ from modelway.errors import ModelwayError, NotFoundError
 
 MODELWAY = str(Path(sys.executable).parent / "modelway")
 MARKER = "MODELWAY_JOURNEY"
+READY = "Modelway is ready"
 Value = TypeVar("Value")
 
 
@@ -63,7 +64,8 @@ class RunningPlatform:
     # Life
 
     def start(self, seconds: float = 20.0) -> Self:
-        """Start it and wait until control and gateway answer."""
+        """Start it and wait until it says that it is ready, and control and gateway answer."""
+        self.printed = ""
         ports = ("--port", str(self.gateway_port), "--control-port", str(self.control_port))
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -75,13 +77,13 @@ class RunningPlatform:
                 start_new_session=True,
             )
         deadline = time.monotonic() + seconds
-        while not self.answers():
+        while READY not in self.printed or not self.answers():
             self.printed = self._log.read_text(encoding="utf-8", errors="replace")
             assert self._process.poll() is None, f"`modelway up` ended:\n{self.printed}"
             assert time.monotonic() < deadline, f"`modelway up` is not ready:\n{self.printed}"
             time.sleep(0.05)
         wait_for("the gateway listens", self._gateway_listens)
-        self.printed = self._log.read_text(encoding="utf-8", errors="replace")
+        self.printed = self._log.read_text(encoding="utf-8", errors="replace")  # the address lines follow the first
         return self
 
     def answers(self) -> bool:

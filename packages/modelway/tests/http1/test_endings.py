@@ -126,8 +126,8 @@ def begin_drain(server: Server, seconds: float) -> Future[bool]:
 
 
 def test_drain(server: Server, call: Callable[..., Caller]) -> None:
-    """Idle ones end at once, busy ones get their answer with an end, half a request may still be finished."""
-    server.start(linger_seconds=5)
+    """Idle ones end at once, new ones soon, busy ones get their answer with an end, half a request may still be finished."""
+    server.start(linger_seconds=5, first_request_seconds=0.3)
     idle, fresh, busy, begun, large = (call(), call(), call(), call(), call(receive_buffer=4096))
     idle.send(GET % b"/a")
     assert idle.answer().status == 200
@@ -154,6 +154,37 @@ def test_drain(server: Server, call: Callable[..., Caller]) -> None:
     assert clean.result(5)
     assert "GET /never-begun" not in server.events.seen
     assert server.connections == 0
+
+
+def test_the_first_request_of_who_had_just_connected_is_answered(server: Server, call: Callable[..., Caller]) -> None:
+    server.start(first_request_seconds=30)
+    fresh = call()
+    server.wait_for(lambda: server.connections == 1)
+    clean = begin_drain(server, 30)
+    fresh.send(GET % b"/first")
+    answer = fresh.answer()
+    assert (answer.body, answer.headers["connection"]) == (b"/first", "close")
+    assert fresh.ended()
+    fresh.close()
+    assert clean.result(20)
+
+
+def test_a_request_that_has_arrived_unseen_is_answered(server: Server, call: Callable[..., Caller]) -> None:
+    """The loop learns of a drain before it reads what came in the meantime."""
+    server.start()
+    caller = call()
+    caller.send(GET % b"/a")
+    assert caller.answer().status == 200
+
+    async def send_and_drain() -> bool:
+        caller.send(GET % b"/b")
+        return await server.listener.drain(30)
+
+    clean = asyncio.run_coroutine_threadsafe(send_and_drain(), server.loop)
+    answer = caller.answer()
+    assert (answer.body, answer.headers["connection"]) == (b"/b", "close")
+    caller.close()
+    assert clean.result(20)
 
 
 def test_before_a_drain_new_callers_are_still_answered(server: Server, call: Callable[..., Caller]) -> None:

@@ -20,6 +20,7 @@ from modelway.http1.answers import CONTINUE
 from modelway.http1.phases import ANSWER, BODY, CLOSED, HEAD, IDLE, LINGER
 from modelway.http1.request import Request
 from modelway.http1.request_head import RefusedHeadError, accept, check_size
+from modelway.http1.unread import has_unread
 from modelway.http1.upgrade_offers import parser_of_body
 from modelway.http1.waiting import Waiting
 
@@ -278,9 +279,18 @@ class ServerConnection(AnsweringConnection):
             self._fail(408, "request_timeout", "the request did not arrive in time")
 
     def close_if_idle(self) -> None:
-        """Part of a drain: a connection without a request has nothing to wait for."""
-        if self.phase == IDLE:
+        """Part of a drain: a connection without a request has nothing to wait for.
+
+        Closing would reset away what is on its way. So one with bytes not read yet stays, and so does, for a moment, one
+        that just connected: its first request follows, and only few callers send that again by themselves.
+        """
+        if self.phase != IDLE or has_unread(self._transport):
+            return
+        if self.request_complete:
             self._close()
+        else:
+            first_by = self._listener.clock + self._listener.limits.first_request_seconds
+            self.deadline = min(self.deadline, first_by)
 
     # Inside
 

@@ -19,6 +19,7 @@ class Limits:
         max_connections: Open at once on one listener; further ones are dropped.
         max_connections_per_address: The same from one address; 0 for no such bound.
         head_seconds: From a head's first byte to its last; also from connecting to the first byte.
+        first_request_seconds: From the beginning of a drain to the first byte of who had just connected.
         body_idle_seconds: Between two pieces of a body.
         min_bytes_per_second: A body that arrives, or an answer that is taken, more slowly than this is given up
             (after the first `body_idle_seconds`, `write_stall_seconds`).
@@ -37,6 +38,7 @@ class Limits:
     max_connections: int = 16 * 1024
     max_connections_per_address: int = 0
     head_seconds: float = 8.0
+    first_request_seconds: float = 2.0
     body_idle_seconds: float = 8.0
     min_bytes_per_second: int = 240
     keep_alive_seconds: float = 75.0

@@ -89,8 +89,7 @@ class Listener:
                 self._by_address.pop(address, None)
 
     def stop_accepting(self) -> None:
-        """Refuse new connections; those that are open go on."""
-        self.refusing = True
+        """Accept no more; connections that are open go on, and so do those accepted but not begun (the loop does that later)."""
         if self._server is not None:
             self._server.close()
 
@@ -118,6 +117,7 @@ class Listener:
     async def close(self) -> None:
         """Stop accepting and drop every connection."""
         self.draining = True
+        self.refusing = True
         self.stop_accepting()
         if self._timer is not None:
             self._timer.cancel()
