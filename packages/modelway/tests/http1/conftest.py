@@ -106,6 +106,7 @@ class Server:
     def connection(self) -> ServerConnection:
         """The only one there is."""
         (connection,) = self.listener.connections
+        assert isinstance(connection, ServerConnection)
         return connection
 
     @property

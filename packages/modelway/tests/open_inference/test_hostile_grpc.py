@@ -90,10 +90,10 @@ def ask(body: bytes) -> str:
             headers=(),
         )
     except ModelwayError as error:
-        return status_of(error).name
+        return status_of(error)
     LANE.settle()
     (result,) = results
-    return status_of(result).name if isinstance(result, ModelwayError) else "OK"
+    return status_of(result) if isinstance(result, ModelwayError) else "OK"
 
 
 @settings(max_examples=1000, deadline=None)

@@ -1,11 +1,23 @@
 """gRPC over the life of a model server: several workers on one port, an orderly end, a port that is taken, gRPC turned off."""
 
+import asyncio
+import contextlib
 import socket
+import ssl
 import threading
 import time
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
 
 import grpc
+import grpc.aio
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from grpc_health.v1 import health_pb2
 
 from modelway.protos.open_inference import ModelInferRequest, ModelInferResponse
@@ -80,3 +92,92 @@ def test_a_port_that_is_taken_and_none(serve: Any) -> None:
         assert "--grpc-port" in server.log
     server = serve(".", "--grpc-port", "off").until_ready()
     assert "gRPC" not in server.log
+
+
+def test_who_watches_health_hears_of_the_end(serve: Any) -> None:
+    server = serve(".").until_ready()
+    made: Any = grpc.insecure_channel(f"127.0.0.1:{grpc_port(server)}")
+    with made:
+        watch = made.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=60)
+        seen = [health_pb2.HealthCheckResponse.FromString(next(watch)).status]
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 8  # the watch is ended, not waited for
+        with pytest.raises(grpc.RpcError) as caught:
+            seen.extend(health_pb2.HealthCheckResponse.FromString(each).status for each in watch)
+        assert seen == [health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE  # type: ignore[attr-defined]
+
+
+async def test_no_call_fails_while_servers_are_replaced(serve: Any) -> None:
+    first, second = serve(".").until_ready(), serve(".").until_ready()
+    ports = [grpc_port(first), grpc_port(second)]
+    target = "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in ports)
+    body = request("add", "rows", b"\0" * 16)
+    done, stopping = [0], asyncio.Event()
+    async with grpc.aio.insecure_channel(target, [("grpc.lb_policy_name", "round_robin")]) as made:
+        call: Any = cast("Any", made).unary_unary(SERVICE + "ModelInfer")
+
+        async def caller() -> None:
+            while not stopping.is_set():
+                assert await call(body, timeout=30)
+                done[0] += 1
+
+        callers = [asyncio.create_task(caller()) for _ in range(16)]
+
+        async def more(count: int) -> None:
+            wanted = done[0] + count
+            while done[0] < wanted:
+                failed = [each for each in callers if each.done()]
+                assert not failed, failed[0].exception()
+                await asyncio.sleep(0.01)
+
+        await more(300)
+        for server, port in ((first, ports[0]), (second, ports[1])):
+            assert await asyncio.to_thread(server.stop) == 0
+            await more(300)
+            replacement = await asyncio.to_thread(serve, ".", "--grpc-port", str(port))
+            await asyncio.to_thread(replacement.until_ready)
+            await more(300)
+        stopping.set()
+        await asyncio.gather(*callers)
+
+
+def test_tls_with_a_certificate_of_the_caller(serve: Any, tmp_path: Path) -> None:
+    key, certificate = key_and_certificate()
+    pem = tmp_path / "server.pem"
+    pem.write_bytes(key + certificate)
+    server = serve(".", "--tls-cert", str(pem), "--tls-key", str(pem), "--tls-client-ca", str(pem))
+    server.until(lambda: "  gRPC" in server.log, 20)
+    address = f"localhost:{grpc_port(server)}"
+    body = request("add", "rows", b"\0" * 16)
+    made: Any = grpc.secure_channel(address, grpc.ssl_channel_credentials(certificate, key, certificate))
+    with made:
+        call = made.unary_unary(SERVICE + "ModelInfer")
+        assert [len(call(body, timeout=20)) for _ in range(3)]
+    without: Any = grpc.secure_channel(address, grpc.ssl_channel_credentials(certificate))
+    with without, pytest.raises(grpc.RpcError):
+        without.unary_unary(SERVICE + "ModelInfer")(body, timeout=3)
+    context = ssl.create_default_context(cadata=certificate.decode())
+    context.load_cert_chain(pem)
+    context.set_alpn_protocols(["http/1.1"])  # another protocol is not spoken here
+    with (
+        socket.create_connection(("localhost", grpc_port(server)), timeout=10) as plain,
+        contextlib.suppress(OSError),
+        context.wrap_socket(plain, server_hostname="localhost") as secured,
+    ):
+        secured.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert secured.recv(100) == b""
+
+
+def key_and_certificate() -> tuple[bytes, bytes]:
+    """Of `localhost`, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(tz=UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return plain, made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)

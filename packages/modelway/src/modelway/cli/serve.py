@@ -218,7 +218,7 @@ def _grpc_port(text: str) -> int:
 
 def _chosen_grpc_port(asked: int | None, port: int) -> int | None:
     """What was asked for; else, where gRPC is installed, the usual port beside the usual one of HTTP, or any free one."""
-    installed = all(find_spec(name) for name in ("grpc", "grpc_health", "grpc_reflection"))
+    installed = all(find_spec(name) for name in ("google", "hpack")) and find_spec("google.protobuf") is not None
     if asked is None:
         return (_USUAL_GRPC_PORT if port == _USUAL_PORT else 0) if installed else None
     if asked == _OFF:

@@ -1,10 +1,6 @@
 """The answering half of a connection: whole answers, streams, a caller that reads slowly or not at all, and the end."""
 
 import asyncio
-import fcntl
-import socket
-import struct
-import termios
 from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, cast
@@ -12,13 +8,13 @@ from typing import TYPE_CHECKING, cast
 from modelway.http1.answers import JSON, NO_CONTENT, NOT_MODIFIED, error_body, start_of_answer, status_line
 from modelway.http1.phases import ANSWER, BODY, CLOSED, HEAD, IDLE, LINGER
 from modelway.http1.request import Request
+from modelway.http1.unsent import bytes_not_taken, forget_unsent
 from modelway.http1.waiting import Waiting
 
 if TYPE_CHECKING:
     from modelway.http1.listener import Listener
 
 
-_LINGER_NOT = struct.pack("ii", 1, 0)
 _WRITTEN_APART = 64 * 1024  # copying a body this large behind its head costs more than a second write
 
 
@@ -205,9 +201,7 @@ class AnsweringConnection(asyncio.Protocol):
 
     def reset(self) -> None:
         """As `abort`, and the system forgets what it still had to send: else it would go on trying, for minutes and megabytes."""
-        raw: socket.socket | None = self._transport.get_extra_info("socket")
-        if raw is not None and not self._transport.is_closing():
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        forget_unsent(self._transport)
         self.abort()
 
     @property
@@ -291,24 +285,10 @@ class AnsweringConnection(asyncio.Protocol):
 
     def _has_taken_enough(self) -> bool:
         limits = self._listener.limits
-        unsent = self._bytes_not_taken()
+        unsent = bytes_not_taken(self._transport)
         taken = self._unsent - unsent
         self._unsent = unsent
         return taken >= limits.min_bytes_per_second * limits.write_stall_seconds
-
-    def _bytes_not_taken(self) -> int:
-        """What is written and not yet with the caller.
-
-        The system's part of it matters: a socket's buffer of megabytes reports room only once a third of it is free, which
-        takes a slow caller longer than `write_stall_seconds`.
-        """
-        ours = self._transport.get_write_buffer_size()
-        try:
-            descriptor = self._transport.get_extra_info("socket").fileno()
-            (systems,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))
-        except (AttributeError, OSError):
-            return ours  # closed meanwhile, or a system that does not tell
-        return ours + systems
 
     def _leave(self) -> None:
         """The caller is gone: say so once if something was outstanding."""

@@ -6,12 +6,33 @@ import ssl
 import time
 from collections.abc import Callable
 from email.utils import formatdate
+from typing import Protocol
 
 from modelway.http1.answering import AnsweringConnection
-from modelway.http1.connection import ServerConnection
 from modelway.http1.known_heads import KnownHeads
 from modelway.http1.limits import Limits
 from modelway.http1.tls import TlsAcceptor
+
+
+class Connection(Protocol):
+    """What a listener knows of a connection."""
+
+    deadline: float
+    """On the listener's clock."""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether all that was asked is answered, and all of that is written."""
+        ...
+
+    def deadline_passed(self) -> None: ...
+
+    def close_if_idle(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+MakeConnection = Callable[["Listener"], asyncio.Protocol]
 
 
 class Listener:
@@ -25,7 +46,7 @@ class Listener:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.connections: set[ServerConnection] = set()
+        self.connections: set[Connection] = set()
         self.stalled: dict[AnsweringConnection, float] = {}
         self.known_heads = KnownHeads()
         self.draining = False  # answers close their connection
@@ -49,7 +70,7 @@ class Listener:
 
     async def start(
         self,
-        factory: "Callable[[Listener], ServerConnection]",
+        factory: "MakeConnection",
         listening: socket.socket,
         context: ssl.SSLContext | None = None,
     ) -> None:
@@ -62,7 +83,7 @@ class Listener:
             self._server.start()
         self._tick(loop)
 
-    def admits(self, connection: ServerConnection, address: str) -> bool:
+    def admits(self, connection: Connection, address: str) -> bool:
         """Count a new connection; False when there are too many and it is to be dropped."""
         self.connections.add(connection)
         full = self.is_full(address)
@@ -78,7 +99,7 @@ class Listener:
         allowed = self.limits.max_connections_per_address
         return allowed > 0 and self._by_address.get(address, 0) >= allowed
 
-    def forget(self, connection: ServerConnection, address: str) -> None:
+    def forget(self, connection: Connection, address: str) -> None:
         """A connection that was counted has ended."""
         self.connections.discard(connection)
         if self.limits.max_connections_per_address:
@@ -169,7 +190,7 @@ def reuseport_socket(host: str, port: int) -> socket.socket:
 
 
 async def listen(
-    factory: Callable[[Listener], ServerConnection],
+    factory: MakeConnection,
     *,
     sock: socket.socket | None = None,
     host: str = "127.0.0.1",

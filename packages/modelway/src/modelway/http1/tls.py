@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from modelway.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from modelway.http1.connection import ServerConnection
     from modelway.http1.listener import Listener
 
 # Of TLS 1.2 what gives forward secrecy and authenticates each record; TLS 1.3 has nothing else (RFC 9325, section 4.2).
@@ -136,7 +135,7 @@ class TlsAcceptor:
     def __init__(
         self,
         listener: "Listener",
-        factory: "Callable[[], ServerConnection]",
+        factory: Callable[[], asyncio.Protocol],
         listening: socket.socket,
         context: ssl.SSLContext,
     ) -> None:

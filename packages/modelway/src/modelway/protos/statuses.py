@@ -1,8 +1,8 @@
 """Errors as gRPC statuses: the table of `modelway.errors`, with the stable code beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-import grpc
 import msgspec
 
 from modelway.errors import STATUS_BY_CODE, ModelwayError, OverloadedError
@@ -13,12 +13,34 @@ REQUEST_ID = "x-request-id"
 RETRY_AFTER = "retry-after"
 LONGEST_WHOLE = 4096
 Metadata = Sequence[tuple[str, str | bytes]]
+NUMBERS: Mapping[str, int] = MappingProxyType(
+    {
+        "OK": 0,
+        "CANCELLED": 1,
+        "UNKNOWN": 2,
+        "INVALID_ARGUMENT": 3,
+        "DEADLINE_EXCEEDED": 4,
+        "NOT_FOUND": 5,
+        "ALREADY_EXISTS": 6,
+        "PERMISSION_DENIED": 7,
+        "RESOURCE_EXHAUSTED": 8,
+        "FAILED_PRECONDITION": 9,
+        "ABORTED": 10,
+        "OUT_OF_RANGE": 11,
+        "UNIMPLEMENTED": 12,
+        "INTERNAL": 13,
+        "UNAVAILABLE": 14,
+        "DATA_LOSS": 15,
+        "UNAUTHENTICATED": 16,
+    }
+)
+"""The statuses there are (gRPC's statuscodes.md)."""
 
 
-def status_of(error: ModelwayError) -> grpc.StatusCode:
-    """The status of an error; UNKNOWN for a code this version does not know."""
+def status_of(error: ModelwayError) -> str:
+    """The name of an error's status; UNKNOWN for a code this version does not know."""
     known = STATUS_BY_CODE.get(error.error_code)
-    return grpc.StatusCode[known.grpc] if known is not None else grpc.StatusCode.UNKNOWN
+    return known.grpc if known is not None else "UNKNOWN"
 
 
 def text_of(error: ModelwayError) -> str:

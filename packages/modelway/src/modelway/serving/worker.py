@@ -69,7 +69,6 @@ class Worker:
         self._watching: OpenObservation | None = None
         self._processes: WorkerProcesses | None = None
         self._rpc: RpcListener | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
         """Serve until told to stop; the exit code."""
@@ -160,7 +159,7 @@ class Worker:
         gc.freeze()  # the model stays; looking at it again in every collection costs tail latency
         self._app.open()
         if self._rpc is not None:
-            await self._rpc.open()
+            self._rpc.open()
         self._opened = True
         self._pulse(metrics, dispatcher)
         self._board.set_state(settings.index, WorkerState.READY)
@@ -233,9 +232,7 @@ class Worker:
         if word == "leave":
             self._app.leaving = True
             if self._rpc is not None:
-                task = asyncio.get_running_loop().create_task(self._rpc.leave())
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._rpc.leave()
         if word == "stop":
             self._drain_seconds = float(seconds)
             self._told_to_stop.set()

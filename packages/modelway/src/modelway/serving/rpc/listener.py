@@ -1,26 +1,18 @@
 """The gRPC side of one worker: it shares the port with the other workers, and its loop with HTTP."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import grpc
-import grpc.aio
-from google.protobuf.descriptor_pool import DescriptorPool
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2
-
-from modelway.protos import open_inference
+from modelway.http1 import Listener
+from modelway.http1.tls import server_context
+from modelway.http2 import Limits, listen
 from modelway.serving.model_app import ModelApp
-from modelway.serving.rpc.service import SERVICE, Call, UnaryCalls, guarded
+from modelway.serving.rpc import health, reflection
+from modelway.serving.rpc.call import Methods
+from modelway.serving.rpc.connection import RpcConnection
+from modelway.serving.rpc.health import Health
+from modelway.serving.rpc.reflection import Reflection
+from modelway.serving.rpc.service import SERVICE, UnaryCalls
 from modelway.serving.rpc.stream import InferStream
-from modelway.serving.settings import TlsFiles
-
-MAX_STREAMS = 1024
-"""Calls at a time over one connection."""
-MAX_METADATA_BYTES = 16 * 1024
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class RpcListener:
@@ -32,74 +24,62 @@ class RpcListener:
 
     def __init__(self, app: ModelApp) -> None:
         self._app = app
-        self._calls = UnaryCalls(app)
-        asynchronous: Any = vars(health)["aio"]  # which its types leave out
-        self._health: Any = asynchronous.HealthServicer()
-        self._server = grpc.aio.server(
-            options=(
-                ("grpc.so_reuseport", 1),
-                ("grpc.max_receive_message_length", app.settings.max_body_bytes),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.max_concurrent_streams", MAX_STREAMS),
-                ("grpc.max_metadata_size", MAX_METADATA_BYTES),
-                ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
-            )
-        )
+        self._health = Health(("", SERVICE))
+        self._listener: Listener | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; the model need not be loaded."""
-        calls = self._calls
-        unary = {
-            "ServerLive": calls.live,
-            "ServerReady": calls.server_ready,
-            "ModelReady": calls.model_ready,
-            "ServerMetadata": calls.server_metadata,
-            "ModelMetadata": calls.model_metadata,
-            "ModelInfer": calls.infer,
-            "RepositoryIndex": calls.index,
-        }
-        handlers: dict[str, Any] = {
-            name: grpc.unary_unary_rpc_method_handler(guarded(self._app, call)) for name, call in unary.items()
-        }
-        handlers["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(self._stream)
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-        add_health: Any = vars(health_pb2_grpc)["add_HealthServicer_to_server"]
-        add_health(self._health, self._server)
-        pool = DescriptorPool()
-        for each in (open_inference, health_pb2, reflection_pb2):
-            pool.AddSerializedFile(each.DESCRIPTOR.serialized_pb)
-        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server, pool)
-        await self._set_health(_NOT_SERVING)
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        if self._app.settings.tls is None:
-            self._server.add_insecure_port(address)
-        else:
-            self._server.add_secure_port(address, _credentials(self._app.settings.tls))
-        await self._server.start()
+        """Listen; the model need not be loaded.
 
-    async def open(self) -> None:
+        Raises:
+            OSError: The address cannot be bound.
+        """
+        settings = self._app.settings
+        context = None
+        if settings.tls is not None:
+            files = settings.tls
+            client_ca = Path(files.client_ca) if files.client_ca else None
+            context = server_context(Path(files.certificate), Path(files.key or files.certificate), client_ca)
+        methods = self._methods()
+        limit = settings.max_body_bytes
+        self._listener = await listen(
+            lambda listener: RpcConnection(listener, methods),
+            host=host,
+            port=port,
+            limits=Limits(max_body_bytes=limit, max_reserved_bytes=2 * limit),
+            context=context,
+        )
+
+    def open(self) -> None:
         """The model answers: say so to who watches."""
-        await self._set_health(_SERVING)
+        self._health.set_serving(serving=True)
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """No more calls are wanted, though those that come are answered."""
-        await self._set_health(_NOT_SERVING)
+        self._health.set_serving(serving=False)
 
     async def drain(self, seconds: float) -> None:
         """Take no more calls and end those under way, at the latest after `seconds`."""
-        await self._server.stop(seconds)
+        self._health.end()
+        await self.close(seconds)
 
-    async def _set_health(self, status: "health_pb2.HealthCheckResponse.ServingStatus.ValueType") -> None:
-        for name in ("", SERVICE):
-            await self._health.set(name, status)
+    async def close(self, seconds: float = 0.0) -> None:
+        """End without a word to who watches."""
+        if self._listener is not None:
+            await self._listener.drain(seconds)
 
-    async def _stream(self, requests: AsyncIterator[bytes], context: Call) -> None:
-        await InferStream(self._app, self._calls.caller(context)).run(requests, context)
-
-
-def _credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    certificate = Path(files.certificate).read_bytes()
-    key = Path(files.key).read_bytes() if files.key else certificate
-    authorities = Path(files.client_ca).read_bytes() if files.client_ca else None
-    return grpc.ssl_server_credentials([(key, certificate)], authorities, authorities is not None)
+    def _methods(self) -> Methods:
+        app = self._app
+        reflected = Reflection((SERVICE, health.SERVICE, *reflection.SERVICES))
+        unary = {f"/{SERVICE}/{name}".encode(): call for name, call in UnaryCalls(app).by_name.items()}
+        unary[f"/{health.SERVICE}/Check".encode()] = self._health.check
+        return Methods(
+            unary=unary,
+            conversations={
+                f"/{SERVICE}/ModelStreamInfer".encode(): lambda call: InferStream(app, call),
+                f"/{health.SERVICE}/Watch".encode(): self._health.watch,
+                **{f"/{name}/ServerReflectionInfo".encode(): reflected.converse for name in reflection.SERVICES},
+            },
+            message_limit=app.settings.max_body_bytes,
+            broken=app.answer_failed,
+            choose_id=app.request_ids.choose,
+        )

@@ -1,28 +1,24 @@
 """The protocol's calls that have one answer."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from time import monotonic, perf_counter
 from typing import Any
 
-import grpc
-import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
 from modelway.errors import DeadlineExceededError, InvalidRequestError, ModelwayError, UnavailableError
 from modelway.protos import open_inference as messages
-from modelway.protos.statuses import REQUEST_ID, metadata_of, status_of, text_of
 from modelway.serving.model_app import ModelApp
 from modelway.serving.open_inference.inference import Inference
 from modelway.serving.open_inference.metadata import server_metadata
+from modelway.serving.rpc.call import Call
 from modelway.serving.rpc.caller import Caller
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
 from modelway.serving.rpc.seen_call import SeenCall
 
 SERVICE = "inference.GRPCInferenceService"
-UnaryCall = Callable[[bytes, "Call"], Awaitable[bytes]]
-Call = grpc.aio.ServicerContext[bytes, bytes]
+UnaryCall = Callable[[Call, bytes], None]
 
 
 class UnaryCalls:
@@ -36,103 +32,121 @@ class UnaryCalls:
         self._app = app
 
     @property
+    def by_name(self) -> Mapping[str, UnaryCall]:
+        """The methods."""
+        return {
+            "ServerLive": self.live,
+            "ServerReady": self.server_ready,
+            "ModelReady": self.model_ready,
+            "ServerMetadata": self.server_metadata,
+            "ModelMetadata": self.model_metadata,
+            "ModelInfer": self.infer,
+            "RepositoryIndex": self.index,
+        }
+
+    @property
     def ready(self) -> bool:
         """Whether there are endpoints to call."""
         return bool(self._app.endpoints)
 
-    def caller(self, context: Call) -> Caller:
-        """Request id, deadline and metadata of a call."""
-        given = None
-        headers: list[tuple[bytes, bytes]] = []
-        for name, value in context.invocation_metadata() or ():
-            raw = value.encode() if isinstance(value, str) else value
-            if name == REQUEST_ID:
-                given = raw
-            headers.append((name.encode(), raw))
-        remaining: Any = context.time_remaining()  # None without a deadline, which its types leave out
-        deadline = inf if remaining is None else monotonic() + remaining
-        return Caller(self._app.request_ids.choose(given).decode("ascii"), deadline, headers)
-
-    async def live(self, body: bytes, context: Call) -> bytes:
+    def live(self, call: Call, body: bytes) -> None:
         """ServerLive."""
-        return messages.ServerLiveResponse(live=True).SerializeToString()
+        call.respond(messages.ServerLiveResponse(live=True).SerializeToString())
 
-    async def server_ready(self, body: bytes, context: Call) -> bytes:
+    def server_ready(self, call: Call, body: bytes) -> None:
         """ServerReady."""
-        return messages.ServerReadyResponse(ready=self.ready).SerializeToString()
+        call.respond(messages.ServerReadyResponse(ready=self.ready).SerializeToString())
 
-    async def model_ready(self, body: bytes, context: Call) -> bytes:
+    def model_ready(self, call: Call, body: bytes) -> None:
         """ModelReady: that there is no such model is an error."""
-        try:
-            asked = _read(messages.ModelReadyRequest, body)
-            self._app.open_inference.check(asked.name, asked.version)
-        except ModelwayError as error:
-            return await fail(context, error, self.caller(context).request_id)
-        return messages.ModelReadyResponse(ready=self.ready).SerializeToString()
+        asked = _read(messages.ModelReadyRequest, body)
+        self._app.open_inference.check(asked.name, asked.version)
+        call.respond(messages.ModelReadyResponse(ready=self.ready).SerializeToString())
 
-    async def server_metadata(self, body: bytes, context: Call) -> bytes:
+    def server_metadata(self, call: Call, body: bytes) -> None:
         """ServerMetadata."""
-        return messages.ServerMetadataResponse(**server_metadata()).SerializeToString()
+        call.respond(messages.ServerMetadataResponse(**server_metadata()).SerializeToString())
 
-    async def model_metadata(self, body: bytes, context: Call) -> bytes:
+    def model_metadata(self, call: Call, body: bytes) -> None:
         """ModelMetadata: the tensors of the usual endpoint."""
-        try:
-            asked = _read(messages.ModelMetadataRequest, body)
-            self._app.open_inference.check(asked.name, asked.version)
-            found = self._app.open_inference.metadata(self._app.signature)
-        except ModelwayError as error:
-            return await fail(context, error, self.caller(context).request_id)
-        return messages.ModelMetadataResponse(**found).SerializeToString()
+        asked = _read(messages.ModelMetadataRequest, body)
+        self._app.open_inference.check(asked.name, asked.version)
+        found = self._app.open_inference.metadata(self._app.signature)
+        call.respond(messages.ModelMetadataResponse(**found).SerializeToString())
 
-    async def index(self, body: bytes, context: Call) -> bytes:
+    def index(self, call: Call, body: bytes) -> None:
         """RepositoryIndex."""
-        try:
-            asked = _read(messages.RepositoryIndexRequest, body)
-        except ModelwayError as error:
-            return await fail(context, error, self.caller(context).request_id)
+        asked = _read(messages.RepositoryIndexRequest, body)
         models = self._app.open_inference.index(ready=self.ready) if self.ready or not asked.ready else []
-        return messages.RepositoryIndexResponse(
+        answer = messages.RepositoryIndexResponse(
             models=[messages.RepositoryIndexResponse.ModelIndex(**each) for each in models]
-        ).SerializeToString()
+        )
+        call.respond(answer.SerializeToString())
 
-    async def infer(self, body: bytes, context: Call) -> bytes:
+    def infer(self, call: Call, body: bytes) -> None:
         """ModelInfer: rows are items, as over REST."""
-        app = self._app
-        started = perf_counter()
-        caller = self.caller(context)
-        done: asyncio.Future[messages.ModelInferResponse | ModelwayError] = asyncio.get_running_loop().create_future()
+        InferCall(self._app, call).start(body)
 
-        def ended(result: messages.ModelInferResponse | ModelwayError) -> None:
-            if not done.done():
-                done.set_result(result)
 
-        inference: Inference[messages.ModelInferResponse] | None = None
-        seen = SeenCall(app, caller, len(body), started)
-        status, code = 200, ""
+class InferCall:
+    """One ModelInfer under way.
+
+    Args:
+        app: What this worker serves.
+        call: Who asked.
+    """
+
+    __slots__ = ("_app", "_call", "_inference", "_seen", "_started")
+
+    def __init__(self, app: ModelApp, call: Call) -> None:
+        self._app = app
+        self._call = call
+        self._started = perf_counter()
+        self._inference: Inference[messages.ModelInferResponse] | None = None
+        self._seen: SeenCall | None = None
+
+    def start(self, body: bytes) -> None:
+        """Hand the rows over."""
+        app, call = self._app, self._call
+        caller = Caller(call.request_id, call.deadline, call.headers)
+        if app.observation is not None:
+            self._seen = SeenCall(app, caller, len(body), self._started)
         try:
             message = read_message(body)
-            inference = start_inference(app, message, caller, ended)
-            seen.follow(inference, inference.endpoint)
-            result = await done
-            if isinstance(result, ModelwayError):
-                raise result
+            self._inference = inference = start_inference(app, message, caller, self._ended)
         except ModelwayError as error:
-            status, code = error.http, error.error_code
-            if error.__cause__ is not None and status == 500:
-                app.answer_failed(caller.request_id, error)
-            return await fail(context, error, caller.request_id)
-        except asyncio.CancelledError:
-            late = monotonic() >= caller.deadline
-            status, code = (504, "deadline_exceeded") if late else (499, "client_left")
-            if inference is not None:
-                inference.drop()
-            raise
-        finally:
-            seen.ended(status, code)
-            if inference is not None and inference.endpoint:
-                app.endpoints[f"/{inference.endpoint}".encode()].request_done(status, perf_counter() - started)
-        context.set_trailing_metadata(((REQUEST_ID, caller.request_id),))
-        return result.SerializeToString()
+            self._count(error.http, error.error_code)
+            call.fail(error)
+            return
+        call.work = self
+        if self._seen is not None:
+            self._seen.follow(inference, inference.endpoint)
+
+    def left(self) -> None:
+        """The caller is gone, or its time is over."""
+        if self._inference is not None:
+            self._inference.drop()
+        if monotonic() >= self._call.deadline:
+            self._count(504, "deadline_exceeded")
+        else:
+            self._count(499, "client_left")
+
+    def _ended(self, result: messages.ModelInferResponse | ModelwayError) -> None:
+        if isinstance(result, ModelwayError):
+            self._count(result.http, result.error_code)
+            if result.__cause__ is not None and result.http == 500:
+                self._app.answer_failed(self._call.request_id, result)
+            self._call.fail(result)
+        else:
+            self._count(200)
+            self._call.respond(result.SerializeToString())
+
+    def _count(self, status: int, code: str = "") -> None:
+        if self._seen is not None:
+            self._seen.ended(status, code)
+        if self._inference is not None:
+            metrics = self._app.endpoints[f"/{self._inference.endpoint}".encode()]
+            metrics.request_done(status, perf_counter() - self._started)
 
 
 def start_inference(
@@ -170,29 +184,6 @@ def check_model(app: ModelApp, message: messages.ModelInferRequest) -> str:
     if not app.endpoints:
         raise UnavailableError("the model is not ready yet", hint="ask ServerReady; try again")
     return model
-
-
-def guarded(app: ModelApp, call: UnaryCall) -> UnaryCall:
-    """`call`, whose unforeseen failures are logged here and told to nobody."""
-
-    async def answer(body: bytes, context: Call) -> bytes:
-        try:
-            return await call(body, context)
-        except (grpc.aio.AbortError, grpc.aio.BaseError):
-            raise
-        except Exception as reason:  # noqa: BLE001 - whatever it is
-            failure = ModelwayError("the server failed", hint="the server's log has the reason")
-            failure.__cause__ = reason
-            app.answer_failed("", failure)
-            return await fail(context, failure, "")
-
-    return answer
-
-
-async def fail(context: Call, error: ModelwayError, request_id: str) -> bytes:
-    """End a call with an error; does not return."""
-    await context.abort(status_of(error), text_of(error), tuple(metadata_of(error, request_id)))
-    raise AssertionError
 
 
 def _read(kind: type[Message], body: bytes) -> Any:

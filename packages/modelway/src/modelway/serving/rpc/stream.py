@@ -1,8 +1,6 @@
 """ModelStreamInfer: requests and answers of one call, many at a time; answers of streaming endpoints in pieces."""
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -16,10 +14,11 @@ from modelway.serving.open_inference.outputs import wanted_outputs
 from modelway.serving.open_inference.priority import request_priority
 from modelway.serving.open_inference.rows import arguments_by_row
 from modelway.serving.open_inference.tensors import flag
+from modelway.serving.rpc.call import Call
 from modelway.serving.rpc.caller import Caller
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
 from modelway.serving.rpc.seen_call import SeenCall
-from modelway.serving.rpc.service import Call, check_model, start_inference
+from modelway.serving.rpc.service import check_model, start_inference
 from modelway.serving.streams import StreamItem
 
 MAX_UNDER_WAY = 64
@@ -35,46 +34,50 @@ class InferStream:
 
     Args:
         app: What this worker serves.
-        caller: What the call says beside its messages; request ids get a number behind it.
+        call: Who asks; request ids get a number behind its own.
     """
 
-    def __init__(self, app: ModelApp, caller: Caller) -> None:
+    def __init__(self, app: ModelApp, call: Call) -> None:
         self._app = app
-        self._caller = caller
-        self._written: deque[bytes] = deque()
-        self._changed = asyncio.Event()
+        self._call = call
+        self._caller = Caller(call.request_id, call.deadline, call.headers)
         self._drops: dict[int, Callable[[], None]] = {}
         self._streams: dict[int, tuple[str, StreamItem]] = {}
         self._paused = False
+        self._asked_all = False
         self._number = 0
 
-    async def run(self, requests: AsyncIterator[bytes], context: Call) -> None:
-        """Until the caller has asked all and got all, or left."""
-        reader = asyncio.create_task(self._read(requests))
-        reader.add_done_callback(lambda _: self._changed.set())
-        try:
-            while True:
-                while self._written:
-                    await context.write(self._written.popleft())
-                    self._taken()
-                if reader.done() and not self._drops and not self._written:
-                    await reader
-                    return
-                self._changed.clear()
-                await self._changed.wait()
-        finally:
-            reader.cancel()
-            for drop in list(self._drops.values()):
-                drop()
+    def message(self, body: bytes, /) -> None:
+        self._number += 1
+        self._begin(self._number, body)
+        if self._under_way >= MAX_UNDER_WAY:
+            self._call.hold()
 
-    async def _read(self, requests: AsyncIterator[bytes]) -> None:
-        room = self._room = asyncio.Event()
-        async for body in requests:
-            self._number += 1
-            self._begin(self._number, body)
-            while len(self._drops) + len(self._written) >= MAX_UNDER_WAY:
-                room.clear()
-                await room.wait()
+    def asked(self) -> None:
+        self._asked_all = True
+        self._changed()
+
+    def taken(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._all_streams("resume")
+        self._changed()
+
+    def left(self) -> None:
+        drops, self._drops = self._drops, {}
+        for drop in drops.values():
+            drop()
+
+    @property
+    def _under_way(self) -> int:
+        return len(self._drops) + len(self._call.unsent or ())
+
+    def _changed(self) -> None:
+        """Something is done: take the next requests, or end with the last."""
+        if self._under_way < MAX_UNDER_WAY:
+            self._call.go_on()
+        if self._asked_all and not self._drops and self._call.work is self:
+            self._call.finish()
 
     def _begin(self, number: int, body: bytes) -> None:
         caller = self._caller._replace(request_id=f"{self._caller.request_id}.{number}")
@@ -111,11 +114,12 @@ class InferStream:
                     self._app.answer_failed(caller.request_id, result)
                 count(result.http, result.error_code)
                 self._write(error_message(result, message.id))
-                return
-            count(200)
-            if wants_end:
-                result.parameters[_IS_END].bool_param = True
-            self._write(ModelStreamInferResponse(infer_response=result).SerializeToString())
+            else:
+                count(200)
+                if wants_end:
+                    result.parameters[_IS_END].bool_param = True
+                self._write(ModelStreamInferResponse(infer_response=result).SerializeToString())
+            self._changed()
 
         inference = start_inference(self._app, message, caller, ended)
         seen.follow(inference, inference.endpoint)
@@ -170,24 +174,18 @@ class InferStream:
         self._drops.pop(number, None)
         self._streams.pop(number, None)
         self._app.endpoints[f"/{name}".encode()].request_done(status, seconds)
-        self._changed.set()
+        self._changed()
 
     def write(self, bodies: list[bytes]) -> None:
         """Pieces for the caller."""
-        self._written += bodies
-        if len(self._written) > HIGH and not self._paused:
+        for body in bodies:
+            self._write(body)
+        if len(self._call.unsent or ()) > HIGH and not self._paused:
             self._paused = True
             self._all_streams("pause")
-        self._changed.set()
 
     def _write(self, body: bytes) -> None:
-        self.write([body])
-
-    def _taken(self) -> None:
-        if self._paused and not self._written:
-            self._paused = False
-            self._all_streams("resume")
-        self._room.set()
+        self._call.send(body)
 
     def _all_streams(self, act: str) -> None:
         assert self._app.dispatcher is not None
