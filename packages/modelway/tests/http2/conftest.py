@@ -28,7 +28,7 @@ from modelway.http2.header_encoding import encode_lines
 from modelway.http2.request_head import read_head
 
 T = TypeVar("T")
-QUICK = {"tick_seconds": 0.01, "linger_seconds": 0.3, "farewell_seconds": 0.3}
+QUICK = {"tick_seconds": 0.01, "linger_seconds": 0.3, "farewell_seconds": 0.3, "first_request_seconds": 20}
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEAD = encode_lines([(b":status", b"200")])
 END = encode_lines([(b"end", b"yes")])
@@ -59,6 +59,8 @@ class Echo(Stream):
             self.rests = True
         if head.path == b"/late":
             self.deadline = connection.clock + 0.05
+        if head.path == b"/brief":
+            self.deadline = 0.0
 
     def begun(self) -> None:
         if self._head.path == b"/refuse":
@@ -76,7 +78,7 @@ class Echo(Stream):
         connection = self.connection
         path, _, query = self._head.path.partition(b"?")
         match path:
-            case b"/hold" | b"/late":
+            case b"/hold" | b"/late" | b"/brief":
                 self._events.held.append(lambda: connection.answer(self, HEAD, b"held", END))
             case b"/big":
                 connection.answer(self, HEAD, b"x" * int(query), END)
@@ -152,7 +154,7 @@ class Server:
         assert isinstance(connection, App)
         return connection
 
-    def run(self, coroutine: Coroutine[Any, Any, T], within: float = 20) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T], within: float = 30) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(within)
 
     def call(self, function: Callable[[], T]) -> T:
@@ -172,7 +174,7 @@ class Server:
 
         self.call(answer)
 
-    def wait_for(self, condition: Callable[[], bool], within: float = 10) -> None:
+    def wait_for(self, condition: Callable[[], bool], within: float = 30) -> None:
         ends = time.monotonic() + within
         while not condition():
             assert time.monotonic() < ends, f"did not happen within {within} s; seen: {self.events.seen[-20:]}"
@@ -193,7 +195,7 @@ class Peer:
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(10)
+        self.socket.settimeout(30)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.encoder = Encoder()

@@ -71,6 +71,26 @@ def test_a_busy_connection_may_have_more_of_everything(server: Server, call: Cal
         assert peer.answer(stream) == b"hello"
 
 
+def test_calls_that_are_ended_because_their_time_is_over_are_no_flood(server: Server, call: Call) -> None:
+    """A gateway has one connection for many impatient callers."""
+    server.start(nuisances=100)
+    peer = call().greet()
+    for stream in range(1, 1001, 2):
+        peer.send(peer.head(stream, "/brief"), RstStreamFrame(stream, error_code=8))
+    assert peer.alive()
+
+
+def test_a_small_block_that_means_much(server: Server, call: Call) -> None:
+    """A line of some kilobytes is put into the table once, and then named by one octet many times (an HPACK bomb)."""
+    server.start()
+    peer = call().greet()
+    peer.send(peer.head(1, "/echo", ("filler", "x" * 3900)))
+    assert peer.answer(1) == b""
+    peer.send(peer.block(3, peer.encoder.encode([(":method", "POST")]) + b"\xbe" * 4000))
+    assert peer.fault() == CALM
+    server.wait_for(lambda: not server.listener.connections)
+
+
 def test_time_makes_up_for_some(server: Server, call: Call) -> None:
     server.start(nuisances=100, nuisance_seconds=0.0)
     peer = call().greet()

@@ -30,6 +30,8 @@ class Adder(Handler):
 
     def load(self) -> None:
         time.sleep(float(os.environ.get("LOAD_SECONDS", "0")))
+        while not os.path.exists(os.environ.get("LOADED_ONCE_THERE_IS", ".")):
+            time.sleep(0.01)
         if os.environ.get("LOAD_FAILS"):
             raise RuntimeError("the file is broken")
         self.calls = 0

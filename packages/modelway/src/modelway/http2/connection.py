@@ -26,7 +26,7 @@ from modelway.http2.faults import (
 )
 from modelway.http2.frames import CONTINUATION, DATA, HEADERS, SETTINGS, read_frame_head
 from modelway.http2.header_blocks import HeaderBlocks, HeaderLine
-from modelway.http2.nuisances import FRAME, RESET_AT_ONCE
+from modelway.http2.nuisances import FRAME, OVERDUE_SLACK_SECONDS, RESET_AT_ONCE
 from modelway.http2.peer_settings import read_peer_settings
 from modelway.http2.phases import OPEN, PREFACE
 from modelway.http2.request_head import check_trailers
@@ -348,8 +348,9 @@ class ServerConnection(EndingConnection):
         if stream is None:
             self._nuisances.add(FRAME, self.clock)
             return
-        at_once = stream.began == self.clock or not stream.ended_by_peer
-        self._nuisances.add(RESET_AT_ONCE if at_once else FRAME, self.clock)
+        if asyncio.get_running_loop().time() < stream.deadline - OVERDUE_SLACK_SECONDS:
+            at_once = stream.began == self.clock or not stream.ended_by_peer
+            self._nuisances.add(RESET_AT_ONCE if at_once else FRAME, self.clock)
         stream.ended_by_peer = True
         self._forget(stream)
         stream.left()

@@ -119,8 +119,8 @@ class EndingConnection(SendingConnection):
 
     def close_if_idle(self) -> None:
         """No more calls are wanted: said first, and then which was the last, so that none is lost in between (section 6.8)."""
-        if self.phase == PREFACE:
-            self.look_by(self.clock + self.limits.farewell_seconds)
+        if self.phase == PREFACE:  # its first call follows, and not every client sends it again by itself
+            self.look_by(self.clock + self.limits.first_request_seconds)
         elif self.phase == OPEN and not self._farewell.begun:
             self._farewell.begin(self.clock + self.limits.farewell_seconds)
             self.look_by(self._farewell.due)

@@ -26,7 +26,8 @@ class Limits(http1.Limits):
         stream_stall_seconds: Without the peer taking anything of a stream that goes on and on.
         nuisances: Frames that only make work, in `nuisance_seconds`, beyond those that go with calls and answers.
         nuisance_seconds: See `nuisances`.
-        farewell_seconds: From saying that no more calls are wanted to naming the last one that is answered.
+        farewell_seconds: From saying that no more calls are wanted to naming the last one that is answered, where the peer does
+            not tell earlier that it has heard: what it sends after that is lost to clients that do not send again.
     """
 
     max_streams: int = 1024
@@ -41,4 +42,4 @@ class Limits(http1.Limits):
     stream_stall_seconds: float = 60.0
     nuisances: int = 1000
     nuisance_seconds: float = 10.0
-    farewell_seconds: float = 1.0
+    farewell_seconds: float = 3.0

@@ -10,6 +10,8 @@ from modelway.http2.limits import Limits
 FRAME = 1
 RESET_AT_ONCE = 10
 """A call that is ended before it can have been answered: each costs us more than it costs the caller."""
+OVERDUE_SLACK_SECONDS = 0.002
+"""A call that its caller ends once its time is over counts as nothing: over one connection of a gateway there may be many of them."""
 CREDIT_PER_CALL = 8
 CREDIT_PER_DATA_FRAME = 4
 
