@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +13,18 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from modelway.errors import UnavailableError
 from modelway_platform.deploy.builder.environment import Environment
 from modelway_platform.deploy.builder.failure import PreparationError
 from modelway_platform.deploy.builder.preparation import Prepared
 from modelway_platform.deploy.operators import process_table
-from modelway_platform.deploy.operators.port import ReplicaSpec
+from modelway_platform.deploy.operators.clusters import Clusters
+from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch, ProcessOperator
 from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.loop import Reconciler
 from modelway_platform.deploy.reconcile.preparations import Preparations
+from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment, Phase
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaRecord
@@ -63,6 +66,17 @@ class FailingReplicas(Replicas):
             raise KilledError
 
 
+class OtherPlace(ProcessOperator):
+    """A cluster elsewhere, which can be out of reach."""
+
+    away = False
+
+    async def adopt(self, placements: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+        if self.away:
+            raise UnavailableError("nobody answers at its address")
+        return await super().adopt(placements)
+
+
 class StandInPreparer:
     """A package is startable at once, unless its digest says that it is broken."""
 
@@ -96,10 +110,20 @@ class Control:
         self.registered: set[str] = set()
         self.folder = folder / "replicas"
         self.operator = ProcessOperator(self.folder, instance=instance, launch=launch, on_change=self._ended)
+        self.others: dict[str, OtherPlace] = {}
+
+        def other(cluster: Cluster) -> OtherPlace:
+            where = self.folder.parent / cluster.name
+            self.others[cluster.name] = OtherPlace(
+                where, instance=f"{instance}-{cluster.name}", launch=launch, on_change=self._ended
+            )
+            return self.others[cluster.name]
+
+        self.clusters = Clusters(self.operator, other)
         self.preparer = StandInPreparer(folder)
         self.preparations = Preparations(self.preparer, notify=notify)
         fleet = Fleet(
-            store=self.replicas, events=self.events, operator=self.operator, drop_endpoint=self.registered.discard
+            store=self.replicas, events=self.events, clusters=self.clusters, drop_endpoint=self.registered.discard
         )
         self.reconciler = Reconciler(
             documents=self.documents,
@@ -120,13 +144,20 @@ class Control:
         """Stands for discovery: whoever runs and has said `ready` registers."""
         while True:
             await asyncio.sleep(0.01)
-            for replica_id, observed in self.operator.observe().items():
-                log = self.folder / replica_id / "server.log"
+            for replica_id, observed in self._seen().items():
+                log = self._log_folder(replica_id) / "server.log"
                 said = log.read_text() if log.exists() else ""
                 alive = observed.exited_at is None and "ready" in said and "stopping" not in said
                 if alive and replica_id not in self.registered:
                     self.registered.add(replica_id)
                     self.changes.notify()
+
+    def _seen(self) -> dict[str, Observed]:
+        return {name: seen for each in self.clusters.all().values() for name, seen in each.observe().items()}
+
+    def _log_folder(self, replica_id: str) -> Path:
+        places = [self.folder, *(self.folder.parent / name for name in self.others)]
+        return next((each / replica_id for each in places if (each / replica_id).exists()), self.folder / replica_id)
 
     def record(self) -> DeploymentRecord | None:
         return self.documents.get_deployment(KEY)
@@ -152,7 +183,7 @@ class Control:
         self.discovery.cancel()
         with suppress(asyncio.CancelledError):
             await self.discovery
-        self.operator.close()
+        self.clusters.close()
         self.database.close()
 
 
@@ -317,6 +348,48 @@ async def test_stopping_everything_leaves_no_process_and_no_record(
     await one.kill()
     two = control()
     await until(lambda: two.settled(2) and len(processes(instance)) == 2)
+
+
+async def test_a_deployment_moves_to_another_cluster_without_ever_having_too_few(
+    control: Callable[..., Control], instance: str
+) -> None:
+    one = control()
+    one.documents.apply([Cluster(name="other", operator="docker"), DEPLOYMENT], author="test")
+    await until(lambda: one.settled(2))
+    one.documents.apply_deployment(replace(DEPLOYMENT, cluster="other"))
+    fewest = 2
+    while not one.settled(2):
+        fewest = min(fewest, len(one.registered))
+        await asyncio.sleep(0.005)
+    assert fewest == 2
+    await until(lambda: not processes(instance) and len(processes(f"{instance}-other")) == 2)
+    await one.kill()
+    two = control()  # adopts on both
+    await until(lambda: two.settled(2))
+    assert set(processes(f"{instance}-other")) == {record.id for record in two.replicas.list()}
+    two.documents.mark_deleting(KEY)
+    await until(lambda: two.record() is None)
+    assert not processes(f"{instance}-other")
+
+
+async def test_what_runs_on_a_cluster_out_of_reach_is_left_alone_and_said(
+    control: Callable[..., Control], instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = control()
+    one.documents.apply([Cluster(name="other", operator="docker"), replace(DEPLOYMENT, cluster="other")], author="test")
+    await until(lambda: one.settled(2))
+    before = processes(f"{instance}-other")
+    await one.kill()
+    monkeypatch.setattr(OtherPlace, "away", True)
+    two = control()
+    await until(lambda: (record := two.record()) and record.status.conditions[-1].reason == "ClusterUnreachable")
+    assert "nobody answers at its address" in two.record().status.conditions[-1].message  # type: ignore[union-attr]
+    assert processes(f"{instance}-other") == before
+    monkeypatch.setattr(OtherPlace, "away", False)
+    two.changes.notify()
+    await until(lambda: two.settled(2))
+    assert processes(f"{instance}-other") == before
+    process_table.end_marked(f"{instance}-other")
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -42,6 +43,27 @@ def test_migrations_make_exactly_the_declared_tables(database: Database) -> None
 
 def test_the_newest_migration_is_the_one_repeated_in_the_code() -> None:
     assert ScriptDirectory.from_config(migrate.configuration()).get_current_head() == NEWEST_MIGRATION
+
+
+def test_migrating_down_and_up_keeps_what_both_shapes_have(database: Database) -> None:
+    with database.write() as connection:
+        for kind, name in (("Route", "a/b"), ("Cluster", "here")):
+            connection.execute(
+                text("INSERT INTO documents VALUES (:kind, :name, 1, '{}', NULL, 0, 0, 0, 0)"),
+                {"kind": kind, "name": name},
+            )
+            connection.execute(
+                text("INSERT INTO revisions VALUES (:kind, :name, 1, '{}', 'x', 'apply', 0)"),
+                {"kind": kind, "name": name},
+            )
+    with database.write() as connection:
+        command.downgrade(migrate.configuration(connection), "gateway_role")
+    with database.write() as connection:
+        assert connection.execute(text("SELECT name FROM documents")).scalars().all() == ["a/b"]
+        command.upgrade(migrate.configuration(connection), "head")
+    with database.read() as connection:
+        assert connection.execute(text("SELECT name FROM revisions")).scalars().all() == ["a/b"]
+        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
 
 
 def test_only_the_owner_may_read_a_new_file(tmp_path: Path) -> None:

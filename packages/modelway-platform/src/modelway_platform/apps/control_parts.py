@@ -9,12 +9,14 @@ from math import inf
 
 import uv
 
+from modelway_platform.apps.cluster_operators import make_operator
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.builder.environment import EnvironmentBuilder
 from modelway_platform.deploy.builder.preparation import PackagePreparer
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand, uv_environment
+from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.process import ProcessOperator
 from modelway_platform.deploy.operators.process_table import INSTANCE_VARIABLE
 from modelway_platform.deploy.operators.serve_command import ServeCommand
@@ -65,7 +67,7 @@ class ControlParts:
     leases: Leases
     followers: tuple[Follower, ...]
     publisher: Publisher
-    operator: ProcessOperator
+    clusters: Clusters
     preparer: PackagePreparer
     preparations: Preparations
     reconciler: Reconciler
@@ -106,7 +108,7 @@ def open_parts(settings: ControlSettings) -> Generator[ControlParts]:
         try:
             yield parts
         finally:
-            parts.operator.close()
+            parts.clusters.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         leases.drop(replica_id)
         changes.notify()
 
-    operator = ProcessOperator(
+    local = ProcessOperator(
         directory.replicas,
         instance=directory.instance(),
         launch=ServeCommand(
@@ -148,7 +150,8 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         ),
         on_change=ended,
     )
-    fleet = Fleet(store=replicas, events=events, operator=operator, drop_endpoint=leases.drop)
+    clusters = Clusters(local, make_operator)
+    fleet = Fleet(store=replicas, events=events, clusters=clusters, drop_endpoint=leases.drop)
     reconciler = Reconciler(
         documents=basis.documents,
         events=events,
@@ -169,7 +172,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         leases=leases,
         followers=make_followers(basis.providers, leases),
         publisher=basis.publisher,
-        operator=operator,
+        clusters=clusters,
         preparer=preparer,
         preparations=preparations,
         reconciler=reconciler,

@@ -5,7 +5,9 @@ from typing import assert_never
 
 from modelway_platform.domain.admit_addressing import addressing_problems
 from modelway_platform.domain.admit_assignment import assignment_problems
+from modelway_platform.domain.admit_clusters import cluster_problems
 from modelway_platform.domain.admit_mirroring import mirroring_problems
+from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_json import kind_of, name_of
 from modelway_platform.domain.document_problem import Problem, did_you_mean
@@ -13,8 +15,6 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.read_document import Written
 from modelway_platform.domain.records import Declared, PackageRecord
 from modelway_platform.domain.route import Route
-
-CLUSTERS = ("local",)
 
 
 def repeated_documents(documents: Iterable[Written]) -> list[Problem]:
@@ -47,8 +47,11 @@ def problems_with(
                 found.extend(_deployment_problems(written, deployment, after, packages))
             case Route() as route:
                 found.extend(_route_problems(written, route, after))
+            case Cluster():
+                pass
             case _:
                 assert_never(written.document)
+    found.extend(cluster_problems(documents, after))
     found.extend(addressing_problems(documents, after))
     found.extend(assignment_problems(documents, after))
     found.extend(mirroring_problems(documents, after))
@@ -76,10 +79,6 @@ def _versions(route: Route, after: Declared) -> list[str]:
 def _deployment_problems(
     written: Written, deployment: Deployment, after: Declared, packages: Mapping[str, PackageRecord]
 ) -> Iterator[Problem]:
-    if deployment.cluster not in CLUSTERS:
-        yield written.problem(
-            "spec.cluster", f"there is no cluster {deployment.cluster!r}", did_you_mean(deployment.cluster, CLUSTERS)
-        )
     if deployment.package not in packages:
         yield written.problem(
             "spec.package",

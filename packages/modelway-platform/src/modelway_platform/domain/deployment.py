@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from modelway_platform.domain.cluster import LOCAL
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.resources import NO_LIMITS, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +19,13 @@ class Deployment:
 
     key: VersionKey
     package: str
-    cluster: str = "local"
+    cluster: str = LOCAL
     replicas: int = 1
     workers: int = 1
     stage: str = "production"
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     drain_seconds: float = 10.0
+    resources: Resources = NO_LIMITS
 
 
 class Phase(StrEnum):

@@ -9,17 +9,20 @@ from typing import Any, Literal, assert_never
 
 from modelway_platform.domain.addressing_json import addressing_from_json, addressing_to_json
 from modelway_platform.domain.assignment_json import assignment_from_json, assignment_to_json
+from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.limit_json import limits_from_json, limits_to_json
 from modelway_platform.domain.mirroring_json import mirroring_from_json, mirroring_to_json
 from modelway_platform.domain.read_async import async_from_json, async_to_json
+from modelway_platform.domain.read_cluster import cluster_from_json, cluster_to_json
 from modelway_platform.domain.read_resilience import resilience_from_json, resilience_to_json
+from modelway_platform.domain.resources import resources_from_json, resources_to_json
 from modelway_platform.domain.route import Route, VersionWeight
 
 API_VERSION = "modelway/v1"
-Kind = Literal["Deployment", "Route"]
-Document = Deployment | Route
+Kind = Literal["Deployment", "Route", "Cluster", "Stage"]
+Document = Deployment | Route | Cluster
 
 
 def kind_of(document: Document) -> Kind:
@@ -29,12 +32,14 @@ def kind_of(document: Document) -> Kind:
             return "Deployment"
         case Route():
             return "Route"
+        case Cluster():
+            return "Cluster"
         case _:
             assert_never(document)
 
 
 def name_of(document: Document) -> str:
-    """`project/model/version` for a Deployment, `project/model` for a Route."""
+    """`project/model/version` for a Deployment, `project/model` for a Route, its own name for another."""
     return str(document.key)
 
 
@@ -51,6 +56,8 @@ def document_to_json(document: Document) -> dict[str, Any]:
         case Route():
             metadata = {"project": document.key.project, "model": document.key.model}
             spec = _route_spec(document)
+        case Cluster():
+            metadata, spec = {"name": document.name}, cluster_to_json(document)
         case _:
             assert_never(document)
     return {"apiVersion": API_VERSION, "kind": kind_of(document), "metadata": metadata, "spec": spec}
@@ -59,6 +66,8 @@ def document_to_json(document: Document) -> dict[str, Any]:
 def document_from_json(value: Mapping[str, Any]) -> Document:
     """The reverse of `document_to_json`; for documents that were accepted once, so nothing is checked again."""
     metadata, spec = value["metadata"], value["spec"]
+    if value["kind"] == "Cluster":
+        return cluster_from_json(metadata["name"], spec)
     if value["kind"] == "Deployment":
         return Deployment(
             key=VersionKey(metadata["project"], metadata["model"], metadata["version"]),
@@ -69,6 +78,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
             stage=spec["stage"],
             env=MappingProxyType(dict(spec["env"])),
             drain_seconds=float(spec["drainSeconds"]),
+            resources=resources_from_json(spec),
         )
     return Route(
         key=ModelKey(metadata["project"], metadata["model"]),
@@ -96,6 +106,7 @@ def _deployment_spec(document: Deployment) -> dict[str, Any]:
         "stage": document.stage,
         "env": dict(sorted(document.env.items())),
         "drainSeconds": _plain(document.drain_seconds),
+        **resources_to_json(document.resources),
     }
 
 

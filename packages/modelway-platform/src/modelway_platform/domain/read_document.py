@@ -1,7 +1,7 @@
 """From a document as written to the value it declares, or to the list of what is wrong with it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import cast
@@ -16,12 +16,14 @@ from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, Ve
 from modelway_platform.domain.read_addressing import read_addressing
 from modelway_platform.domain.read_assignment import read_assignment
 from modelway_platform.domain.read_async import read_async
+from modelway_platform.domain.read_cluster import read_cluster
 from modelway_platform.domain.read_limits import read_limits
 from modelway_platform.domain.read_mirroring import read_mirroring
 from modelway_platform.domain.read_resilience import read_resilience
+from modelway_platform.domain.resources import read_resources
 from modelway_platform.domain.route import Access, Route, VersionWeight
 
-KINDS = ("Deployment", "Route")
+KINDS = ("Deployment", "Route", "Cluster")
 MAX_REPLICAS = 100
 MAX_WORKERS = 64
 MAX_ENVIRONMENT = 256
@@ -84,8 +86,8 @@ def read_document(file: str, node: Node) -> Written | list[Problem]:
     top.finish()
     if metadata is None or spec is None or not known:
         return problems
-    document = _read_deployment(metadata, spec) if kind == "Deployment" else _read_route(metadata, spec)
-    _pass_over_what_was_shown(metadata, name_of(document))
+    document: Document = _READERS[kind](metadata, spec)
+    _pass_over_what_was_shown(metadata, name_of(document), named=kind == "Cluster")
     metadata.finish()
     spec.finish()
     if problems:
@@ -93,12 +95,14 @@ def read_document(file: str, node: Node) -> Written | list[Problem]:
     return Written(document=document, file=file, marks=MappingProxyType(marks))
 
 
-def _pass_over_what_was_shown(metadata: Fields, name: str) -> None:
+def _pass_over_what_was_shown(metadata: Fields, name: str, *, named: bool) -> None:
     """What an object carries when it is read from the platform, so that what `get` prints can be applied again.
 
     The revision is not compared: a document kept in a file is meant to be applied more than once.
     """
     metadata.drop("revision", "createdAt", "updatedAt")
+    if named:
+        return
     rule = f"it is made of the other names, here {name}; leave it out"
     metadata.string("name", name, check=lambda given: given == name, rule=rule)
 
@@ -125,6 +129,7 @@ def _read_deployment(metadata: Fields, spec: Fields) -> Deployment:
         stage=spec.string("stage", "production", check=is_name, rule=_NAME_RULE),
         env=_read_environment(spec),
         drain_seconds=spec.number("drainSeconds", 10.0, 0, 3600),
+        resources=read_resources(spec),
     )
 
 
@@ -189,3 +194,10 @@ def _read_versions(spec: Fields) -> tuple[VersionWeight, ...]:
             nodes[0].mark, "spec.versions: every weight is 0, so nothing would be answered", "give one a weight"
         )
     return tuple(found)
+
+
+_READERS: Mapping[str, Callable[[Fields, Fields], Document]] = {
+    "Deployment": _read_deployment,
+    "Route": _read_route,
+    "Cluster": read_cluster,
+}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
@@ -14,12 +15,12 @@ from modelway_platform.domain.route import Route
 class Revision:
     """An accepted change of one document: numbered from 1 per document, kept for ever.
 
-    `name` is `project/model/version` for a Deployment, `project/model` for a Route. `document` is the normalised document
+    `name` is `project/model/version` for a Deployment, `project/model` for a Route, its own name for another. `document` is the normalised document
     as JSON values; empty for the revision that deleted it. `cause` says how it came about ("apply", "undo to revision 3",
     "delete"). `created_at` is Unix time in seconds.
     """
 
-    kind: Literal["Deployment", "Route"]
+    kind: Literal["Deployment", "Route", "Cluster", "Stage"]
     name: str
     number: int
     document: dict[str, Any]
@@ -59,11 +60,26 @@ class RouteRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterRecord:
+    """A cluster as declared now."""
+
+    cluster: Cluster
+    revision: int
+    created_at: float
+    updated_at: float
+
+    @property
+    def key(self) -> str:
+        return self.cluster.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """All that is declared at one moment; decisions about a change are taken on it."""
 
     deployments: tuple[DeploymentRecord, ...]
     routes: tuple[RouteRecord, ...]
+    clusters: tuple[ClusterRecord, ...] = ()
 
 
 class ReplicaState(StrEnum):
@@ -98,7 +114,7 @@ class ReplicaRecord:
 class Event:
     """Something that happened to a document, for `describe`; equal ones in a row are counted, not repeated."""
 
-    kind: Literal["Deployment", "Route"]
+    kind: Literal["Deployment", "Route", "Cluster", "Stage"]
     name: str
     type: Literal["Normal", "Warning"]
     reason: str

@@ -1,13 +1,14 @@
 """Rows of the document tables as values, and back."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
 
+from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.document_json import document_from_json
-from modelway_platform.domain.records import DeploymentRecord, Revision, RouteRecord
+from modelway_platform.domain.records import ClusterRecord, Declared, DeploymentRecord, Revision, RouteRecord
 from modelway_platform.domain.route import Route
 
 
@@ -38,6 +39,24 @@ def route_record(row: Any) -> RouteRecord:
     )
 
 
+def cluster_record(row: Any) -> ClusterRecord:
+    """A row of `documents` whose kind is Cluster."""
+    return ClusterRecord(
+        cluster=cast("Cluster", document_from_json(msgspec.json.decode(row.document))),
+        revision=row.revision,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+Record = DeploymentRecord | RouteRecord | ClusterRecord
+_READERS: Mapping[str, Callable[[Any], Record]] = {
+    "Deployment": deployment_record,
+    "Route": route_record,
+    "Cluster": cluster_record,
+}
+
+
 def revision(row: Any) -> Revision:
     """A row of `revisions`."""
     return Revision(
@@ -55,23 +74,21 @@ class RecordCache:
     """Records of rows, read anew only where a row is another one than last time."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], tuple[Any, DeploymentRecord | RouteRecord]] = {}
+        self._known: dict[tuple[str, str], tuple[Any, Record]] = {}
 
-    def of(self, rows: Iterable[Any]) -> tuple[tuple[DeploymentRecord, ...], tuple[RouteRecord, ...]]:
-        """Deployments and routes among the rows, in their order."""
-        before, known = self._known, dict[tuple[str, str], tuple[Any, DeploymentRecord | RouteRecord]]()
-        deployments: list[DeploymentRecord] = []
-        routes: list[RouteRecord] = []
+    def of(self, rows: Iterable[Any]) -> Declared:
+        """The records of all rows, each kind in their order."""
+        before, known = self._known, dict[tuple[str, str], tuple[Any, Record]]()
         for row in rows:
             name = (row.kind, row.name)
             pair = before.get(name)
             if pair is None or pair[0] != row:
-                pair = (row, deployment_record(row) if row.kind == "Deployment" else route_record(row))
+                pair = (row, _READERS[row.kind](row))
             known[name] = pair
-            record = pair[1]
-            if isinstance(record, DeploymentRecord):
-                deployments.append(record)
-            else:
-                routes.append(record)
         self._known = known
-        return tuple(deployments), tuple(routes)
+        records = [record for _, record in known.values()]
+        return Declared(
+            deployments=tuple(each for each in records if isinstance(each, DeploymentRecord)),
+            routes=tuple(each for each in records if isinstance(each, RouteRecord)),
+            clusters=tuple(each for each in records if isinstance(each, ClusterRecord)),
+        )

@@ -20,7 +20,7 @@ from modelway_platform.domain.document_json import (
     name_of,
 )
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.records import Declared, DeploymentRecord, Revision, RouteRecord
+from modelway_platform.domain.records import ClusterRecord, Declared, DeploymentRecord, Revision, RouteRecord
 from modelway_platform.domain.route import Route
 from modelway_platform.store import document_rows, schema
 from modelway_platform.store.database import Database
@@ -33,7 +33,7 @@ def admit_everything(_: Declared) -> None:
 
 
 class Documents:
-    """Deployments and routes as declared, with revisions and status.
+    """Deployments, routes and clusters as declared, with revisions and status.
 
     Args:
         database: Where they are kept.
@@ -96,6 +96,10 @@ class Documents:
     def list_routes(self) -> list[RouteRecord]:
         """All routes by name."""
         return list(self.declared().routes)
+
+    def list_clusters(self) -> list[ClusterRecord]:
+        """All clusters by name; `local`, which nobody declares, is not among them."""
+        return list(self.declared().clusters)
 
     def get_deployment(self, key: VersionKey) -> DeploymentRecord | None:
         """One deployment, or None."""
@@ -182,6 +186,22 @@ class Documents:
         self._notify()
         return number
 
+    def delete_cluster(
+        self,
+        name: str,
+        *,
+        author: str = "system",
+        expected_revision: int | None = None,
+        admit: Admit = admit_everything,
+    ) -> int:
+        """Forget a cluster; its history stays. Returns the number of the revision that says so."""
+        with self._write() as connection:
+            row = _existing(connection, "Cluster", name, expected_revision)
+            number = self._tombstone(connection, row, author, "removed")
+            admit(self._read_declared(connection))
+        self._notify()
+        return number
+
     def save_status(self, key: VersionKey, status: DeploymentStatus) -> bool:
         """Keep what is observed of a deployment. Returns whether that was news; a removed one is left alone."""
         text = msgspec.json.encode(status).decode()
@@ -210,8 +230,7 @@ class Documents:
     def _read_declared(self, connection: Connection) -> Declared:
         table = schema.documents
         rows = connection.execute(select(table).where(table.c.removed == 0).order_by(table.c.name)).all()
-        deployments, routes = self._records.of(rows)
-        return Declared(deployments=deployments, routes=routes)
+        return self._records.of(rows)
 
     def _notify_if(self, changed: bool) -> None:  # noqa: FBT001 - the one thing it is about
         if changed:

@@ -30,7 +30,7 @@ documents = Table(
     Column("deleting", Integer, nullable=False, server_default="0"),
     Column("removed", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("kind", "name"),
-    CheckConstraint("kind IN ('Deployment', 'Route')", name="documents_kind"),
+    CheckConstraint("kind IN ('Deployment', 'Route', 'Cluster', 'Stage')", name="documents_kind"),
 )
 
 revisions = Table(

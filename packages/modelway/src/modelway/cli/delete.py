@@ -29,7 +29,7 @@ def _run(args: argparse.Namespace) -> int:
     with open_control(args) as client:
         for name in names:
             _delete(client, name, force=args.force)
-            print(f"{name}  {'removed' if name.kind == 'routes' else 'deleting: replicas finish their requests'}")
+            print(f"{name}  {'removed' if name.kind != 'deployments' else 'deleting: replicas finish their requests'}")
         if args.wait:
             for name in names:
                 _wait_until_gone(client, name, time.monotonic() + args.timeout)
@@ -60,7 +60,7 @@ def _wait_until_gone(client: ControlClient, name: DocumentName, until: float) ->
 
 COMMAND = Command(
     name="delete",
-    help="remove a deployment or a route",
+    help="remove a deployment, a route or a cluster",
     example="modelway delete deployment vision/digits/v1 --wait\nmodelway get routes -o name | xargs modelway delete",
     add_arguments=_add_arguments,
     run=_run,

@@ -56,12 +56,15 @@ def _run(args: argparse.Namespace) -> int:
             _print_head(name, item)
             if name.kind == "deployments":
                 _print_deployment(client, name, item)
-            else:
+            elif name.kind == "routes":
                 _print_versions(client, name, item)
+            else:
+                _print_carried(client, name)
             _print_table("Revisions", REVISION_COLUMNS, revision_rows(client.revisions(name.kind, name.name)))
             events = client.events(name.kind, name.name)[-_EVENTS_SHOWN:]
             _print_table("Events", EVENT_COLUMNS, event_rows(events), empty="none")
-            _print_call(client, name, item, connection.gateway.url)
+            if name.kind != "clusters":
+                _print_call(client, name, item, connection.gateway.url)
     return EXIT_OK
 
 
@@ -73,7 +76,7 @@ def _print_head(name: DocumentName, item: Object) -> None:
         phase = phase_cell(text(member(item, "status"), "phase"))
         message = message_of(item)
         print(f"Phase     {paint(phase.text, phase.style)}" + (f": {message}" if message else ""))
-    else:
+    elif name.kind == "routes":
         print(f"Traffic   {weights_text(item)}")
     print(f"Revision  {text(metadata, 'revision')}, declared {date_and_time(updated)} ({age(updated)} ago)")
     print(f"Created   {date_and_time(created)} ({age(created)} ago)")
@@ -105,6 +108,13 @@ def _print_versions(client: ControlClient, name: DocumentName, item: Object) -> 
         cells = row_of("deployments", deployment, wide=False) if deployment else ("", "(not deployed)", "-")
         rows.append((version, weight, cells[1], cells[2]))
     _print_table("Versions", ("version", "weight", "phase", "ready"), rows, empty="none")
+
+
+def _print_carried(client: ControlClient, name: DocumentName) -> None:
+    """What runs on a cluster."""
+    deployments = [one for one in client.list_all("deployments") if text(member(one, "spec"), "cluster") == name.name]
+    rows = [row_of("deployments", one, wide=False) for one in deployments]
+    _print_table("Deployments", columns_of("deployments", wide=False), rows, empty="none")
 
 
 def _versions(item: Object) -> Sequence[Object]:
@@ -163,7 +173,7 @@ def _print_table(title: str, columns: Sequence[str], rows: Sequence[Row], *, emp
 
 COMMAND = Command(
     name="describe",
-    help="everything about one deployment or route",
+    help="everything about one deployment, route or cluster",
     example="modelway describe deployment vision/digits/v1\nmodelway describe route vision/digits",
     add_arguments=_add_arguments,
     run=_run,

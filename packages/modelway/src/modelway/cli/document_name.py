@@ -11,19 +11,21 @@ _KINDS: dict[str, DocumentKind] = {
     "deployments": "deployments",
     "route": "routes",
     "routes": "routes",
+    "cluster": "clusters",
+    "clusters": "clusters",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentName:
-    """One deployment (`project/model/version`) or route (`project/model`)."""
+    """One deployment (`project/model/version`), route (`project/model`) or cluster."""
 
     kind: DocumentKind
     name: str
 
     @property
     def word(self) -> str:
-        """`deployment` or `route`."""
+        """`deployment`, `route` or `cluster`."""
         return self.kind.removesuffix("s")
 
     def __str__(self) -> str:
@@ -31,12 +33,12 @@ class DocumentName:
 
 
 def add_document_names(parser: argparse.ArgumentParser, *, several: bool) -> None:
-    """`deployment PROJECT/MODEL/VERSION`, `route PROJECT/MODEL`, or the `kind/name` that `get -o name` prints."""
+    """`deployment PROJECT/MODEL/VERSION`, `route PROJECT/MODEL`, `cluster NAME`, or the `kind/name` that `get -o name` prints."""
     parser.add_argument(
         "words",
         nargs="+",
         metavar="NAME",
-        help="deployment PROJECT/MODEL/VERSION or route PROJECT/MODEL"
+        help="deployment PROJECT/MODEL/VERSION, route PROJECT/MODEL or cluster NAME"
         + ("; several names may follow" if several else "")
         + "; KIND/NAME as `get -o name` prints it is understood, too",
     )
@@ -69,7 +71,8 @@ def _split(word: str) -> DocumentName:
     head, slash, name = word.partition("/")
     if not slash or head not in _KINDS:
         raise InvalidRequestError(
-            f"{word!r} does not say what it is", hint="write deployment PROJECT/MODEL/VERSION or route PROJECT/MODEL"
+            f"{word!r} does not say what it is",
+            hint="write deployment PROJECT/MODEL/VERSION, route PROJECT/MODEL or cluster NAME",
         )
     return _checked(_KINDS[head], name)
 

@@ -23,6 +23,8 @@ _KINDS: Mapping[str, ListKind] = {
     "deployments": "deployments",
     "route": "routes",
     "routes": "routes",
+    "cluster": "clusters",
+    "clusters": "clusters",
     "endpoint": "endpoints",
     "endpoints": "endpoints",
     "package": "packages",
@@ -38,7 +40,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "kind",
         choices=_KINDS,
         metavar="KIND",
-        help="deployments, routes, endpoints, packages or gateways (or the singular)",
+        help="deployments, routes, clusters, endpoints, packages or gateways (or the singular)",
     )
     parser.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="only this one, or all below PROJECT[/MODEL]"

@@ -19,6 +19,7 @@ _PHASE_STYLES: Mapping[str, Style] = {
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "deployments": ("name", "phase", "ready", "revision", "package", "age", "message"),
     "routes": ("name", "versions", "access", "revision", "age"),
+    "clusters": ("name", "operator", "revision", "age"),
     "endpoints": ("id", "model", "address", "gateway", "package"),
     "packages": ("name", "version", "size", "age", "digest"),
     "gateways": ("id", "table", "newest", "age", "message"),
@@ -69,6 +70,8 @@ def name_of(kind: str, item: Object) -> str:
         metadata = member(item, "metadata")
         parts = [text(metadata, part) for part in ("project", "model", "version")[: 3 if kind == "deployments" else 2]]
         return "/".join(parts)
+    if kind == "clusters":
+        return text(member(item, "metadata"), "name")
     return text(item, "id") if kind in {"endpoints", "gateways"} else text(item, "digest")
 
 
@@ -169,6 +172,16 @@ def _route_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa:
     }
 
 
+def _cluster_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
+    metadata = member(item, "metadata")
+    return {
+        "name": name_of("clusters", item),
+        "operator": text(member(item, "spec"), "operator"),
+        "revision": text(metadata, "revision"),
+        "age": age(metadata.get("createdAt")),
+    }
+
+
 def _endpoint_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
     host = text(item, "host")
     package = text(item, "package")
@@ -206,6 +219,7 @@ def _gateway_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noq
 _CELLS = {
     "deployments": _deployment_cells,
     "routes": _route_cells,
+    "clusters": _cluster_cells,
     "endpoints": _endpoint_cells,
     "packages": _package_cells,
     "gateways": _gateway_cells,

@@ -16,11 +16,12 @@ from modelway.client.http_client import Answer, AnswerStream, HttpClient, Timeou
 from modelway.client.key_text import hint_for_unknown
 from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
 
-DocumentKind = Literal["deployments", "routes"]
-ListKind = Literal["deployments", "routes", "endpoints", "packages", "gateways", "keys", "issuers"]
+DocumentKind = Literal["deployments", "routes", "clusters"]
+ListKind = Literal["deployments", "routes", "clusters", "endpoints", "packages", "gateways", "keys", "issuers"]
 _SEGMENTS: Mapping[DocumentKind, tuple[str, ...]] = {
     "deployments": ("project", "model", "version"),
     "routes": ("project", "model"),
+    "clusters": ("name",),
 }
 _UPLOAD_SILENCE = 300.0  # the server verifies a whole archive before it answers
 _COMPARISON_SILENCE = 300.0  # much of the access log is read for it
@@ -164,7 +165,7 @@ class ControlClient:
                 yield _decode(line, _Items).items
 
     def get(self, kind: DocumentKind, name: str) -> dict[str, Any]:
-        """One deployment (`project/model/version`) or route (`project/model`)."""
+        """One deployment (`project/model/version`) route (`project/model`) or cluster."""
         return self._object(self._http.request("GET", object_path(kind, name)))
 
     def delete(self, kind: DocumentKind, name: str, *, force: bool = False) -> None:

@@ -1,8 +1,9 @@
-"""`/v1/apply`, `/v1/deployments` and `/v1/routes`: what is declared, its history, and changes to it."""
+"""`/v1/apply`, `/v1/deployments`, `/v1/routes` and `/v1/clusters`: what is declared, its history, and changes to it."""
 
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -16,6 +17,7 @@ from modelway_platform.deploy.api.exchange import expected_revision, flag, json_
 from modelway_platform.deploy.api.frontier import Caller
 from modelway_platform.deploy.api.object_json import (
     applied_json,
+    cluster_json,
     deployment_json,
     event_json,
     revision_json,
@@ -25,6 +27,7 @@ from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.streaming import watch
 from modelway_platform.domain.admit_addressing import names_of
 from modelway_platform.domain.admit_assignment import arms_of
+from modelway_platform.domain.admit_clusters import deployments_on
 from modelway_platform.domain.admit_documents import problems_with, weight_of
 from modelway_platform.domain.admit_mirroring import mirrors_of
 from modelway_platform.domain.document_changes import Applied
@@ -57,6 +60,7 @@ class DocumentsApi:
         for plural, kind, name in (
             ("deployments", "Deployment", "{project}/{model}/{version}"),
             ("routes", "Route", "{project}/{model}"),
+            ("clusters", "Cluster", "{name}"),
         ):
             one = f"/v1/{plural}/{name}"
             api = _OneKind(self._parts, cast("Kind", kind))
@@ -101,7 +105,7 @@ class _OneKind:
         self._mass = MassDeletion(time.monotonic)
 
     async def list_all(self, request: Request) -> Response:
-        render = self._deployments if self._kind == "Deployment" else self._routes
+        render = self._render
         if flag(request, "watch"):
             return watch(self._parts, render)
         return json_answer(await asyncio.to_thread(render))
@@ -135,16 +139,20 @@ class _OneKind:
         value = await asyncio.to_thread(self._undo, name, body.to_revision, author, expected)
         return json_answer(value, headers={"ETag": f'"{value["metadata"]["revision"]}"'})
 
-    def _deployments(self) -> dict[str, Any]:
-        return {"items": [deployment_json(record) for record in self._documents.list_deployments()]}
-
-    def _routes(self) -> dict[str, Any]:
-        return {"items": [route_json(record) for record in self._documents.list_routes()]}
+    def _render(self) -> dict[str, Any]:
+        if self._kind == "Deployment":
+            return {"items": [deployment_json(record) for record in self._documents.list_deployments()]}
+        if self._kind == "Route":
+            return {"items": [route_json(record) for record in self._documents.list_routes()]}
+        return {"items": [cluster_json(record) for record in self._documents.list_clusters()]}
 
     def _find(self, name: str) -> dict[str, Any]:
         if self._kind == "Deployment":
             deployment = self._documents.get_deployment(_version_key(name))
             found = None if deployment is None else deployment_json(deployment)
+        elif self._kind == "Cluster":
+            clusters = (each for each in self._documents.list_clusters() if each.key == name)
+            found = next((cluster_json(each) for each in clusters), None)
         else:
             route = self._documents.get_route(_model_key(name))
             found = None if route is None else route_json(route)
@@ -155,6 +163,9 @@ class _OneKind:
     def _delete(self, name: str, author: str, expected: int | None, force: bool) -> dict[str, Any]:  # noqa: FBT001 - the request's own flag
         if self._kind == "Route":
             number = self._documents.delete_route(_model_key(name), author=author, expected_revision=expected)
+        elif self._kind == "Cluster":
+            admit = partial(_carries_nothing, name)
+            number = self._documents.delete_cluster(name, author=author, expected_revision=expected, admit=admit)
         else:
             key = _version_key(name)
 
@@ -206,7 +217,18 @@ def caller_of(request: Request) -> Caller:
 def _declared(kind: Kind, name: str, after: Declared) -> Document:
     if kind == "Deployment":
         return next(record.deployment for record in after.deployments if str(record.key) == name)
+    if kind == "Cluster":
+        return next(record.cluster for record in after.clusters if record.key == name)
     return next(record.route for record in after.routes if str(record.key) == name)
+
+
+def _carries_nothing(name: str, after: Declared) -> None:
+    carried = deployments_on(name, after)
+    if carried:
+        raise ConflictError(
+            f"cluster {name} still has {len(carried)} deployment(s), such as {carried[0]}",
+            hint="delete them or move them to another cluster first",
+        )
 
 
 def _no_traffic(key: VersionKey, after: Declared, *, force: bool) -> None:
@@ -232,7 +254,9 @@ def _no_traffic(key: VersionKey, after: Declared, *, force: bool) -> None:
 
 def _name(request: Request) -> str:
     parts: Callable[[str], str | None] = request.path_params.get
-    return "/".join(part for part in (parts("project"), parts("model"), parts("version")) if part is not None)
+    return "/".join(
+        part for part in (parts("project"), parts("model"), parts("version"), parts("name")) if part is not None
+    )
 
 
 def _version_key(name: str) -> VersionKey:

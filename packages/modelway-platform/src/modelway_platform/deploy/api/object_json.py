@@ -11,6 +11,7 @@ from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.limit_json import limits_to_json
 from modelway_platform.domain.records import (
     ApiKeyRecord,
+    ClusterRecord,
     DeploymentRecord,
     Event,
     PackageRecord,
@@ -48,6 +49,11 @@ def deployment_json(record: DeploymentRecord) -> dict[str, Any]:
 
 def route_json(record: RouteRecord) -> dict[str, Any]:
     """A route; nothing is observed of it."""
+    return {**_object_json(record), "status": {}}
+
+
+def cluster_json(record: ClusterRecord) -> dict[str, Any]:
+    """A cluster; nothing is observed of it."""
     return {**_object_json(record), "status": {}}
 
 
@@ -132,8 +138,14 @@ def key_json(key: ApiKeyRecord, last_used_at: float | None = None) -> dict[str, 
     }
 
 
-def _object_json(record: DeploymentRecord | RouteRecord) -> dict[str, Any]:
-    value = document_to_json(record.deployment if isinstance(record, DeploymentRecord) else record.route)
+def _object_json(record: DeploymentRecord | RouteRecord | ClusterRecord) -> dict[str, Any]:
+    match record:
+        case DeploymentRecord():
+            value = document_to_json(record.deployment)
+        case RouteRecord():
+            value = document_to_json(record.route)
+        case ClusterRecord():
+            value = document_to_json(record.cluster)
     value["metadata"] |= {
         "name": str(record.key),
         "revision": record.revision,

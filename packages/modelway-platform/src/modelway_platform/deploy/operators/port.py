@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from modelway_platform.domain.cluster import LOCAL
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.resources import NO_LIMITS, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaSpec:
     """All that starting one replica needs; JSON-able, so that a fallen one can be started again from its record.
 
-    `environment` is the key of a built environment, `package` the digest of an unpacked package.
+    `package` is the digest of its package, `environment` what it is started from: the key of a built environment, or an
+    image where the cluster runs images.
     """
 
     id: str
@@ -22,6 +25,8 @@ class ReplicaSpec:
     workers: int = 1
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     drain_seconds: float = 10.0
+    cluster: str = LOCAL
+    resources: Resources = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,4 +79,8 @@ class Operator(Protocol):
 
     def tidy(self, known: Collection[str]) -> None:
         """Housekeeping, now and then: whatever grows is bounded. `known` are the replicas still recorded. May block."""
+        ...
+
+    def close(self) -> None:
+        """Stops watching; the replicas go on."""
         ...

@@ -13,11 +13,13 @@ The rules, in the order they apply:
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 
+from modelway_platform.domain.cluster import LOCAL
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
+from modelway_platform.domain.resources import NO_LIMITS
 
 FIRST_BACK_OFF = 1.0
 LONGEST_BACK_OFF = 60.0
@@ -110,8 +112,11 @@ Step = Prepare | StartReplica | RestartReplica | StopReplica | ForgetReplica | R
 
 
 def template_of(deployment: Deployment) -> str:
-    """Names all that makes a running replica out of date when it changes: package, workers, environment variables."""
-    content = json.dumps([deployment.package, deployment.workers, sorted(deployment.env.items())])
+    """Names all that makes a running replica out of date when it changes: package, workers, variables, place, limits."""
+    parts: list[object] = [deployment.package, deployment.workers, sorted(deployment.env.items())]
+    if (deployment.cluster, deployment.resources) != (LOCAL, NO_LIMITS):  # names of before stay as they were
+        parts += [deployment.cluster, astuple(deployment.resources)]
+    content = json.dumps(parts)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

@@ -4,16 +4,18 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
 
 from modelway.errors import ModelwayError
+from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
 from modelway_platform.deploy.reconcile import held_replica
 from modelway_platform.deploy.reconcile.decision import template_of
 from modelway_platform.deploy.reconcile.held_replica import HeldReplica
+from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 from modelway_platform.store.events import Events
@@ -30,7 +32,7 @@ class Fleet:
     Args:
         store: Their records.
         events: What happened, for people.
-        operator: Makes them real.
+        clusters: The operator of each cluster makes them real there.
         drop_endpoint: Takes a replica out of the routes at once.
         clock: Unix time in seconds.
     """
@@ -40,16 +42,17 @@ class Fleet:
         *,
         store: Replicas,
         events: Events,
-        operator: Operator,
+        clusters: Clusters,
         drop_endpoint: Callable[[str], object],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._events = events
-        self._operator = operator
+        self._clusters = clusters
         self._drop_endpoint = drop_endpoint
         self._clock = clock
         self._held: dict[str, HeldReplica] = {}
+        self._unadopted: dict[str, str] = {}
 
     def of(self, key: VersionKey) -> list[HeldReplica]:
         return [held for held in self._held.values() if held.spec.key == key]
@@ -68,19 +71,54 @@ class Fleet:
         """Reads the records and takes over what an earlier control process left running."""
         records = await asyncio.to_thread(self._store.list)
         self._held = {record.id: held_replica.from_record(record) for record in records}
-        alive = {held.id: held.placement for held in self._held.values() if held.state in _ALIVE}
-        found = await self._operator.adopt(alive)
+        for cluster in self._clusters.all():
+            await self._adopt(cluster)
+
+    async def settle(self, declared: Iterable[Cluster]) -> None:
+        """Follows the declared clusters: takes over what runs on new ones, and on those that could not be reached before."""
+        in_use = {held.spec.cluster for held in self._held.values()}
+        new = self._clusters.settle(declared, in_use)
+        here = self._clusters.all()
+        self._unadopted = {name: why for name, why in self._unadopted.items() if name in here} | dict.fromkeys(new, "")
+        for cluster in list(self._unadopted):
+            try:
+                await self._adopt(cluster)
+            except (OSError, ModelwayError) as error:
+                why = error.message if isinstance(error, ModelwayError) else str(error)
+                if why != self._unadopted[cluster]:
+                    log.warning("cluster not reached", extra={"cluster": cluster, "reason": why})
+                self._unadopted[cluster] = why
+            else:
+                del self._unadopted[cluster]
+
+    def trouble(self, cluster: str) -> str:
+        """Why nothing can be done on a cluster now; empty if it can."""
+        if cluster not in self._clusters.all():
+            return "it is not declared"
+        return self._unadopted.get(cluster, "")
+
+    async def _adopt(self, cluster: str) -> None:
+        operator = self._clusters.of(cluster)
+        alive = {each.id: each.placement for each in self._there(cluster) if each.state in _ALIVE}
+        found = await operator.adopt(alive)
         for replica_id, placement in found.items():
             held = self._held[replica_id]
             if dict(held.placement) != dict(placement):
                 await self._save(replace(held, placement=placement))
             if held.state is ReplicaState.DRAINING:
-                self._operator.stop(replica_id, held.spec.drain_seconds)
+                operator.stop(replica_id, held.spec.drain_seconds)
 
     async def look(self, registered: Collection[str]) -> None:
         """Brings every replica up to what is observed; `registered` are the ids of endpoints."""
-        observed = self._operator.observe()
+        observed = {
+            replica_id: seen
+            for name, operator in self._clusters.all().items()
+            if name not in self._unadopted
+            for replica_id, seen in operator.observe().items()
+        }
         for held in list(self._held.values()):
+            if self.trouble(held.spec.cluster):
+                continue  # what was last known of it still holds
             found = observed.get(held.id)
             now = held_replica.judge(held, found, self._clock(), registered=held.id in registered)
             if held.id in registered and now.state in {ReplicaState.CRASHED, ReplicaState.STOPPED}:
@@ -100,6 +138,8 @@ class Fleet:
             workers=deployment.workers,
             env=MappingProxyType(dict(deployment.env)),
             drain_seconds=deployment.drain_seconds,
+            cluster=deployment.cluster,
+            resources=deployment.resources,
         )
         await self._make_real(
             HeldReplica(
@@ -120,19 +160,22 @@ class Fleet:
         held = replace(self._held[replica_id], state=ReplicaState.DRAINING)
         await self._save(held)
         self._drop_endpoint(replica_id)
-        self._operator.stop(replica_id, held.spec.drain_seconds)
+        self._operator(held).stop(replica_id, held.spec.drain_seconds)
         await self._event(held, "Normal", "ReplicaStopping", f"{replica_id}: {why}")
 
     async def forget(self, replica_id: str) -> None:
         """Deletes what is kept of a replica that is gone."""
         self._drop_endpoint(replica_id)
         await asyncio.to_thread(self._store.delete, replica_id)
-        self._operator.forget(replica_id)
+        self._operator(self._held[replica_id]).forget(replica_id)
         del self._held[replica_id]
 
     async def tidy(self) -> None:
         """Housekeeping of the operator."""
-        await asyncio.to_thread(self._operator.tidy, frozenset(self._held))
+        for cluster, operator in self._clusters.all().items():
+            if not self.trouble(cluster):
+                known = frozenset(held.id for held in self._there(cluster))
+                await asyncio.to_thread(operator.tidy, known)
 
     async def stop_all(self, why: str) -> None:
         """Lets all replicas finish and leave, and forgets those that are gone."""
@@ -146,7 +189,7 @@ class Fleet:
         # Recorded first: if control is killed between the two writes, the next one finds the process by its mark.
         await self._save(held)
         try:
-            placement = await self._operator.start(held.spec)
+            placement = await self._operator(held).start(held.spec)
         except (OSError, ModelwayError) as error:
             fallen = held_replica.could_not_start(held, self._clock(), str(error))
             await self._save(fallen)
@@ -154,6 +197,12 @@ class Fleet:
             return
         await self._save(replace(held, placement=placement))
         await self._event(held, "Normal", "ReplicaStarted", f"{held.id} for revision {held.revision}")
+
+    def _there(self, cluster: str) -> list[HeldReplica]:
+        return [held for held in self._held.values() if held.spec.cluster == cluster]
+
+    def _operator(self, held: HeldReplica) -> Operator:
+        return self._clusters.of(held.spec.cluster)
 
     async def _save(self, held: HeldReplica) -> None:
         await asyncio.to_thread(self._store.save, held.to_record())

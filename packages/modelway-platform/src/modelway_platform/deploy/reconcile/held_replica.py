@@ -1,13 +1,15 @@
 """A replica as the reconciler holds it: what it was started from, and what became of it; kept as a `ReplicaRecord`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.reconcile.decision import Replica
+from modelway_platform.domain.cluster import LOCAL
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
+from modelway_platform.domain.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ class HeldReplica:
             "workers": self.spec.workers,
             "env": dict(self.spec.env),
             "drain_seconds": self.spec.drain_seconds,
+            "cluster": self.spec.cluster,
+            "resources": asdict(self.spec.resources),
             "failures": self.failures,
             "exited_at": self.exited_at,
             "answered": self.answered,
@@ -81,6 +85,8 @@ def from_record(record: ReplicaRecord) -> HeldReplica:
         workers=kept.pop("workers"),
         env=MappingProxyType(kept.pop("env")),
         drain_seconds=kept.pop("drain_seconds"),
+        cluster=kept.pop("cluster", LOCAL),
+        resources=Resources(**kept.pop("resources", {})),
     )
     return HeldReplica(
         spec=spec,

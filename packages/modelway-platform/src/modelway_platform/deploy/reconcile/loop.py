@@ -24,7 +24,7 @@ from modelway_platform.deploy.reconcile.decision import (
 )
 from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.preparations import Preparations
-from modelway_platform.deploy.reconcile.status import status_of
+from modelway_platform.deploy.reconcile.status import status_of, unreachable
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 from modelway_platform.store.changes import Changes
@@ -110,7 +110,9 @@ class Reconciler:
             await self._changes.wait(seen, timeout=0.5)
 
     async def _pass(self) -> float:
-        records = await asyncio.to_thread(self._documents.list_deployments)
+        declared = await asyncio.to_thread(self._documents.declared)
+        records = declared.deployments
+        await self._fleet.settle(record.cluster for record in declared.clusters)
         await self._fleet.look(frozenset(self._registered()))
         wake_at = self._clock() + RESYNC_SECONDS
         for record in records:
@@ -130,13 +132,16 @@ class Reconciler:
         await self._tell(key, preparation)
         seen = [held.seen() for held in self._fleet.of(key)]
         wake_at = now + RESYNC_SECONDS
-        for step in decide(record, preparation, seen, now):
+        trouble = self._fleet.trouble(record.deployment.cluster)
+        for step in () if trouble else decide(record, preparation, seen, now):
             if isinstance(step, Wait):
                 wake_at = min(wake_at, step.until)
             else:
                 await self._take(step, record)
         after = [held.seen() for held in self._fleet.of(key)]
         status = status_of(record, self._preparations.state(record.deployment.package), after, now)
+        if trouble:
+            status = unreachable(status, record, trouble, now)
         if status != record.status:
             await asyncio.to_thread(self._documents.save_status, key, status)
         return wake_at
@@ -167,6 +172,8 @@ class Reconciler:
     async def _clear(self, key: VersionKey) -> None:
         """Ends replicas nobody declares: their document went while control was away."""
         for held in self._fleet.of(key):
+            if self._fleet.trouble(held.spec.cluster):
+                continue
             if held.state in {ReplicaState.STOPPED, ReplicaState.CRASHED}:
                 await self._fleet.forget(held.id)
             elif held.state is not ReplicaState.DRAINING:

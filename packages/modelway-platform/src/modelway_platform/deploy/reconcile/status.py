@@ -39,6 +39,20 @@ def status_of(
     )
 
 
+def unreachable(status: DeploymentStatus, declared: DeploymentRecord, why: str, now: float) -> DeploymentStatus:
+    """The status while its cluster cannot be asked: what was last seen of its replicas, and why nothing newer is known."""
+    before = {condition.type: condition for condition in declared.status.conditions}
+    found = Condition(
+        type="ReplicasReady",
+        status=None,
+        reason="ClusterUnreachable",
+        message=f"cluster {declared.deployment.cluster}: {why}; what was last known of it holds until it answers",
+        since=0.0,
+    )
+    kept = tuple(condition for condition in status.conditions if condition.type != "ReplicasReady")
+    return replace(status, conditions=(*kept, _since(found, before.get("ReplicasReady"), now)))
+
+
 def _since(condition: Condition, before: Condition | None, now: float) -> Condition:
     """Keeps the moment at which the condition last changed its status or reason."""
     unchanged = before is not None and (before.status, before.reason) == (condition.status, condition.reason)

@@ -1,0 +1,46 @@
+"""Whether clusters and the deployments on them can be meant: an impossible wish is refused when it is applied."""
+
+from collections.abc import Iterator, Sequence
+
+from modelway_platform.domain.cluster import LOCAL, Cluster
+from modelway_platform.domain.deployment import Deployment
+from modelway_platform.domain.document_problem import Problem, did_you_mean
+from modelway_platform.domain.read_document import Written
+from modelway_platform.domain.records import Declared
+from modelway_platform.domain.resources import NO_LIMITS
+
+AVAILABLE: tuple[str, ...] = ()
+_LOCAL = Cluster(name=LOCAL)
+
+
+def clusters_of(declared: Declared) -> dict[str, Cluster]:
+    """All clusters by name, with the one that is always there."""
+    return {LOCAL: _LOCAL} | {record.key: record.cluster for record in declared.clusters}
+
+
+def deployments_on(name: str, declared: Declared) -> list[str]:
+    """The deployments that a cluster still carries, those being deleted included."""
+    return [str(record.key) for record in declared.deployments if record.deployment.cluster == name]
+
+
+def cluster_problems(written: Sequence[Written], after: Declared) -> Iterator[Problem]:
+    """What speaks against where deployments shall run."""
+    clusters = clusters_of(after)
+    for each in written:
+        if isinstance(each.document, Deployment):
+            yield from _deployment_problems(each, each.document, clusters)
+        elif isinstance(each.document, Cluster) and each.document.operator not in AVAILABLE:
+            yield each.problem("spec.operator", f"this version has no operator {each.document.operator!r}")
+
+
+def _deployment_problems(written: Written, deployment: Deployment, clusters: dict[str, Cluster]) -> Iterator[Problem]:
+    cluster = clusters.get(deployment.cluster)
+    if cluster is None:
+        message = f"there is no cluster {deployment.cluster!r}"
+        yield written.problem("spec.cluster", message, did_you_mean(deployment.cluster, clusters))
+    elif cluster.operator == "process" and deployment.resources != NO_LIMITS:
+        yield written.problem(
+            "spec.resources",
+            f"cluster {cluster.name!r} runs plain processes and cannot limit what they use",
+            "leave it out, or name a cluster whose operator is docker",
+        )

@@ -1,0 +1,41 @@
+"""The Cluster document as a value: where replicas can run, and what its operator has to know to put them there."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+OperatorKind = Literal["process", "docker"]
+OPERATORS: tuple[OperatorKind, ...] = ("process", "docker")
+LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerSettings:
+    """How containers are run.
+
+    Args:
+        socket: The Unix socket of a Docker Engine, or of Podman's service, on the platform's machine.
+        base: What images are built on: a name in a registry, `oci:DIR[:TAG]`, or a root file system (`modelway image base`).
+        registry: Where images are pushed and pulled from, `HOST[:PORT][/PREFIX]`; empty: they are loaded into the engine.
+        plain_http: Whether that registry speaks HTTP without TLS.
+        network: The engine's network that containers are put into; the gateway must reach addresses in it.
+    """
+
+    socket: str = "/var/run/docker.sock"
+    base: str = ""
+    registry: str = ""
+    plain_http: bool = False
+    network: str = "bridge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """One place for replicas; `local`, the platform's own machine, is always there and needs no document."""
+
+    name: str
+    operator: OperatorKind = "process"
+    docker: DockerSettings = field(default_factory=DockerSettings)
+
+    @property
+    def key(self) -> str:
+        """What the document is called."""
+        return self.name

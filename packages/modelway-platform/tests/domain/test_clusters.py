@@ -1,0 +1,85 @@
+"""Cluster documents and what a deployment may use on one."""
+
+import pytest
+
+from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.domain.admit_documents import problems_with
+from modelway_platform.domain.cluster import Cluster, DockerSettings
+from modelway_platform.domain.deployment import Deployment
+from modelway_platform.domain.document_json import document_from_json, document_to_json
+from modelway_platform.domain.read_document import Written, read_document
+from modelway_platform.domain.records import ClusterRecord, Declared, PackageRecord
+from modelway_platform.domain.resources import Resources
+
+DIGEST = "sha256:" + "a" * 64
+HEAD = "apiVersion: modelway/v1\nkind: Cluster\n"
+WHOLE = HEAD + (
+    "metadata: {name: box}\n"
+    "spec: {operator: docker, docker: {socket: /run/d.sock, base: 'oci:b:v1', registry: 'r:5000/m', plainHttp: true}}\n"
+)
+PLACED = (
+    "apiVersion: modelway/v1\nkind: Deployment\nmetadata: {project: vision, model: digits, version: v1}\n"
+    f"spec: {{package: '{DIGEST}', cluster: CLUSTER, resources: LIMITS}}\n"
+)
+PACKAGES = {DIGEST: PackageRecord(digest=DIGEST, name="d", version="1", size=1, endpoints=("predict",), added_at=0)}
+
+
+def read(text: str) -> Written | list[str]:
+    found = read_document("f.yaml", read_yaml(text)[0])
+    return found if isinstance(found, Written) else [each.message for each in found]
+
+
+def written(text: str) -> Written:
+    found = read(text)
+    assert isinstance(found, Written), found
+    return found
+
+
+def test_a_cluster_is_read_kept_and_shown_alike() -> None:
+    cluster = written(WHOLE).document
+    settings = DockerSettings(socket="/run/d.sock", base="oci:b:v1", registry="r:5000/m", plain_http=True)
+    assert cluster == Cluster(name="box", operator="docker", docker=settings)
+    assert document_from_json(document_to_json(cluster)) == cluster
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("name: box", "name: local", "metadata.name: 'local' is not allowed"),
+        ("operator: docker", "operator: dokcer", "spec.operator: expected docker"),
+        ("/run/d.sock", "run/d.sock", "spec.docker.socket: 'run/d.sock' is not allowed"),
+        ("base: 'oci:b:v1', ", "", "missing field spec.docker.base"),
+        ("r:5000/m", "r:5000/M", "spec.docker.registry: 'r:5000/M' is not allowed"),
+        ("plainHttp", "plainHTTP", "unknown field spec.docker.plainHTTP"),
+    ],
+)
+def test_what_is_wrong_with_a_cluster_is_said(before: str, after: str, message: str) -> None:
+    assert any(each.startswith(message) for each in read(WHOLE.replace(before, after)))  # type: ignore[union-attr]
+
+
+def test_limits_are_read_and_kept() -> None:
+    text = PLACED.replace("CLUSTER", "box").replace("LIMITS", "{cpus: 0.5, memory: 512Mi, gpus: 1}")
+    deployment = written(text).document
+    assert isinstance(deployment, Deployment)
+    assert deployment.resources == Resources(cpus=0.5, memory=512 * 1024**2, gpus=1)
+    assert document_to_json(deployment)["spec"]["resources"] == {"cpus": 0.5, "memory": "512Mi", "gpus": 1}
+    assert document_from_json(document_to_json(deployment)) == deployment
+
+
+@pytest.mark.parametrize("limits", ["{memory: 512}", "{memory: '512'}", "{memory: 3Bi}", "{cpus: -1}", "{gpu: 1}"])
+def test_limits_that_mean_nothing_are_refused(limits: str) -> None:
+    assert isinstance(read(PLACED.replace("CLUSTER", "box").replace("LIMITS", limits)), list)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "message"),
+    [
+        ("local", "cluster 'local' runs plain processes and cannot limit what they use"),
+        ("bax", "there is no cluster 'bax'"),
+    ],
+)
+def test_impossible_wishes_are_refused(cluster: str, message: str) -> None:
+    box = ClusterRecord(cluster=Cluster(name="box", operator="docker"), revision=1, created_at=0, updated_at=0)
+    after = Declared(deployments=(), routes=(), clusters=(box,))
+    given = written(PLACED.replace("CLUSTER", cluster).replace("LIMITS", "{gpus: 1}"))
+    assert [problem.message for problem in problems_with([given], after, PACKAGES)] == [message]
