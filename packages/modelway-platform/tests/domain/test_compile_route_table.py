@@ -49,6 +49,8 @@ def load(path: Path) -> dict[str, Any]:
                 )
             case Route() as route:
                 routes.append(RouteRecord(route=route, revision=1, created_at=0.0, updated_at=0.0))
+            case _:
+                pytest.fail(f"{path.name}: a {written.document} has no place in a route table")
     endpoints = [
         Endpoint(id=key, key=VersionKey(*item["of"].split("/")), host="127.0.0.1", port=item["port"])
         for key, item in case.get("endpoints", {}).items()
