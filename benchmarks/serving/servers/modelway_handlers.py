@@ -1,4 +1,4 @@
-"""Modelway: handlers as any modeller would write them."""
+"""Modelway: handlers as any modeller would write them. What `load` makes here belongs to no thread, so they say that."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ class Echo(Handler):
     def load(self) -> None:
         self.model = models.load("w1")
 
-    @inference
+    @inference(any_thread=True)
     def predict(self, values: list[float]) -> list[float]:
         return self.model([values])[0]
 
@@ -26,7 +26,7 @@ class EchoTensor(Handler):
     def load(self) -> None:
         self.model = models.load("w1g")
 
-    @inference
+    @inference(any_thread=True)
     def predict(self, values: Annotated[NDArray[np.float32], Shape(4)]) -> NDArray[np.float32]:
         return self.model([values])[0]
 
@@ -37,7 +37,7 @@ class Forest(Handler):
     def load(self) -> None:
         self.model = models.load("w2")
 
-    @inference(max_batch_size=models.MAX_BATCH)
+    @inference(max_batch_size=models.MAX_BATCH, any_thread=True)
     def predict(self, values: Annotated[NDArray[np.float32], Shape(None, 64)]) -> NDArray[np.float64]:
         return self.model(values)
 
@@ -48,7 +48,7 @@ class Network(Handler):
     def load(self) -> None:
         self.model = models.load("w3")
 
-    @inference(max_batch_size=models.MAX_BATCH)
+    @inference(max_batch_size=models.MAX_BATCH, any_thread=True)
     def predict(
         self, values: Annotated[NDArray[np.float32], Shape(None, 784)]
     ) -> Annotated[NDArray[np.float32], Shape(None, 10)]:

@@ -185,8 +185,8 @@ def inference(
         max_concurrency: How many requests of an `async` method, or streams of one that yields, run side by side; 64 unless
             given, and one batch at a time with `max_batch_size`.
         any_thread: Whether this endpoint's stages may run in a thread that did not run `load`, never two at a time. If so,
-            batches that take less than some 0.3 ms run in the server's event loop, which saves more than they take. Unless
-            given, only for handlers without a `load` of their own.
+            batches that take less than 2 ms run in the server's event loop: that saves the way to the model's thread and a fight
+            for the interpreter. Unless given, only for handlers without a `load` of their own, below 0.3 ms.
         endpoint: Its name in the URL; the method's own unless given.
         idempotent: Whether a request may run a second time, alone, when a model process ended while it worked on it.
     """

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from modelway import Handler, inference
 from modelway.serving.answer import Answer
 from modelway.serving.dispatch import Dispatcher
-from modelway.serving.inline import ENOUGH, QUICK_SECONDS, SLOW_SECONDS, InlineChoice
+from modelway.serving.inline import ASSUMED, DECLARED, ENOUGH, Bounds, InlineChoice
 from modelway.serving.lane import ThreadLane
 from modelway.signature import bind
 
@@ -25,48 +25,49 @@ class Clock:
         return self.now
 
 
-def test_quick_batches_move_in_and_a_slow_one_moves_out_for_longer_each_time() -> None:
+@pytest.mark.parametrize("bounds", [ASSUMED, DECLARED])
+def test_quick_batches_move_in_and_a_slow_one_moves_out_for_longer_each_time(bounds: Bounds) -> None:
     clock = Clock()
-    choice = InlineChoice(clock)
+    choice = InlineChoice(bounds, clock)
     for _ in range(ENOUGH - 1):
-        choice.ran(QUICK_SECONDS / 10)
+        choice.ran(bounds.quick / 10)
         assert not choice.here
-    choice.ran(QUICK_SECONDS / 10)
+    choice.ran(bounds.quick / 10)
     assert choice.here
     for pause in (2, 4, 8):
-        choice.ran(SLOW_SECONDS)
+        choice.ran(bounds.slow)
         assert not choice.here
         clock.now += pause - 0.1
         for _ in range(ENOUGH * 2):
-            choice.ran(QUICK_SECONDS / 10)
+            choice.ran(bounds.quick / 10)
         assert not choice.here
         clock.now += 0.2
-        choice.ran(QUICK_SECONDS / 10)
+        choice.ran(bounds.quick / 10)
         assert choice.here
 
 
 def test_what_becomes_slower_on_average_moves_out_without_a_pause() -> None:
-    choice = InlineChoice(Clock())
+    choice = InlineChoice(ASSUMED, Clock())
     for _ in range(ENOUGH):
-        choice.ran(QUICK_SECONDS / 10)
+        choice.ran(ASSUMED.quick / 10)
     for _ in range(200):
-        choice.ran(QUICK_SECONDS * 3)
+        choice.ran(ASSUMED.quick * 3)
     assert not choice.here
     for _ in range(ENOUGH * 2):
-        choice.ran(QUICK_SECONDS * 1.5)
+        choice.ran(ASSUMED.quick * 1.5)
     assert not choice.here  # neither quick enough to come back
 
 
 @given(st.lists(st.sampled_from([0.00001, 0.0002, 0.0004, 0.006, 2.0]), max_size=2000))
 def test_slow_ones_in_the_loop_are_few_however_many_requests_come(runs: list[float]) -> None:
     clock = Clock()
-    choice = InlineChoice(clock)
+    choice = InlineChoice(ASSUMED, clock)
     stalls = 0
     for seconds in runs:
-        stalls += choice.here and seconds >= SLOW_SECONDS
+        stalls += choice.here and seconds >= ASSUMED.slow
         choice.ran(seconds)
         clock.now += seconds
-    assert 2 ** max(stalls - 1, 0) <= max(clock.now, 1.0) + SLOW_SECONDS
+    assert 2 ** max(stalls - 1, 0) <= max(clock.now, 1.0) + ASSUMED.slow
 
 
 class Where(Handler):

@@ -21,7 +21,7 @@ from modelway.serving.elsewhere import Elsewhere, Finished
 from modelway.serving.hold import Closed, Holding
 from modelway.serving.hold_choice import Choice
 from modelway.serving.holds import hold_of
-from modelway.serving.inline import InlineChoice
+from modelway.serving.inline import ASSUMED, DECLARED, InlineChoice
 from modelway.serving.item import Item, PlainItem, RawItem
 from modelway.serving.lane import Lane
 from modelway.serving.observer import Observer, Skipped
@@ -96,7 +96,11 @@ class Dispatcher:
         }
 
         self._inline = (
-            {each.name: InlineChoice() for each in bound.bindings if each.any_thread}
+            {
+                each.name: InlineChoice(DECLARED if each.any_thread_declared else ASSUMED)
+                for each in bound.bindings
+                if each.any_thread
+            }
             if inline and elsewhere is None and not self._side_by_side
             else {}
         )

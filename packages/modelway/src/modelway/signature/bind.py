@@ -62,6 +62,7 @@ class EndpointBinding:
         max_wait_seconds: How long a batch waits behind another to fill.
         adaptive: Whether it waits as long as pays instead.
         any_thread: Whether its stages may run in another thread than `load`.
+        any_thread_declared: Whether the modeller said so, rather than that there is no `load`.
         idempotent: Whether a request may run a second time.
     """
 
@@ -88,6 +89,7 @@ class EndpointBinding:
     max_wait_seconds: float
     adaptive: bool
     any_thread: bool
+    any_thread_declared: bool
     idempotent: bool
 
 
@@ -189,6 +191,7 @@ def _endpoint(
         max_wait_seconds=0.0 if method.stage.max_wait_ms == "adaptive" else method.stage.max_wait_ms / 1000,
         adaptive=method.stage.max_wait_ms == "adaptive",
         any_thread=_any_thread(handler, method),
+        any_thread_declared=method.stage.any_thread is True,
         idempotent=method.stage.idempotent,
     )
     described = EndpointSignature(
