@@ -1,28 +1,30 @@
 """`modelway image push`: an image goes from an OCI layout to a registry."""
 
 import argparse
-import os
-from pathlib import Path
 
 from modelway.cli.command import EXIT_OK
 from modelway.cli.output import Steps, note, paint, seconds_text, size_text
+from modelway_platform.apps import image_parts
 from modelway_platform.deploy.images.base_image import machine_architecture
-from modelway_platform.deploy.images.credentials import find_credentials
 from modelway_platform.deploy.images.layout import ImageLayout
 from modelway_platform.deploy.images.push import PushedImage, push
-from modelway_platform.deploy.images.reference import parse_layout, parse_registry
-from modelway_platform.deploy.images.registry_http import RegistryHttp
+from modelway_platform.deploy.images.reference import LayoutName, parse_layout, parse_registry
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Pushes the image and prints what became of each blob."""
-    source, name = parse_layout(arguments.image), parse_registry(arguments.name)
+    source = parse_layout(arguments.image)
+    return push_image(source, arguments.name, plain_http=arguments.plain_http, mount_from=arguments.mount_from)
+
+
+def push_image(source: LayoutName, target: str, *, plain_http: bool, mount_from: str = "") -> int:
+    """Pushes the image `source` under the name `target` and prints what became of each blob."""
+    name = parse_registry(target)
     layout = ImageLayout(source.folder)
     image = layout.find(source.tag, machine_architecture())
-    credentials = find_credentials(name.host, os.environ, Path.home())
-    http = RegistryHttp(host=name.host, plain_http=arguments.plain_http, credentials=credentials)
+    http = image_parts.registry_http(name.host, plain_http=plain_http)
     with Steps() as steps:
-        pushed = push(layout, image, name, http, steps, mount_from=arguments.mount_from)
+        pushed = push(layout, image, name, http, steps, mount_from=mount_from)
     _print(pushed)
     return EXIT_OK
 

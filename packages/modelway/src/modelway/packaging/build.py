@@ -121,6 +121,7 @@ def _manifest(
         environment=Environment(lock_sha256=lock_sha256, packages=len(lock.versions)),
         examples=examples,
         profile=rehearsal.profile,
+        base=project.base,
     )
 
 

@@ -25,6 +25,8 @@ VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 HANDLER = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 PYTHON = re.compile(r"3\.[0-9]{1,2}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+# A definition's name, never an image's: where a builder looks for images is not the package's to say.
+BASE = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ class Manifest:
         environment: About `environment/requirements.lock`.
         examples: At least one golden example.
         profile: What batches cost, if that was measured.
+        base: Definition of the base image that the project wants; empty leaves it to whoever builds.
     """
 
     format: int
@@ -118,12 +121,14 @@ class Manifest:
     environment: Environment
     examples: tuple[Example, ...] = field(default=())
     profile: tuple[ProfilePoint, ...] = ()
+    base: str = ""
 
     def to_bytes(self) -> bytes:
         """Canonical JSON in one line, so that equal manifests are equal bytes."""
         values: dict[str, Any] = msgspec.to_builtins(self)
-        if not self.profile:
-            del values["profile"]  # packages without one are what they were before there were profiles
+        for name in ("profile", "base"):  # packages without them are what they were before there were any
+            if not values[name]:
+                del values[name]
         return msgspec.json.encode(values, order="deterministic") + b"\n"
 
 
@@ -165,6 +170,7 @@ def _check(manifest: Manifest) -> None:
         ("handler", manifest.handler, HANDLER),
         ("python", manifest.python, PYTHON),
         ("environment.lock_sha256", manifest.environment.lock_sha256, SHA256),
+        *([("base", manifest.base, BASE)] if manifest.base else []),
     )
     for where, value, pattern in patterns:
         if not pattern.fullmatch(value):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.errors import InvalidPackageError, NotFoundError
-from modelway.packaging.manifest import HANDLER, NAME, VERSION
+from modelway.packaging.manifest import BASE, HANDLER, NAME, VERSION
 
 PROJECT_FILE = "pyproject.toml"
 _SETTINGS = ("handler", "files", "include", "exclude", "examples", "framework", "base")
@@ -35,7 +35,7 @@ class Project:
         exclude: Globs of what neither takes.
         examples: The file of golden examples.
         framework: The library the model runs on; empty means found from the dependencies.
-        base: The base image wanted; empty means the platform's choice.
+        base: Definition of the base image wanted, such as `pytorch-gpu`; empty means the choice of whoever builds.
     """
 
     folder: Path
@@ -82,7 +82,7 @@ def read_project(folder: Path) -> Project:
         exclude=settings.texts("exclude"),
         examples=settings.text("examples", "examples.json"),
         framework=settings.text("framework", ""),
-        base=settings.text("base", ""),
+        base=_base_name(settings),
     )
 
 
@@ -90,6 +90,14 @@ def _model_name(project: "_Table") -> str:
     name = re.sub(r"[-_.]+", "-", project.text("name")).lower()
     if not NAME.fullmatch(name):
         raise project.problem("name", f"{name!r} is not a model's name", "use a-z, 0-9 and '-', at most 63 characters.")
+    return name
+
+
+def _base_name(settings: "_Table") -> str:
+    name = settings.text("base", "")
+    if name and not BASE.fullmatch(name):
+        hint = "name a definition (`modelway image bases` lists them); images are named with `modelway image build --base`."
+        raise settings.problem("base", f"{name!r} is not the name of a base", hint)
     return name
 
 

@@ -7,10 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from modelway import packaging
+from modelway.errors import ConflictError
 from modelway.packaging import Progress
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
 from modelway_platform.deploy.images.base_image import BaseImage, find_interpreter
+from modelway_platform.deploy.images.bases.choose import provided
+from modelway_platform.deploy.images.bases.contents import read_contents
+from modelway_platform.deploy.images.bases.package_lock import lock_without, pins_for
 from modelway_platform.deploy.images.cache import LayerCache
 from modelway_platform.deploy.images.descriptor import CONFIG, MANIFEST, Descriptor, canonical
 from modelway_platform.deploy.images.environment_layer import environment_key, write_environment
@@ -38,12 +42,34 @@ class BuiltLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltImage:
-    """A finished image in a layout."""
+    """A finished image in a layout.
+
+    Args:
+        manifest: The image.
+        package: Digest of the package.
+        layers: From the bottom up.
+        pins: How many distributions the package's lock asks for here.
+        from_base: How many of them the base brings.
+        seconds: How long it took.
+    """
 
     manifest: Descriptor
     package: str
     layers: tuple[BuiltLayer, ...]
+    pins: int
+    from_base: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What the environment layer stands on: the base's Python, its distributions, and what is left to install."""
+
+    interpreter: str
+    place: str
+    lock: Path
+    pins: int
+    from_base: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +91,7 @@ class ImageBuilder:
     def build(
         self,
         archive: Path,
-        base: BaseImage,
+        base: BaseImage | Callable[[packaging.LoadedPackage], BaseImage],
         layout: ImageLayout,
         tag: str,
         *,
@@ -76,7 +102,7 @@ class ImageBuilder:
 
         Args:
             archive: The package; checked whole before anything is made of it.
-            base: What is below.
+            base: What is below, or who says so once the package is known.
             layout: Where the image goes.
             tag: Its name there.
             interpreter: The base's Python, where it is not in a usual place.
@@ -84,6 +110,7 @@ class ImageBuilder:
 
         Raises:
             InvalidPackageError: The package must not be used.
+            ConflictError: The base is ours and does not fit the package.
             ImageError: The image cannot be made.
         """
         started = time.monotonic()
@@ -93,19 +120,47 @@ class ImageBuilder:
             _, digest = packaging.verify(archive)
             packaging.extract(archive, work / "package", digest=digest)
             package = packaging.open_package(work / "package")
-            found = interpreter or find_interpreter(base, package.manifest.python, self.cache)
-            layers = self._layers(package, work, found, progress)
+            below = base if isinstance(base, BaseImage) else base(package)
+            ground = self._ground(package, below, work, interpreter)
+            layers = self._layers(package, work, ground, progress)
             progress("writing the image")
-            blob = self._write(base, layers, package.manifest, digest, layout)
+            blob = self._write(below, layers, package.manifest, digest, layout)
             layout.tag(tag, blob)
         finally:
             self.cache.discard(work)
-        below = tuple(BuiltLayer(role="base", layer=layer, kept=True) for layer in base.layers)
+        stack = tuple(BuiltLayer(role="base", layer=layer, kept=True) for layer in below.layers)
         seconds = time.monotonic() - started
-        return BuiltImage(manifest=blob, package=digest, layers=(*below, *layers), seconds=seconds)
+        return BuiltImage(
+            manifest=blob,
+            package=digest,
+            layers=(*stack, *layers),
+            pins=ground.pins,
+            from_base=ground.from_base,
+            seconds=seconds,
+        )
+
+    def _ground(self, package: packaging.LoadedPackage, base: BaseImage, work: Path, interpreter: str) -> _Ground:
+        python, contents = package.manifest.python, read_contents(base.config)
+        if contents and contents.python != python:
+            message = f"base {contents.name} has Python {contents.python}, the package is locked for {python}"
+            raise ConflictError(message, hint="take a base for that Python; `modelway image bases` lists all of them.")
+        pins = pins_for(package.lock.read_bytes(), python, self.architecture)
+        brought = provided(contents, pins) if contents else frozenset[str]()
+        lock = package.lock
+        if brought:
+            lock = work / "requirements.lock"
+            lock.write_bytes(lock_without(pins, brought))
+        known = interpreter or (contents.interpreter if contents else "")
+        return _Ground(
+            interpreter=known or find_interpreter(base, python, self.cache),
+            place=contents.place if contents else "",
+            lock=lock,
+            pins=len(pins),
+            from_base=len(brought),
+        )
 
     def _layers(
-        self, package: packaging.LoadedPackage, work: Path, interpreter: str, progress: Progress
+        self, package: packaging.LoadedPackage, work: Path, ground: _Ground, progress: Progress
     ) -> list[BuiltLayer]:
         manifest, blobs = package.manifest, self.cache.blobs
         built: list[BuiltLayer] = []
@@ -115,17 +170,19 @@ class ImageBuilder:
             layer, kept = self.cache.layer(key, make)
             built.append(BuiltLayer(role=role, layer=layer, kept=kept))
 
-        key = environment_key(package.lock.read_bytes(), manifest.python, interpreter, self.architecture)
+        ground_key = (manifest.python, ground.interpreter, self.architecture, ground.place)
+        key = environment_key(ground.lock.read_bytes(), *ground_key)
         install = partial(
             write_environment,
             blobs,
             work,
-            package.lock,
+            ground.lock,
             python=manifest.python,
-            interpreter=interpreter,
+            interpreter=ground.interpreter,
             architecture=self.architecture,
             uv=self.uv,
             progress=lambda _: None,
+            below=ground.place,
         )
         add("environment", key, install)
         sdk = partial(write_layer, blobs, sdk_entries(self.sdk, manifest.python), compress=True)

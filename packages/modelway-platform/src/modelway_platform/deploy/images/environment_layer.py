@@ -20,9 +20,9 @@ PLATFORMS = {"amd64": "x86_64-manylinux_2_36", "arm64": "aarch64-manylinux_2_36"
 _LOCAL_NOTES = frozenset({"direct_url.json", "uv_cache.json", "REQUESTED", ".lock", "CACHEDIR.TAG", ".gitignore"})
 
 
-def environment_key(lock: bytes, python: str, interpreter: str, architecture: str) -> list[str]:
+def environment_key(lock: bytes, python: str, interpreter: str, architecture: str, below: str = "") -> list[str]:
     """What the environment layer follows from."""
-    return ["environment", lock.decode(), python, interpreter, PLATFORMS[architecture]]
+    return ["environment", lock.decode(), python, interpreter, PLATFORMS[architecture], *([below] if below else [])]
 
 
 def write_environment(
@@ -35,6 +35,7 @@ def write_environment(
     architecture: str,
     uv: UvCommand,
     progress: Callable[[str], None],
+    below: str = "",
 ) -> Layer:
     """Installs what `lock` names and writes the layer.
 
@@ -47,8 +48,22 @@ def write_environment(
         architecture: `amd64` or `arm64`.
         uv: Installs.
         progress: Told what uv says.
+        below: Folder of distributions that the base brings, without a leading slash; empty where it brings none.
     """
     target = work / "site-packages"
+    install_wheels(target, lock, python=python, architecture=architecture, uv=uv, progress=progress)
+    entries = [*_prefix(python, interpreter, below), *installed(target, site_packages(python))]
+    return write_layer(blobs, entries, compress=True)
+
+
+def install_wheels(
+    target: Path, lock: Path, *, python: str, architecture: str, uv: UvCommand, progress: Callable[[str], None]
+) -> None:
+    """Installs what `lock` names into the folder `target`, for an image and not for this machine.
+
+    Raises:
+        ImageError: It cannot be had as wheels that the image can run.
+    """
     arguments = (
         *("pip", "install", "--require-hashes", "--only-binary", ":all:", "--no-deps", "--link-mode", "hardlink"),
         *("--python", sys.executable, "--python-version", python, "--python-platform", PLATFORMS[architecture]),
@@ -61,10 +76,9 @@ def write_environment(
             f"the environment cannot be installed: {error.message}",
             hint="images are made from wheels only, for Linux with glibc 2.36 or older; build missing ones first.",
         ) from error
-    return write_layer(blobs, [*_prefix(python, interpreter), *_installed(target, python)], compress=True)
 
 
-def _prefix(python: str, interpreter: str) -> Iterator[Entry]:
+def _prefix(python: str, interpreter: str, below: str) -> Iterator[Entry]:
     # What `python -m venv` would make, without a path of this machine in it.
     home = interpreter.rpartition("/")[0]
     text = f"home = {home}\ninclude-system-site-packages = false\nversion = {python}\n"
@@ -72,10 +86,14 @@ def _prefix(python: str, interpreter: str) -> Iterator[Entry]:
     yield LayerLink(path=f"{PREFIX}/bin/python", target=interpreter)
     yield LayerLink(path=f"{PREFIX}/bin/python{python}", target="python")
     yield LayerLink(path=f"{PREFIX}/bin/python3", target="python")
+    if below:
+        # After the environment's own folder on the path: what the lock has in another version is found here first.
+        line = f"import site; site.addsitedir({f'/{below}'!r})\n"
+        yield LayerFile(path=f"{site_packages(python)}/modelway-base.pth", content=line.encode())
 
 
-def _installed(target: Path, python: str) -> Iterator[Entry]:
-    place = site_packages(python)
+def installed(target: Path, place: str) -> Iterator[Entry]:
+    """What the installer left in `target`, as it lies below `place` in an image: nothing of this machine in it."""
     for path in sorted(target.rglob("*")) if target.is_dir() else ():
         inner = path.relative_to(target)
         if path.is_symlink():
