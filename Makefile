@@ -94,3 +94,7 @@ bench-batching: setup ## what batching costs a lone caller, and what holding bat
 
 bench-load-cycles: setup ## memory after 200 times loading and unloading a model
 	@$(BIN)/python -m benchmarks.load_cycles
+
+.PHONY: lock-bases
+lock-bases: setup ## write the locks of the shipped base images anew
+	@scripts/lock-bases

@@ -1,5 +1,6 @@
 """`modelway image` as a person uses it: what it prints and what it refuses."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from modelway_platform.deploy.images.base_image import machine_architecture
 
 Image = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -25,9 +28,35 @@ def image(tmp_path: Path) -> Image:
     return run
 
 
-def test_help_shows_the_three_verbs(image: Image) -> None:
+def test_help_shows_the_verbs(image: Image) -> None:
     shown = image("-h").stdout
-    assert all(verb in shown for verb in ("build", "push", "base"))
+    assert all(verb in shown for verb in ("build", "push", "bases", "base "))
+
+
+def test_bases_are_listed_with_ones_own_before_the_shipped(image: Image, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "bases.toml").write_text(
+        '[[base]]\nname = "mine-cpu"\nframework = "Mine"\ndevice = "cpu"\nvariables = { A = "1" }\n'
+    )
+    found = json.loads(image("bases", "-o", "json").stdout)
+    assert [each["name"] for each in found][:2] == ["mine-cpu", "transformers-cpu"]
+    assert found[0]["variables"] == {"A": "1"}
+    table = image("bases").stdout.splitlines()
+    assert table[0].split()[:2] == ["NAME", "DEVICE"]
+    assert any(line.startswith("pytorch-gpu") and "torch===2.13.0" in line for line in table)
+
+
+@pytest.mark.skipif(machine_architecture() != "amd64", reason="shipped locks are for amd64")
+def test_a_base_for_gpus_says_its_wheels_without_making_anything(image: Image, tmp_path: Path) -> None:
+    done = image("base", "pytorch-gpu", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl" in done.stdout
+    assert "nvidia_cudnn_cu13-" in done.stdout
+    assert "sets NVIDIA_DRIVER_CAPABILITIES=compute,utility" in done.stderr
+    found = json.loads(image("bases", "pytorch-gpu", "-o", "json").stdout)
+    assert {each["name"] for each in found["wheels"]} > {"torch", "triton", "numpy"}
+    assert all(len(each["sha256"]) == 64 for each in found["wheels"])
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_push_prints_the_digest_and_never_the_password(image: Image, registry: Any, tmp_path: Path) -> None:
@@ -65,6 +94,14 @@ def test_a_push_prints_the_digest_and_never_the_password(image: Image, registry:
         (("build", "none.mwpkg", "--base", "b.tar", "-o", "oci:out"), "none.mwpkg: no such file"),
         (("build", __file__, "--base", "b.tar", "-o", "out"), "'out' is no image layout"),
         (("build", __file__, "--base", "none.tar", "-o", "oci:out"), "modelway image base -o none.tar"),
+        (("build", __file__, "--base", "torch-cpu", "-o", "oci:out"), "did you mean pytorch-cpu"),
+        (("build", __file__, "--base", "b.tar", "--device", "gpu", "-o", "oci:out"), "--device has no meaning"),
+        (("build", __file__, "--bases", "oci:b:v1", "-o", "oci:out"), "'oci:b:v1' has a tag"),
+        (("base",), "which base?"),
+        (("base", "torch-cpu"), "no base image is defined as 'torch-cpu'"),
+        (("base", "pytorch-cpu", "--push", "bases"), "is no image in a registry"),
+        (("base", "pytorch-cpu", "--definitions", "none.toml"), "none.toml: no such file"),
+        (("bases", "pytorch"), "did you mean pytorch-"),
         (("push", "oci:none:v1", "registry.example/a:v1"), "no OCI image layout"),
         (("push", "oci:none:v1", "digits"), "is no image in a registry"),
     ],

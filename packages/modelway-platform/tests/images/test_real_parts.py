@@ -30,6 +30,31 @@ DEBIAN = {
     "skopeo": "skopeo",
     "umoci": "umoci",
 }
+RIPE = {
+    "pyproject.toml": """
+[project]
+name = "ripe"
+version = "1.0.0"
+requires-python = ">=3.11"
+dependencies = ["scikit-learn==1.9.1", "numpy>=2.3"]
+[tool.modelway]
+handler = "handler:Ripe"
+""",
+    "handler.py": """
+from modelway import Handler, inference
+from sklearn.linear_model import LinearRegression
+
+
+class Ripe(Handler):
+    def load(self) -> None:
+        self.model = LinearRegression().fit([[0.0], [1.0]], [1.0, 3.0])
+
+    @inference
+    def ripe(self, x: float) -> float:
+        return round(float(self.model.predict([[x]])[0]), 6)
+""",
+    "examples.json": '[{"endpoint": "ripe", "request": {"x": 2.0}, "response": 5.0}]',
+}
 
 
 def need(program: str) -> str:
@@ -52,11 +77,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], log: Path, ready: Callable[[], bool]) -> Generator[bool]:
+def running(command: list[str], log: Path, ready: Callable[[], bool], limit: float = 15) -> Generator[bool]:
     """A program in a group of its own until the block ends; yields whether it became ready."""
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True) as process:
         try:
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + limit
             while not (up := ready()) and time.monotonic() < deadline and process.poll() is None:
                 time.sleep(0.05)
             yield up
@@ -166,6 +191,39 @@ def test_push_mount_and_pull_back(place: Place, registry: tuple[str, dict[str, s
     place.modelway(*words, "-o", f"oci:{tmp_path / 'on-top'}:v1", **secret)
 
 
+@pytest.mark.parametrize("registry", ["htpasswd"], indirect=True)
+def test_a_package_runs_on_the_base_of_its_framework(
+    place: Place, registry: tuple[str, dict[str, str]], tmp_path: Path
+) -> None:
+    host, secret = registry
+    shelf, bases = f"{host}/modelway/bases", f"oci:{tmp_path / 'bases'}"
+    words = ("image", "base", "scikit-learn-cpu", "--root", str(place.base), "-o", bases, "--push", shelf)
+    made = place.modelway(*words, "--plain-http", **secret)
+    assert f"image   {shelf}:scikit-learn-cpu" in made
+    project = tmp_path / "ripe"
+    project.mkdir()
+    for name, text in RIPE.items():
+        (project / name).write_text(text)
+    place.modelway("package", str(project), "-o", str(tmp_path))
+    package, images = str(tmp_path / "ripe-1.0.0.mwpkg"), f"oci:{tmp_path / 'images'}:v1"
+    words = ("image", "build", package, "--bases", shelf, "--plain-http", "-o", images)
+    shown = place.modelway(*words, "--cache", str(tmp_path / "third"), **secret)
+    assert "base     scikit-learn-cpu: the lock has scikit-learn 1.9.1; cpu: the lock has no CUDA" in shown
+    if os.geteuid() != 0:
+        pytest.skip("umoci and chroot need root")
+    run(need("umoci"), "unpack", "--image", images.removeprefix("oci:"), str(tmp_path / "bundle"))
+    root = tmp_path / "bundle" / "rootfs"
+    own = {path.name for path in (root / "opt/modelway/lib/python3.11/site-packages").iterdir()}
+    assert "msgspec" in own
+    assert not own & {"sklearn", "numpy", "scipy"}, "these come with the base"
+    port = free_port()
+    serve = ["chroot", "--userspec=10001:10001", str(root), "/usr/bin/env", "-i", "HOME=/home/modelway"]
+    serve += ["/opt/modelway/bin/modelway", "serve", "/opt/modelway/package", "--port", str(port)]
+    with running(serve, tmp_path / "serve.log", lambda: listens(port), limit=60) as up:
+        assert up, (tmp_path / "serve.log").read_text()
+        assert ask(port, "/ripe", b'{"x": 2.0}', limit=60) == 5.0, (tmp_path / "serve.log").read_text()
+
+
 def test_skopeo_copies_it_and_umoci_unpacks_it(place: Place, tmp_path: Path) -> None:
     layout = f"{place.folder / 'images'}:v1"
     run(need("skopeo"), "copy", f"oci:{layout}", f"dir:{tmp_path / 'copy'}")
@@ -235,17 +293,17 @@ def test_docker_runs_it_and_it_answers(place: Place, tmp_path: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def ask(port: int) -> object:
-    """What the model answers once it is ready; None after 20 s without an answer."""
-    deadline = time.monotonic() + 20
+def ask(port: int, path: str = "/greet", body: bytes = b'{"name": "Ada"}', limit: float = 20) -> object:
+    """What the model answers once it is ready; None after `limit` seconds without an answer."""
+    deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            connection.request("POST", "/greet", body=b'{"name": "Ada"}')
+            connection.request("POST", path, body=body)
             answer = connection.getresponse()
-            body = json.loads(answer.read())
+            found = json.loads(answer.read())
             if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
-                return body
+                return found
         except OSError:
             pass
         finally:

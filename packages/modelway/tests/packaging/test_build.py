@@ -13,6 +13,7 @@ import pytest
 
 from modelway.errors import ConflictError, HandlerError, InvalidPackageError, ModelwayError
 from modelway.packaging import build, extract, import_handler, open_package, read_manifest, verify
+from modelway.packaging.manifest import parse_manifest
 
 pytestmark = pytest.mark.usefixtures("wheelhouse")
 
@@ -212,6 +213,11 @@ def test_what_a_handler_prints_is_shown_and_does_no_harm(project: Path) -> None:
             'files = ["greetings.json"]\nframework = "torch"',
             "'torch' is not among the locked",
         ),
+        (
+            'files = ["greetings.json"]',
+            'files = ["greetings.json"]\nbase = "registry.example/cuda:12"',
+            "base: 'registry.example/cuda:12' is not the name of a base",
+        ),
     ],
 )
 def test_settings_that_cannot_be(old: str, new: str, says: str, project: Path) -> None:
@@ -219,6 +225,19 @@ def test_settings_that_cannot_be(old: str, new: str, says: str, project: Path) -
     assert old in text
     (project / "pyproject.toml").write_text(text.replace(old, new))
     assert says in refusal(project)
+
+
+def test_a_base_that_the_project_names_is_in_the_manifest_and_nothing_where_it_names_none(
+    project: Path, tmp_path: Path
+) -> None:
+    assert b'"base"' not in build(project, tmp_path / "none").manifest.to_bytes()
+    file = project / "pyproject.toml"
+    file.write_text(file.read_text().replace("[tool.modelway]", '[tool.modelway]\nbase = "pytorch-gpu"'))
+    built = build(project, tmp_path / "one")
+    assert read_manifest(built.path).base == "pytorch-gpu"
+    wrong = built.manifest.to_bytes().replace(b"pytorch-gpu", b"../evil")
+    with pytest.raises(InvalidPackageError, match="base"):
+        parse_manifest(wrong)
 
 
 @pytest.mark.parametrize(
