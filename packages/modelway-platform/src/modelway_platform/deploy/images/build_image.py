@@ -19,7 +19,7 @@ from modelway_platform.deploy.images.cache import LayerCache
 from modelway_platform.deploy.images.descriptor import CONFIG, MANIFEST, Descriptor, canonical
 from modelway_platform.deploy.images.environment_layer import environment_key, write_environment
 from modelway_platform.deploy.images.image_config import image_config, labels
-from modelway_platform.deploy.images.layer import Layer, write_layer
+from modelway_platform.deploy.images.layer import BuiltLayer, Layer, write_layer
 from modelway_platform.deploy.images.layout import ImageLayout
 from modelway_platform.deploy.images.package_layers import (
     code_entries,
@@ -29,15 +29,6 @@ from modelway_platform.deploy.images.package_layers import (
     weight_entries,
     weight_groups,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltLayer:
-    """One layer of a built image: what it is, and whether it was there already."""
-
-    role: str
-    layer: Layer
-    kept: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

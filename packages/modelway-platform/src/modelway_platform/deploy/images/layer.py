@@ -24,6 +24,15 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltLayer:
+    """One layer of a built image: what it is, and whether it was there already."""
+
+    role: str
+    layer: Layer
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerFile:
     """A regular file of a layer.
 

@@ -13,11 +13,10 @@ from modelway_platform.deploy.images.base_image import BaseImage, find_interpret
 from modelway_platform.deploy.images.bases.contents import contents_labels
 from modelway_platform.deploy.images.bases.definition import BaseDefinition
 from modelway_platform.deploy.images.bases.wheel_lock import WheelLock
-from modelway_platform.deploy.images.build_image import BuiltLayer
 from modelway_platform.deploy.images.cache import LayerCache
 from modelway_platform.deploy.images.descriptor import CONFIG, MANIFEST, Descriptor, canonical, list_at, texts_at
 from modelway_platform.deploy.images.environment_layer import PLATFORMS, install_wheels, installed
-from modelway_platform.deploy.images.layer import Layer, write_layer
+from modelway_platform.deploy.images.layer import BuiltLayer, Layer, write_layer
 from modelway_platform.deploy.images.layout import ImageLayout
 from modelway_platform.deploy.images.places import base_site_packages
 
