@@ -53,7 +53,7 @@ class RunningPlatform:
     def __init__(self, directory: Path, workers: int = 2) -> None:
         self.home = directory / "home"
         self.workers = workers
-        self.options: tuple[str, ...] = ()
+        self.options: tuple[str, ...] = ("--console-port", "off")
         self.environment: dict[str, str] = {}
         self.printed = ""
         self.gateway_port, self.control_port = free_ports(2)

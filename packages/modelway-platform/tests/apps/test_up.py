@@ -91,9 +91,11 @@ def test_says_what_is_needed_once_and_ends_completely(start: Callable[[], Up]) -
     assert one.context["key"] in one.said()
     assert one.context["gateway"] in one.said()
     assert one.context["control"] in one.said()
-    assert len(one.parts()) == 5, "control, two workers, jobs, collector"
+    assert one.context["console"] in one.said()
+    assert len(one.parts()) == 6, "control, two workers, jobs, console, collector"
     assert one.status("/v1/status") == 200
     assert one.status("/_/readyz", "gateway") == 200
+    assert one.status("/livez", "console") == 200
     assert one.stop() == 0
     assert one.parts() == []
     again = start()

@@ -10,7 +10,7 @@ from modelway_platform.store.keys import Keys
 FIRST_KEY_NAME = "first admin"
 
 
-def ensure_context(path: Path, keys: Keys, *, control_url: str, gateway_url: str) -> str:
+def ensure_context(path: Path, keys: Keys, *, control_url: str, gateway_url: str, console_url: str = "") -> str:
     """Makes `context.json` true: addresses of now, and an admin key that works.
 
     A key is made if the file has none that works: on the first start, and when someone removed the file or revoked the key
@@ -24,7 +24,7 @@ def ensure_context(path: Path, keys: Keys, *, control_url: str, gateway_url: str
     made = ""
     if found is None or found.role != "admin":
         _, made = keys.create(KeySpec(name=FIRST_KEY_NAME, role="admin"))
-    context = {"control": control_url, "gateway": gateway_url, "key": made or secret}
+    context = {"control": control_url, "gateway": gateway_url, "console": console_url, "key": made or secret}
     write_private(path, json.dumps(context, indent=2) + "\n")
     return made
 

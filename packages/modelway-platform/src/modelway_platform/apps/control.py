@@ -70,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--gateway", required=True)
+    parser.add_argument("--console", default="")
     parser.add_argument("--lifeline", type=int, required=True)
     given = parser.parse_args(arguments)
     settings = ControlSettings(
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port=given.port,
         control_url=listening_ports.url_of(given.host, given.port),
         gateway_url=given.gateway,
+        console_url=given.console,
         lifeline=given.lifeline,
     )
     with event_log(settings.directory.control_log):
@@ -169,7 +171,13 @@ async def _cancel(*tasks: asyncio.Task[Any]) -> None:
 
 def _settle_key(settings: ControlSettings, parts: ControlParts) -> None:
     path = settings.directory.context
-    secret = ensure_context(path, parts.keys, control_url=settings.control_url, gateway_url=settings.gateway_url)
+    secret = ensure_context(
+        path,
+        parts.keys,
+        control_url=settings.control_url,
+        gateway_url=settings.gateway_url,
+        console_url=settings.console_url,
+    )
     if secret:
         # Here and not in the supervisor: it is on the terminal before anybody can find the API ready.
         print(f"admin key, shown this once and kept in {path}:\n  {secret}", flush=True)  # noqa: T201 - for the person

@@ -49,6 +49,7 @@ class ControlSettings:
     port: int
     control_url: str
     gateway_url: str
+    console_url: str = ""
     lifeline: int
 
 

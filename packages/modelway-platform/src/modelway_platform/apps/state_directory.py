@@ -70,6 +70,10 @@ class StateDirectory:
         return self.root / "logs" / "gateway.log"
 
     @property
+    def console_log(self) -> Path:
+        return self.root / "logs" / "console.log"
+
+    @property
     def jobs_log(self) -> Path:
         return self.root / "logs" / "jobs.log"
 

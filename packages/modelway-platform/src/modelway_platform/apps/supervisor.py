@@ -1,4 +1,4 @@
-"""Starts control, gateway workers, jobs and the collector, keeps them alive, and ends them in order.
+"""Starts control, gateway workers, jobs, console and the collector, keeps them alive, and ends them in order.
 
 It does nothing else, so that nothing can make it fall; and if it does, its children notice and end by themselves.
 """
@@ -33,7 +33,7 @@ class Supervisor:
     Args:
         control: The control process. It is stopped last: it ends the replicas.
         workers: The gateway workers and how they are replaced. They are stopped first: they let callers finish.
-        jobs: The process for asynchronous requests. It is stopped first: it calls the workers.
+        callers: The processes that call the others: for asynchronous requests, the console. They are stopped first.
         collector: The process that collects records. It is stopped after the workers: it takes their last ones.
         say: Prints a line for the person.
     """
@@ -43,12 +43,12 @@ class Supervisor:
         control: ChildSettings,
         workers: Rolling,
         *,
-        jobs: ChildSettings | None = None,
+        callers: Sequence[ChildSettings] = (),
         collector: ChildSettings | None = None,
         say: Callable[[str], None],
     ) -> None:
         self._control = ChildProcess(control)
-        self._jobs = [ChildProcess(jobs)] if jobs is not None else []
+        self._callers = [ChildProcess(each) for each in callers]
         self._collector = [ChildProcess(collector)] if collector is not None else []
         self._rolling = workers
         self._roll: asyncio.Task[None] | None = None
@@ -83,7 +83,7 @@ class Supervisor:
                 await self._stop.wait()
         finally:
             self._stop.set()
-            await self._end(self._jobs)
+            await self._end(self._callers)
             if self._roll is not None:
                 self._roll.cancel()
             await self._end([*self._rolling.workers, *self._rolling.passing])
@@ -96,7 +96,7 @@ class Supervisor:
 
     @property
     def _all(self) -> Sequence[ChildProcess]:
-        return (self._control, *self._rolling.workers, *self._rolling.passing, *self._jobs, *self._collector)
+        return (self._control, *self._rolling.workers, *self._rolling.passing, *self._callers, *self._collector)
 
     async def _first_of(self, ready: Awaitable[None]) -> None:
         """Waits until everything is ready or it is time to stop."""

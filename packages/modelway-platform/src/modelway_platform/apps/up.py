@@ -13,7 +13,7 @@ from pathlib import Path
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.output import note, paint
 from modelway.errors import InvalidRequestError
-from modelway_platform.apps import grpc_ports, listening_ports, supervisor, tls_files
+from modelway_platform.apps import console_ports, grpc_ports, listening_ports, supervisor, tls_files
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
 from modelway_platform.apps.gateway_sockets import shared_sockets
 from modelway_platform.apps.probes import until_answering
@@ -47,6 +47,7 @@ class UpSettings:
     max_connections_per_address: int = 0
     replica_tls: ReplicaTls | None = None
     grpc_port: int = 0
+    console_port: int = 0
 
     @property
     def gateway_url(self) -> str:
@@ -55,6 +56,11 @@ class UpSettings:
     @property
     def control_url(self) -> str:
         return listening_ports.url_of(self.control_host, self.control_port)
+
+    @property
+    def console_url(self) -> str:
+        """Empty where there is none."""
+        return listening_ports.url_of(self.control_host, self.console_port) if self.console_port else ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     grpc_ports.add_argument(parser)
     add("--control-host", default="127.0.0.1", help="address of the control API (127.0.0.1)")
     add("--control-port", type=int, default=7070, help="port of the control API; 0 for any free one (7070)")
+    console_ports.add_argument(parser)
     add("--workers", type=int, default=1, help="gateway processes, which share the port (1)")
     tls_files.add_arguments(parser)
     add(
@@ -112,6 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
             max_connections_per_address=arguments.max_connections_per_address,
             replica_tls=replica_tls,
             grpc_port=grpc_ports.settle(arguments.host, arguments.grpc_port, arguments.port),
+            console_port=console_ports.settle(arguments.control_host, arguments.console_port, arguments.control_port),
         )
         supervisor.adopt_orphans()
         try:
@@ -138,7 +146,7 @@ async def supervise(settings: UpSettings) -> None:
             parts = supervisor.Supervisor(
                 _control(settings, lifeline),
                 workers,
-                jobs=_jobs(settings, lifeline),
+                callers=(_jobs(settings, lifeline), *_console(settings, lifeline)),
                 collector=_child(settings, "collector", lifeline, (), output=None, stop_seconds=WORKER_STOP_SECONDS),
                 say=note,
             )
@@ -173,6 +181,8 @@ def _control(settings: UpSettings, lifeline: int) -> ChildSettings:
         str(settings.control_port),
         "--gateway",
         settings.gateway_url,
+        "--console",
+        settings.console_url,
     )
     return _child(settings, "control", lifeline, arguments, output=None, stop_seconds=CONTROL_STOP_SECONDS)
 
@@ -197,6 +207,16 @@ def _jobs(settings: UpSettings, lifeline: int) -> ChildSettings:
     return _child(settings, "jobs", lifeline, arguments, output=None, stop_seconds=WORKER_STOP_SECONDS)
 
 
+def _console(settings: UpSettings, lifeline: int) -> tuple[ChildSettings, ...]:
+    if not settings.console_port:
+        return ()
+    arguments = (
+        *("--host", settings.control_host, "--port", str(settings.console_port)),
+        *("--control", settings.control_url, "--gateway", settings.gateway_url),
+    )
+    return (_child(settings, "console", lifeline, arguments, output=None, stop_seconds=WORKER_STOP_SECONDS),)
+
+
 def _child(
     settings: UpSettings,
     module: str,
@@ -218,12 +238,13 @@ def _child(
 
 
 def _until_ready(settings: UpSettings) -> Awaitable[None]:
-    """Returns when control, gateway and jobs say that they are ready."""
+    """Returns when control, gateway, jobs and console say that they are ready."""
     return until_answering(
         (
             ("control", settings.control_url, "/readyz"),
             ("the gateway", settings.gateway_url, "/_/readyz"),
             ("jobs", f"http://127.0.0.1:{settings.jobs_port}", "/livez"),
+            *([("the console", settings.console_url, "/livez")] if settings.console_port else ()),
         ),
         hint=f"see the logs in {settings.directory.control_log.parent}",
     )
@@ -234,6 +255,7 @@ def _print_ready(settings: UpSettings) -> None:
         paint("Modelway is ready", "green"),
         f"  gateway  {settings.gateway_url}",
         f"  control  {settings.control_url}",
+        *([f"  console  {settings.console_url}   (`modelway console` signs you in)"] if settings.console_port else ()),
         f"  state    {settings.directory.root}",
         *([f"  gRPC     {grpc_ports.address_of(settings.host, settings.grpc_port)}"] if settings.grpc_port else ()),
     )

@@ -90,6 +90,7 @@ class AsyncHttpClient:
         connections: How many there are at most; further requests wait, within their time, until one is free.
         ca_file: PEM certificates to trust over HTTPS instead of the system's; empty for the system's.
         hints: What a person can do about an error, by its code, in place of what the server advises.
+        tls: Over HTTPS, whom to trust and what to show, in place of `ca_file`.
     """
 
     def __init__(
@@ -101,10 +102,11 @@ class AsyncHttpClient:
         connections: int = USUAL_CONNECTIONS,
         ca_file: str = "",
         hints: Mapping[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         parts = split_url(url)
         self.url = url.rstrip("/")
-        self._tls: ssl.SSLContext | None = trusting(ca_file) if parts.scheme == "https" else None
+        self._tls: ssl.SSLContext | None = (tls or trusting(ca_file)) if parts.scheme == "https" else None
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._tls is not None else 80)
         self._prefix = parts.path.rstrip("/")

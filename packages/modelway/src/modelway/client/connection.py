@@ -33,15 +33,17 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """The two doors of a platform: its REST API and its gateway."""
+    """The doors of a platform: its REST API, its gateway, and where its console is, if it is known."""
 
     control: Server
     gateway: Server
+    console: str = ""
 
 
 class _Context(msgspec.Struct, frozen=True, kw_only=True):
     control: str = ""
     gateway: str = ""
+    console: str = ""
     key: str = ""
 
 
@@ -74,6 +76,7 @@ def find_connection(
     return Connection(
         control=Server(url=control, key=control_key, ca_file=trusted),
         gateway=Server(url=gateway, key=gateway_key, ca_file=trusted),
+        console=context.console if control == context.control else "",
     )
 
 

@@ -1,0 +1,115 @@
+// What is declared and what became of it: phases, conditions, events, every revision, and the way back.
+import { apply, control, name } from "../api.js";
+import { confirmed, fill, h } from "../dom.js";
+import { follow } from "../fleet.js";
+import { ago, attempt, badge, card, changes, cli, declared, differences, empty, facts, head, phase, problem, short, stamp, table } from "../parts.js";
+import { timeline } from "../timeline.js";
+
+export default async function deployments(page) {
+  if (page.path.length >= 3) return one(page, page.path.slice(0, 3));
+  const { main, signal, place } = page;
+  const [list, trouble] = [h("div"), h("div")];
+  const filter = h("input", { type: "search", placeholder: "filter by name or phase", "aria-label": "filter", oninput: () => draw() });
+  let items = null;
+  const draw = () => fill(list, items && card(null, table([
+    ["Deployment", each => each.metadata.name],
+    ["Phase", each => phase(each.status.phase)],
+    ["Ready", each => `${each.status.replicas.ready} of ${each.status.replicas.wanted}`, { right: true }],
+    ["Revision", each => each.metadata.revision, { right: true }],
+    ["Stage", each => each.spec.stage],
+    ["Cluster", each => each.spec.cluster],
+    ["Package", each => h("code", { title: each.spec.package }, short(each.spec.package))],
+    ["Changed", each => stamp(each.metadata.updatedAt)],
+    ["", each => h("span", { class: "soft" }, each.status.message), { wide: true }],
+  ], items.filter(each => `${each.metadata.name} ${each.status.phase}`.toLowerCase().includes(filter.value.toLowerCase())), { href: each => `#/deployments/${each.metadata.name}`, none: items.length ? "Nothing fits the filter." : "Nothing is deployed yet: the Overview says what to do first." })));
+  fill(main, head("Deployments", "what is declared, and what is really there"), trouble, h("div", { class: "filters" }, filter), list, cli("modelway get deployments --watch"));
+  follow(signal, state => { items = state.deployments; draw(); place(); }, error => { fill(trouble, error && problem(error)); place(); });
+  return undefined;
+}
+
+async function one({ main, signal, place }, [project, model, version]) {
+  const [id, path] = [`${project}/${model}/${version}`, `deployments/${name(project, model, version)}`];
+  const [state, past, happened, replicas, package_, trouble] = Array.from({ length: 6 }, () => h("div"));
+  let seen = "";
+  const refresh = async object => {
+    const [revisions, events, endpoints] = await Promise.all([control(`${path}/revisions`, { signal }), control(`${path}/events`, { signal }), control("endpoints", { signal })]);
+    fill(state, stateOf(object));
+    fill(past, history(object, revisions.items.sort((a, b) => b.number - a.number), path));
+    fill(happened, card("Events", table([["When", each => stamp(each.lastAt)], ["", each => badge(each.reason, each.type === "Warning" ? "bad" : "good")], ["What", each => each.message, { wide: true }], ["Times", each => (each.count > 1 ? each.count : ""), { right: true }]], [...events.items].reverse().slice(0, 60))));
+    fill(replicas, card("Replicas", replicaTable(endpoints.items.filter(each => each.project === project && each.model === model && each.version === version), id), timeline(events.items)));
+    if (seen !== object.spec.package) { seen = object.spec.package; control(`packages/${encodeURIComponent(seen)}`, { signal }).then(told => fill(package_, packageCard(told)), () => {}); }
+  };
+  const document_ = h("div");
+  fill(main, head(h("span", {}, h("a", { class: "plain soft", href: `#/models/${project}/${model}` }, `${project}/${model}/`), version), null,
+    h("a", { class: "button", href: `#/try/${id}` }, "Try it"), h("a", { class: "button", href: `#/logs?source=server&model=${project}/${model}&version=${version}` }, "Server log"),
+    h("button", { onclick: () => edit(id, path, document_) }, "Edit"), h("button", { class: "danger", onclick: () => remove(id, path) }, "Delete…")),
+  trouble, state, document_, h("div", { class: "two" }, h("div", {}, replicas, happened), h("div", {}, past, package_)), cli(`modelway describe deployment ${id}`));
+  follow(signal, async ({ deployments: all }) => {
+    const object = all.find(each => each.metadata.name === id);
+    if (object) { fill(trouble); await refresh(object); } else fill(trouble, problem({ message: `${id} is not deployed`, hint: "it was deleted, or never there" }));
+    place();
+  }, error => { fill(trouble, error && problem(error)); place(); });
+}
+
+function stateOf(object) {
+  const { status, spec } = object;
+  const kinds = each => (each.status === true ? "yes" : each.status === false ? "no" : "wait");
+  return card([h("span", {}, phase(status.phase), " ", h("span", { class: "soft" }, status.message || `${status.replicas.ready} of ${status.replicas.wanted} ready`)), h("span", { class: "soft" }, `revision ${object.metadata.revision}${status.observedRevision === object.metadata.revision ? "" : `, ${status.observedRevision || "none"} is there`} · changed ${ago(object.metadata.updatedAt)}`)],
+    h("div", { class: "conditions" }, status.conditions.map(each => h("div", { class: kinds(each) }, h("strong", {}, each.type.replace(/([a-z])([A-Z])/g, "$1 $2")), h("div", { class: "soft" }, each.message), h("div", { class: "soft" }, each.since && ago(each.since))))),
+    h("p", { class: "soft" }, `${spec.replicas} replicas of ${spec.workers} worker${spec.workers > 1 ? "s" : ""} on cluster ${spec.cluster}, stage ${spec.stage}`, Object.keys(spec.env ?? {}).length ? `, ${Object.keys(spec.env).length} variables` : ""));
+}
+
+const replicaTable = (items, id) => table([
+  ["Replica", each => each.id], ["Address", each => h("code", {}, `${each.scheme}://${each.host}:${each.port}`)], ["gRPC", each => each.grpcPort ?? ""],
+  ["", each => (each.leftOutBy ? badge("left out", "bad") : badge("gets requests", "good"))],
+], items, { href: each => `#/logs?source=server&replica=${each.id}`, none: `No replica of ${id} is registered.` });
+
+function history(object, revisions, path) {
+  const id = object.metadata.name;
+  const rows = revisions.slice(0, 50).map((each, index) => {
+    const before = revisions[index + 1];
+    const detail = h("details", {}, h("summary", {}, h("strong", {}, `#${each.number}`), ` ${each.cause} by ${each.author}, `, stamp(each.createdAt)), before ? changes(differences(before.document.spec, each.document.spec)) : h("pre", {}, JSON.stringify(each.document.spec, null, 2)),
+      each.number !== object.metadata.revision && [h("button", { onclick: () => undo(id, path, each.number) }, `Back to #${each.number}…`), cli(`modelway rollout undo deployment ${id} --to-revision ${each.number} --wait`)]);
+    if (index === 0) detail.open = true;
+    return detail;
+  });
+  return card(["History", revisions.length > 1 && h("button", { onclick: () => undo(id, path, revisions[1].number) }, `Undo to #${revisions[1].number}…`)], rows, cli(`modelway rollout history deployment ${id}`));
+}
+
+async function undo(id, path, number) {
+  const command = cli(`modelway rollout undo deployment ${id} --to-revision ${number} --wait`);
+  if (await confirmed(`Back to revision ${number}?`, "What it declared becomes a new revision; replicas are replaced one by one.", `Undo to #${number}`, command))
+    await attempt(() => control(`${path}/undo`, { method: "POST", body: { toRevision: number } }), `revision ${number} is declared again`);
+}
+
+async function remove(id, path) {
+  if (await confirmed(`Delete ${id}?`, "Its replicas finish their requests and end. A deployment that a route still uses is not deleted.", "Delete", cli(`modelway delete deployment ${id} --wait`)))
+    if (await attempt(() => control(path, { method: "DELETE" }), `${id} is being deleted`)) location.hash = "#/deployments";
+}
+
+async function edit(id, path, place) {
+  const object = await attempt(() => control(path));
+  if (!object) return;
+  const text = h("textarea", { rows: 18, spellcheck: "false", "aria-label": "document", value: JSON.stringify(declared(object), null, 2) });
+  const plan = h("div");
+  const close = () => fill(place);
+  const draft = async dryRun => {
+    try {
+      const { results } = await apply(text.value, dryRun);
+      if (dryRun) fill(plan, h("h3", {}, "What would change"), results.map(each => (each.action === "unchanged" ? empty("Nothing.") : changes(each.changes))), h("button", { class: "first", onclick: () => draft(false) }, "Apply"), cli(`modelway apply -f ${id.replaceAll("/", "-")}.yaml --wait`));
+      else close();
+    } catch (error) { fill(plan, problem(error)); }
+  };
+  fill(place, card(["Edit", h("button", { onclick: close }, "Close")], text, h("div", { class: "row" }, h("button", { class: "first", onclick: () => draft(true) }, "Plan"), h("span", { class: "soft" }, "nothing happens before you have seen the plan")), plan));
+  text.focus();
+}
+
+export const packageCard = told => card(["Package", h("code", { class: "soft", title: told.digest }, short(told.digest))], facts([["Name", `${told.name} ${told.version}`], ["Handler", h("code", {}, told.handler)], ["Framework", [told.framework?.name, told.framework?.version].filter(Boolean).join(" ")], ["Python, SDK", `${told.python}, ${told.sdk}`], ["Files", `${told.files}`], ["Stored", stamp(told.createdAt)]]),
+  (told.signature?.endpoints ?? []).map(signature));
+
+/** One endpoint of a signature, as a person reads it. */
+export function signature(endpoint) {
+  const output = endpoint.output?.members?.length ? `{${endpoint.output.members.map(each => `${each.name}: ${each.label}`).join(", ")}}` : endpoint.output?.label ?? "";
+  return h("div", { class: "field" }, h("h3", {}, h("code", {}, endpoint.name), endpoint.streaming && badge("streams", "busy")), endpoint.description && h("p", { class: "soft" }, endpoint.description),
+    table([["Input", each => h("code", {}, each.name)], ["Type", each => h("code", {}, each.label)], ["", each => (each.required ? "required" : h("span", { class: "soft" }, "optional"))]], endpoint.inputs ?? [], { none: "It takes no input." }), h("p", {}, h("span", { class: "soft" }, "answers "), h("code", {}, output)));
+}
