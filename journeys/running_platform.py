@@ -27,7 +27,7 @@ READY = "Modelway is ready"
 Value = TypeVar("Value")
 
 
-def wait_for(what: str, probe: Callable[[], Value | None], seconds: float = 15.0) -> Value:
+def wait_for(what: str, probe: Callable[[], Value | None], seconds: float = 60.0) -> Value:
     """The first true value of `probe`; an assertion error naming `what` when there is none in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -63,7 +63,7 @@ class RunningPlatform:
 
     # Life
 
-    def start(self, seconds: float = 20.0) -> Self:
+    def start(self, seconds: float = 60.0) -> Self:
         """Start it and wait until it says that it is ready, and control and gateway answer."""
         self.printed = ""
         ports = ("--port", str(self.gateway_port), "--control-port", str(self.control_port))
@@ -257,7 +257,7 @@ class RunningPlatform:
         with self.control() as control:
             return [item for item in control.list_all("endpoints") if _name(item) == name]
 
-    def wait_ready(self, *names: str, seconds: float = 30.0) -> None:
+    def wait_ready(self, *names: str, seconds: float = 60.0) -> None:
         """Wait until every replica of the newest revision answers, and only those are left."""
         for name in names:
             deadline = time.monotonic() + seconds

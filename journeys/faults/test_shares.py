@@ -50,7 +50,7 @@ def test_r18_shares_are_exact_and_change_without_a_failure(
     assert off <= 2 * platform.workers, (
         "each worker is off by less than one; those under way when counting began may be more"
     )
-    assert max(seen) <= SEEN_SECONDS
+    assert max(seen) <= pick(SEEN_SECONDS * 10, SEEN_SECONDS)
 
 
 def _change(platform: RunningPlatform, load: OpenLoad, to: int) -> float:
