@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelway_platform.gateway.proxy.access_log import AccessLog
+from modelway_platform.store.collected_marks import write_marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +149,32 @@ def test_old_segments_go(
     gateway.call(log.close)
     assert others.exists()
     assert [each["endpoint"] for each in lines_of(folder)] == ["n7", "n8", "n9"]
+
+
+def test_what_goes_before_it_was_collected_is_counted(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], tmp_path: Path
+) -> None:
+    folder = tmp_path / "rotated"
+    log = AccessLog(folder, 7, segment_bytes=1, keep_segments=2)
+    gateway.call(lambda: setattr(gateway.worker, "log", log))
+    gateway.table(replica())
+    caller = call()
+
+    def ask(times: int) -> None:
+        for _ in range(times):
+            caller.send(GET % b"/p/m/n")
+            caller.answer()
+            gateway.call(log.flush)
+
+    ask(4)
+    gateway.call(log.close)
+    assert log.uncollected == 0, "nobody collects here, so nothing is kept for anybody"
+    kept = sorted(folder.glob("worker-*.ndjson"))
+    write_marks(folder, [(kept[0].name, kept[0].stat().st_size)])
+    ask(4)
+    gateway.call(log.close)
+    assert len(list(folder.glob("worker-*.ndjson"))) == 2
+    assert log.uncollected == 3, "four segments went, of which one was collected"
 
 
 def test_a_full_disk_costs_records_only(

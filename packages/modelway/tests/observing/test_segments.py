@@ -20,6 +20,7 @@ class Tally:
     def __init__(self) -> None:
         self.whole = 0
         self.lost = 0
+        self.unread = 0
         self.lock = threading.Lock()
 
     def written(self, count: int, /) -> None:
@@ -29,6 +30,10 @@ class Tally:
     def dropped(self, count: int, /) -> None:
         with self.lock:
             self.lost += count
+
+    def uncollected(self, count: int, /) -> None:
+        with self.lock:
+            self.unread += count
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -64,6 +69,20 @@ def test_earlier_segments_of_this_worker_count_others_do_not(tmp_path: Path) -> 
     names = {path.name for path in tmp_path.iterdir()}
     assert "worker-0-1.ndjson" not in names
     assert {"worker-0-2.ndjson", "worker-1-1.ndjson"} < names
+
+
+@pytest.mark.parametrize(("marks", "lost"), [(None, 0), (f"{len(LINE) * 10} worker-0-1.ndjson\n", 20), ("", 30)])
+def test_what_goes_before_it_was_collected_is_counted(tmp_path: Path, marks: str | None, lost: int) -> None:
+    for name in ("worker-0-1.ndjson", "worker-0-2.ndjson"):
+        (tmp_path / name).write_bytes(LINE * 30)
+    if marks is not None:
+        (tmp_path / "collected").write_text(marks)
+    tally = Tally()
+    writer = SegmentWriter(tmp_path, 0, total_bytes=40_000, tally=tally)
+    writer.append(LINE, len(LINE))
+    writer.close()
+    assert not (tmp_path / "worker-0-1.ndjson").exists()
+    assert (tally.whole, tally.lost, tally.unread) == (1, 0, lost)
 
 
 def test_a_disk_that_hangs_costs_records_not_memory(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from modelway.errors import InvalidRequestError, ModelwayError
 from modelway_platform.apps.event_log import event_log
 from modelway_platform.apps.state_directory import StateDirectory
-from modelway_platform.insight.collect.kinds import ACCESS
+from modelway_platform.deploy.operators.serve_command import INFERENCE_LOG_NAME
+from modelway_platform.insight.collect.kinds import ACCESS, INFERENCE
 from modelway_platform.insight.collect.plan import Keeping
 from modelway_platform.insight.collect.process import CollectorSettings, run
 from modelway_platform.insight.collect.source import Source
@@ -52,7 +53,10 @@ def settings_from(
     """
     return CollectorSettings(
         folder=directory.log_store,
-        sources=(Source(ACCESS, directory.access_logs),),
+        sources=(
+            Source(ACCESS, directory.access_logs),
+            Source(INFERENCE, directory.replicas, INFERENCE_LOG_NAME),
+        ),
         keeping=Keeping(
             seconds=_positive(environment, KEEP_DAYS_VARIABLE, _DAYS) * 86_400,
             octets=int(_positive(environment, KEEP_SIZE_VARIABLE, _GIB) * (1 << 30)),

@@ -1,10 +1,10 @@
-"""How far the segments of a folder have been collected: a small file beside them. Needs no database."""
+"""How far the segments of a folder have been collected: a small file beside them, for their writer. Needs no database."""
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-_NAME = "collected"
+from modelway.serving.observing.collected import MARKS_NAME
 
 
 def write_marks(folder: Path, taken: Iterable[tuple[str, int]]) -> None:
@@ -14,20 +14,10 @@ def write_marks(folder: Path, taken: Iterable[tuple[str, int]]) -> None:
         OSError: It cannot be written; the word of before stays.
     """
     text = "".join(f"{octets} {name}\n" for name, octets in taken)
-    unfinished = folder / f".{_NAME}.{os.getpid()}"
+    unfinished = folder / f".{MARKS_NAME}.{os.getpid()}"
     try:
         unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(folder / _NAME)
+        unfinished.replace(folder / MARKS_NAME)
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
-
-
-def read_marks(folder: Path) -> dict[str, int] | None:
-    """Octets by a segment's name; None where nobody collects."""
-    try:
-        lines = (folder / _NAME).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return None
-    parts = [line.partition(" ") for line in lines]
-    return {name: int(octets) for octets, _, name in parts if octets.isascii() and octets.isdigit()}

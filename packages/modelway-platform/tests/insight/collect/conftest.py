@@ -10,7 +10,7 @@ import pytest
 
 from modelway_platform.insight.collect.collector import Collector
 from modelway_platform.insight.collect.files import StoreFolder
-from modelway_platform.insight.collect.kinds import ACCESS
+from modelway_platform.insight.collect.kinds import ACCESS, INFERENCE
 from modelway_platform.insight.collect.ledger import live_files
 from modelway_platform.insight.collect.plan import Keeping
 from modelway_platform.insight.collect.source import Source
@@ -27,6 +27,7 @@ class Logs:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.access = root / "access"
+        self.replicas = root / "replicas"
         self.store = root / "store"
         self.access.mkdir()
 
@@ -44,7 +45,8 @@ class Logs:
         return path
 
     def collector(self, keeping: Keeping = FOR_EVER, **more: Any) -> Collector:
-        return Collector(StoreFolder(self.store), [Source(ACCESS, self.access)], keeping, **more)
+        sources = [Source(ACCESS, self.access), Source(INFERENCE, self.replicas, "inference")]
+        return Collector(StoreFolder(self.store), sources, keeping, **more)
 
     def collect(self, **more: Any) -> None:
         collector = self.collector(**more)
@@ -52,9 +54,17 @@ class Logs:
             pass
         collector.close()
 
-    def stored(self, what: str = "request_id") -> list[Any]:
+    def infer(self, replica: str, *records: dict[str, Any]) -> Path:
+        """Appends records as a replica's model server does."""
+        path = self.replicas / replica / "inference" / "worker-0-1.ndjson"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.writelines(json.dumps({"time": START, "replica": replica} | each).encode() + b"\n" for each in records)
+        return path
+
+    def stored(self, what: str = "request_id", kind: str = "access") -> list[Any]:
         """Of all records that count, in order of time; read as a question does, by the ledger."""
-        files = [str(self.store / each.path) for each in live_files(self.store / "ledger.db", "access")]
+        files = [str(self.store / each.path) for each in live_files(self.store / "ledger.db", kind)]
         if not files:
             return []
         with duckdb.connect() as database:

@@ -4,10 +4,10 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from modelway.serving.observing.collected import read_marks
 from modelway_platform.insight.collect.ledger import Counts
 from modelway_platform.insight.collect.new_lines import LONGEST_LINE
 from modelway_platform.insight.collect.plan import Keeping, Tidiness
-from modelway_platform.store.collected_marks import read_marks
 
 if TYPE_CHECKING:
     from conftest import Logs
@@ -164,7 +164,7 @@ def test_segments_that_their_writer_deleted_are_forgotten(logs: "Logs") -> None:
     path.unlink()
     logs.append("worker-0-2.ndjson", [logs.line(1)])
     collector.collect()
-    assert list(collector.ledger.segments("access", str(logs.access))) == ["worker-0-2.ndjson"]
+    assert [path.name for path in collector.ledger.segments("access")] == ["worker-0-2.ndjson"]
     assert logs.stored() == ["r0", "r1"]
 
 

@@ -13,7 +13,7 @@ from modelway.errors import DeadlineExceededError, InvalidRequestError, Modelway
 from modelway_platform.domain.record_query import Asked, RecordQuery
 from modelway_platform.insight.collect.collector import Collector
 from modelway_platform.insight.collect.files import StoreFolder
-from modelway_platform.insight.collect.kinds import ACCESS
+from modelway_platform.insight.collect.kinds import ACCESS, INFERENCE
 from modelway_platform.insight.collect.plan import Keeping, Tidiness
 from modelway_platform.insight.collect.source import Source
 from modelway_platform.insight.query.desk import QueryDesk
@@ -30,7 +30,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     (root / "secret.txt").write_text(SECRET)
     collector = Collector(
-        StoreFolder(root / "store"), [Source(ACCESS, folder)], Keeping(seconds=1e9, octets=1 << 40),
+        StoreFolder(root / "store"), [Source(ACCESS, folder), Source(INFERENCE, root / "replicas", "inference")], Keeping(seconds=1e9, octets=1 << 40),
         tidiness=Tidiness(recent_files=1),
     )  # fmt: skip
     for part in range(2):
@@ -40,19 +40,29 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
             record: dict[str, Any] = {
                 "time": NOW - 7200 + number * 36, "request_id": f"r{number}", "project": "vision", "model": "digits",
                 "version": f"v{1 + slow}", "status": 500 if number % 20 == 1 else 200, "code": "", "key": "k1",
+                "replica": f"rep{slow}",
                 "duration_us": 50_000 + number if slow else 1000 + number, "bytes_in": 1, "bytes_out": 2, "worker": 0,
                 "consumer": "shop",
             }  # fmt: skip
             lines.append(json.dumps(record))
+            if number % 5:
+                infer(
+                    root,
+                    f"rep{slow}",
+                    record | {"duration_us": 700, "queue_us": 100, "batch": 2, "fields": {"n": number}},
+                )
+                infer(root, f"rep{slow}", record | {"duration_us": 1, "step": "scale"})
             if number % 10 == 0:
                 copy = record | {
                     "mirrored": True,
                     "version": "v2",
+                    "replica": "rep1",
                     "primary": "v1",
                     "primary_us": 1000,
                     "agree": number > 50,
                 }
                 lines.append(json.dumps(copy))
+                infer(root, "rep1", copy | {"duration_us": 30, "inference_us": 9})
         with (folder / "worker-0-1.ndjson").open("a") as file:
             file.write("\n".join(lines) + "\n")
         collector.collect()
@@ -60,6 +70,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
             collector.tidy()
     collector.close()
     return root
+
+
+def infer(root: Path, replica: str, record: dict[str, Any]) -> None:
+    folder = root / "replicas" / replica / "inference"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "worker-0-1.ndjson").open("a") as file:
+        file.write(json.dumps(record) + "\n")
 
 
 @pytest.fixture
@@ -221,3 +238,16 @@ def _children() -> str:
     return subprocess.run(
         ["ps", "-o", "args", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False
     ).stdout
+
+
+def test_requests_are_joined_to_what_became_of_them(desk: QueryDesk) -> None:
+    (counted,) = query(desk, "SELECT count(*), count(server_us), count(*) FILTER (mirrored) FROM requests")["rows"]
+    assert counted == [220, 160 + 20, 20], "each access record once, steps not at all"
+    sql = "SELECT mirrored, version, server_us, queue_us, inference_us, batch, fields->>'n' FROM requests WHERE request_id = $id"
+    desk_rows = query(desk, sql.replace("$id", "'r41'"))["rows"]
+    assert desk_rows == [[False, "v2", 700, 100, None, 2, "41"]]
+    both = query(desk, sql.replace("$id", "'r40'") + " ORDER BY mirrored")["rows"]
+    assert both == [[False, "v1", None, None, None, None, None], [True, "v2", 30, None, 9, None, None]]
+    stages = {each["version"]: each for each in ask(desk, "stages")}
+    assert (stages["v1"]["requests"], stages["v1"]["queue_ms"], stages["v1"]["batch"]) == (80, 0.1, 2)
+    assert query(desk, "SELECT count(*) FROM inference WHERE step = 'scale'")["rows"] == [[160]]

@@ -42,7 +42,9 @@ def _add_bounds(parser: argparse.ArgumentParser, *, since: str, rows: int) -> No
 
 def _add_query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "sql", metavar="SQL", help="one SELECT over the view access, in DuckDB's SQL; - reads it from stdin"
+        "sql",
+        metavar="SQL",
+        help="one SELECT over the views access, inference and requests, in DuckDB's SQL; - reads it from stdin",
     )
     _add_bounds(parser, since="", rows=1000)
 

@@ -1,10 +1,13 @@
 """One line of JSON per request, appended to segments; a full disk loses records, counted, never a request."""
 
 import os
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelway.serving.observing.collected import lines_not_collected, read_marks
 from modelway_platform.gateway.proxy import reasons
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ class AccessLog:
         folder: Where segments go; made when missing.
         index: The worker's number.
         segment_bytes: Size at which the next segment begins.
-        keep_segments: Older ones of this worker are deleted.
+        keep_segments: Older ones of this worker are deleted; records in them that no collector took are counted as `uncollected`.
     """
 
     def __init__(
@@ -37,6 +40,8 @@ class AccessLog:
         self._written = 0
         self._file = -1
         self.dropped = 0
+        self.uncollected = 0
+        self._removal: threading.Thread | None = None
         self.worker = b"%d" % index
 
     def record(self, exchange: "Exchange", status: int, code: bytes, ended: float) -> None:
@@ -110,6 +115,8 @@ class AccessLog:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+        if self._removal is not None:
+            self._removal.join()
 
     def _keep_whole_lines(self, data: bytes, written: int) -> None:
         """A full disk cut a line: take the piece back, so that what stands in the segment stays readable."""
@@ -128,5 +135,19 @@ class AccessLog:
         path = self._folder / f"worker-{self._index}-{time.time_ns()}.ndjson"
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         self._written = 0
-        for old in sorted(self._folder.glob(f"worker-{self._index}-*.ndjson"))[: -self._keep_segments]:
-            old.unlink(missing_ok=True)
+        old = sorted(self._folder.glob(f"worker-{self._index}-*.ndjson"))[: -self._keep_segments]
+        if old:
+            # Beside the requests, for what is counted may be 64 MiB; the one before has long ended.
+            self._removal = threading.Thread(target=self._remove, args=(old, self._removal), daemon=True)
+            self._removal.start()
+
+    def _remove(self, segments: list[Path], before: threading.Thread | None) -> None:
+        """Deletes segments; records that the collector has not taken are lost with them, which is counted."""
+        if before is not None:
+            before.join()
+        marks = read_marks(self._folder)
+        for segment in segments:
+            lost = lines_not_collected(segment, marks)
+            with suppress(OSError):
+                segment.unlink()
+                self.uncollected += lost

@@ -35,6 +35,10 @@ _HELP = {
     "route_table_number": ("gauge", "Number of the route table in use; the lowest over the workers."),
     "route_table_rejected_total": ("counter", "Tables that could not be read; the last good one stayed."),
     "access_log_dropped_total": ("counter", "Access records lost because they could not be written."),
+    "access_log_uncollected_total": (
+        "counter",
+        "Access records lost because nobody collected them before their segment went.",
+    ),
 }
 
 
@@ -85,6 +89,7 @@ class Snapshot(msgspec.Struct):
     table_number: int = 0
     tables_rejected: int = 0
     log_dropped: int = 0
+    log_uncollected: int = 0
     edge: EdgeCounts = msgspec.field(default_factory=EdgeCounts)
     replicas: list[SeenReplica] = []
     mirrors: list[MirrorCounts] = []
@@ -194,6 +199,8 @@ def exposition(snapshots: list[Snapshot]) -> bytes:
     samples["route_table_rejected_total"].append(_sample("route_table_rejected_total", "", rejected))
     dropped = sum(each.log_dropped for each in snapshots)
     samples["access_log_dropped_total"].append(_sample("access_log_dropped_total", "", dropped))
+    uncollected = sum(each.log_uncollected for each in snapshots)
+    samples["access_log_uncollected_total"].append(_sample("access_log_uncollected_total", "", uncollected))
     lines: list[str] = []
     for name, (kind, text) in _HELP.items():
         lines += [f"# HELP {_PREFIX}_{name} {text}", f"# TYPE {_PREFIX}_{name} {kind}", *samples[name]]

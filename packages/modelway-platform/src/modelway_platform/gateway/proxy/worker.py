@@ -230,6 +230,7 @@ def _resume_books(worker: WorkerState, path: Path) -> None:
     if before is None:
         return
     worker.log.dropped += before.log_dropped
+    worker.log.uncollected += before.log_uncollected
     worker.routes.credentials.used.times.update(read_key_uses(key_uses_path(path)))
     models = worker.routes.models
 
@@ -276,6 +277,7 @@ def _write_snapshot(worker: WorkerState, listener: Listener, path: Path) -> None
         log_dropped=worker.log.dropped,
         replicas=seen_replicas(worker.routes.replicas.values()),
     )
+    snapshot.log_uncollected = worker.log.uncollected
     snapshot.mirrors = worker.routes.mirror_book.all()
     snapshot.unsettled = unsettled(worker.routes.replicas.values(), listener.clock)
     try:

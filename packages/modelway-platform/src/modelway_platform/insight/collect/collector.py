@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
 
 from modelway_platform.insight.collect import good_lines, plan
 from modelway_platform.insight.collect.engine import Engine, UnreadableBatchError, Written
@@ -61,6 +63,7 @@ class Collector:
         self.ledger = Ledger(folder.ledger)
         folder.delete(folder.strangers(self._kinds.values(), self.ledger.every_path()))
         self._engine = Engine(folder.spill)
+        self._turns = count()
 
     def close(self) -> None:
         self._engine.close()
@@ -124,19 +127,17 @@ class Collector:
         self._witness("placed")
         self.ledger.took(kind.name, batch.segments, files, len(bad) + batch.too_long)
         self._witness("counted")
-        with suppress(OSError):  # the word of before stays, which claims less
-            known = self.ledger.segments(kind.name, str(source.folder))
-            write_marks(source.folder, ((each.name, each.taken) for each in known.values()))
+        self._leave_marks(kind, {each.folder for each in batch.segments})
         if bad:
             self._folder.set_aside(kind, bad)
         return batch.full
 
     def _read(self, source: Source) -> _Batch:
-        kind, folder = source.kind, source.folder
-        known = self.ledger.segments(kind.name, str(folder))
-        paths = sorted(folder.glob(kind.segments), key=order_of)
-        there = {path.name for path in paths}
-        if missing := [each for name, each in known.items() if name not in there]:
+        kind = source.kind
+        known = self.ledger.segments(kind.name)
+        paths = self._in_turn(source)
+        there = set(paths)
+        if missing := [each for path, each in known.items() if path not in there and source.owns(each.folder)]:
             self.ledger.forget_segments(missing)
         lines: list[bytes] = []
         moved: list[Segment] = []
@@ -144,13 +145,26 @@ class Collector:
         for path in paths:
             if room <= 0:
                 break
-            piece = take(path, known.get(path.name) or Segment(kind.name, str(folder), path.name), room)
+            piece = take(path, known.get(path) or Segment(kind.name, str(path.parent), path.name), room)
             if piece is not None:
                 lines.append(piece.lines)
                 moved.append(piece.segment)
                 too_long += piece.too_long
                 room -= len(piece.lines)
         return _Batch(lines, moved, too_long, full=room <= BATCH_BYTES // 2)
+
+    def _in_turn(self, source: Source) -> list[Path]:
+        """Its segments, oldest first for each writer; another folder comes first each time, so that none fills every batch."""
+        folders = list(source.folders())
+        first = next(self._turns) % len(folders) if folders else 0
+        ordered = folders[first:] + folders[:first]
+        return [path for folder in ordered for path in sorted(folder.glob(source.kind.segments), key=order_of)]
+
+    def _leave_marks(self, kind: Kind, folders: set[str]) -> None:
+        known = self.ledger.segments(kind.name).values()
+        for folder in folders:
+            with suppress(OSError):  # the word of before stays, which claims less
+                write_marks(Path(folder), ((each.name, each.taken) for each in known if each.folder == folder))
 
     def _write(self, kind: Kind, pieces: list[bytes], bad: list[bytes]) -> list[Written]:
         """One file of the lines that are records; `bad` gets the others."""

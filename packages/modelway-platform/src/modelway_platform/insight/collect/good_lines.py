@@ -18,6 +18,7 @@ _TYPES: dict[str, Any] = {
     "number": float | None,
     "flag": bool | None,
     "answer": bool | None,
+    "json": msgspec.Raw | None,
 }
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Type = Literal["moment", "text", "whole", "number", "flag", "answer"]
+Type = Literal["moment", "text", "whole", "number", "flag", "answer", "json"]
 SQL_TYPES: dict[Type, str] = {
     "moment": "TIMESTAMPTZ",
     "text": "VARCHAR",
@@ -11,6 +11,7 @@ SQL_TYPES: dict[Type, str] = {
     "number": "DOUBLE",
     "flag": "BOOLEAN",
     "answer": "BOOLEAN",
+    "json": "JSON",
 }
 
 
@@ -21,7 +22,7 @@ class Column:
     Args:
         name: In the record and in the store.
         type: `moment` is a Unix time in seconds in the record, a point in time in the store; an absent `text` is empty, an
-            absent `flag` false, an absent `whole`, `number` or `answer` (yes, no or unknown) NULL.
+            absent `flag` false, an absent `whole`, `number`, `answer` (yes, no or unknown) or `json` (any value) NULL.
         about: What it says, for documents.
     """
 
@@ -91,4 +92,43 @@ ACCESS = Kind(
     ),
 )
 
-KINDS: tuple[Kind, ...] = (ACCESS,)
+INFERENCE = Kind(
+    name="inference",
+    segments="worker-*.ndjson",
+    columns=(
+        Column("time", "moment", "when it ended"),
+        Column("request_id", "text", "joins it to the access record; a copy has its original's"),
+        Column("project", "text", "whose model"),
+        Column("model", "text", "which"),
+        Column("version", "text", "who answered"),
+        Column("endpoint", "text", "of the model; of the pipeline, for a step"),
+        Column("replica", "text", "who answered"),
+        Column("worker", "whole", "which of the replica's workers"),
+        Column("transport", "text", "rest, open_inference or grpc; step for a pipeline's call of a step"),
+        Column("status", "whole", "what the caller got; 499 when it left before"),
+        Column("code", "text", "the error's code; empty for success"),
+        Column("duration_us", "whole", "from the whole request to its answer, in microseconds"),
+        Column("queue_us", "whole", "waiting for its batch, in microseconds"),
+        Column("preprocess_us", "whole", "of its batch, in microseconds"),
+        Column("inference_us", "whole", "of its batch, in microseconds"),
+        Column("postprocess_us", "whole", "of its batch, in microseconds"),
+        Column("encode_us", "whole", "from the batch's results to the answer, in microseconds"),
+        Column("batch", "whole", "requests that went together"),
+        Column("closed", "text", "why no more did: full, idle, waited or deadline"),
+        Column("deadline_ms", "whole", "time that was left when it came, in milliseconds; 0 for none"),
+        Column("bytes_in", "whole", "of the request's body"),
+        Column("mirrored", "flag", "a copy, whose answer no caller got"),
+        Column("step", "text", "of a pipeline; empty for the request itself"),
+        Column("rows", "whole", "items of an Open Inference request; NULL for one"),
+        Column("pieces", "whole", "of a stream"),
+        Column("trace_id", "text", "of the trace it is part of"),
+        Column("fields", "json", "what the handler wrote into `Context.log_fields`"),
+        Column("fields_omitted", "text", "why they are left out"),
+        Column("request", "json", "the request's body, where the model server logs payloads"),
+        Column("request_omitted", "text", "why it is left out"),
+        Column("answer", "json", "the answer's body, likewise"),
+        Column("answer_omitted", "text", "why it is left out"),
+    ),
+)
+
+KINDS: tuple[Kind, ...] = (ACCESS, INFERENCE)

@@ -115,12 +115,13 @@ class Ledger:
     def close(self) -> None:
         self._database.close()
 
-    def segments(self, kind: str, folder: str) -> dict[str, Segment]:
-        """All that are known of one source, by name."""
-        rows = self._database.execute(
-            "SELECT name, taken, skipping FROM segments WHERE kind = ? AND folder = ?", (kind, folder)
-        )
-        return {name: Segment(kind, folder, name, taken, bool(skipping)) for name, taken, skipping in rows}
+    def segments(self, kind: str) -> dict[Path, Segment]:
+        """All that are known of one kind, by their paths."""
+        rows = self._database.execute("SELECT folder, name, taken, skipping FROM segments WHERE kind = ?", (kind,))
+        return {
+            Path(folder, name): Segment(kind, folder, name, taken, bool(skipping))
+            for folder, name, taken, skipping in rows
+        }
 
     def live_files(self, kind: str) -> list[StoredFile]:
         """Files that count, oldest first."""

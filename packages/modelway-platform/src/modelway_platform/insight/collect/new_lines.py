@@ -1,11 +1,15 @@
 """The whole lines that a segment has gained, in pieces of bounded size; a line that is still being written is left for later."""
 
+import errno
+import os
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelway_platform.insight.collect.ledger import Segment
 
 LONGEST_LINE = 1 << 20
+_NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,26 @@ def take(path: Path, segment: Segment, most: int) -> Piece | None:
 
     A file shorter than what was taken of it lost its end with the machine's power: nothing follows in it.
     """
-    try:
-        with path.open("rb", buffering=0) as file:
-            file.seek(segment.taken)
-            data = file.read(most)
-    except FileNotFoundError:
+    data = _octets(path, segment.taken, most)
+    if data is None:
         return None
     return split(data, segment)
+
+
+def _octets(path: Path, start: int, most: int) -> bytes | None:
+    """None if there is no such file, or what has its name is none: models may write beside their own segments."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return None
+        raise
+    try:
+        return os.pread(descriptor, most, start) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    finally:
+        os.close(descriptor)
 
 
 def split(data: bytes, segment: Segment) -> Piece | None:

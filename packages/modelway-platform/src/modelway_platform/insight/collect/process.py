@@ -104,9 +104,7 @@ class _Turns:
 
     def _anything(self) -> bool:
         """DuckDB is large: it is loaded when the first record is there, not while the platform starts."""
-        return self._folder.ledger.exists() or any(
-            next(each.folder.glob(each.kind.segments), None) for each in self._settings.sources
-        )
+        return self._folder.ledger.exists() or any(each.segments() for each in self._settings.sources)
 
     def _open(self) -> "Collector":
         from modelway_platform.insight.collect.collector import Collector  # noqa: PLC0415 - as `_anything` says
@@ -139,11 +137,11 @@ def state_of(folder: Path) -> Path:
 def _state_of(collector: "Collector", source: Source) -> KindState:
     ledger, kind = collector.ledger, source.kind.name
     files, counts = ledger.live_files(kind), ledger.counts(kind)
-    taken = ledger.segments(kind, str(source.folder))
+    taken = ledger.segments(kind)
     behind = 0
-    for path in source.folder.glob(source.kind.segments):
+    for path in source.segments():
         with suppress(OSError):
-            known = taken.get(path.name)
+            known = taken.get(path)
             behind += max(0, path.stat().st_size - (known.taken if known else 0))
     return KindState(
         records=counts.records,

@@ -17,7 +17,7 @@ from modelway_platform.insight.collect.kinds import KINDS
 from modelway_platform.insight.collect.ledger import live_files
 from modelway_platform.insight.query.messages import Job, Refused
 from modelway_platform.insight.query.questions import ready_questions, written_out
-from modelway_platform.insight.query.views import MACROS, view_of
+from modelway_platform.insight.query.views import MACROS, requests_view, view_of
 
 MEMORY_MIB = 1024
 THREADS = 2
@@ -109,6 +109,7 @@ class QueryDesk:
             files = live_files(ledger_of(self._folder), kind.name, query.since)
             setup.append(view_of(kind, files, self._folder, query.since))
             paths += [str(self._folder / each.path) for each in files]
+        setup.append(requests_view())
         return Job(
             sql=query.sql,
             parameters=dict(query.parameters),

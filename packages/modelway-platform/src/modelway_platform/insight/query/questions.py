@@ -17,8 +17,8 @@ class _Ready:
     sql: str
 
 
-def _sql(select: str, *, where: str = _CALLERS, rest: str) -> str:
-    return f"SELECT {select}\nFROM access\nWHERE {where} AND {_SCOPE}\n{rest}"
+def _sql(select: str, *, where: str = _CALLERS, rest: str, view: str = "access") -> str:
+    return f"SELECT {select}\nFROM {view}\nWHERE {where} AND {_SCOPE}\n{rest}"
 
 
 _OF_VERSION = "GROUP BY project, model, version"
@@ -74,6 +74,21 @@ READY = {
             f"date_trunc('minute', time) AS minute, count(*) AS requests, {_FAILED} AS failed, {_MS.format(0.5)} AS p50_ms,"
             f" {_MS.format(0.99)} AS p99_ms",
             rest="GROUP BY minute\nORDER BY minute DESC",
+        ),
+    ),
+    "stages": _Ready(
+        "where the time goes per version: at the gateway, waiting for a batch, in the model",
+        _sql(
+            "project, model, version, count(*) AS requests, round(avg(duration_us) / 1000, 3) AS total_ms,"
+            " round(avg(duration_us - server_us) / 1000, 3) AS gateway_ms, "
+            + ", ".join(
+                f"round(avg({name}_us) / 1000, 3) AS {name}_ms"
+                for name in ("queue", "preprocess", "inference", "postprocess", "encode")
+            )
+            + ", round(avg(batch), 2) AS batch",
+            where=f"{_CALLERS} AND server_us IS NOT NULL",
+            rest=f"{_OF_VERSION}\nORDER BY total_ms DESC",
+            view="requests",
         ),
     ),
     "mirrors": _Ready(

@@ -6,6 +6,15 @@ from pathlib import Path
 from modelway_platform.insight.collect.kinds import Kind
 from modelway_platform.insight.collect.ledger import StoredFile
 
+# Between the gateway's clock and a replica's, and for a model that goes on when its caller has left.
+_APART = "INTERVAL 10 SECONDS"
+_STAGES = ("queue_us", "preprocess_us", "inference_us", "postprocess_us", "encode_us")
+_OF_INFERENCE = (
+    ("server_us", "duration_us"),
+    *((name, name) for name in (*_STAGES, "batch", "closed", "transport", "rows", "pieces", "trace_id", "fields")),
+    ("server_worker", "worker"),
+)
+
 # So that nobody has to write the cast: WHERE time > ago('1 hour').
 MACROS: tuple[str, ...] = ("CREATE MACRO ago(span) AS now() - span::INTERVAL",)
 
@@ -30,6 +39,20 @@ def view_of(kind: Kind, files: Sequence[StoredFile], root: Path, since: float) -
     ]
     where = f" WHERE time >= to_timestamp({since!r})" if since else ""
     return f"CREATE VIEW {kind.name} AS SELECT * FROM ({' UNION ALL BY NAME '.join(parts)}){where}"  # noqa: S608 - our own words
+
+
+def requests_view() -> str:
+    """The statement that makes the view `requests`: each access record with what became of it in the model server.
+
+    A copy has its original's id, so who answered belongs to what joins them. Several tries of one request differ by replica,
+    requests for which a caller used one id by their time.
+    """
+    columns = ", ".join(f'i."{theirs}" AS "{ours}"' for ours, theirs in _OF_INFERENCE)
+    return (
+        f"CREATE VIEW requests AS SELECT a.*, {columns} FROM access a LEFT JOIN inference i"  # noqa: S608 - our own names
+        " ON a.request_id = i.request_id AND a.mirrored = i.mirrored AND a.replica = i.replica AND i.step = ''"
+        f" AND i.time >= a.time - to_microseconds(a.duration_us) - {_APART} AND i.time <= a.time + {_APART}"
+    )
 
 
 def text(value: str) -> str:

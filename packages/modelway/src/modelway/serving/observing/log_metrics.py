@@ -10,6 +10,7 @@ _SERIES = (
     ("modelway_inference_log_dropped_total", "Records lost: the disk was full or too slow."),
     ("modelway_spans_exported_total", "Spans that the OTLP receiver took."),
     ("modelway_spans_dropped_total", "Spans lost: the receiver was away or too slow."),
+    ("modelway_inference_log_uncollected_total", "Records lost: nobody collected them before their segment went."),
 )
 
 
@@ -36,6 +37,9 @@ class LogMetrics:
     def dropped(self, count: int, /) -> None:
         self._add(1, count)
 
+    def uncollected(self, count: int, /) -> None:
+        self._add(4, count)
+
     def exported(self, count: int, /) -> None:
         self._add(2, count)
 
@@ -45,9 +49,9 @@ class LogMetrics:
     def lines(self, labels: str) -> Iterator[str]:
         """Prometheus text; nothing where nothing was counted."""
         counts = [self._board.total(self._offset + position) for position in range(self.CELLS)]
-        for first in (0, 2):
-            if any(counts[first : first + 2]):
-                for (name, about), count in zip(_SERIES[first : first + 2], counts[first : first + 2], strict=True):
+        for part in (slice(0, 2), slice(2, 4), slice(4, 5)):
+            if any(counts[part]):
+                for (name, about), count in zip(_SERIES[part], counts[part], strict=True):
                     yield from (f"# HELP {name} {about}", f"# TYPE {name} counter", f"{name}{{{labels}}} {count:.0f}")
 
     def _add(self, position: int, count: int) -> None:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from modelway.serving.observing.collected import lines_not_collected, read_marks
+
 MOST_GATHERED_BYTES = 8 * 1024 * 1024
 """More than this is not kept in memory for a disk that is slow: lines are dropped, and counted."""
 _GATHER_SECONDS = 0.1
@@ -26,6 +28,7 @@ class Tally(Protocol):
 
     def written(self, count: int, /) -> None: ...
     def dropped(self, count: int, /) -> None: ...
+    def uncollected(self, count: int, /) -> None: ...
 
 
 class SegmentWriter:
@@ -149,13 +152,17 @@ class SegmentWriter:
     def _make_room(self) -> None:
         """Delete the oldest segments, so that all of them with a new one stay within the bound."""
         kept = 0
+        marks = read_marks(self._folder)
         room = self._total_bytes - self._segment_bytes
         found = sorted(self._folder.glob(f"worker-{self._index}-*.ndjson"), reverse=True)
         for position, path in enumerate(found):
             with suppress(OSError):
                 kept += path.stat().st_size
                 if kept > room or position >= _MOST_FILES - 1:
+                    lost = lines_not_collected(path, marks)
                     path.unlink()
+                    if lost:
+                        self._tally.uncollected(lost)
 
     def _close_file(self) -> None:
         if self._file >= 0:
