@@ -33,6 +33,7 @@ from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.phases import Phases, Runs
 from modelway_platform.store.replicas import Replicas
 from modelway_platform.store.token_issuers import TokenIssuers
 
@@ -130,6 +131,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             log_queries=QueryDesk(root / "store"),
             replica_token=REPLICA_TOKEN,
             status=lambda: {"routeTable": {"number": 3}},
+            phases=Phases(database, changes.notify).of,
             gauges=lambda: {"modelway_route_table_number": 3.0},
         )
         _, secret = keys.create(KeySpec(name="tester", role="admin"))
@@ -144,6 +146,17 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
 def api(tmp_path: Path, migrated: bytes) -> Iterator[Api]:
     with running_api(tmp_path, migrated) as running:
         yield running
+
+
+@pytest.fixture
+def phases(api: Api) -> Callable[[str, int, Runs], None]:
+    """Keeps phases of a deployment's revision, as the reconciler does."""
+
+    def keep(name: str, revision: int, runs: Runs) -> None:
+        with Database.open(api.root / "modelway.db") as database:
+            Phases(database, api.parts.changes.notify).save([(name, revision, runs)])
+
+    return keep
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from modelway.packaging.archive import write_archive
 from modelway.packaging.manifest import LOCK_ENTRY
 from modelway_platform.deploy.builder.environment import EnvironmentBuilder
 from modelway_platform.deploy.builder.failure import PreparationError
+from modelway_platform.deploy.builder.local_phases import LocalPhases
 from modelway_platform.deploy.builder.preparation import PackagePreparer, unpacked_folder
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
@@ -128,24 +129,24 @@ async def test_a_failed_preparation_is_tried_again_later_and_then_succeeds(
 ) -> None:
     now = 1000.0
     changed = asyncio.Event()
-    preparations = Preparations(make(), notify=changed.set, clock=lambda: now)
+    preparations = Preparations(lambda _: LocalPhases(make()), notify=changed.set, clock=lambda: now)
     (tmp_path / "broken").touch()
-    preparations.begin(digest)
-    while preparations.state(digest).stage is not Stage.FAILED:
+    preparations.begin("local", digest)
+    while preparations.state("local", digest).stage is not Stage.FAILED:
         changed.clear()
         await changed.wait()
-    state = preparations.state(digest)
+    state = preparations.state("local", digest)
     assert (state.reason, state.retry_at) == ("BuildFailed", 1005.0)
     assert "no such version" in state.message
     (tmp_path / "broken").unlink()
-    assert await preparations.startable(digest, "none") == ""
-    assert preparations.state(digest) == state, "not before its time"
+    assert await preparations.startable("local", digest, "none") == ""
+    assert preparations.state("local", digest) == state, "not before its time"
     now = 1006.0
-    assert await preparations.startable(digest, "none") == ""
-    while preparations.state(digest).stage is not Stage.PREPARED:
+    assert await preparations.startable("local", digest, "none") == ""
+    while preparations.state("local", digest).stage is not Stage.PREPARED:
         changed.clear()
         await changed.wait()
-    key = preparations.environment(digest)
-    assert await preparations.startable(digest, "none") == key
-    assert await preparations.startable(digest, key) == key
+    key = preparations.environment("local", digest)
+    assert await preparations.startable("local", digest, "none") == key
+    assert await preparations.startable("local", digest, key) == key
     await preparations.close()

@@ -14,24 +14,26 @@ import pytest
 import pytest_asyncio
 
 from modelway.errors import UnavailableError
-from modelway_platform.deploy.builder.environment import Environment
 from modelway_platform.deploy.builder.failure import PreparationError
-from modelway_platform.deploy.builder.preparation import Prepared
 from modelway_platform.deploy.operators import process_table
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch, ProcessOperator
+from modelway_platform.deploy.reconcile.early_phases import PhaseReport
 from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.loop import Reconciler
+from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment, Phase
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.phases import PhaseName, PhaseState
 from modelway_platform.domain.records import DeploymentRecord, ReplicaRecord
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
+from modelway_platform.store.phases import Phases
 from modelway_platform.store.replicas import Replicas
 
 KEY = VersionKey("vision", "digits", "v1")
@@ -80,21 +82,20 @@ class OtherPlace(ProcessOperator):
 class StandInPreparer:
     """A package is startable at once, unless its digest says that it is broken."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    skips: Mapping[PhaseName, str] = {PhaseName.PUSH: "no image"}
+
+    def __init__(self) -> None:
         self.broken: dict[str, PreparationError] = {}
 
     def is_startable(self, package: str, environment: str) -> bool:
         return True
 
-    async def unpack(self, package: str) -> Path:
-        if package in self.broken:
-            raise self.broken[package]
-        return self.folder
-
-    async def build(self, folder: Path, progress: Callable[[str], None]) -> Prepared:
-        progress("installing")
-        return Prepared(folder=folder, environment=Environment(key="e", folder=folder, seconds=0.1), packages=3)
+    async def do(self, phase: PhaseName, package: str, made: str, report: PhaseReport) -> str:
+        if phase is PhaseName.BUILD:
+            report("installing")
+            if package in self.broken:
+                raise self.broken[package]
+        return "e"
 
 
 class Control:
@@ -120,8 +121,9 @@ class Control:
             return self.others[cluster.name]
 
         self.clusters = Clusters(self.operator, other)
-        self.preparer = StandInPreparer(folder)
-        self.preparations = Preparations(self.preparer, notify=notify)
+        self.preparer = StandInPreparer()
+        self.preparations = Preparations(lambda _: self.preparer, notify=notify)
+        self.phases = Phases(self.database, notify)
         fleet = Fleet(
             store=self.replicas, events=self.events, clusters=self.clusters, drop_endpoint=self.registered.discard
         )
@@ -130,6 +132,7 @@ class Control:
             events=self.events,
             fleet=fleet,
             preparations=self.preparations,
+            book=PhaseBook(self.phases),
             changes=self.changes,
             registered=lambda: self.registered,
         )
@@ -171,6 +174,10 @@ class Control:
             and (record.status.updated_replicas, record.status.ready_replicas) == (ready, ready)
             and record.status.conditions[-1].reason == "AllReady"
         )
+
+    def through(self, revision: int) -> bool:
+        runs = self.phases.of(str(KEY), revision)
+        return len(runs) == len(PhaseName) and runs[-1].state is PhaseState.DONE
 
     def reached(self, wanted: int) -> bool:
         return self.settled(wanted) if wanted else self.record() is None
@@ -236,6 +243,47 @@ async def test_starts_what_is_declared_and_says_so(control: Callable[..., Contro
     assert set(processes(instance)) == one.registered
     reasons = {event.reason for event in one.events.list("Deployment", str(KEY))}
     assert {"EnvironmentBuilt", "ReplicaStarted", "ReplicaReady"} <= reasons
+
+
+async def test_every_phase_is_kept_with_its_times(control: Callable[..., Control]) -> None:
+    one = control()
+    one.documents.apply_deployment(DEPLOYMENT)
+    await until(lambda: one.through(1))
+    runs = one.phases.of(str(KEY), 1)
+    assert [run.phase for run in runs] == list(PhaseName)
+    states = {run.phase: run.state for run in runs}
+    assert states.pop(PhaseName.PUSH) is PhaseState.SKIPPED
+    assert set(states.values()) == {PhaseState.DONE}
+    assert all(run.attempts == 1 and 0 < run.started_at <= run.ended_at for run in runs)
+    assert [run.message for run in runs][3:5] == ["no image", "2 of 2 replicas are started"]
+    one.documents.apply_deployment(replace(DEPLOYMENT, replicas=3))
+    await until(lambda: one.through(2))
+    assert [run.state for run in one.phases.of(str(KEY), 2)][:2] == [PhaseState.DONE] * 2
+
+
+async def test_a_phase_that_failed_says_why_and_counts_its_attempts(control: Callable[..., Control]) -> None:
+    one = control()
+    one.preparer.broken[DEPLOYMENT.package] = PreparationError("BuildFailed", "no such version: torch==99")
+    one.documents.apply_deployment(DEPLOYMENT)
+    await until(lambda: [r.state for r in one.phases.of(str(KEY), 1)][2:3] == [PhaseState.FAILED])
+    failed = one.phases.of(str(KEY), 1)[2]
+    assert failed.log == ("installing", "no such version: torch==99")
+    one.preparer.broken.clear()
+    one.preparations.retry("local", DEPLOYMENT.package)
+    await until(lambda: one.through(1))
+    assert [run.attempts for run in one.phases.of(str(KEY), 1)][2:5] == [2, 1, 1]
+
+
+async def test_phases_go_on_where_a_killed_control_was(control: Callable[..., Control]) -> None:
+    one = control()
+    one.documents.apply_deployment(replace(DEPLOYMENT, env={"MODE": "serve"}))
+    await until(lambda: len(one.phases.of(str(KEY), 1)) > 0)
+    await one.kill()
+    two = control()
+    await until(lambda: two.through(1))
+    runs = two.phases.of(str(KEY), 1)
+    assert [run.phase for run in runs] == list(PhaseName)
+    assert all(run.state in {PhaseState.DONE, PhaseState.SKIPPED} for run in runs)
 
 
 async def test_scales_and_deletes(control: Callable[..., Control], instance: str) -> None:

@@ -45,6 +45,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         gauges=lambda: {**facts.gauges(), **_collector_gauges(settings)},
         gateways=facts.gateways,
         tables=tables,
+        phases=parts.phases.of,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
         replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),
         ready=lambda: publisher.table is not None,

@@ -13,6 +13,7 @@ from modelway_platform.apps.cluster_operators import make_operator
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.builder.environment import EnvironmentBuilder
+from modelway_platform.deploy.builder.local_phases import LocalPhases
 from modelway_platform.deploy.builder.preparation import PackagePreparer
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand, uv_environment
@@ -22,6 +23,7 @@ from modelway_platform.deploy.operators.process_table import INSTANCE_VARIABLE
 from modelway_platform.deploy.operators.serve_command import ServeCommand
 from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.loop import Reconciler
+from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.discovery.embedded import GRACE_SECONDS, Leases
 from modelway_platform.discovery.follower import Follower
@@ -34,6 +36,7 @@ from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.phases import Phases
 from modelway_platform.store.replicas import Replicas
 from modelway_platform.store.token_issuers import TokenIssuers
 
@@ -71,6 +74,7 @@ class ControlParts:
     clusters: Clusters
     preparer: PackagePreparer
     preparations: Preparations
+    phases: Phases
     reconciler: Reconciler
     replica_token: str
 
@@ -132,7 +136,9 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     events = Events(basis.database, changes.notify)
     replicas = Replicas(basis.database, changes.notify)
     preparer = _preparer(directory, basis.packages, os.environ)
-    preparations = Preparations(preparer, notify=changes.notify)
+    local_phases = LocalPhases(preparer)
+    preparations = Preparations(lambda _: local_phases, notify=changes.notify)
+    phases = Phases(basis.database, changes.notify)
 
     def ended(replica_id: str) -> None:
         leases.drop(replica_id)
@@ -158,6 +164,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         events=events,
         fleet=fleet,
         preparations=preparations,
+        book=PhaseBook(phases),
         changes=changes,
         registered=lambda: {endpoint.id for endpoint in leases.endpoints()},
     )
@@ -176,6 +183,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         clusters=clusters,
         preparer=preparer,
         preparations=preparations,
+        phases=phases,
         reconciler=reconciler,
         replica_token=replica_token,
     )

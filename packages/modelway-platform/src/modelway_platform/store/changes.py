@@ -37,7 +37,8 @@ class Changes:
                 return self._number
             self._waiters.add(waiter)
         try:
-            await asyncio.wait_for(waiter[1].wait(), timeout)
+            async with asyncio.timeout(timeout):  # `wait_for` may swallow a cancellation (Python 3.11)
+                await waiter[1].wait()
         except TimeoutError:
             pass
         finally:

@@ -1,6 +1,7 @@
 """The tables, as SQLAlchemy Core sees them; migrations make them, a test keeps the two the same."""
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     Float,
@@ -96,6 +97,23 @@ keys = Table(
     Column("previous_sha256", String, nullable=False, server_default=""),
     Column("previous_until", Float, nullable=True),
     CheckConstraint("role IN ('admin', 'caller', 'gateway')", name="keys_role"),
+)
+
+phases = Table(
+    "phases",
+    metadata,
+    Column("name", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("phase", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float, nullable=False),
+    Column("log", Text, nullable=False),
+    PrimaryKeyConstraint("name", "revision", "phase"),
 )
 
 token_issuers = Table(

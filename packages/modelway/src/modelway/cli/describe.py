@@ -31,6 +31,7 @@ from modelway.cli.object_tables import (
 )
 from modelway.cli.output import paint
 from modelway.cli.package_facts import endpoints_of, example_request, signature_of
+from modelway.cli.phase_rows import PHASE_COLUMNS, phase_rows
 from modelway.cli.table_text import Row, printable, table_lines
 from modelway.cli.time_text import age, date_and_time
 from modelway.cli.yaml_text import to_yaml
@@ -87,6 +88,7 @@ def _print_head(name: DocumentName, item: Object) -> None:
 
 def _print_deployment(client: ControlClient, name: DocumentName, item: Object) -> None:
     _print_table("Conditions", CONDITION_COLUMNS, condition_rows(item), empty="none yet")
+    _print_table("Phases", PHASE_COLUMNS, phase_rows(client.phases(name.name)))
     replicas = member(member(item, "status"), "replicas")
     counts = ", ".join(f"{number(replicas, word)} {word}" for word in ("wanted", "ready", "updated"))
     endpoints = [one for one in client.list_all("endpoints") if _belongs(one, name.name)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from modelway.cli.object_tables import Object, member, members, message_of, number, phase_cell, ready_text, text
 from modelway.cli.output import note, paint, seconds_text
+from modelway.cli.phase_rows import current_text
 from modelway.cli.table_text import Row, printable, table_lines
 from modelway.client import ControlClient
 from modelway.errors import DeadlineExceededError, NotFoundError, UnavailableError
@@ -26,6 +27,7 @@ class _Followed:
     troubled_since: float | None = None
     outcome: bool | None = None
     shown: str = ""
+    step: str = ""
 
     def look(self, item: Object, now: float) -> None:
         self.seen = item
@@ -44,7 +46,13 @@ class _Followed:
 
     def row(self, seconds: float) -> Row:
         phase = phase_cell(text(member(self.seen, "status"), "phase") or "Pending")
-        return [self.name, phase, f"{ready_text(self.seen)} ready", seconds_text(seconds), message_of(self.seen)]
+        return [
+            self.name,
+            phase,
+            f"{ready_text(self.seen)} ready",
+            seconds_text(seconds),
+            self.step or message_of(self.seen),
+        ]
 
 
 def follow_until_ready(client: ControlClient, revisions: Mapping[str, int], *, timeout: float) -> bool:
@@ -84,6 +92,8 @@ def follow_until_ready(client: ControlClient, revisions: Mapping[str, int], *, t
 def _look_at(client: ControlClient, one: _Followed) -> None:
     try:
         one.look(client.get("deployments", one.name), time.monotonic())
+        if sys.stderr.isatty():
+            one.step = current_text(client.phases(one.name))
     except NotFoundError:
         one.outcome = False
         one.seen = {"status": {"phase": "Gone", "message": "somebody deleted it"}}

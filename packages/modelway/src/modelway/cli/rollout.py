@@ -10,18 +10,26 @@ from modelway.cli.connect import add_connection_options, open_control
 from modelway.cli.document_name import DocumentName, add_document_names, document_names
 from modelway.cli.follow_rollout import follow_until_ready
 from modelway.cli.object_details import CONDITION_COLUMNS, REVISION_COLUMNS, condition_rows, revision_rows
-from modelway.cli.object_tables import columns_of, member, number, row_of, text
-from modelway.cli.table_text import one_line, table_lines
+from modelway.cli.object_tables import columns_of, member, members, number, row_of, text
+from modelway.cli.phase_rows import PHASE_COLUMNS, phase_rows
+from modelway.cli.table_text import one_line, printable, table_lines
 from modelway.cli.yaml_text import to_yaml
 from modelway.client import ControlClient
+from modelway.errors import InvalidRequestError
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="status|history|undo|compare")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="status|phases|history|undo|compare")
     status = verbs.add_parser("status", help="where it stands", formatter_class=HelpFormatter)
     status.add_argument(
         "-w", "--watch", action="store_true", help="follow a deployment until it is ready or has failed"
     )
+    phases = verbs.add_parser(
+        "phases", help="how far each phase of a deployment's revision is", formatter_class=HelpFormatter
+    )
+    phases.add_argument("--revision", type=int, default=0, metavar="N", help="default: the newest")
+    phases.add_argument("--log", action="store_true", help="with the last lines each phase wrote")
+    phases.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
     history = verbs.add_parser("history", help="every accepted change", formatter_class=HelpFormatter)
     history.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
     undo = verbs.add_parser(
@@ -37,7 +45,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--timeout", type=float, default=120.0, metavar="SECONDS", help="how long to follow; default: 120"
         )
-    for sub in (status, history, undo):
+    for sub in (status, phases, history, undo):
         add_document_names(sub, several=False)
         add_connection_options(sub)
 
@@ -51,6 +59,8 @@ def _run(args: argparse.Namespace) -> int:
         match args.verb:
             case "status":
                 return _status(client, name, watch=args.watch, timeout=args.timeout)
+            case "phases":
+                return _phases(client, name, args)
             case "history":
                 return _history(client, name, args.output)
             case _:
@@ -69,6 +79,23 @@ def _status(client: ControlClient, name: DocumentName, *, watch: bool, timeout: 
 
 def _follow(client: ControlClient, name: DocumentName, revision: int, timeout: float) -> int:
     return EXIT_OK if follow_until_ready(client, {name.name: revision}, timeout=timeout) else EXIT_ERROR
+
+
+def _phases(client: ControlClient, name: DocumentName, args: argparse.Namespace) -> int:
+    if name.kind != "deployments":
+        raise InvalidRequestError(f"a {name.word} has no phases", hint="deployments have: deployment P/M/VERSION")
+    found = client.phases(name.name, revision=args.revision)
+    if args.output == "json":
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    elif args.output == "yaml":
+        print(to_yaml(found), end="")
+    else:
+        print("\n".join(table_lines(PHASE_COLUMNS, phase_rows(found))))
+        for run in members(found, "items") if args.log else ():
+            lines: list[object] = run.get("log", [])
+            print(f"\n{text(run, 'phase')}")
+            print("\n".join(f"  {printable(str(line))}" for line in lines) or "  (nothing)")
+    return EXIT_OK
 
 
 def _history(client: ControlClient, name: DocumentName, output: str) -> int:
@@ -94,7 +121,7 @@ def _undo(client: ControlClient, name: DocumentName, args: argparse.Namespace) -
 
 COMMAND = Command(
     name="rollout",
-    help="revisions of a deployment or route: status, history, undo; compare versions",
+    help="revisions of a deployment or route: status, phases, history, undo; compare versions",
     example="modelway rollout status deployment vision/digits/v1 --watch\n"
     "modelway rollout history route vision/digits\n"
     "modelway rollout undo route vision/digits --to-revision 3\n"

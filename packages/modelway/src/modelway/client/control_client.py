@@ -186,6 +186,12 @@ class ControlClient:
         answer = self._http.request("GET", object_path(kind, name) + "/revisions")
         return _convert(answer.json(), _Items).items
 
+    def phases(self, name: str, *, revision: int = 0) -> dict[str, Any]:
+        """How far each phase of a deployment's revision is, the newest unless given: `revision`, `items`."""
+        query = {"revision": str(revision)} if revision else None
+        path = object_path("deployments", name) + "/phases"
+        return self._object(self._http.request("GET", path, query=query))
+
     def events(self, kind: DocumentKind, name: str) -> list[dict[str, Any]]:
         """What happened to it, oldest first."""
         answer = self._http.request("GET", object_path(kind, name) + "/events")

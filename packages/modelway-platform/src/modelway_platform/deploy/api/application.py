@@ -21,6 +21,7 @@ from modelway_platform.deploy.api.logs_api import LogsApi
 from modelway_platform.deploy.api.mirrors_api import MirrorsApi
 from modelway_platform.deploy.api.packages_api import PackagesApi
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.phases_api import PhasesApi
 from modelway_platform.deploy.api.route_table_api import RouteTableApi
 
 
@@ -31,6 +32,7 @@ def make_app(parts: ApiParts) -> Starlette:
         routes=[
             *HealthApi(parts, counts).paths(),
             *DocumentsApi(parts).paths(),
+            *PhasesApi(parts).paths(),
             *ComparisonApi(parts).paths(),
             *MirrorsApi(parts).paths(),
             *PackagesApi(parts).paths(),

@@ -10,6 +10,7 @@ from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.explanation import ExplainQuery, Explanation
 from modelway_platform.domain.mirror_report import MirrorQuery, MirrorReport
+from modelway_platform.domain.phases import PhaseRun
 from modelway_platform.domain.record_query import Asked, ReadyQuestion, RecordQuery
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
@@ -153,6 +154,11 @@ def no_gateways() -> Sequence[Mapping[str, Any]]:
     return ()
 
 
+def no_phases(name: str, revision: int) -> tuple[PhaseRun, ...]:
+    """For a process that deploys nothing."""
+    return ()
+
+
 def nobody() -> Mapping[str, float]:
     """For a process that does not know when keys were used."""
     return {}
@@ -189,6 +195,7 @@ class ApiParts:
         gauges: More samples for `/metrics`: value by name, labels included, as `name{label="x"}`.
         gateways: What each gateway worker said last, as JSON objects.
         replicas_left_out: How many gateway workers leave a replica out at present, by its id; those that none does are not in it.
+        phases: The phases of a deployment's revision, by both; empty before the first began.
         tables: The route table for gateways on other machines.
         ready: Whether `/readyz` says yes.
         keys_last_used: When each key was used last at the gateway (Unix time in seconds by key id), to the minute.
@@ -212,6 +219,7 @@ class ApiParts:
     gauges: Callable[[], Mapping[str, float]] = no_facts
     gateways: Callable[[], Sequence[Mapping[str, Any]]] = no_gateways
     replicas_left_out: Callable[[], Mapping[str, int]] = none_left_out
+    phases: Callable[[str, int], tuple[PhaseRun, ...]] = no_phases
     tables: TableServer | None = None
     ready: Callable[[], bool] = always_ready
     keys_last_used: Callable[[], Mapping[str, float]] = nobody

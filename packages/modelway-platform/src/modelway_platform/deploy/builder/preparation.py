@@ -34,22 +34,32 @@ class PackagePreparer:
     """
 
     def __init__(self, folder: Path, *, archive: Callable[[str], Path], environments: EnvironmentBuilder) -> None:
-        self._folder = folder
+        self.folder = folder
         self._archive = archive
         self._environments = environments
         self._locks: dict[str, asyncio.Lock] = {}
 
     def clean(self) -> None:
         """Removes what a killed process left unfinished; call before the first preparation."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for leftover in self._folder.glob(_PARTIAL):
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for leftover in self.folder.glob(_PARTIAL):
             shutil.rmtree(leftover, ignore_errors=True)
         self._environments.clean()
 
     def is_startable(self, package: str, environment: str) -> bool:
         """Whether both are there still: someone may have cleared a folder to free space."""
-        unpacked = unpacked_folder(self._folder, package) / MANIFEST_NAME
+        unpacked = unpacked_folder(self.folder, package) / MANIFEST_NAME
         return unpacked.exists() and self._environments.exists(environment)
+
+    def find(self, package: str) -> str:
+        """Looks for the archive; says what is there.
+
+        Raises:
+            PreparationError: Nothing is.
+        """
+        if (unpacked_folder(self.folder, package) / MANIFEST_NAME).exists():
+            return "unpacked already"
+        return f"{self._archive_of(package).stat().st_size} octets in the package store"
 
     async def unpack(self, package: str) -> Path:
         """The folder of the unpacked package.
@@ -71,13 +81,10 @@ class PackagePreparer:
         return Prepared(folder=folder, environment=environment, packages=manifest.environment.packages)
 
     def _unpack(self, package: str) -> Path:
-        folder = unpacked_folder(self._folder, package)
+        folder = unpacked_folder(self.folder, package)
         if (folder / MANIFEST_NAME).exists():
             return folder
-        archive = self._archive(package)
-        if not archive.exists():
-            text = f"the archive of {package[:19]}… is not in the package store; upload it again (`modelway apply`)"
-            raise PreparationError("PackageMissing", text)
+        archive = self._archive_of(package)
         try:
             packaging.extract(archive, folder, digest=package)
         except InvalidPackageError as error:
@@ -85,6 +92,13 @@ class PackagePreparer:
         except ModelwayError as error:
             raise PreparationError("PackageNotUnpacked", _sentence(error)) from error
         return folder
+
+    def _archive_of(self, package: str) -> Path:
+        archive = self._archive(package)
+        if not archive.exists():
+            text = f"the archive of {package[:19]}… is not in the package store; upload it again (`modelway apply`)"
+            raise PreparationError("PackageMissing", text)
+        return archive
 
 
 def unpacked_folder(root: Path, package: str) -> Path:

@@ -23,6 +23,8 @@ from modelway_platform.deploy.reconcile.decision import (
     decide,
 )
 from modelway_platform.deploy.reconcile.fleet import Fleet
+from modelway_platform.deploy.reconcile.late_phases import phases_of
+from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.deploy.reconcile.status import status_of, unreachable
 from modelway_platform.domain.identity import VersionKey
@@ -46,6 +48,7 @@ class Reconciler:
         events: What happened, for people.
         fleet: The replicas.
         preparations: Packages being made startable.
+        book: How far each phase is.
         changes: Whoever changes anything this depends on notifies it.
         registered: The ids of all registered endpoints, now.
         clock: Unix time in seconds.
@@ -58,6 +61,7 @@ class Reconciler:
         events: Events,
         fleet: Fleet,
         preparations: Preparations,
+        book: PhaseBook,
         changes: Changes,
         registered: Callable[[], Collection[str]],
         clock: Callable[[], float] = time.time,
@@ -66,6 +70,7 @@ class Reconciler:
         self._events = events
         self._fleet = fleet
         self._preparations = preparations
+        self._book = book
         self._changes = changes
         self._registered = registered
         self._clock = clock
@@ -75,6 +80,7 @@ class Reconciler:
     async def run(self) -> None:
         """Adopts what runs already, then reconciles until `finish` is called."""
         await self._fleet.load()
+        await self._book.load()
         tidied = time.monotonic()
         while not self._finishing:
             seen = self._changes.number
@@ -123,12 +129,14 @@ class Reconciler:
                 wake_at = min(wake_at, self._clock() + _AFTER_ERROR)
         for key in self._fleet.keys() - {record.deployment.key for record in records}:
             await self._clear(key)
+        await self._book.flush()
         return wake_at
 
     async def _reconcile(self, record: DeploymentRecord) -> float:
         """Takes the next steps of one deployment; returns when to look again at the latest."""
         key, now = record.deployment.key, self._clock()
-        preparation = self._preparations.state(record.deployment.package)
+        place = (record.deployment.cluster, record.deployment.package)
+        preparation = self._preparations.state(*place)
         await self._tell(key, preparation)
         seen = [held.seen() for held in self._fleet.of(key)]
         wake_at = now + RESYNC_SECONDS
@@ -139,25 +147,31 @@ class Reconciler:
             else:
                 await self._take(step, record)
         after = [held.seen() for held in self._fleet.of(key)]
-        status = status_of(record, self._preparations.state(record.deployment.package), after, now)
+        preparation = self._preparations.state(*place)
+        status = status_of(record, preparation, after, now)
         if trouble:
             status = unreachable(status, record, trouble, now)
+        early = self._preparations.runs(*place)
+        kept = self._book.of(record)
+        stage = preparation.stage
+        runs = phases_of(record, kept, early, stage=stage, replicas=after, status=status, now=now)
+        self._book.note(record, runs)
         if status != record.status:
             await asyncio.to_thread(self._documents.save_status, key, status)
         return wake_at
 
     async def _take(self, step: Step, record: DeploymentRecord) -> None:
-        package = record.deployment.package
+        place = (record.deployment.cluster, record.deployment.package)
         match step:
             case Prepare():
-                self._preparations.begin(package)
+                self._preparations.begin(*place)
             case StartReplica():
-                environment = self._preparations.environment(package)
-                if environment := await self._preparations.startable(package, environment):
+                environment = self._preparations.environment(*place)
+                if environment := await self._preparations.startable(*place, environment):
                     await self._fleet.start(record, environment)
             case RestartReplica(id=replica_id):
                 spec = self._fleet.get(replica_id).spec
-                if environment := await self._preparations.startable(spec.package, spec.environment):
+                if environment := await self._preparations.startable(spec.cluster, spec.package, spec.environment):
                     await self._fleet.restart(replica_id, environment)
             case StopReplica(id=replica_id, why=why):
                 await self._fleet.stop(replica_id, why)

@@ -1,0 +1,43 @@
+"""Phases over HTTP: of the newest revision, of another, watched, and of nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+from modelway_platform.domain.phases import PhaseName, PhaseRun, PhaseState, nothing_yet
+
+PATH = "/v1/deployments/vision/digits/v1/phases"
+
+
+def declared(api: Any, write: Any, uploaded: dict[str, str]) -> None:
+    assert api.apply(write.deployment(), packages=uploaded).status == 200
+
+
+def test_phases_of_a_revision(api: Any, write: Any, uploaded: dict[str, str], phases: Callable[..., None]) -> None:
+    declared(api, write, uploaded)
+    waiting = api.ask("GET", PATH).json
+    assert waiting["revision"] == 1
+    assert [run["phase"] for run in waiting["items"]] == [each.value for each in PhaseName]
+    assert {run["state"] for run in waiting["items"]} == {"Waiting"}
+    run = PhaseRun(phase=PhaseName.FETCH, state=PhaseState.RUNNING, attempts=1, done=3, total=9, started_at=1.0)
+    phases("vision/digits/v1", 1, (run, *nothing_yet()[1:]))
+    first = api.ask("GET", PATH + "?revision=1").json["items"][0]
+    assert (first["state"], first["done"], first["total"]) == ("Running", 3, 9)
+    assert first["startedAt"] == "1970-01-01T00:00:01.000Z"
+    assert first["endedAt"] is None
+
+
+def test_they_can_be_watched(api: Any, write: Any, uploaded: dict[str, str], phases: Callable[..., None]) -> None:
+    declared(api, write, uploaded)
+    lines = api.stream(PATH + "?watch=true")
+    assert next(lines)["items"][0]["state"] == "Waiting"
+    run = PhaseRun(phase=PhaseName.FETCH, state=PhaseState.DONE, attempts=1, started_at=1.0, ended_at=2.0)
+    phases("vision/digits/v1", 1, (run,))
+    assert next(lines)["items"][0]["state"] == "Done"
+
+
+def test_what_there_is_not_is_said(api: Any, write: Any, uploaded: dict[str, str]) -> None:
+    assert api.ask("GET", PATH).status == 404
+    declared(api, write, uploaded)
+    assert api.ask("GET", PATH + "?revision=2").error["message"] == "no revision 2 of deployment vision/digits/v1"
+    assert api.ask("GET", PATH + "?revision=x").status == 400
+    assert api.ask("GET", PATH, key=None).status == 401
