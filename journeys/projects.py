@@ -79,12 +79,12 @@ def deployment(name: str, package: str, *, replicas: int = 1, **env: str) -> str
     )
 
 
-def route(name: str, weights: Mapping[str, int], *, idempotent: bool = False) -> str:
+def route(name: str, weights: Mapping[str, int], *, idempotent: bool = False, access: str = "key") -> str:
     """A Route document for `project/model`."""
     project, model = name.split("/")
     versions = ", ".join(f"{{version: {version}, weight: {weight}}}" for version, weight in weights.items())
     return (
         "apiVersion: modelway/v1\nkind: Route\n"
         f"metadata: {{project: {project}, model: {model}}}\n"
-        f"spec: {{versions: [{versions}], access: key, idempotent: {str(idempotent).lower()}}}\n"
+        f"spec: {{versions: [{versions}], access: {access}, idempotent: {str(idempotent).lower()}}}\n"
     )

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from modelway import Handler, Pipeline, RemoteStep, Shape, Step, inference, together
-from modelway.cli.flow_text import flow_lines
 from modelway.errors import InvalidHandlerError
 from modelway.signature import Signature, bind, signature_of
+from modelway.signature.flow_text import flow_lines
 
 Image = Annotated[NDArray[np.float32], Shape(8, 8)]
 

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from modelway import Handler, Pipeline, Step, inference
-from modelway.cli.flow_text import flow_lines
 from modelway.errors import InvalidRequestError
 from modelway.serving.process_metrics import Place
 from modelway.serving.processes.of_steps import places_of_steps
 from modelway.signature import bind
+from modelway.signature.flow_text import flow_lines
 from modelway.testing import Client
 
 MODULE = """

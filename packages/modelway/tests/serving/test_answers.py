@@ -81,7 +81,7 @@ def test_pages_beside_the_model(shared: Server) -> None:
     assert "default-src 'none'" in headers["content-security-policy"]
     embedded = re.search(rb'id="server">(.*?)</script>', page, re.DOTALL)
     assert embedded is not None
-    assert json.loads(embedded[1])["endpoints"][0]["example"] == {"rows": [0.0]}
+    assert json.loads(json.loads(embedded[1])["endpoints"][0]["example"]) == {"rows": [0.0]}
 
 
 def test_the_api_document_describes_every_endpoint(shared: Server) -> None:

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command
-from modelway.cli.flow_text import flow_lines
 from modelway.cli.output import Steps, note, paint, seconds_text
 from modelway.cli.package import add_timeout
 from modelway.cli.signature_changes import print_comparison
-from modelway.cli.table_text import Cell, table_lines
+from modelway.cli.table_text import Cell, printable, table_lines
 from modelway.errors import InvalidRequestError, ModelwayError
 from modelway.packaging import read_manifest
 from modelway.packaging.examine import Examination, examine
 from modelway.packaging.rehearse import Outcome, Rehearsal
 from modelway.signature import Signature
+from modelway.signature.flow_text import flow_lines
 
 EXAMPLE = """
 modelway check         # the project here
@@ -70,7 +70,7 @@ def _print_rehearsal(rehearsal: Rehearsal) -> None:
     print("\n".join(table_lines(("endpoint", "takes", "answers"), endpoints)), end="\n\n")
     drawing = flow_lines(Signature.from_json(rehearsal.signature))
     if drawing:
-        print("\n".join(drawing), end="\n\n")
+        print(printable("\n".join(drawing)), end="\n\n")
     examples = [
         (str(number), outcome.example.endpoint, _result(outcome), seconds_text(outcome.seconds))
         for number, outcome in enumerate(rehearsal.outcomes, start=1)

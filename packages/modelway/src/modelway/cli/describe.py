@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, connection_of
 from modelway.cli.document_name import DocumentName, add_document_names, document_names
-from modelway.cli.flow_text import flow_lines
 from modelway.cli.object_details import (
     CONDITION_COLUMNS,
     EVENT_COLUMNS,
@@ -36,6 +35,7 @@ from modelway.cli.table_text import Row, printable, table_lines
 from modelway.cli.time_text import age, date_and_time
 from modelway.cli.yaml_text import to_yaml
 from modelway.client import ControlClient
+from modelway.signature.flow_text import flow_lines
 
 _LONGEST_INLINE_REQUEST = 200
 _EVENTS_SHOWN = 20
@@ -143,7 +143,7 @@ def _print_call(client: ControlClient, name: DocumentName, item: Object, gateway
     drawing = flow_lines(signature) if signature is not None else []
     if drawing:
         _print_title("Steps")
-        print("\n".join(f"  {line}" for line in drawing))
+        print("\n".join(f"  {printable(line)}" for line in drawing))
     endpoints = endpoints_of(client, digest) or ["predict"]
     _print_title("Call")
     for endpoint in endpoints:

@@ -68,7 +68,7 @@ class ModelApp:
         document = msgspec.json.encode(
             openapi_document(signature, target.name, target.version, routes.names, routes.versions)
         )
-        page = docs_page(signature, target)
+        page = docs_page(signature, self.settings)
         self.pages = {
             **self.pages,
             b"/metrics": self._metrics,

@@ -38,6 +38,7 @@ class StreamItem(Item):
     """A request whose answer is a stream."""
 
     __slots__ = (
+        "burst",
         "clock",
         "closed",
         "encode",
@@ -67,6 +68,7 @@ class StreamItem(Item):
         self.resting = False  # because of that, nothing is under way on the model's side
         self.held = 0
         self.closed = False
+        self.burst = 1  # pieces of the next step: one that is there never waits long for one that takes its time
         self.seconds = 0.0
         self.pieces_sent = 0
         self.window: asyncio.Semaphore | None = None
@@ -141,13 +143,15 @@ class Streams:
                     return True, None
                 item.clock.queue.append(item.clock.last - item.enqueued)
                 item.iterator = stages.prepare_stream(item, item.clock)
-            while len(pieces) < STEP_PIECES:
+            while len(pieces) < item.burst:
                 if not is_wanted(item):
                     stages.close_stream(item.iterator)
                     return True, None
                 pieces.append(stages.next_piece(item, item.iterator, item.clock))
                 if perf_counter() > ends:
-                    break
+                    item.burst = 1
+                    return False, None
+            item.burst = min(item.burst * 2, STEP_PIECES)
         except StopIteration:
             return True, None
         except ModelwayError as error:

@@ -7,6 +7,8 @@ import msgspec
 
 MAX_DEPTH = 32
 _PREFIX = "#/$defs/"
+_SMALLEST_PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
+"""A PNG of one grey pixel."""
 
 
 def native_schema(hint: Any) -> dict[str, Any]:
@@ -33,18 +35,38 @@ def example_of(schema: Mapping[str, Any]) -> Any:
     if schema.get("enum") or schema.get("anyOf"):
         return schema["enum"][0] if schema.get("enum") else example_of(schema["anyOf"][0])
     kind = schema.get("type", "object" if "properties" in schema else "null")
-    if isinstance(kind, list):  # an array of any shape: ["array", "number"]
-        return [example_of({"type": cast("list[str]", kind)[-1]})]
     match kind:
+        case list():  # an array of any shape: ["array", "number"]
+            return [example_of({"type": cast("list[str]", kind)[-1]})]
         case "object":
             members = cast("dict[str, dict[str, Any]]", schema.get("properties", {}))
             return {name: example_of(member) for name, member in members.items()}
         case "array":
             return _example_list(schema)
         case "string":
-            return _FORMATS.get(str(schema.get("format", schema.get("contentEncoding", ""))), "text")
+            return _example_text(schema)
         case _:
-            return {"boolean": False, "integer": 0, "number": 0.0}.get(str(kind))
+            return _example_scalar(kind, schema)
+
+
+def _example_text(schema: Mapping[str, Any]) -> str:
+    if str(schema.get("contentMediaType", "")).startswith("image/"):
+        return _SMALLEST_PICTURE
+    return _FORMATS.get(str(schema.get("format", schema.get("contentEncoding", ""))), "text")
+
+
+def _example_scalar(kind: Any, schema: Mapping[str, Any]) -> Any:
+    if kind == "boolean":
+        return False
+    return _example_number(schema, 0 if kind == "integer" else 0.0) if kind in {"integer", "number"} else None
+
+
+def _example_number(schema: Mapping[str, Any], zero: float) -> float:
+    """Zero, or what is nearest to it inside the bounds."""
+    least, most = schema.get("minimum", zero), schema.get("maximum", zero)
+    least = max(least, schema.get("exclusiveMinimum", least - 1) + 1)
+    most = min(most, schema.get("exclusiveMaximum", most + 1) - 1)
+    return type(zero)(max(least, min(most, zero)))
 
 
 def _example_list(schema: Mapping[str, Any]) -> list[Any]:

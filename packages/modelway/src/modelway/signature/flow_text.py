@@ -1,33 +1,37 @@
-"""Draws the steps of a pipeline's endpoints with lines and corners, as `check` and `describe` show them."""
+"""Draws the steps of a pipeline's endpoints with lines and corners, for `check`, `describe` and the page at `/docs`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from modelway.cli.table_text import printable
-from modelway.signature import Signature
 from modelway.signature.flow import Flow, StepSignature
+from modelway.signature.values import EndpointSignature, Signature
 
 _WORDS = {"then": "one after another", "together": "together", "each": "each", "when": "if", "otherwise": "otherwise"}
 _GAP = 3
 
 
 def flow_lines(signature: Signature) -> list[str]:
-    """One tree per endpoint; none for a handler without steps.
+    """One tree per endpoint, each below its endpoint's name; none for a handler without steps.
 
     A step's line says what runs it; parts stand below what they are part of, in the order they run.
     """
-    if not signature.steps:
-        return []
-    steps = {each.name: each for each in signature.steps}
     lines: list[str] = []
     for endpoint in signature.endpoints:
-        inputs = ", ".join(each.name for each in endpoint.inputs)
-        rows = list(_rows(endpoint.flow, steps, ""))
-        if not endpoint.flow:
-            rows = [("└─ the source is not there to be read", "")]
-        width = max(len(left) for left, _ in rows) + _GAP
-        lines.append(printable(f"{endpoint.name}({inputs})"))
-        lines += [printable(f"{left:<{width}}{right}".rstrip()) for left, right in rows]
+        drawn = endpoint_lines(endpoint, signature.steps)
+        if drawn:
+            inputs = ", ".join(each.name for each in endpoint.inputs)
+            lines += [f"{endpoint.name}({inputs})", *drawn]
     return lines
+
+
+def endpoint_lines(endpoint: EndpointSignature, steps: Sequence[StepSignature]) -> list[str]:
+    """The tree of one endpoint; none where there are no steps."""
+    if not steps:
+        return []
+    rows = list(_rows(endpoint.flow, {each.name: each for each in steps}, ""))
+    if not rows:
+        return ["└─ the source is not there to be read"]
+    width = max(len(left) for left, _ in rows) + _GAP
+    return [f"{left:<{width}}{right}".rstrip() for left, right in rows]
 
 
 def _rows(flows: Sequence[Flow], steps: Mapping[str, StepSignature], indent: str) -> Iterator[tuple[str, str]]:
