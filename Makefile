@@ -98,3 +98,7 @@ bench-load-cycles: setup ## memory after 200 times loading and unloading a model
 .PHONY: lock-bases
 lock-bases: setup ## write the locks of the shipped base images anew
 	@scripts/lock-bases
+
+.PHONY: bench-model-processes
+bench-model-processes: setup ## a model in a thread, and in one and two processes of its own, with tensors of 1 MiB: a minute
+	@$(BIN)/python -m benchmarks.model_processes $(ARGUMENTS)

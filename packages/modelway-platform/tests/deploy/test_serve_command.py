@@ -6,6 +6,7 @@ from pathlib import Path
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.serve_command import ServeCommand
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.model_processes import ModelProcesses
 
 SPEC = ReplicaSpec(
     id="digits-v1-0a1b",
@@ -32,9 +33,14 @@ def command(**variables: str) -> ServeCommand:
 def test_command_line() -> None:
     assert command()(SPEC).arguments == (
         *("/s/environments/e1/bin/python", "-m", "modelway.cli.main", "serve", f"/s/unpacked/{'a' * 64}"),
-        *("--host", "127.0.0.1", "--port", "0", "--workers", "2"),
-        *("--name", "vision/digits/v1", "--drain-seconds", "7.5"),
+        *("--host", "127.0.0.1", "--port", "0"),
+        *("--name", "vision/digits/v1", "--drain-seconds", "7.5", "--workers", "2"),
     )
+
+
+def test_model_processes_and_devices_are_options() -> None:
+    spec = replace(SPEC, processes=ModelProcesses(count=2, devices=("cuda:0", "cuda:1")))
+    assert command()(spec).arguments[-4:] == ("--model-processes", "2", "--device", "cuda:0,cuda:1")
 
 
 def test_no_secret_of_the_platform_reaches_a_replica() -> None:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from modelway_platform.domain.cluster import LOCAL
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.model_processes import IN_THE_WORKER, ModelProcesses
 from modelway_platform.domain.resources import NO_LIMITS, Resources
 
 
@@ -26,6 +27,7 @@ class Deployment:
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     drain_seconds: float = 10.0
     resources: Resources = NO_LIMITS
+    processes: ModelProcesses = IN_THE_WORKER
 
 
 class Phase(StrEnum):

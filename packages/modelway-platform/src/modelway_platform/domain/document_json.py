@@ -14,6 +14,7 @@ from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.limit_json import limits_from_json, limits_to_json
 from modelway_platform.domain.mirroring_json import mirroring_from_json, mirroring_to_json
+from modelway_platform.domain.model_processes import model_processes_from_json, model_processes_to_json
 from modelway_platform.domain.read_async import async_from_json, async_to_json
 from modelway_platform.domain.read_cluster import cluster_from_json, cluster_to_json
 from modelway_platform.domain.read_resilience import resilience_from_json, resilience_to_json
@@ -79,6 +80,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
             env=MappingProxyType(dict(spec["env"])),
             drain_seconds=float(spec["drainSeconds"]),
             resources=resources_from_json(spec),
+            processes=model_processes_from_json(spec),
         )
     return Route(
         key=ModelKey(metadata["project"], metadata["model"]),
@@ -107,6 +109,7 @@ def _deployment_spec(document: Deployment) -> dict[str, Any]:
         "env": dict(sorted(document.env.items())),
         "drainSeconds": _plain(document.drain_seconds),
         **resources_to_json(document.resources),
+        **model_processes_to_json(document.processes),
     }
 
 

@@ -13,6 +13,7 @@ from modelway_platform.domain.document_json import API_VERSION, Document, name_o
 from modelway_platform.domain.document_node import ListNode, MapNode, Mark, Node, shortened
 from modelway_platform.domain.document_problem import Problem
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, VersionKey, is_name, is_version
+from modelway_platform.domain.model_processes import read_model_processes
 from modelway_platform.domain.read_addressing import read_addressing
 from modelway_platform.domain.read_assignment import read_assignment
 from modelway_platform.domain.read_async import read_async
@@ -120,16 +121,18 @@ def _is_model_name(text: str) -> bool:
 def _read_deployment(metadata: Fields, spec: Fields) -> Deployment:
     model = _read_model(metadata)
     version = metadata.string("version", check=is_version, rule=_VERSION_RULE)
+    workers, resources = spec.integer("workers", 1, 1, MAX_WORKERS), read_resources(spec)
     return Deployment(
         key=VersionKey(model.project, model.model, version),
         package=spec.string("package", check=_is_package, rule="sha256: and 64 hexadecimal digits, or a relative path"),
         cluster=spec.string("cluster", "local", check=is_name, rule=_NAME_RULE),
         replicas=spec.integer("replicas", 1, 0, MAX_REPLICAS),
-        workers=spec.integer("workers", 1, 1, MAX_WORKERS),
+        workers=workers,
         stage=spec.string("stage", "production", check=is_name, rule=_NAME_RULE),
         env=_read_environment(spec),
         drain_seconds=spec.number("drainSeconds", 10.0, 0, 3600),
-        resources=read_resources(spec),
+        resources=resources,
+        processes=read_model_processes(spec, workers, resources),
     )
 
 

@@ -136,6 +136,11 @@ def number(item: Object, name: str) -> float | int:
     return value if isinstance(value, int | float) else 0
 
 
+def _workers_text(spec: Object) -> str:
+    processes = number(spec, "modelProcesses")
+    return text(spec, "workers") + (f" × {processes} processes" if processes else "")  # noqa: RUF001 - times
+
+
 def _deployment_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
     metadata, spec, status = member(item, "metadata"), member(item, "spec"), member(item, "status")
     package = text(spec, "package")
@@ -147,7 +152,7 @@ def _deployment_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # 
         "revision": text(metadata, "revision"),
         "stage": text(spec, "stage"),
         "cluster": text(spec, "cluster"),
-        "workers": text(spec, "workers"),
+        "workers": _workers_text(spec),
         "package": package if wide else short_digest(package),
         "age": age(metadata.get("createdAt")),
         "message": message_of(item),

@@ -29,7 +29,7 @@ def fresh_environment(lock: bytes, python: str, near: Path) -> Generator[Path]:
         InvalidPackageError: It cannot be made; the message has uv's last words.
     """
     with tempfile.TemporaryDirectory(prefix=".modelway-fresh-", dir=near) as name:
-        folder = Path(name)
+        folder = Path(name).resolve()  # whoever runs the interpreter does so from another folder
         (folder / "requirements.lock").write_bytes(lock)
         environment = {key: value for key, value in uv_environment(os.environ).items() if key not in _KEPT_OUT}
         _uv(["venv", "--quiet", "--no-project", "--python", python, str(folder / "venv")], environment)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from modelway_platform.domain.cluster import LOCAL
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.model_processes import IN_THE_WORKER, ModelProcesses
 from modelway_platform.domain.resources import NO_LIMITS, Resources
 
 
@@ -27,6 +28,7 @@ class ReplicaSpec:
     drain_seconds: float = 10.0
     cluster: str = LOCAL
     resources: Resources = NO_LIMITS
+    processes: ModelProcesses = IN_THE_WORKER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

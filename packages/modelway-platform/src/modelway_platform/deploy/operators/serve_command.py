@@ -8,6 +8,7 @@ from modelway_platform.deploy.builder.environment import python_of
 from modelway_platform.deploy.builder.preparation import unpacked_folder
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch
+from modelway_platform.deploy.operators.serve_options import serve_options
 
 # A replica runs other people's code: it gets what a program needs to run here, and none of the platform's secrets.
 _PASSED_ON = frozenset({"HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE"})
@@ -41,8 +42,7 @@ class ServeCommand:
         arguments = (
             *(str(python_of(environment)), "-m", "modelway.cli.main", "serve"),
             str(unpacked_folder(self.packages, spec.package)),
-            *("--host", "127.0.0.1", "--port", "0", "--workers", str(spec.workers)),
-            *("--name", str(spec.key), "--drain-seconds", f"{spec.drain_seconds:g}"),
+            *("--host", "127.0.0.1", "--port", "0", *serve_options(spec)),
         )
         return Launch(arguments=arguments, environment=self._environment(spec, environment))
 

@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from modelway_platform.domain.cluster import LOCAL
 from modelway_platform.domain.deployment import Deployment
+from modelway_platform.domain.model_processes import IN_THE_WORKER
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 from modelway_platform.domain.resources import NO_LIMITS
 
@@ -112,10 +113,12 @@ Step = Prepare | StartReplica | RestartReplica | StopReplica | ForgetReplica | R
 
 
 def template_of(deployment: Deployment) -> str:
-    """Names all that makes a running replica out of date when it changes: package, workers, variables, place, limits."""
+    """Names all that makes a running replica out of date when it changes: package, workers, variables, place, limits, model processes."""
     parts: list[object] = [deployment.package, deployment.workers, sorted(deployment.env.items())]
     if (deployment.cluster, deployment.resources) != (LOCAL, NO_LIMITS):  # names of before stay as they were
         parts += [deployment.cluster, astuple(deployment.resources)]
+    if deployment.processes != IN_THE_WORKER:
+        parts += ["model processes", astuple(deployment.processes)]
     content = json.dumps(parts)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 

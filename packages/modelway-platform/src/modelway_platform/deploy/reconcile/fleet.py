@@ -140,6 +140,7 @@ class Fleet:
             drain_seconds=deployment.drain_seconds,
             cluster=deployment.cluster,
             resources=deployment.resources,
+            processes=deployment.processes,
         )
         await self._make_real(
             HeldReplica(

@@ -8,6 +8,7 @@ from typing import Any
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.reconcile.decision import Replica
 from modelway_platform.domain.cluster import LOCAL
+from modelway_platform.domain.model_processes import model_processes_from_json, model_processes_to_json
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
 from modelway_platform.domain.resources import Resources
 
@@ -57,6 +58,7 @@ class HeldReplica:
             "drain_seconds": self.spec.drain_seconds,
             "cluster": self.spec.cluster,
             "resources": asdict(self.spec.resources),
+            "processes": model_processes_to_json(self.spec.processes),
             "failures": self.failures,
             "exited_at": self.exited_at,
             "answered": self.answered,
@@ -87,6 +89,7 @@ def from_record(record: ReplicaRecord) -> HeldReplica:
         drain_seconds=kept.pop("drain_seconds"),
         cluster=kept.pop("cluster", LOCAL),
         resources=Resources(**kept.pop("resources", {})),
+        processes=model_processes_from_json(kept.pop("processes", {})),
     )
     return HeldReplica(
         spec=spec,
