@@ -22,7 +22,7 @@ class Holds(Handler):
         number = 1
         for _ in range(ROUNDS):
             number = (number * 48_271) % 2_147_483_647
-        return (tensor + np.float32(number % 2)).astype(np.float32, copy=False)
+        return tensor + np.float32(number % 2)
 
 
 class Releases(Handler):
@@ -30,9 +30,11 @@ class Releases(Handler):
 
     def load(self) -> None:
         """One matrix, always the same."""
-        self.matrix = np.random.default_rng(7).standard_normal((SIDE, SIDE), dtype=np.float32)
+        random = np.random.default_rng(7)
+        self.matrix: NDArray[np.float32] = random.standard_normal((SIDE, SIDE), dtype=np.float32)
 
     @inference
     def compute(self, tensor: Tensor) -> Tensor:
         """Some milliseconds of BLAS in one thread."""
-        return tensor @ self.matrix @ self.matrix
+        product: NDArray[np.float32] = tensor @ self.matrix @ self.matrix
+        return product
