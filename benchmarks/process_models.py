@@ -36,5 +36,4 @@ class Releases(Handler):
     @inference
     def compute(self, tensor: Tensor) -> Tensor:
         """Some milliseconds of BLAS in one thread."""
-        product: NDArray[np.float32] = tensor @ self.matrix @ self.matrix
-        return product
+        return (tensor @ self.matrix @ self.matrix).astype(np.float32, copy=False)
