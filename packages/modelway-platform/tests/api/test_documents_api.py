@@ -41,7 +41,7 @@ def test_history_and_undo(api: Any, write: Any, declared: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [({"toRevision": 9}, 404), ({"toRevision": "1"}, 400), ({"revision": 1}, 400), ({}, 409)]
+    ("body", "status"), [({"toRevision": 9}, 404), ({"toRevision": "one"}, 400), ({"revision": 1}, 400), ({}, 409)]
 )
 def test_undo_that_cannot_be(api: Any, declared: dict[str, str], body: Any, status: int) -> None:
     assert api.ask("POST", f"{ONE}/undo", body).status == status

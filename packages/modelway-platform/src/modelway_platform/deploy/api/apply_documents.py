@@ -1,16 +1,16 @@
 """Applies files of documents: read, admitted against everything declared, and declared all at once or not at all."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-
-import msgspec
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from modelway.errors import ConflictError, InvalidDocumentError, InvalidRequestError
 from modelway_platform.deploy.api.comparators import comparator_problems
 from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
 from modelway_platform.domain.admit_documents import problems_with, repeated_documents
+from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_changes import Applied
+from modelway_platform.domain.document_json import Document
 from modelway_platform.domain.document_node import Mark
 from modelway_platform.domain.document_problem import Problem, problem_detail
 from modelway_platform.domain.read_document import Written, documents_in, is_digest, read_document
@@ -22,24 +22,32 @@ MAX_FILES = 500
 MAX_PROBLEMS_SHOWN = 100
 
 
-class ApplyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyFile:
     """A file of documents; its name is what problems are reported under."""
 
     name: str
     text: str
 
 
-class ApplyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/apply`; `packages` has the digest of each package that a document names by a path."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyRequest:
+    """What is to be declared; `packages` has the digest of each package that a document names by a path."""
 
     files: tuple[ApplyFile, ...]
-    packages: dict[str, str] = {}
+    packages: Mapping[str, str]
 
 
 def apply_documents(
-    request: ApplyRequest, documents: Documents, packages: PackageStore, *, author: str, dry_run: bool
+    request: ApplyRequest,
+    documents: Documents,
+    packages: PackageStore,
+    *,
+    author: str,
+    dry_run: bool,
+    may_change: Callable[[Iterable[str]], None] = lambda _: None,
 ) -> tuple[Applied, ...]:
-    """Declare what the files say.
+    """Declare what the files say; `may_change` is told the projects they are about, and raises where that is not allowed.
 
     Raises:
         InvalidDocumentError: With every problem and its place in `details`. Nothing was changed.
@@ -56,6 +64,7 @@ def apply_documents(
         problems = [Problem(file=name, mark=Mark(1, 1), message="holds no document") for name in texts] or [
             Problem(file="(request)", mark=Mark(1, 1), message="names no file")
         ]
+    may_change(dict.fromkeys(_project_of(item.document) for item in written))
     _refuse(problems, texts)
     resolved = _resolve_packages(written, request.packages, packages, dry_run=dry_run)
     known = _known_packages(resolved, documents.declared(), packages)
@@ -67,6 +76,11 @@ def apply_documents(
         _refuse([*problems_with(resolved, after, known), *comparator_problems(resolved)], texts)
 
     return documents.apply([item.document for item in resolved], author=author, dry_run=dry_run, admit=admit)
+
+
+def _project_of(document: Document) -> str:
+    """Empty for what belongs to no project."""
+    return "" if isinstance(document, Cluster) else document.key.project
 
 
 def _read(files: Sequence[ApplyFile]) -> tuple[list[Written], list[Problem]]:

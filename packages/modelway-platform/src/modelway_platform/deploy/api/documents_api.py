@@ -1,20 +1,15 @@
-"""`/v1/apply`, `/v1/deployments`, `/v1/routes` and `/v1/clusters`: what is declared, its history, and changes to it."""
+"""Documents, deployments, routes and clusters: what is declared, its history, and changes to it."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
-from typing import Any, cast
-
-import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route as Path
+from typing import Any
 
 from modelway.errors import ConflictError, InvalidRequestError, NotFoundError
-from modelway_platform.deploy.api.apply_documents import ApplyRequest, apply_documents
-from modelway_platform.deploy.api.exchange import expected_revision, flag, json_answer, read_json
-from modelway_platform.deploy.api.frontier import Caller
+from modelway_platform.deploy.api.apply_documents import ApplyFile, ApplyRequest, apply_documents
+from modelway_platform.deploy.api.authorize import check_project
+from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.object_json import (
     applied_json,
     cluster_json,
@@ -24,7 +19,8 @@ from modelway_platform.deploy.api.object_json import (
     route_json,
 )
 from modelway_platform.deploy.api.parts import ApiParts
-from modelway_platform.deploy.api.streaming import watch
+from modelway_platform.deploy.api.schema import documents_pb2
+from modelway_platform.deploy.api.streaming import changing
 from modelway_platform.domain.admit_addressing import names_of
 from modelway_platform.domain.admit_assignment import arms_of
 from modelway_platform.domain.admit_clusters import deployments_on
@@ -38,55 +34,49 @@ from modelway_platform.domain.mass_deletion import MassDeletion
 from modelway_platform.domain.read_document import Written
 from modelway_platform.domain.records import Declared
 
-MAX_APPLY_BYTES = 32 * 1024 * 1024
 
-
-class UndoRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST …/undo`; without a number, the revision before."""
-
-    to_revision: int | None = msgspec.field(default=None, name="toRevision")
-
-
-class DocumentsApi:
-    """Handlers around `Documents`, each one database transaction in a thread."""
+class DocumentsService:
+    """What is declared, whatever its kind; each call is one database transaction in a thread."""
 
     def __init__(self, parts: ApiParts) -> None:
         self._parts = parts
         self._documents = parts.documents
 
-    def paths(self) -> list[Path]:
-        """Where the handlers are found."""
-        found = [Path("/v1/apply", self.apply, methods=["POST"])]
-        for plural, kind, name in (
-            ("deployments", "Deployment", "{project}/{model}/{version}"),
-            ("routes", "Route", "{project}/{model}"),
-            ("clusters", "Cluster", "{name}"),
-        ):
-            one = f"/v1/{plural}/{name}"
-            api = _OneKind(self._parts, cast("Kind", kind))
-            found += [
-                Path(f"/v1/{plural}", api.list_all, methods=["GET"]),
-                Path(one, api.get, methods=["GET"]),
-                Path(one, api.delete, methods=["DELETE"]),
-                Path(f"{one}/revisions", api.revisions, methods=["GET"]),
-                Path(f"{one}/events", api.events, methods=["GET"]),
-                Path(f"{one}/undo", api.undo, methods=["POST"]),
-            ]
-        return found
+    def implementation(self) -> Mapping[str, Implementation]:
+        """What answers which method."""
+        return {
+            "modelway.v1.Documents": {"Apply": self.apply},
+            "modelway.v1.Deployments": _OneKind(self._parts, "Deployment").answers("Deployment", "Deployments"),
+            "modelway.v1.Routes": _OneKind(self._parts, "Route").answers("Route", "Routes"),
+            "modelway.v1.Clusters": _OneKind(self._parts, "Cluster").answers("Cluster", "Clusters"),
+        }
 
-    async def apply(self, request: Request) -> Response:
-        """All documents of the body, or none."""
-        dry_run = flag(request, "dryRun")
-        body = await read_json(request, ApplyRequest, MAX_APPLY_BYTES)
-        author = caller_of(request).name
+    async def apply(self, request: documents_pb2.ApplyRequest, call: Call) -> dict[str, Any]:
+        """All documents of the request, or none."""
+        author = call.caller.name
+        wanted = ApplyRequest(
+            files=tuple(ApplyFile(name=each.name, text=each.text) for each in request.files),
+            packages=dict(request.packages),
+        )
+
+        def may_change(projects: Iterable[str]) -> None:
+            for project in projects:
+                check_project(call.caller, project)
 
         def apply() -> tuple[Applied, ...]:
-            applied = apply_documents(body, self._documents, self._parts.packages, author=author, dry_run=dry_run)
-            if not dry_run:
+            applied = apply_documents(
+                wanted,
+                self._documents,
+                self._parts.packages,
+                author=author,
+                dry_run=request.dry_run,
+                may_change=may_change,
+            )
+            if not request.dry_run:
                 self._tell(applied, author)
             return applied
 
-        return json_answer({"results": [applied_json(item) for item in await asyncio.to_thread(apply)]})
+        return {"results": [applied_json(item) for item in await asyncio.to_thread(apply)]}
 
     def _tell(self, applied: tuple[Applied, ...], author: str) -> None:
         for item in applied:
@@ -96,7 +86,7 @@ class DocumentsApi:
 
 
 class _OneKind:
-    """The handlers that deployments and routes have in common."""
+    """What documents of all kinds have in common."""
 
     def __init__(self, parts: ApiParts, kind: Kind) -> None:
         self._parts = parts
@@ -104,42 +94,52 @@ class _OneKind:
         self._kind: Kind = kind
         self._mass = MassDeletion(time.monotonic)
 
-    async def list_all(self, request: Request) -> Response:
-        render = self._render
-        if flag(request, "watch"):
-            return watch(self._parts, render)
-        return json_answer(await asyncio.to_thread(render))
+    def answers(self, one: str, many: str) -> Implementation:
+        """What answers the methods about this kind."""
+        return {
+            f"List{many}": self.list_all,
+            f"Watch{many}": self.watch,
+            f"Get{one}": self.get,
+            f"Delete{one}": self.delete,
+            f"List{one}Revisions": self.revisions,
+            f"List{one}Events": self.events,
+            f"Undo{one}": self.undo,
+        }
 
-    async def get(self, request: Request) -> Response:
-        value = await asyncio.to_thread(self._find, _name(request))
-        return json_answer(value, headers={"ETag": f'"{value["metadata"]["revision"]}"'})
+    async def list_all(self, request: Any, call: Call) -> dict[str, Any]:
+        return await asyncio.to_thread(self._items)
 
-    async def delete(self, request: Request) -> Response:
-        name, author = _name(request), caller_of(request).name
-        expected, force = expected_revision(request), flag(request, "force")
-        return json_answer(await asyncio.to_thread(self._delete, name, author, expected, force))
+    def watch(self, request: Any, call: Call) -> AsyncIterator[bytes | None]:
+        return changing(self._parts, self._items)
 
-    async def revisions(self, request: Request) -> Response:
+    async def get(self, request: Any, call: Call) -> dict[str, Any]:
+        return await asyncio.to_thread(self._find, _name(request))
+
+    async def delete(self, request: Any, call: Call) -> dict[str, Any]:
+        name, author = _name(request), call.caller.name
+        return await asyncio.to_thread(
+            self._delete, name, author, _optional(request, "expected_revision"), request.force
+        )
+
+    async def revisions(self, request: Any, call: Call) -> dict[str, Any]:
         name = _name(request)
         found = await asyncio.to_thread(self._documents.revisions, self._kind, name)
         if not found:
             raise _missing(self._kind, name)
-        return json_answer({"items": [revision_json(item) for item in found]})
+        return {"items": [revision_json(item) for item in found]}
 
-    async def events(self, request: Request) -> Response:
+    async def events(self, request: Any, call: Call) -> dict[str, Any]:
         name = _name(request)
         found = await asyncio.to_thread(self._parts.events.list, self._kind, name)
         if not found and not await asyncio.to_thread(self._documents.revisions, self._kind, name):
             raise _missing(self._kind, name)
-        return json_answer({"items": [event_json(item) for item in found]})
+        return {"items": [event_json(item) for item in found]}
 
-    async def undo(self, request: Request) -> Response:
-        name, author, expected = _name(request), caller_of(request).name, expected_revision(request)
-        body = await read_json(request, UndoRequest)
-        value = await asyncio.to_thread(self._undo, name, body.to_revision, author, expected)
-        return json_answer(value, headers={"ETag": f'"{value["metadata"]["revision"]}"'})
+    async def undo(self, request: Any, call: Call) -> dict[str, Any]:
+        name, author, expected = _name(request), call.caller.name, _optional(request, "expected_revision")
+        return await asyncio.to_thread(self._undo, name, _optional(request, "to_revision"), author, expected)
 
-    def _render(self) -> dict[str, Any]:
+    def _items(self) -> dict[str, Any]:
         if self._kind == "Deployment":
             return {"items": [deployment_json(record) for record in self._documents.list_deployments()]}
         if self._kind == "Route":
@@ -209,11 +209,6 @@ class _OneKind:
             raise ConflictError(f"that revision cannot be declared again: {problem.message}", hint=problem.hint)
 
 
-def caller_of(request: Request) -> Caller:
-    """Who asks, as the frontier found."""
-    return cast("Caller", request.scope["modelway.caller"])
-
-
 def _declared(kind: Kind, name: str, after: Declared) -> Document:
     if kind == "Deployment":
         return next(record.deployment for record in after.deployments if str(record.key) == name)
@@ -252,26 +247,23 @@ def _no_traffic(key: VersionKey, after: Declared, *, force: bool) -> None:
         )
 
 
-def _name(request: Request) -> str:
-    parts: Callable[[str], str | None] = request.path_params.get
-    return "/".join(
-        part for part in (parts("project"), parts("model"), parts("version"), parts("name")) if part is not None
-    )
+def _name(request: Any) -> str:
+    parts = [getattr(request, name) for name in ("project", "model", "version", "name") if hasattr(request, name)]
+    if any("/" in part for part in parts):
+        raise InvalidRequestError("the name has a slash in one of its parts", hint="names hold none")
+    return "/".join(parts)
+
+
+def _optional(request: Any, name: str) -> int | None:
+    return getattr(request, name) if request.HasField(name) else None
 
 
 def _version_key(name: str) -> VersionKey:
-    return VersionKey(*_split(name, 3))
+    return VersionKey(*name.split("/"))
 
 
 def _model_key(name: str) -> ModelKey:
-    return ModelKey(*_split(name, 2))
-
-
-def _split(name: str, count: int) -> list[str]:
-    parts = name.split("/")
-    if len(parts) != count:  # a `%2F` inside a part
-        raise InvalidRequestError("the name in the path has an encoded slash", hint="names hold none")
-    return parts
+    return ModelKey(*name.split("/"))
 
 
 def _missing(kind: Kind, name: str) -> NotFoundError:

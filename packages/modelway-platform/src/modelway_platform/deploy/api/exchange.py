@@ -20,7 +20,7 @@ async def read_json(request: Request, into: type[Body], limit: int = MAX_BODY_BY
         InvalidRequestError: Not JSON, or not of that shape.
         ModelwayError: Code `payload_too_large`.
     """
-    body = await _read(request, limit)
+    body = await read_body(request, limit)
     try:
         return msgspec.json.decode(body, type=into)
     except msgspec.ValidationError as error:
@@ -31,7 +31,12 @@ async def read_json(request: Request, into: type[Body], limit: int = MAX_BODY_BY
         ) from error
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, at most `limit` bytes of it.
+
+    Raises:
+        ModelwayError: Code `payload_too_large`.
+    """
     chunks: list[bytes] = []
     announced = request.headers.get("content-length", "")
     size = 0
@@ -64,16 +69,6 @@ def error_answer(error: ModelwayError, request_id: str) -> Response:
     if error.http in {429, 503}:
         headers["Retry-After"] = "1"
     return json_answer(error.as_json(request_id), error.http, headers)
-
-
-def expected_revision(request: Request) -> int | None:
-    """The number in `If-Match`, or None where any revision will do."""
-    value = request.headers.get("if-match", "").strip().strip('"')
-    if value in {"", "*"}:
-        return None
-    if not value.isascii() or not value.isdigit() or len(value) > 12:
-        raise InvalidRequestError("If-Match: expected a revision's number", hint='If-Match: "3"')
-    return int(value)
 
 
 def flag(request: Request, name: str) -> bool:

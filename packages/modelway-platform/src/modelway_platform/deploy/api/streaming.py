@@ -1,4 +1,4 @@
-"""Answers that go on: newline-delimited JSON, a line whenever there is news, an empty one now and then in between."""
+"""Answers that go on: a value whenever there is news, None now and then in between."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -11,37 +11,47 @@ from starlette.responses import StreamingResponse
 from modelway_platform.deploy.api.parts import ApiParts
 
 QUIET_SECONDS = 10.0
-# Bursts of writes (a rollout saves many states) become one line.
+# Bursts of writes (a rollout saves many states) become one answer.
 _GATHER_SECONDS = 0.02
 
 
-def watch(parts: ApiParts, render: Callable[[], Any]) -> StreamingResponse:
-    """What `render` gives, now and again whenever it gives something else; `render` runs in a thread."""
-    return StreamingResponse(_changes(parts, render), media_type="application/x-ndjson")
-
-
-def follow(parts: ApiParts, records: AsyncIterator[Mapping[str, Any] | None]) -> StreamingResponse:
-    """A line per record; None keeps the connection alive."""
-    return StreamingResponse(_lines(parts, records), media_type="application/x-ndjson")
-
-
-async def _changes(parts: ApiParts, render: Callable[[], Any]) -> AsyncIterator[bytes]:
+async def changing(parts: ApiParts, render: Callable[[], Any]) -> AsyncIterator[bytes | None]:
+    """What `render` gives, as JSON, now and again whenever it gives something else; `render` runs in a thread."""
     last = b""
     while not parts.closing.is_set():
         seen = parts.changes.number
-        line = msgspec.json.encode(await asyncio.to_thread(render)) + b"\n"
+        line = msgspec.json.encode(await asyncio.to_thread(render))
         if line != last:
             last = line
             yield line
         if await parts.changes.wait(seen, QUIET_SECONDS) == seen:
-            yield b"\n"
+            yield None
         else:
             await asyncio.sleep(_GATHER_SECONDS)
 
 
-async def _lines(parts: ApiParts, records: Any) -> AsyncIterator[bytes]:
+async def following(parts: ApiParts, records: Any) -> AsyncIterator[Mapping[str, Any] | None]:
+    """The records until the server stops; None keeps the connection alive."""
     async with aclosing(records) as source:
         async for record in source:
             if parts.closing.is_set():
                 return
-            yield b"\n" if record is None else msgspec.json.encode(record) + b"\n"
+            yield record
+
+
+def watch(parts: ApiParts, render: Callable[[], Any]) -> StreamingResponse:
+    """`changing` as newline-delimited JSON, for paths that are not in the schema yet."""
+    return StreamingResponse(_lines(changing(parts, render)), media_type="application/x-ndjson")
+
+
+def follow(parts: ApiParts, records: AsyncIterator[Mapping[str, Any] | None]) -> StreamingResponse:
+    """`following` as newline-delimited JSON, for paths that are not in the schema yet."""
+    return StreamingResponse(_lines(following(parts, records)), media_type="application/x-ndjson")
+
+
+async def _lines(values: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    async for value in values:
+        if value is None:
+            yield b"\n"
+        else:
+            yield (value if isinstance(value, bytes) else msgspec.json.encode(value)) + b"\n"

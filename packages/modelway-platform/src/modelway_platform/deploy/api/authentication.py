@@ -1,0 +1,52 @@
+"""Whom a secret belongs to, whatever it was sent over."""
+
+import hmac
+
+from modelway.errors import ForbiddenError, UnauthenticatedError
+from modelway_platform.deploy.api.call import Caller
+from modelway_platform.store.keys import Keys
+
+LONGEST_SECRET = 256
+
+
+class Authentication:
+    """Knows admin keys, gateways' keys and the replicas' token.
+
+    Args:
+        keys: Where keys are looked up.
+        replica_token: By which replicas register.
+    """
+
+    def __init__(self, keys: Keys, replica_token: str) -> None:
+        self._keys = keys
+        self._replica_token = replica_token.encode()
+
+    def caller_of(self, authorization: bytes) -> Caller:
+        """Who says `Bearer SECRET`; called in a thread.
+
+        Raises:
+            UnauthenticatedError: Nobody we know.
+            ForbiddenError: A key that calls models.
+        """
+        scheme, _, secret = authorization.partition(b" ")
+        given = secret.strip()
+        if scheme.lower() != b"bearer" or not given or len(given) > LONGEST_SECRET:
+            raise _unknown()
+        if self._replica_token and hmac.compare_digest(given, self._replica_token):
+            return Caller(name="replica", role="replica")
+        key = self._keys.find(given.decode("latin-1"))
+        if key is None:
+            raise _unknown()
+        if key.role == "caller":
+            raise ForbiddenError(
+                "this key calls models; the control API needs an admin key",
+                hint="modelway key create NAME --role admin, with an admin key",
+            )
+        return Caller(name=key.name, role=key.role)
+
+
+def _unknown() -> UnauthenticatedError:
+    # One answer for a missing, malformed, unknown and revoked key, so that none can be told from another.
+    return UnauthenticatedError(
+        "an admin key is needed, and what was sent is not one", hint="send `Authorization: Bearer KEY`"
+    )
