@@ -18,12 +18,14 @@ import uvloop
 from starlette.types import ASGIApp
 
 from modelway.errors import ConflictError, ModelwayError
-from modelway_platform.apps import control_api, listening_ports
+from modelway_platform.apps import control_api, control_grpc, listening_ports
 from modelway_platform.apps.admin_key import ensure_context
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings, open_parts
 from modelway_platform.apps.event_log import event_log
 from modelway_platform.apps.state_directory import StateDirectory
-from modelway_platform.deploy.api.application import make_app
+from modelway_platform.deploy.api.application import make_app, make_dispatch
+from modelway_platform.deploy.api.authentication import Authentication
+from modelway_platform.deploy.api.dispatch import Dispatch
 from modelway_platform.deploy.operators import process_table
 from modelway_platform.gateway.control.key_sets import KeySets
 
@@ -69,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--grpc-port", type=int, default=0)
     parser.add_argument("--gateway", required=True)
     parser.add_argument("--console", default="")
     parser.add_argument("--lifeline", type=int, required=True)
@@ -80,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         control_url=listening_ports.url_of(given.host, given.port),
         gateway_url=given.gateway,
         console_url=given.console,
+        grpc_port=given.grpc_port,
         lifeline=given.lifeline,
     )
     with event_log(settings.directory.control_log):
@@ -106,13 +110,15 @@ async def serve(settings: ControlSettings) -> None:
         _settle_key(settings, parts)
         await asyncio.to_thread(parts.publisher.publish)
         api = control_api.api_parts(settings, parts)
-        server = _Server(_uvicorn_settings(make_app(api)))
+        dispatch = make_dispatch(api)
+        server = _Server(_uvicorn_settings(make_app(api, dispatch)))
         jobs = (
             asyncio.create_task(_reconcile(parts, settings.directory.instance()), name="reconciler"),
             asyncio.create_task(parts.publisher.run(parts.changes), name="publisher"),
             asyncio.create_task(parts.leases.expire_forever(), name="route provider"),
             *(asyncio.create_task(each.run(), name=f"follower of {each.name}") for each in parts.followers),
             asyncio.create_task(KeySets(parts.issuers).run(parts.changes), name="key sets"),
+            *_grpc(settings, dispatch, parts),
             asyncio.create_task(server.serve(sockets=[listening]), name="API"),
         )
         try:
@@ -130,6 +136,14 @@ async def serve(settings: ControlSettings) -> None:
         finally:
             await _cancel(*jobs)
             await parts.preparations.close()
+
+
+def _grpc(settings: ControlSettings, dispatch: Dispatch, parts: ControlParts) -> Sequence[asyncio.Task[None]]:
+    if not settings.grpc_port:
+        return ()
+    authentication = Authentication(parts.keys, parts.replica_token)
+    serving = control_grpc.serve(dispatch, authentication, settings.host, settings.grpc_port)
+    return (asyncio.create_task(serving, name="API over gRPC"),)
 
 
 async def _reconcile(parts: ControlParts, instance: str) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 
+from modelway_platform.apps import grpc_ports
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings
 from modelway_platform.apps.explaining import make_explainer, replicas_left_out
 from modelway_platform.apps.publisher_facts import PublisherFacts
@@ -41,7 +42,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         log_queries=QueryDesk(settings.directory.log_store),
         explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),
         replica_token=parts.replica_token,
-        status=lambda: {"gateway": settings.gateway_url, "routeTable": facts.status()},
+        status=lambda: {"gateway": settings.gateway_url, "routeTable": facts.status(), **_grpc(settings)},
         gauges=lambda: {**facts.gauges(), **_collector_gauges(settings)},
         gateways=facts.gateways,
         tables=tables,
@@ -50,6 +51,10 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),
         ready=lambda: publisher.table is not None,
     )
+
+
+def _grpc(settings: ControlSettings) -> Mapping[str, str]:
+    return {"grpc": grpc_ports.address_of(settings.host, settings.grpc_port)} if settings.grpc_port else {}
 
 
 def _collector_gauges(settings: ControlSettings) -> Mapping[str, float]:

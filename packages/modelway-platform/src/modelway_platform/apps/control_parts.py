@@ -53,6 +53,7 @@ class ControlSettings:
     control_url: str
     gateway_url: str
     console_url: str = ""
+    grpc_port: int = 0
     lifeline: int
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.output import note, paint
 from modelway.errors import InvalidRequestError
-from modelway_platform.apps import console_ports, grpc_ports, listening_ports, supervisor, tls_files
+from modelway_platform.apps import console_ports, control_grpc, grpc_ports, listening_ports, supervisor, tls_files
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
 from modelway_platform.apps.gateway_sockets import shared_sockets
 from modelway_platform.apps.probes import until_answering
@@ -48,6 +48,7 @@ class UpSettings:
     replica_tls: ReplicaTls | None = None
     grpc_port: int = 0
     console_port: int = 0
+    control_grpc_port: int = 0
 
     @property
     def gateway_url(self) -> str:
@@ -73,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     grpc_ports.add_argument(parser)
     add("--control-host", default="127.0.0.1", help="address of the control API (127.0.0.1)")
     add("--control-port", type=int, default=7070, help="port of the control API; 0 for any free one (7070)")
+    control_grpc.add_argument(parser)
     console_ports.add_argument(parser)
     add("--workers", type=int, default=1, help="gateway processes, which share the port (1)")
     tls_files.add_arguments(parser)
@@ -119,6 +121,9 @@ def run(arguments: argparse.Namespace) -> int:
             max_connections_per_address=arguments.max_connections_per_address,
             replica_tls=replica_tls,
             grpc_port=grpc_ports.settle(arguments.host, arguments.grpc_port, arguments.port),
+            control_grpc_port=control_grpc.settle(
+                arguments.control_host, arguments.control_grpc_port, arguments.control_port
+            ),
             console_port=console_ports.settle(arguments.control_host, arguments.console_port, arguments.control_port),
         )
         supervisor.adopt_orphans()
@@ -181,6 +186,8 @@ def _control(settings: UpSettings, lifeline: int) -> ChildSettings:
         str(settings.control_port),
         "--gateway",
         settings.gateway_url,
+        "--grpc-port",
+        str(settings.control_grpc_port),
         "--console",
         settings.console_url,
     )
@@ -257,10 +264,16 @@ def _print_ready(settings: UpSettings) -> None:
         f"  control  {settings.control_url}",
         *([f"  console  {settings.console_url}   (`modelway console` signs you in)"] if settings.console_port else ()),
         f"  state    {settings.directory.root}",
+        *_control_grpc(settings),
         *([f"  gRPC     {grpc_ports.address_of(settings.host, settings.grpc_port)}"] if settings.grpc_port else ()),
     )
     print("\n".join(lines), flush=True)  # noqa: T201 - a verb of the command line prints
     note("Ctrl-C stops everything; `modelway up` with the same directory brings it back")
+
+
+def _control_grpc(settings: UpSettings) -> tuple[str, ...]:
+    address = grpc_ports.address_of(settings.control_host, settings.control_grpc_port)
+    return (f"  API gRPC {address}",) if settings.control_grpc_port else ()
 
 
 COMMAND = Command(

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from modelway.errors import ModelwayError
-from modelway.protos.statuses import Metadata, metadata_of, status_of, text_of
+from modelway.protos.statuses import NUMBERS, Metadata, metadata_of, status_of, text_of
 from modelway_platform.deploy.api.methods import Method
 
 DOMAIN = "modelway"
@@ -31,10 +31,10 @@ def answer_message(method: Method, value: Any, *, strict: bool = False) -> Messa
 
 def error_metadata(error: ModelwayError, request_id: str) -> tuple[grpc.StatusCode, str, Metadata]:
     """Status, text and trailing metadata of an error; among these `google.rpc.Status` with ErrorInfo and the details."""
-    status, text = status_of(error), text_of(error)
+    status, text = grpc.StatusCode[status_of(error)], text_of(error)
     info = error_details_pb2.ErrorInfo(reason=error.error_code.upper(), domain=DOMAIN)
     info.metadata.update({"code": error.error_code, "hint": error.hint})
-    rich = status_pb2.Status(code=int(status.value[0]), message=text)
+    rich = status_pb2.Status(code=NUMBERS[status.name], message=text)
     rich.details.append(_packed(info))
     rich.details.append(_packed(error_details_pb2.RequestInfo(request_id=request_id)))
     for detail in error.details:
@@ -44,7 +44,7 @@ def error_metadata(error: ModelwayError, request_id: str) -> tuple[grpc.StatusCo
         if rich.ByteSize() > LONGEST_DETAILS:
             del rich.details[-1]
             break
-    return status, text, [*metadata_of(error, request_id), (_DETAILS, rich.SerializeToString())]
+    return status, text, (*metadata_of(error, request_id), (_DETAILS, rich.SerializeToString()))
 
 
 def _packed(message: Message) -> any_pb2.Any:
