@@ -47,6 +47,7 @@ def main(folder: str, address: str, key: str) -> None:
                 whole = json.loads(trailing["modelway-error-bin"])["error"]
                 rich = _rich(trailing["grpc-status-details-bin"])
                 told[name] = [error.code().name, trailing["modelway-code"], whole["request_id"], rich]
+    sys.stdout.write(json.dumps(told))
 
 
 def _rich(data: bytes) -> list[str]:

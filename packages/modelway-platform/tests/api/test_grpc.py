@@ -142,7 +142,8 @@ def test_a_revision_somebody_else_changed_is_refused(api: Any, side: GrpcSide, d
 @pytest.mark.parametrize("body", [b"\xff\xff\xff", b"\x0a\xff"])
 def test_what_is_no_message_is_refused(side: GrpcSide, api: Any, body: bytes) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{side.port}") as channel:
-        call: Any = channel.unary_unary("/modelway.v1.Routes/GetRoute")
+        anything: Any = channel
+        call = anything.unary_unary("/modelway.v1.Routes/GetRoute")
         with pytest.raises(grpc.RpcError) as refused:
             call(body, metadata=[("authorization", f"Bearer {api.key}")], timeout=30)
     error: Any = refused.value

@@ -21,7 +21,8 @@ def method(name: str) -> Any:
 
 def read(name: str, **more: Any) -> Any:
     found = method(name)
-    return read_request(found, found.bindings[0], **{"path": {}, "query": [], **more})
+    given: dict[str, Any] = {"path": {}, "query": [], **more}
+    return read_request(found, found.bindings[0], **given)
 
 
 def test_the_code_is_what_the_schema_says() -> None:
