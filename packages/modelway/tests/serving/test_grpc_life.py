@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,7 @@ from grpc_health.v1 import health_pb2
 from modelway.protos.open_inference import ModelInferRequest, ModelInferResponse
 
 SERVICE = "/inference.GRPCInferenceService/"
+BACKOFFS = ("initial", "min", "max")
 
 
 def grpc_port(server: Any) -> int:
@@ -38,6 +40,13 @@ def request(endpoint: str, name: str, data: bytes) -> bytes:
     return message.SerializeToString()
 
 
+def answered_by(body: bytes) -> int:
+    """The process that says so in its answer."""
+    answer = ModelInferResponse.FromString(body)
+    named = dict(zip((each.name for each in answer.outputs), answer.raw_output_contents, strict=True))
+    return int.from_bytes(named["pid"], "little")
+
+
 def call(port: int, method: str, body: bytes) -> bytes:
     channel: Any = grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)])
     with channel:
@@ -47,15 +56,13 @@ def call(port: int, method: str, body: bytes) -> bytes:
 def test_connections_are_spread_over_the_workers(serve: Any) -> None:
     server = serve(".", "--workers", "2").until_ready()
     port = grpc_port(server)
-    pids: set[bytes] = set()
+    pids: set[int] = set()
     for _ in range(60):
         raw = call(port, SERVICE + "ModelInfer", request("add", "rows", b"\0" * 16))
-        answer = ModelInferResponse.FromString(raw)
-        named = dict(zip((each.name for each in answer.outputs), answer.raw_output_contents, strict=True))
-        pids.add(named["pid"])
+        pids.add(answered_by(raw))
         if len(pids) == 2:
             break
-    assert {int.from_bytes(pid, "little") for pid in pids} == set(server.workers())
+    assert pids == set(server.workers())
 
 
 def test_what_is_under_way_is_answered_before_the_end(serve: Any) -> None:
@@ -118,31 +125,39 @@ async def test_no_call_fails_while_servers_are_replaced(serve: Any) -> None:
     ports = [grpc_port(first), grpc_port(second)]
     target = "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in ports)
     body = request("add", "rows", b"\0" * 16)
-    done, stopping = [0], asyncio.Event()
-    async with grpc.aio.insecure_channel(target, [("grpc.lb_policy_name", "round_robin")]) as made:
+    answers: Counter[int] = Counter()  # by the server's process
+    stopping = asyncio.Event()
+    # A client that was refused waits before it connects again, and longer each time.
+    options = [
+        ("grpc.lb_policy_name", "round_robin"),
+        *((f"grpc.{each}_reconnect_backoff_ms", 100) for each in BACKOFFS),
+    ]
+    async with grpc.aio.insecure_channel(target, options) as made:
         call: Any = cast("Any", made).unary_unary(SERVICE + "ModelInfer")
 
         async def caller() -> None:
             while not stopping.is_set():
-                assert await call(body, timeout=30)
-                done[0] += 1
+                answers[answered_by(await call(body, timeout=60))] += 1
 
         callers = [asyncio.create_task(caller()) for _ in range(16)]
 
-        async def more(count: int) -> None:
-            wanted = done[0] + count
-            while done[0] < wanted:
+        async def more(count: int, *servers: Any) -> None:
+            pids = [server.workers()[0] for server in servers]
+            before = answers.copy()
+            while any(answers[pid] < before[pid] + count for pid in pids):
                 failed = [each for each in callers if each.done()]
                 assert not failed, failed[0].exception()
                 await asyncio.sleep(0.01)
 
-        await more(300)
-        for server, port in ((first, ports[0]), (second, ports[1])):
-            assert await asyncio.to_thread(server.stop) == 0
-            await more(300)
+        await more(100, first, second)
+        going, staying = first, second
+        for port in ports:
+            assert await asyncio.to_thread(going.stop) == 0
+            await more(100, staying)
             replacement = await asyncio.to_thread(serve, ".", "--grpc-port", str(port))
-            await asyncio.to_thread(replacement.until_ready)
-            await more(300)
+            await asyncio.to_thread(replacement.until_ready, 60)
+            await more(100, staying, replacement)
+            going, staying = staying, replacement
         stopping.set()
         await asyncio.gather(*callers)
 

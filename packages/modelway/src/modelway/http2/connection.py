@@ -52,7 +52,6 @@ class ServerConnection(EndingConnection):
     """
 
     __slots__ = (
-        "_address",
         "_block",
         "_block_frames",
         "_blocks",
@@ -60,12 +59,12 @@ class ServerConnection(EndingConnection):
         "_others",
         "_receive_window",
         "_reservations",
-        "_unread",
+        "address",
     )
 
     def __init__(self, listener: "Listener") -> None:
         super().__init__(listener)
-        self._address = ""
+        self.address = ""
         self._expected: int | None = None  # the only type of frame that may come now
         self._block: tuple[int, int, list[bytes]] | None = None  # stream, flags, fragments
         self._blocks: HeaderBlocks[Any] = HeaderBlocks(self.read_head, 2 * self.limits.max_list_bytes)
@@ -102,14 +101,14 @@ class ServerConnection(EndingConnection):
         super().connection_made(transport)
         self.look_by(self.clock + self.limits.head_seconds)
         peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if peer else ""
+        self.address = str(peer[0]) if peer else ""
         secured: Any = transport.get_extra_info("ssl_object")
         fits = secured is None or secured.selected_alpn_protocol() == "h2"
-        if not self._listener.admits(self, self._address) or not fits:
+        if not self._listener.admits(self, self.address) or not fits:
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._listener.forget(self, self._address)
+        self._listener.forget(self, self.address)
         self._closed()
         self._others = {}  # breaks the cycle through our own methods
         self._blocks = HeaderBlocks(list, 0)

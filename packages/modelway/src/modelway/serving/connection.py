@@ -5,8 +5,8 @@ from time import monotonic, perf_counter
 
 from modelway.errors import InvalidRequestError, ModelwayError, OverloadedError
 from modelway.http1 import BufferedConnection, Listener, Request
+from modelway.http1.compressed import SMALLEST, compressed, decompressed, wanted_coding
 from modelway.serving.answer import JSON, Answer, error_answer
-from modelway.serving.compressed import SMALLEST, compressed, decompressed, wanted_coding
 from modelway.serving.item import Item
 from modelway.serving.metrics import EndpointMetrics
 from modelway.serving.model_app import ModelApp

@@ -5,11 +5,12 @@ from pathlib import Path
 from modelway.http1 import Listener
 from modelway.http1.tls import server_context
 from modelway.http2 import Limits, listen
+from modelway.rpc import health
+from modelway.rpc.call import Methods
+from modelway.rpc.connection import RpcConnection
+from modelway.rpc.health import Health
 from modelway.serving.model_app import ModelApp
-from modelway.serving.rpc import health, reflection
-from modelway.serving.rpc.call import Methods
-from modelway.serving.rpc.connection import RpcConnection
-from modelway.serving.rpc.health import Health
+from modelway.serving.rpc import reflection
 from modelway.serving.rpc.reflection import Reflection
 from modelway.serving.rpc.service import SERVICE, UnaryCalls
 from modelway.serving.rpc.stream import InferStream

@@ -20,7 +20,7 @@ from modelway.protos.reflection import (
     ServiceResponse,
 )
 from modelway.protos.statuses import NUMBERS
-from modelway.serving.rpc.call import Call
+from modelway.rpc.call import Call
 
 SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 """Both say the same; older clients know only the second."""

@@ -9,10 +9,10 @@ from google.protobuf.message import DecodeError, Message
 
 from modelway.errors import DeadlineExceededError, InvalidRequestError, ModelwayError, UnavailableError
 from modelway.protos import open_inference as messages
+from modelway.rpc.call import Call
 from modelway.serving.model_app import ModelApp
 from modelway.serving.open_inference.inference import Inference
 from modelway.serving.open_inference.metadata import server_metadata
-from modelway.serving.rpc.call import Call
 from modelway.serving.rpc.caller import Caller
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
 from modelway.serving.rpc.seen_call import SeenCall

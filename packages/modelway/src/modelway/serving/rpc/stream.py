@@ -7,6 +7,7 @@ from typing import Any
 from modelway.errors import InvalidRequestError, ModelwayError
 from modelway.protos.open_inference import ModelInferRequest, ModelInferResponse, ModelStreamInferResponse
 from modelway.protos.statuses import CODE, text_of
+from modelway.rpc.call import Call
 from modelway.serving.answer import Answer
 from modelway.serving.model_app import ModelApp
 from modelway.serving.open_inference.inference import Inference, choose_endpoint
@@ -14,7 +15,6 @@ from modelway.serving.open_inference.outputs import wanted_outputs
 from modelway.serving.open_inference.priority import request_priority
 from modelway.serving.open_inference.rows import arguments_by_row
 from modelway.serving.open_inference.tensors import flag
-from modelway.serving.rpc.call import Call
 from modelway.serving.rpc.caller import Caller
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
 from modelway.serving.rpc.seen_call import SeenCall

@@ -6,8 +6,8 @@ from typing import Any
 from modelway.http1 import Listener
 from modelway.http2 import ServerConnection, Stream
 from modelway.http2.request_head import HeaderLine
-from modelway.serving.rpc.call import Call, Methods
-from modelway.serving.rpc.call_head import read_call_head
+from modelway.rpc.call import Call, Methods
+from modelway.rpc.call_head import read_call_head
 
 
 class RpcConnection(ServerConnection):

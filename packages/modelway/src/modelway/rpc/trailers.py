@@ -5,8 +5,8 @@ import re
 
 from modelway.errors import ModelwayError
 from modelway.http2.header_encoding import encode_lines
-from modelway.protos.statuses import NUMBERS, metadata_of, status_of, text_of
-from modelway.serving.rpc.call_messages import COMPRESSIONS
+from modelway.protos.statuses import NUMBERS, Metadata, metadata_of, status_of, text_of
+from modelway.rpc.call_messages import COMPRESSIONS
 
 _START = ((b":status", b"200"), (b"content-type", b"application/grpc"))
 HEAD = encode_lines(_START)
@@ -28,16 +28,30 @@ def ok(request_id: bytes) -> bytes:
 
 def failed(error: ModelwayError, request_id: str, *, alone: bool) -> bytes:
     """A call that did not; `alone` where nothing was sent before."""
+    return ended(status_of(error), text_of(error), metadata_of(error, request_id), alone=alone)
+
+
+def ended(status: str, text: str, metadata: Metadata, *, alone: bool) -> bytes:
+    """How a call ended; `alone` where nothing was sent before."""
     lines = [*_START] if alone else []
-    lines += [(b"grpc-status", b"%d" % NUMBERS[status_of(error)]), (b"grpc-message", percent_encoded(text_of(error)))]
-    for name, value in metadata_of(error, request_id):
+    lines.append((b"grpc-status", b"%d" % NUMBERS[status]))
+    if text:
+        lines.append((b"grpc-message", percent_encoded(text)))
+    lines += lines_of(metadata)
+    if status == "UNIMPLEMENTED":
+        lines.append((b"grpc-accept-encoding", COMPRESSIONS))
+    return encode_lines(lines)
+
+
+def lines_of(metadata: Metadata) -> list[tuple[bytes, bytes]]:
+    """Metadata as they stand in a header list: binary values as base64."""
+    lines: list[tuple[bytes, bytes]] = []
+    for name, value in metadata:
         if isinstance(value, bytes):
             lines.append((name.encode(), binascii.b2a_base64(value, newline=False).rstrip(b"=")))
         elif value:
             lines.append((name.encode(), value.encode("latin-1", "replace")))
-    if status_of(error) == "UNIMPLEMENTED":
-        lines.append((b"grpc-accept-encoding", COMPRESSIONS))
-    return encode_lines(lines)
+    return lines
 
 
 def no_grpc(status: int) -> bytes:

@@ -11,12 +11,14 @@ from modelway.context import Headers
 from modelway.errors import DeadlineExceededError, InvalidRequestError, ModelwayError
 from modelway.http2 import Stream
 from modelway.http2.frames import read_number
-from modelway.serving.rpc import trailers
-from modelway.serving.rpc.call_head import CallHead
-from modelway.serving.rpc.call_messages import PREFIX_BYTES, MessageReader, framed
+from modelway.http2.header_encoding import encode_lines
+from modelway.protos.statuses import Metadata
+from modelway.rpc import trailers
+from modelway.rpc.call_head import CallHead
+from modelway.rpc.call_messages import PREFIX_BYTES, MessageReader, framed
 
 if TYPE_CHECKING:
-    from modelway.serving.rpc.connection import RpcConnection
+    from modelway.rpc.connection import RpcConnection
 
 
 class Work(Protocol):
@@ -50,6 +52,7 @@ class Methods:
     Args:
         unary: Takes one message; answers the call at once or later.
         conversations: Makes what takes messages as they come.
+        others: The same for methods that neither of both names; without it there are no others.
         message_limit: Bytes of a message.
         broken: Is told of what must not happen.
         choose_id: From the caller's request id, or None, to the one used.
@@ -60,6 +63,7 @@ class Methods:
     message_limit: int
     broken: Callable[[str, ModelwayError], None]
     choose_id: Callable[[bytes | None], bytes]
+    others: "Callable[[Call], Conversation] | None" = None
 
 
 class Call(Stream):
@@ -95,6 +99,16 @@ class Call(Stream):
         return self._id.decode("ascii")
 
     @property
+    def method(self) -> bytes:
+        """`/package.Service/Method`, as it came."""
+        return self._head.path
+
+    @property
+    def address(self) -> str:
+        """The caller's."""
+        return self._rpc.address
+
+    @property
     def headers(self) -> Headers:
         """The caller's metadata."""
         return self._head.headers
@@ -122,6 +136,19 @@ class Call(Stream):
         self.work = None
         self.connection.finish(self, trailers.failed(error, self.request_id, alone=not self._started))
 
+    def begin(self, metadata: Metadata) -> None:
+        """The answer's head, with metadata, before its first message."""
+        if not self._started:
+            self._started = True
+            self.connection.start(self, trailers.HEAD + encode_lines(trailers.lines_of(metadata)))
+
+    def close(self, status: str, text: str, metadata: Metadata) -> None:
+        """No more messages; how it went is known by the names of gRPC's statuses."""
+        if status == "OK":
+            self._start()
+        self.work = None
+        self.connection.finish(self, trailers.ended(status, text, metadata, alone=not self._started))
+
     def hold(self) -> None:
         """Hand over no more messages, and have the caller stop sending them."""
         self._held = True
@@ -145,9 +172,12 @@ class Call(Stream):
             self.connection.finish(self, trailers.no_grpc(head.http_status))
         elif head.wrong is not None:
             self.fail(head.wrong)
-        elif head.path in methods.conversations:
+        elif (
+            head.path not in methods.unary
+            and (make := methods.conversations.get(head.path, methods.others)) is not None
+        ):
             self.rests = self.endless = True
-            self._guarded(self._converse)
+            self._guarded(lambda: self._converse(make))
         elif head.path not in methods.unary:
             name = head.path.decode("latin-1")[:120]
             self.fail(ModelwayError(f"there is no method {name}", hint="ask reflection", code="not_implemented"))
@@ -188,8 +218,8 @@ class Call(Stream):
 
     # Inside
 
-    def _converse(self) -> None:
-        self.work = self._conversation = self._methods.conversations[self._head.path](self)
+    def _converse(self, make: "Callable[[Call], Conversation]") -> None:
+        self.work = self._conversation = make(self)
 
     def _ask(self, message: bytes) -> None:
         try:

@@ -1,8 +1,8 @@
 """The messages in a call's body: each with a flag and its length before it (PROTOCOL-HTTP2.md), within the server's limits."""
 
 from modelway.errors import InvalidRequestError, ModelwayError
+from modelway.http1.compressed import decompressed
 from modelway.http2.frames import read_number
-from modelway.serving.compressed import decompressed
 
 PREFIX_BYTES = 5
 COMPRESSIONS = b"identity,deflate,gzip"

@@ -6,7 +6,7 @@ from google.protobuf.message import DecodeError
 
 from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError, UnavailableError
 from modelway.protos.health import HealthCheckRequest, HealthCheckResponse
-from modelway.serving.rpc.call import Call
+from modelway.rpc.call import Call
 
 SERVICE = "grpc.health.v1.Health"
 
