@@ -188,8 +188,5 @@ def test_calls_go_on_while_the_gateways_workers_are_replaced(
         stop.set()
     for thread in threads:
         thread.join(30)
-    print(f"gRPC while the gateway's workers are replaced: {len(answers)} calls answered, {len(errors)} cut off")
-    # A call that reaches a worker in the moment in which grpcio's server closes may be told that it is cancelled, or
-    # that the server shuts down: at most one of each caller for each worker that closes.
-    assert all("CANCELLED" in error.message or "GOAWAY" in error.message for error in errors), errors[:3]
-    assert len(errors) <= CALLERS * WORKERS
+    print(f"gRPC while the gateway's workers are replaced: {len(answers)} calls answered, {len(errors)} not")
+    assert not errors, errors[:3]

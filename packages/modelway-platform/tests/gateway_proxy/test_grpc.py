@@ -13,7 +13,7 @@ import pytest
 
 from modelway_platform.domain.limits import RateLimit, UsageLimits
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
-from modelway_platform.gateway.proxy.rpc.heads import forwarded, request_of
+from modelway_platform.gateway.proxy.rpc.heads import forwarded, pairs_of, request_of
 from modelway_platform.gateway.proxy.rpc.listener import RpcListener
 from modelway_platform.store.table_file import write_table
 
@@ -28,12 +28,14 @@ class GrpcReplica:
         self.seen: list[dict[str, Any]] = []
         self.gone = threading.Event()
         self.started = threading.Event()
+        self.flooded = 0
         self.server: Any = grpc.server(ThreadPoolExecutor(8))
         make = cast("Any", grpc)
         methods = {
             "Echo": make.unary_unary_rpc_method_handler(self.echo),
             "Fail": make.unary_unary_rpc_method_handler(self.fail),
             "Wait": make.unary_unary_rpc_method_handler(self.wait),
+            "Flood": make.unary_stream_rpc_method_handler(self.flood),
             "Count": make.unary_stream_rpc_method_handler(self.count),
             "Join": make.stream_unary_rpc_method_handler(self.join),
             "Chat": make.stream_stream_rpc_method_handler(self.chat),
@@ -63,6 +65,11 @@ class GrpcReplica:
     def count(self, body: bytes, context: Any) -> Iterator[bytes]:
         for number in range(int(body)):
             yield b"%d" % number
+
+    def flood(self, body: bytes, context: Any) -> Iterator[bytes]:
+        while not self.gone.is_set():
+            self.flooded += 1
+            yield bytes(1 << 16)
 
     def join(self, bodies: Iterator[bytes], context: Any) -> bytes:
         return b",".join(bodies)
@@ -327,9 +334,79 @@ def test_the_routes_time_is_kept(setup: Setup) -> None:
     assert replica.gone.wait(10)
 
 
+def test_a_caller_who_does_not_read_holds_the_replica_up(setup: Setup) -> None:
+    """Nothing is gathered for it on the way but what the windows of both connections allow."""
+    replica = setup.replica()
+    setup.table({"v1": (1, [replica.port])}, timeout_seconds=600.0)
+    answers = setup.channel.unary_stream("/t.Any/Flood")(b"", metadata=setup.metadata())
+    next(answers)
+    ends, before = time.monotonic() + 60, -1
+    while replica.flooded != before:
+        assert time.monotonic() < ends, f"{replica.flooded} messages were made for nobody"
+        before = replica.flooded
+        time.sleep(2)
+    for _ in range(before + 100):  # read on, and it goes on
+        assert len(next(answers)) == 1 << 16
+    replica.gone.set()
+    answers.cancel()
+
+
+def test_large_messages_and_many_at_a_time(setup: Setup) -> None:
+    replica = setup.replica()
+    setup.table({"v1": (1, [replica.port])}, max_body_bytes=1 << 26, timeout_seconds=60.0)
+    large = bytes(range(256)) * (3 << 12)
+    call = setup.channel.unary_unary("/t.Any/Echo")
+    pending = [
+        call.future(large[:size], metadata=setup.metadata(), timeout=60)
+        for size in (0, 70_000, 1 << 20, len(large)) * 4
+    ]
+    assert [len(each.result()) - 2 for each in pending] == [0, 70_000, 1 << 20, len(large)] * 4
+    joined = setup.channel.stream_unary("/t.Any/Join")(
+        iter([large[: 1 << 20]] * 3), metadata=setup.metadata(), timeout=60
+    )
+    assert joined == b",".join([large[: 1 << 20]] * 3)
+
+
 def test_health_of_the_gateway_itself_needs_no_key(setup: Setup) -> None:
     body = setup.channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=10)
     assert body == b"\x08\x01"  # SERVING
+    watch = setup.channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=60)
+    assert next(watch) == b"\x08\x01"
+    for name, service, status in (
+        ("Check", b"\n\x01x", grpc.StatusCode.NOT_FOUND),
+        ("Other", b"", grpc.StatusCode.UNIMPLEMENTED),
+    ):
+        with pytest.raises(grpc.RpcError) as caught:
+            setup.channel.unary_unary(f"/grpc.health.v1.Health/{name}")(service, timeout=10)
+        error: Any = caught.value
+        assert error.code() == status
+    setup.gateway.run(setup.listener.drain(5))
+    with pytest.raises(grpc.RpcError) as ended:
+        next(watch)
+    last: Any = ended.value
+    assert last.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_drain_answers_what_is_under_way_and_sends_nobody_away_unheard(setup: Setup) -> None:
+    replica = setup.replica()
+    setup.table({"v1": (1, [replica.port])}, timeout_seconds=60.0)
+    pending = setup.channel.unary_unary("/t.Any/Wait").future(b"", metadata=setup.metadata(), timeout=60)
+    assert replica.started.wait(10)
+    with ThreadPoolExecutor(1) as pool:
+        drained = pool.submit(setup.gateway.run, setup.listener.drain(50))
+
+        def refused() -> bool:
+            try:
+                return setup.echo() != b"a:x"
+            except grpc.RpcError as error:
+                assert cast("Any", error).code() == grpc.StatusCode.UNAVAILABLE
+                return True
+
+        until(refused, 30)  # no more are taken, and those before were answered
+        assert not pending.done()
+        replica.gone.set()
+        assert pending.result() == b""
+        drained.result(60)
 
 
 def test_heads() -> None:
@@ -338,6 +415,9 @@ def test_heads() -> None:
     assert b"te" not in request.fields
     kept = forwarded([("X_Consumer_id".lower(), "root"), ("grpc-trace-bin", b""), ("a-bin", b"\0")], b"7", b"")
     assert kept == [("a-bin", b"\0"), ("x-request-id", "7")]
+    assert pairs_of([(b"a", b"x ~"), (b"b-bin", b"\xff")]) == (("a", "x ~"), ("b-bin", b"\xff"))
+    with pytest.raises(ValueError, match="a-bin"):
+        pairs_of([(b"a", b"\xc3\xa4")])
     for method in ("/x", "x", "/a/b/c", "/a/b?c"):
         with pytest.raises(ValueError, match="method"):
             request_of(method, [("modelway-model", "p/m")])

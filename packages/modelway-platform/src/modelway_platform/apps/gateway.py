@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--max-connections-per-address", type=int, default=0)
     parser.add_argument("--jobs-port", type=int, default=0)
     parser.add_argument("--grpc-port", type=int, default=0)
+    parser.add_argument("--grpc-socket", type=int, default=None)
     tls_files.add_arguments(parser)
     given = parser.parse_args(arguments)
     directory = StateDirectory(root=given.directory)
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             port=given.port,
             listening_fd=given.socket,
             grpc_port=given.grpc_port,
+            grpc_listening_fd=given.grpc_socket,
             table_path=directory.table,
             log_dir=directory.access_logs,
             metrics_path=directory.worker_metrics(given.index),

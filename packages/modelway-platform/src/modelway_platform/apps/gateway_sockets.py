@@ -23,3 +23,8 @@ def shared_sockets(host: str, port: int, count: int) -> Generator[tuple[socket.s
             each.listen(BACKLOG)
             opened.append(each)
         yield tuple(opened)
+
+
+def descriptors(position: int, *kinds: tuple[socket.socket, ...]) -> tuple[int, ...]:
+    """Those of one worker: of each kind that there is, the socket at its position."""
+    return tuple(sockets[position].fileno() for sockets in kinds if sockets)

@@ -13,7 +13,7 @@ from modelway.cli.output import note, paint
 from modelway.errors import ConflictError, InvalidRequestError, ModelwayError, NotFoundError
 from modelway_platform.apps import grpc_ports, listening_ports, supervisor, tls_files
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
-from modelway_platform.apps.gateway_sockets import shared_sockets
+from modelway_platform.apps.gateway_sockets import descriptors, shared_sockets
 from modelway_platform.apps.probes import until_answering
 from modelway_platform.apps.rolling import Rolling
 from modelway_platform.apps.state_directory import StateDirectory, only_user
@@ -103,9 +103,12 @@ async def supervise(settings: RunSettings) -> None:
     lifeline, held = os.pipe()
     directory = settings.directory
     try:
-        with shared_sockets(settings.host, settings.port, settings.workers) as sockets:
+        with (
+            shared_sockets(settings.host, settings.port, settings.workers) as sockets,
+            shared_sockets(settings.host, settings.grpc_port, settings.workers if settings.grpc_port else 0) as rpc,
+        ):
             workers = Rolling(
-                lambda position, index: _worker(settings, lifeline, index, sockets[position].fileno()),
+                lambda position, index: _worker(settings, lifeline, index, descriptors(position, sockets, rpc)),
                 settings.workers,
                 directory.gateway,
                 directory.roll_result,
@@ -157,14 +160,18 @@ def _follower(settings: RunSettings, lifeline: int) -> ChildSettings:
     return _child(settings, "table_follower", lifeline, ("--control", settings.control, *name))
 
 
-def _worker(settings: RunSettings, lifeline: int, index: int, listening: int) -> ChildSettings:
+def _worker(settings: RunSettings, lifeline: int, index: int, listening: tuple[int, ...]) -> ChildSettings:
     arguments = (
-        *("--host", settings.host, "--port", str(settings.port), "--index", str(index), "--socket", str(listening)),
+        *("--host", settings.host, "--port", str(settings.port), "--index", str(index), "--socket", str(listening[0])),
         *("--workers", str(settings.workers)),
-        *("--grpc-port", str(settings.grpc_port)),
+        *(
+            "--grpc-port",
+            str(settings.grpc_port),
+            *(("--grpc-socket", str(listening[1])) if settings.grpc_port else ()),
+        ),
         *tls_files.options_of(settings.certificates),
     )
-    return _child(settings, "gateway", lifeline, arguments, (listening,))
+    return _child(settings, "gateway", lifeline, arguments, listening)
 
 
 def _child(

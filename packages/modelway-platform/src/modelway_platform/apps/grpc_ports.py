@@ -40,7 +40,7 @@ def settle(host: str, asked: int | None, http_port: int) -> int:
     """
     if asked == OFF:
         return 0
-    installed = all(find_spec(name) for name in ("grpc", "grpc_health"))
+    installed = all(find_spec(name) for name in ("grpc", "hpack"))
     if asked is None:
         wanted = USUAL if http_port == USUAL_HTTP else 0
         try:

@@ -15,7 +15,7 @@ from modelway.cli.output import note, paint
 from modelway.errors import InvalidRequestError
 from modelway_platform.apps import console_ports, control_grpc, grpc_ports, listening_ports, supervisor, tls_files
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
-from modelway_platform.apps.gateway_sockets import shared_sockets
+from modelway_platform.apps.gateway_sockets import descriptors, shared_sockets
 from modelway_platform.apps.probes import until_answering
 from modelway_platform.apps.rolling import Rolling
 from modelway_platform.apps.state_directory import JOBS_SECRET, StateDirectory, only_user
@@ -141,9 +141,12 @@ async def supervise(settings: UpSettings) -> None:
     for left in read_acknowledgements(directory.gateway):
         acknowledgement_path(directory.gateway, left.worker).unlink(missing_ok=True)
     try:
-        with shared_sockets(settings.host, settings.port, settings.workers) as sockets:
+        with (
+            shared_sockets(settings.host, settings.port, settings.workers) as sockets,
+            shared_sockets(settings.host, settings.grpc_port, settings.workers if settings.grpc_port else 0) as rpc,
+        ):
             workers = Rolling(
-                lambda position, index: _worker(settings, lifeline, index, sockets[position].fileno()),
+                lambda position, index: _worker(settings, lifeline, index, descriptors(position, sockets, rpc)),
                 settings.workers,
                 directory.gateway,
                 directory.roll_result,
@@ -194,19 +197,23 @@ def _control(settings: UpSettings, lifeline: int) -> ChildSettings:
     return _child(settings, "control", lifeline, arguments, output=None, stop_seconds=CONTROL_STOP_SECONDS)
 
 
-def _worker(settings: UpSettings, lifeline: int, index: int, listening: int) -> ChildSettings:
+def _worker(settings: UpSettings, lifeline: int, index: int, listening: tuple[int, ...]) -> ChildSettings:
     arguments = (
         *("--host", settings.host, "--port", str(settings.port), "--index", str(index)),
-        *("--socket", str(listening)),
+        *("--socket", str(listening[0])),
         *("--workers", str(settings.workers)),
         *("--jobs-port", str(settings.jobs_port)),
         *("--max-connections-per-address", str(settings.max_connections_per_address)),
-        *("--grpc-port", str(settings.grpc_port)),
+        *(
+            "--grpc-port",
+            str(settings.grpc_port),
+            *(("--grpc-socket", str(listening[1])) if settings.grpc_port else ()),
+        ),
         *tls_files.options_of(settings.certificates, settings.replica_tls),
     )
     output = settings.directory.gateway_log
     child = _child(settings, "gateway", lifeline, arguments, output=output, stop_seconds=WORKER_STOP_SECONDS)
-    return replace(child, descriptors=(listening,))
+    return replace(child, descriptors=listening)
 
 
 def _jobs(settings: UpSettings, lifeline: int) -> ChildSettings:

@@ -22,18 +22,22 @@ _DESCRIPTOR_PAUSE_SECONDS = 0.1
 Choose = Callable[[str | None], ssl.SSLContext]
 
 
-def server_context(certificate: Path, key: Path, client_ca: Path | None = None) -> ssl.SSLContext:
-    """A context for one certificate: TLS 1.2 or newer, ALPN `http/1.1`.
+def server_context(
+    certificate: Path, key: Path, client_ca: Path | None = None, *, protocol: str = "http/1.1"
+) -> ssl.SSLContext:
+    """A context for one certificate: TLS 1.2 or newer.
 
     Args:
         certificate: PEM, the server's own certificate first, then those between it and the root.
         key: PEM, unencrypted; may be the same file.
         client_ca: PEM; who connects must then show a certificate signed by one of these.
+        protocol: What is agreed on by ALPN.
 
     Raises:
         InvalidRequestError: A file cannot be used; the message names it.
     """
     context = _modern(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    context.set_alpn_protocols([protocol])
     load_pair(context, certificate, key)
     if client_ca is not None:
         load_authorities(context, client_ca)

@@ -1,6 +1,7 @@
 """A listening socket for HTTP/2: the listener of HTTP/1.1 with connections of ours."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from modelway.http2.limits import Limits
 async def listen(
     factory: Callable[[Listener], asyncio.Protocol],
     *,
+    sock: socket.socket | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
     limits: Limits | None = None,
@@ -21,6 +23,7 @@ async def listen(
 
     Args:
         factory: Makes the connection object; called with the listener per accepted connection.
+        sock: A bound socket; made from `host` and `port` when not given.
         host: Address to bind; loopback unless told otherwise.
         port: 0 takes a free one, see `Listener.port`.
         limits: Bounds on peers.
@@ -31,4 +34,4 @@ async def listen(
     """
     if context is not None:
         context.set_alpn_protocols(["h2"])
-    return await listen_http1(factory, host=host, port=port, limits=limits or Limits(), context=context)
+    return await listen_http1(factory, sock=sock, host=host, port=port, limits=limits or Limits(), context=context)

@@ -42,6 +42,19 @@ class Health:
             status=HealthCheckResponse.SERVING if self._serving else HealthCheckResponse.NOT_SERVING
         )
 
+    def converse(self, call: Call) -> "Check | Watch":
+        """Either method.
+
+        Raises:
+            ModelwayError: It is neither.
+        """
+        name = call.method.rpartition(b"/")[2]
+        if name == b"Check":
+            return Check(self, call)
+        if name == b"Watch":
+            return self.watch(call)
+        raise ModelwayError("health has the methods Check and Watch", code="not_implemented")
+
     def check(self, call: Call, body: bytes) -> None:
         """`Check`."""
         service = read_service(body)
@@ -60,6 +73,31 @@ class Health:
     def remove(self, watch: "Watch") -> None:
         """It is told no more."""
         self._watches.discard(watch)
+
+
+class Check:
+    """One `Check` call among methods that may all take many messages.
+
+    Args:
+        health: What is asked about.
+        call: Who asks.
+    """
+
+    def __init__(self, health: Health, call: Call) -> None:
+        self._health = health
+        self._call = call
+
+    def message(self, body: bytes, /) -> None:
+        self._health.check(self._call, body)
+
+    def asked(self) -> None:
+        raise ModelwayError("Check takes one message", code="not_implemented")
+
+    def taken(self) -> None:
+        pass
+
+    def left(self) -> None:
+        pass
 
 
 class Watch:

@@ -32,13 +32,13 @@ class LoadedPair:
         return self.begins <= time.time() < self.expires
 
 
-def load(pair: CertificatePair) -> LoadedPair:
+def load(pair: CertificatePair, protocol: str = "http/1.1") -> LoadedPair:
     """Load a pair and find out whose it is.
 
     Raises:
         InvalidRequestError: It cannot be used; the message names the files.
     """
-    context = server_context(pair.certificate, pair.key)
+    context = server_context(pair.certificate, pair.key, protocol=protocol)
     certificate = _first_certificate(pair.certificate)
     return LoadedPair(
         context=context,
@@ -53,15 +53,17 @@ class Certificates:
 
     Args:
         pairs: At least one.
+        protocol: What is agreed on by ALPN.
 
     Raises:
         InvalidRequestError: One cannot be used.
     """
 
-    def __init__(self, pairs: Sequence[CertificatePair]) -> None:
+    def __init__(self, pairs: Sequence[CertificatePair], *, protocol: str = "http/1.1") -> None:
         self._pairs = tuple(pairs)
+        self._protocol = protocol
         self._seen = [_identity(pair) for pair in self._pairs]
-        self._loaded = [load(pair) for pair in self._pairs]
+        self._loaded = [load(pair, protocol) for pair in self._pairs]
         for pair, loaded in zip(self._pairs, self._loaded, strict=True):
             if not loaded.is_valid:  # said, not refused: a gateway that does not start answers nobody
                 _say(f"certificate {pair.certificate} is not valid now: callers that check it will not connect")
@@ -101,7 +103,7 @@ class Certificates:
                 continue
             self._seen[index] = identity
             try:
-                loaded = load(pair)
+                loaded = load(pair, self._protocol)
                 if not loaded.is_valid:
                     raise InvalidRequestError(f"{pair.certificate} is not valid now")
             except ModelwayError as error:

@@ -70,6 +70,7 @@ class WorkerSettings:
     max_connections_per_address: int = 0
     replica_tls: ReplicaTls | None = None
     grpc_port: int = 0
+    grpc_listening_fd: int | None = None
 
 
 def run(settings: WorkerSettings) -> None:
@@ -167,7 +168,11 @@ def _listening_socket(settings: WorkerSettings) -> socket.socket:
     """The one the supervisor keeps open from worker to worker, or one of our own."""
     if settings.listening_fd is None:
         return reuseport_socket(settings.host, settings.port)
-    bound = socket.socket(fileno=settings.listening_fd)
+    return _kept_socket(settings.listening_fd)
+
+
+def _kept_socket(descriptor: int) -> socket.socket:
+    bound = socket.socket(fileno=descriptor)
     bound.setblocking(False)
     return bound
 
@@ -177,8 +182,10 @@ async def _listen_rpc(settings: WorkerSettings, worker: WorkerState) -> "RpcList
         return None
     from modelway_platform.gateway.proxy.rpc.listener import RpcListener  # noqa: PLC0415 - an extra that not everybody has
 
-    rpc = RpcListener(worker, settings.replica_tls)
-    await rpc.start(settings.host, settings.grpc_port, settings.certificates)
+    rpc = RpcListener(worker, settings.replica_tls, max_connections_per_address=settings.max_connections_per_address)
+    kept = settings.grpc_listening_fd
+    sock = None if kept is None else _kept_socket(kept)
+    await rpc.start(settings.host, settings.grpc_port, settings.certificates, sock=sock)
     return rpc
 
 

@@ -14,13 +14,13 @@ from modelway_platform.gateway.proxy.choices import no_ready_replica
 from modelway_platform.gateway.proxy.exchange import REPLAY_BYTES, Exchange
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica
 from modelway_platform.gateway.proxy.replica_failures import BROKEN_OFF, OVERDUE
+from modelway_platform.gateway.proxy.rpc.caller_side import CallerSide
 from modelway_platform.gateway.proxy.rpc.channels import Channels
 from modelway_platform.gateway.proxy.rpc.heads import Pair, forwarded, returned
 from modelway_platform.gateway.proxy.rpc.outcome import Outcome, answered, refused
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 
 TOGETHER_SECONDS = 0.002
-Context = grpc.aio.ServicerContext[bytes, bytes]
 _NO_GRPC = Refusal(
     status=501,
     code="not_implemented",
@@ -71,22 +71,21 @@ class RpcCall:
         exchange: Admitted, with a replica.
         method: `/package.Service/Method`.
         metadata: The caller's.
-        context: The caller's side.
+        caller: Its side of it.
         channels: To replicas.
     """
 
     def __init__(
-        self, exchange: Exchange, method: str, metadata: tuple[Pair, ...], context: Context, channels: Channels
+        self, exchange: Exchange, method: str, metadata: tuple[Pair, ...], caller: CallerSide, channels: Channels
     ) -> None:
         self._exchange = exchange
         self._method = method
         self._metadata = metadata
-        self._context: Any = context
+        self._caller = caller
         self._channels = channels
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._asked_all = False
-        self._next: asyncio.Task[Any] | None = None
         self._began = exchange.clock
         self._refusal: Refusal | None = None
 
@@ -103,9 +102,6 @@ class RpcCall:
             if exchange.replica is not None and not exchange.caller.answer_started:
                 exchange.replica.failed(exchange.caller.clock)
             return refused(OVERDUE, request_id)
-        finally:
-            if self._next is not None:
-                self._next.cancel()
 
     async def _try_until_answered(self) -> Outcome:
         exchange = self._exchange
@@ -167,7 +163,7 @@ class RpcCall:
             raise _Broken(reached=False) from None
         call: Any = start(
             *(self._kept if whole else ()),
-            timeout=self._context.time_remaining(),
+            timeout=self._caller.time_remaining(),
             metadata=tuple(forwarded(self._metadata, exchange.request_id, consumer)),
         )
         if not exchange.sent_at:
@@ -190,12 +186,14 @@ class RpcCall:
         Written piece by piece, a request that a replica refuses at once meets a call that is over, and grpcio tells
         of that instead of what the replica said. Both come together, so waiting for a moment costs streams alone.
         """
+        caller = self._caller
         while not self._asked_all and len(self._kept) < 2 and self._refusal is None:
-            if self._next is None:
-                self._next = asyncio.create_task(self._context.read())
-            if not (await asyncio.wait((self._next,), timeout=TOGETHER_SECONDS))[0]:
-                break
-            self._take(self._next.result())
+            if not caller.has_news:
+                try:
+                    await asyncio.wait_for(caller.news(), TOGETHER_SECONDS)
+                except TimeoutError:
+                    break
+            self._take(caller.take())
         return self._asked_all and len(self._kept) == 1 and self._exchange.replayable
 
     async def _ask(self, call: Any) -> None:
@@ -213,22 +211,19 @@ class RpcCall:
                     at = await self._read_next(call, at)
 
     async def _read_next(self, call: Any, at: int) -> int:
-        if self._next is None:
-            self._next = asyncio.create_task(self._context.read())
-        body: Any = await asyncio.shield(self._next)
+        await self._caller.news()
         if not self._exchange.replayable:  # all that is kept has been sent, and will not be sent again
             self._kept.clear()
             at = 0
-        self._take(body)
+        self._take(self._caller.take())
         if self._refusal is not None:
             call.cancel()
         return at
 
-    def _take(self, body: Any) -> None:
+    def _take(self, body: bytes | None) -> None:
         """One of the caller's messages, or their end."""
         exchange = self._exchange
-        self._next = None
-        if body is grpc.aio.EOF:
+        if body is None:
             self._asked_all = True
             return
         exchange.bytes_in += len(body)
@@ -249,11 +244,9 @@ class RpcCall:
             while (body := await call.read()) is not grpc.aio.EOF:
                 if not exchange.caller.answer_started:
                     exchange.caller.answer_started = True
-                    first = returned(await call.initial_metadata())
-                    if first:
-                        await self._context.send_initial_metadata(first)
+                    self._caller.begin(returned(await call.initial_metadata()))
                 exchange.bytes_out += len(body)
-                await self._context.write(body)
+                await self._caller.write(body)
                 self._extend()
             return answered(grpc.StatusCode.OK, "", returned(await call.trailing_metadata()))
         except grpc.aio.AioRpcError as error:

@@ -12,6 +12,7 @@ METHOD = b"GRPC"
 """The method in records and decisions: no HTTP request has it, so none is taken for a call."""
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._~-]*"
 _NAMED = re.compile(rf"{_NAME}/{_NAME}(?:/@?{_NAME})?")
+_VALUE = re.compile(rb"[\x20-\x7e]*")
 _METHOD = re.compile(r"/[A-Za-z0-9_.]+/([A-Za-z0-9_]+)")
 # What HTTP/2 and gRPC say for one hop, and what only requests over HTTP can ask for.
 _OURS = frozenset(
@@ -19,6 +20,24 @@ _OURS = frozenset(
 )
 _NOT_BACK = frozenset({"x-request-id", "modelway-version", "content-type", "user-agent"})
 Pair = tuple[str, str | bytes]
+
+
+def pairs_of(headers: Iterable[tuple[bytes, bytes]]) -> tuple[Pair, ...]:
+    """Metadata as the client's half takes them: text, and binary values as they are.
+
+    Raises:
+        ValueError: A value is no visible ASCII, which gRPC allows only as binary metadata.
+    """
+    pairs: list[Pair] = []
+    for name, value in headers:
+        text = name.decode("ascii")
+        if text.endswith("-bin"):
+            pairs.append((text, value))
+        elif _VALUE.fullmatch(value) is None:
+            raise ValueError(f"the metadata {text[:80]} is not visible ASCII: send it as {text[:80]}-bin")
+        else:
+            pairs.append((text, value.decode("ascii")))
+    return tuple(pairs)
 
 
 def request_of(method: str, metadata: Iterable[Pair]) -> Request:
