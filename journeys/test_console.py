@@ -2,12 +2,17 @@
 
 import http.client
 import json
+import os
 import re
+import shlex
+import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from journeys.browser import Complaints, open_browser, open_console
@@ -20,8 +25,11 @@ DEPLOYMENT = """
 apiVersion: modelway/v1
 kind: Deployment
 metadata: {{project: demo, model: echo, version: {version}}}
-spec: {{package: {package}, cluster: local, env: {{LABEL: {label}}}}}
+spec: {{package: {package}, cluster: local, env: {{LABEL: {label}, INFERENCE_LOG_PAYLOADS: "1"}}}}
 """
+HOSTILE = "<img src=x onerror='window.hurt=1'><script>window.hurt=1</script>"
+LINES = 100_000
+expect.set_options(timeout=30_000)  # a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +263,216 @@ def test_a_deployment_is_edited_by_plan_and_undone(
         assert control.get("deployments", f"{two_versions}/v2")["spec"]["drainSeconds"] == 10
 
 
+def test_one_request_is_found_its_way_shown_and_sent_again_to_another_version(
+    running: RunningPlatform, page: Page, two_versions: str
+) -> None:
+    assert call(running, "v1", '{"text": "once more"}', **{"X-Request-Id": "looked-for-1"}) == 200
+    go(page, running, "requests")
+    page.get_by_label("request id").fill("looked-for-1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("in the model server")).to_be_visible()
+    for stage in ("queue", "preprocess", "inference", "postprocess", "encode"):
+        expect(page.locator(".waterfall").get_by_text(stage, exact=True)).to_be_visible()
+    expect(page.get_by_text("names version v1")).to_be_visible()
+    expect(page.get_by_label("body")).to_have_value('{"text":"once more"}')
+    page.locator("main").get_by_label("version").select_option("v2")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".diff code", has_text="label")).to_be_visible()
+    expect(page.locator(".answers pre").last).to_contain_text('"label": "b"')
+    page.get_by_role("link", name="its way").click()
+    expect(page.locator("dd a", has_text="demo/echo/v2")).to_be_visible()
+
+
+def test_the_map_shows_who_calls_what(running: RunningPlatform, page: Page, two_versions: str) -> None:
+    secret = running.cli("key", "create", "nightly", "--scope", "demo/*").stdout.strip()
+    wait_for("the key opens", lambda: call(running, "v1", **{"X-API-Key": secret}) == 200, 30)
+    go(page, running, "traffic")
+    expect(page.locator("svg.map text", has_text="nightly").first).to_be_visible()
+    expect(page.locator("svg.map path.good, svg.map path.warn, svg.map path.bad").first).to_be_attached()
+    expect(page.locator("td", has_text="nightly")).to_be_visible()
+    expect(page.locator(".chart svg").first).to_be_visible()
+
+
+def test_a_model_is_tried_in_two_versions_side_by_side(
+    running: RunningPlatform, page: Page, browser: tuple[Page, Complaints], two_versions: str
+) -> None:
+    go(page, running, f"try/{two_versions}/v1?other=v2")
+    expect(page.get_by_label("text")).to_have_value("hello")
+    page.get_by_label("text").fill("it's me")
+    page.get_by_label("seconds").fill("0.01")
+    expect(page.locator(".cli code", has_text="modelway call demo/echo/v1 echo")).to_be_visible()
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".answers pre")).to_have_count(2)
+    expect(page.locator(".answers pre").first).to_contain_text('"label": "a"')
+    expect(page.locator(".answers pre").last).to_contain_text('"label": "b"')
+    expect(page.locator(".answers pre").last).to_contain_text("it's me")
+    # What it shows for copying is what really works.
+    command = page.locator(".cli code", has_text="modelway call").inner_text()
+    assert shlex.split(command)[1:6] == ["call", "demo/echo/v1", "echo", "-d", '{"text":"it\'s me","seconds":0.01}']
+    assert json.loads(running.cli(*shlex.split(command)[1:]).stdout)["text"] == "it's me"
+    python = page.locator("pre", has_text="ModelClient").text_content() or ""
+    environment = os.environ | {"MODELWAY_HOME": str(running.home)}
+    done = subprocess.run(
+        [sys.executable, "-c", python], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "it's me" in done.stdout
+    page.get_by_label("text").fill("")
+    page.get_by_role("button", name="as JSON").click()
+    page.get_by_label("request as JSON").fill('{"text": 7}')
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".answers .problem")).to_have_count(2)
+    forgive(browser, 422)
+
+
+def test_the_next_step_of_a_rollout_moves_exactly_that_share(
+    running: RunningPlatform, page: Page, two_versions: str
+) -> None:
+    versions = [{"version": "v1", "weight": 90}, {"version": "v2", "weight": 10}]
+    document = {"apiVersion": "modelway/v1", "kind": "Route", "metadata": {"project": "demo", "model": "echo"}}
+    running.apply(json.dumps(document | {"spec": {"versions": versions}}))
+    go(page, running, "rollout")
+    page.locator("tr", has_text=two_versions).click()
+    expect(page.locator(".verdict")).to_contain_text("hold: not enough data")
+    expect(page.locator(".stepbar .now")).to_have_text("10 %")
+    expect(page.locator("svg.band")).to_have_count(3)
+    page.get_by_role("button", name="Next step: 25 %").click()
+    expect(page.get_by_role("dialog").locator(".cli")).to_contain_text("modelway apply -f -")
+    page.get_by_role("dialog").get_by_role("button", name="Give it 25 %").click()
+    expect(page.locator(".stepbar .now")).to_have_text("25 %")
+    with running.control() as control:
+        weights = {each["version"]: each["weight"] for each in control.get("routes", two_versions)["spec"]["versions"]}
+    assert weights == {"v1": 75, "v2": 25}
+    page.get_by_role("button", name="Abort: all to v1").click()
+    page.get_by_role("dialog").get_by_role("button", name="Abort").click()
+    expect(page.locator(".stepbar .now")).to_have_text("0 %")
+
+
+def test_a_key_is_made_shown_once_and_revoked(running: RunningPlatform, page: Page, two_versions: str) -> None:
+    go(page, running, "keys")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("Name").fill("my app")
+    page.get_by_label("May call").fill("demo/echo")
+    page.get_by_label("Limits").fill("100/1s")
+    expect(
+        page.locator(".cli", has_text="modelway key create 'my app' --scope demo/echo --limit 100/1s")
+    ).to_be_visible()
+    page.get_by_role("button", name="Make it").click()
+    secret = page.locator("#secret").inner_text()
+    wait_for("the key opens", lambda: call(running, "v1", **{"X-API-Key": secret}) == 200, 30)
+    page.get_by_role("button", name="I have it").click()
+    assert secret not in page.content()
+    row = page.locator("tr", has_text="my app")
+    row.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(row.locator(".badge", has_text="revoked")).to_be_visible()
+    wait_for("it opens nothing", lambda: call(running, "v1", **{"X-API-Key": secret}) == 401, 30)
+
+
+def test_health_names_every_part(running: RunningPlatform, page: Page, two_versions: str) -> None:
+    go(page, running, "health")
+    for part in ("Control", "Gateway", "Collector of records", "Gateway workers", "Replicas"):
+        expect(page.get_by_role("heading", name=part, exact=True)).to_be_visible()
+    expect(page.locator("td", has_text="worker-0")).to_be_visible()
+    expect(page.locator(".badge", has_text="gets requests")).to_have_count(2)
+
+
+def test_a_hundred_thousand_lines_are_gone_through(running: RunningPlatform, page: Page, two_versions: str) -> None:
+    go(page, running, "logs")
+    expect(page.locator(".virtual .line").first).to_be_visible()
+    record = {
+        "project": "demo",
+        "model": "echo",
+        "version": "v1",
+        "method": "POST",
+        "path": "/demo/echo/echo",
+        "code": "",
+    }
+    lines = (
+        json.dumps(
+            record
+            | {"time": 1e9 + n / 100, "request_id": f"many-{n}", "status": 503 if n == 777 else 200, "duration_us": n}
+        )
+        for n in range(LINES)
+    )
+    # As a gateway worker appends them, which a hundred thousand requests would do in a minute or two.
+    segment = running.home / "logs/access/worker-9-1.ndjson"
+    segment.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        expect(page.get_by_role("status").filter(has_text="100,000 lines")).to_be_visible(timeout=90_000)
+        assert page.locator(".virtual .line").count() < 120, "only those in sight are elements"
+        wheel, bar = page.evaluate(SCROLL)
+        for how, frames in (("wheel", wheel), ("bar", bar)):
+            print(
+                f"{LINES} lines by the {how}: median frame {statistics.median(frames):.1f} ms, worst {max(frames):.0f} ms"
+            )
+        assert statistics.median(wheel) < 500
+        assert "many-" in page.locator(".virtual").inner_text()
+        page.get_by_label("text in the line").fill("many-777 ")
+        expect(page.get_by_role("status").filter(has_text="1 of 100,000 lines")).to_be_visible()
+        expect(page.locator(".virtual .line .bad")).to_have_text("503")
+    finally:
+        segment.unlink()
+
+
+# By the wheel, 120 pixels a frame, then by dragging the bar from end to end; lengths of frames in milliseconds.
+SCROLL = """async () => {
+  const list = document.querySelector(".virtual");
+  const roll = async (count, place) => {
+    const frames = [];
+    let before = await new Promise(requestAnimationFrame);
+    for (let step = 0; step < count; step += 1) {
+      list.scrollTop = place(step);
+      const now = await new Promise(requestAnimationFrame);
+      frames.push(now - before);
+      before = now;
+    }
+    return frames;
+  };
+  const start = list.scrollHeight / 2;
+  return [await roll(90, step => start + 120 * step), await roll(30, step => (list.scrollHeight * step) / 30)];
+}"""
+
+
+def test_what_others_write_is_text_and_never_markup(
+    running: RunningPlatform, page: Page, browser: tuple[Page, Complaints], two_versions: str
+) -> None:
+    hostile_path = "/demo/" + quote(HOSTILE, safe="") + "/echo"
+    with running.control() as control:
+        secret = control.create_key(HOSTILE[:60]).secret
+    wait_for("the key opens", lambda: call(running, "v1", **{"X-API-Key": secret}) == 200, 30)
+    body = json.dumps({"text": HOSTILE})
+    assert call(running, "v1", body, **{"X-API-Key": secret, "X-Request-Id": "hostile-1"}) == 200
+    connection = http.client.HTTPConnection(urlsplit(running.gateway).netloc, timeout=20)
+    connection.request("POST", hostile_path, body, {"X-API-Key": running.key})
+    assert connection.getresponse().status == 404
+    connection.close()
+    seen = ""
+    for path in (
+        "overview",
+        "traffic",
+        "requests",
+        "logs",
+        "keys",
+        "health",
+        "requests/hostile-1",
+        f"try/{two_versions}",
+    ):
+        go(page, running, "models")
+        page.wait_for_selector(".view[data-page=models] h1")
+        go(page, running, path)
+        page.wait_for_selector(f".view[data-page={path.split('/')[0]}] h1")
+        page.wait_for_timeout(700)
+        seen += page.locator("main").inner_text()
+    page.get_by_label("text").fill(HOSTILE)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".answers pre")).to_contain_text("onerror")
+    go(page, running, "requests/" + quote(quote(HOSTILE, safe=""), safe=""))
+    expect(page.locator(".problem")).to_be_visible()
+    assert "onerror" in seen, "the pages did show it"
+    assert page.evaluate("window.hurt") is None
+    assert page.locator("main img, main script, main iframe").count() == 0
+
+
 def test_who_signs_out_is_out(running: RunningPlatform, page: Page) -> None:
     browser = page.context.browser
     assert browser is not None
@@ -270,3 +488,19 @@ def test_who_signs_out_is_out(running: RunningPlatform, page: Page) -> None:
     expect(other.locator("h1", has_text="Overview")).to_be_visible()
     assert [text for text in complaints if "401" not in text] == []
     other.context.close()
+
+
+def test_a_job_is_followed_cancelled_and_replayed(running: RunningPlatform, page: Page, two_versions: str) -> None:
+    # The last one: a model that sleeps in a stage goes on sleeping when nobody waits any more.
+    slow = json.dumps({"text": "slow", "seconds": 8})
+    assert call(running, "v2", slow, Prefer="respond-async") == 202
+    go(page, running, "jobs")
+    page.locator("tr.link", has_text="demo/echo").first.click()
+    expect(page.locator("h1", has_text="Job job_")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".badge", has_text="cancelled")).to_be_visible()
+    expect(page.locator(".cli", has_text="modelway job result job_")).to_be_visible()
+    page.get_by_role("button", name="Replay").click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".badge", has_text="cancelled")).to_be_visible()

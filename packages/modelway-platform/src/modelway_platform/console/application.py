@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modelway.client.async_http_client import AsyncHttpClient
-from modelway.errors import ForbiddenError, InvalidRequestError, ModelwayError, UnauthenticatedError
+from modelway.errors import ForbiddenError, InvalidRequestError, ModelwayError, NotFoundError, UnauthenticatedError
 from modelway_platform.console.forwarding import Forwarder, refusal
 from modelway_platform.console.sampler import sample
 from modelway_platform.console.series import Series
@@ -30,6 +30,7 @@ OUR_HEADER = "x-modelway-console"
 """Takes the session's token. Another site's page does not know it, and cannot send the header without being asked first
 whether it may (CORS), which nothing here answers."""
 _MOST_KEY_BYTES = 1024
+_ABOUT_SECONDS = 10.0
 _SAFE = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -84,6 +85,7 @@ class ConsoleServer:
                 Route("/session", self.session, methods=["GET", "POST", "DELETE"]),
                 Route("/tickets", self.make_ticket, methods=["POST"]),
                 Route("/api/series", self.series),
+                Route("/api/about-control/{what}", self.about_control),
                 Route("/api/control/{path:path}", self.control, methods=methods),
                 Route("/api/gateway/{path:path}", self.gateway, methods=methods),
                 Mount("/", StaticFiles(directory=PAGES, html=True)),
@@ -142,6 +144,15 @@ class ConsoleServer:
     async def control(self, request: Request) -> Response:
         """The control API."""
         return await self._control.forward(request, self._must_be_signed_in(request).key)
+
+    async def about_control(self, request: Request) -> Response:
+        """What the control process says of itself, which lies beside its API: `metrics` or `readyz`."""
+        self._must_be_signed_in(request)
+        what = request.path_params["what"]
+        if what not in {"metrics", "readyz"}:
+            raise NotFoundError("there is nothing at this path", hint="metrics, readyz")
+        answer = await self._control_client.request("GET", f"/{what}", until=time.monotonic() + _ABOUT_SECONDS)
+        return PlainTextResponse(answer.body)
 
     async def gateway(self, request: Request) -> Response:
         """The gateway."""

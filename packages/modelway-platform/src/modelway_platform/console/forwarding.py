@@ -42,7 +42,7 @@ class Forwarder:
             body = await _body_of(request)
             if follows:
                 stream = await self._client.stream(request.method, path, body=body, headers=headers)
-                return StreamingResponse(_lines(stream), headers=_told(stream.headers))
+                return StreamingResponse(_pieces(stream), headers=_told(stream.headers))
             until = time.monotonic() + ANSWER_SECONDS
             answer = await self._client.request(request.method, path, body=body, headers=headers, until=until)
         except ModelwayError as error:
@@ -81,8 +81,8 @@ def _told(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: headers[name] for name in _ANSWERED if name in headers}
 
 
-async def _lines(stream: AsyncAnswerStream) -> AsyncIterator[bytes]:
+async def _pieces(stream: AsyncAnswerStream) -> AsyncIterator[bytes]:
     async with stream:
         with suppress(ModelwayError, ClientDisconnect):  # the page notices the end and asks again
-            async for line in stream.lines():
-                yield line + b"\n"
+            async for piece in stream.pieces():
+                yield piece

@@ -33,8 +33,8 @@ class AsyncAnswerStream:
         self._head = head
         self._until = until
 
-    async def lines(self) -> AsyncIterator[bytes]:
-        """Every line without its end; empty ones, which keep the connection alive, are left out.
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The answer's octets as they arrive.
 
         Raises:
             DeadlineExceededError: The time given is over.
@@ -43,7 +43,6 @@ class AsyncAnswerStream:
         connection = self._connection
         if connection is None:
             return
-        rest = b""
         pieces = connection.body(self._head)
         while True:
             try:
@@ -52,14 +51,27 @@ class AsyncAnswerStream:
             except (OSError, BrokenOffError, NotHttpError) as error:
                 self.close()
                 self._client.fail(error, "the connection broke in mid-answer")
-            *lines, rest = (rest + piece).split(b"\n") if piece else (rest, b"")
+            if not piece:
+                break
+            yield piece
+        self._connection = None
+        self._client.give_back(connection, self._head)
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """Every line without its end; empty ones, which keep the connection alive, are left out.
+
+        Raises:
+            DeadlineExceededError: The time given is over.
+            UnavailableError: The connection broke.
+        """
+        rest = b""
+        async for piece in self.pieces():
+            *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 if stripped := line.rstrip(b"\r"):
                     yield stripped
-            if not piece:
-                break
-        self._connection = None
-        self._client.give_back(connection, self._head)
+        if stripped := rest.rstrip(b"\r"):
+            yield stripped
 
     def close(self) -> None:
         """End the connection, unless the answer was read to its end."""

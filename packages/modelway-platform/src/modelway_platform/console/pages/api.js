@@ -35,6 +35,8 @@ async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
 
 export const control = async (path, options) => (await ask(`api/control/${path}`, options)).json();
 export const gateway = (path, options) => ask(`api/gateway/${path}`, options);
+/** Of the control process itself: `metrics` or `readyz`. */
+export const about = (path, options) => ask(`api/about-control/${path}`, options);
 export const series = async (query, options) => (await ask(`api/series?${new URLSearchParams(query)}`, options)).json();
 export const name = (...parts) => parts.map(encodeURIComponent).join("/");
 export const query = values => { const found = new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "" && value !== undefined && value !== null)).toString(); return found ? `?${found}` : ""; };

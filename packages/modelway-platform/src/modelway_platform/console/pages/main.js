@@ -4,7 +4,12 @@ import { fill, h, toast } from "./dom.js";
 import { attempt, cli, problem } from "./parts.js";
 
 const PAGES = [
-  ["overview", "Overview", "o"], ["models", "Models", "m"], ["deployments", "Deployments", "d"],
+  ["", "Observe"],
+  ["overview", "Overview", "o"], ["traffic", "Traffic", "a"], ["requests", "Requests", "r"], ["logs", "Logs", "l"],
+  ["", "Ship"],
+  ["models", "Models", "m"], ["deployments", "Deployments", "d"], ["rollout", "Rollout", "c"], ["try", "Try it", "y"],
+  ["", "Operate"],
+  ["jobs", "Jobs", "j"], ["keys", "Keys and limits", "k"], ["health", "Health", "h"],
 ];
 const find = id => document.getElementById(id);
 let leave = new AbortController();

@@ -60,7 +60,7 @@ async function one({ main, signal, place }, project, model) {
 function panels(told, versions) {
   const list = told?.series ?? [];
   const lines = key => list.map(each => ({ name: each.version, points: each[key] }));
-  const panel = (title, key, show) => h("div", {}, card([title, h("span", { class: "legend" }, list.map(each => h("span", {}, dot(versions, each.version), each.version, " ", h("b", {}, show(each[key].filter(value => value !== null).at(-1))))))], chart(told?.times ?? [], lines(key), { show, names: versions })));
+  const panel = (title, key, show) => h("div", {}, card([title, h("span", { class: "legend" }, list.map(each => h("span", {}, dot(versions, each.version), each.version, " ", h("b", {}, show(each[key].filter(value => value !== null).at(-1))))))], chart(told?.times ?? [], lines(key), { show, names: versions, floor: key === "failed" ? 0.01 : 0 })));
   return h("div", { class: "two" }, panel("Requests per second", "requests", rate), panel("Failed (5xx)", "failed", percent), panel("p50", "p50", ms), panel("p99", "p99", ms));
 }
 

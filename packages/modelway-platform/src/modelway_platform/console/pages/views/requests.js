@@ -1,0 +1,118 @@
+// Which requests there were; one request's whole way and where its time went; the same once more, to another version.
+import { control, gateway, name, query, records } from "../api.js";
+import { fill, h } from "../dom.js";
+import { badge, card, cli, clock, empty, facts, head, ms, number, problem, shell, size, status, table } from "../parts.js";
+import { answerBox, sameMarks } from "../answers.js";
+
+const STAGES = ["queue", "preprocess", "inference", "postprocess", "encode"];
+
+export default async function requests(page) {
+  if (page.path[0]) return one(page, page.path[0]);
+  const { main, query: given, signal, place } = page;
+  const state = Object.fromEntries(["model", "version", "consumer", "status", "over", "id", "mirrored"].map(key => [key, given.get(key) ?? ""]));
+  const field = (key, label, type = "text") => h("input", { type, name: key, placeholder: label, "aria-label": label, value: state[key] });
+  const select = (key, label, options) => h("select", { name: key, "aria-label": label }, options.map(([value, shown]) => h("option", { value, selected: value === state[key] }, shown)));
+  const form = h("form", { class: "filters", role: "search", onsubmit: event => { event.preventDefault(); const wanted = Object.fromEntries(new FormData(form)); location.hash = wanted.id ? `#/requests/${encodeURIComponent(wanted.id.trim())}` : `#/requests${query(wanted)}`; } },
+    field("id", "request id", "search"), field("model", "project/model"), field("version", "version"), field("consumer", "consumer"),
+    select("status", "status", [["", "any status"], ["2", "2xx"], ["4", "4xx"], ["5", "5xx"]]), field("over", "slower than, ms"), select("mirrored", "copies", [["", "callers and copies"], ["false", "callers only"], ["true", "copies only"]]), h("button", { class: "first" }, "Search"));
+  const found = h("div");
+  const [project, model] = state.model.split("/");
+  fill(main, head("Requests", "the last 10,000 records of the gateway, newest first"), form, found);
+  const all = await records(`logs${query({ source: "access", project, model, version: state.version, mirrored: state.mirrored, tail: 10000 })}`, signal);
+  const fitting = all.reverse().filter(each => String(each.status).startsWith(state.status) && (!state.consumer || each.consumer === state.consumer) && each.duration_ms >= Number(state.over || 0));
+  fill(found, card([`${number(fitting.length)} requests`, h("span", { class: "soft" }, fitting.length > 300 ? "the newest 300 are shown" : "")], requestTable(fitting.slice(0, 300))), cli(`modelway logs ${state.model ? shell(state.model) : ""} ${state.version ? `--version ${shell(state.version)} ` : ""}--tail 10000`.replace("  ", " ")));
+  place();
+  return undefined;
+}
+
+export const requestTable = rows => table([
+  ["Time", each => clock(each.time)], ["Status", each => [status(each.status), each.code ? h("span", { class: "soft" }, ` ${each.code}`) : ""]], ["Took", each => ms(each.duration_ms), { right: true }],
+  ["Model", each => (each.model ? `${each.project}/${each.model}` : h("code", {}, each.path))], ["Version", each => [each.version, each.mirrored ? badge("copy") : ""]], ["Endpoint", each => each.endpoint], ["Consumer", each => each.consumer], ["Replica", each => h("span", { class: "soft" }, each.replica)], ["Id", each => h("code", { class: "soft" }, each.request_id)],
+], rows, { href: each => `#/requests/${encodeURIComponent(each.request_id)}`, kind: each => (each.mirrored ? "mirrored" : ""), none: "No request fits." });
+
+async function one({ main, signal, place, doors }, id) {
+  const [access, inference] = await found(id, signal);
+  const asked = access.find(each => !each.mirrored) ?? access[0];
+  if (!asked) {
+    fill(main, head(h("span", {}, "Request ", h("code", {}, id))), problem({ message: "no record has this id", hint: "records appear within a second and are kept for a while; older ones: modelway logs query" }), cli(`modelway logs --request-id ${shell(id)}`));
+    place();
+    return;
+  }
+  const inside = inference.filter(each => !each.step);
+  const served = inside.find(each => each.replica === asked.replica && !each.mirrored) ?? inside[0];
+  const why = h("div");
+  fill(main, head(h("span", {}, "Request ", h("code", {}, id)), `${clock(asked.time)} on ${new Date(asked.time * 1000).toLocaleDateString("en-GB")}`),
+    h("div", { class: "two" },
+      card(["What happened", status(asked.status)], facts([["Asked for", h("code", {}, `${asked.method} ${asked.path}`)], ["By", asked.consumer || "somebody without a key"], ["From", asked.client], ["Answered by", asked.model ? h("span", {}, h("a", { href: `#/deployments/${asked.project}/${asked.model}/${asked.version}` }, `${asked.project}/${asked.model}/${asked.version}`), ` ${asked.replica ?? ""}`) : "the gateway itself"], asked.code && ["Error", h("code", {}, asked.code)], ["Sent again", asked.retries ? `${asked.retries} times` : "never"], ["Body, answer", `${size(asked.bytes_in)}, ${size(asked.bytes_out)}`], served && ["Batch", `${served.batch} together, went because ${served.closed}`], served?.trace_id && ["Trace", h("code", {}, served.trace_id)]]), why),
+      card(["Where the time went", h("strong", {}, ms(asked.duration_ms))], waterfall(asked, served))),
+    access.filter(each => each.mirrored).length ? card("Copies", copies(access.filter(each => each.mirrored))) : null,
+    served?.fields && card("Fields of the handler", h("pre", {}, JSON.stringify(served.fields, null, 2))),
+    payloads(served), await replay(asked, served, signal, doors), cli(`modelway logs --request-id ${shell(id)}`, `modelway route explain --request-id ${shell(id)}`));
+  fill(why, h("h3", {}, "Why this version"), h("ul", {}, sentences(asked).map(each => h("li", {}, each))));
+  place();
+}
+
+/** The records of gateway and model server; those of a request that has just ended may take a moment to be written. */
+async function found(id, signal) {
+  for (let attempt = 0; ; attempt += 1) {
+    const [access, inference] = await Promise.all(["access", "inference"].map(source => records(`logs${query({ source, requestId: id, tail: 100 })}`, signal)));
+    const late = access.length ? !inference.length && access[0].replica && Date.now() / 1000 - access[0].time < 5 : true;
+    if (!late || attempt === 6) return [access, inference];
+    await new Promise(resolve => { setTimeout(resolve, 500); });
+  }
+}
+
+/** As `modelway route explain --request-id` says it (cli/reason_words.py). */
+function sentences({ reason = "", version }) {
+  const words = { url: value => `the address matches the URL ${value}, which the route publishes`, "open-inference": () => "the address is one of the Open Inference Protocol", weights: () => (version ? `the weights of the route gave this turn to version ${version}` : "the weights decide"), pinned: () => `the address, or the URL published for it, names version ${version}`, alias: value => `the alias @${value} means version ${version}`, sticky: value => `the caller stays with version ${version}, by its ${value}`, experiment: value => `experiment ${value.replace("=", ", arm ")}: the caller belongs to version ${version}`, retried: value => `it was sent again, as these replicas failed it: ${value.replaceAll(",", ", ")}` };
+  const found = reason.split(" ").filter(Boolean).map(word => { const [key, ...rest] = word.split(":"); return words[key]?.(rest.join(":")) ?? word; });
+  return found.length ? found : ["it was answered before a version was chosen"];
+}
+
+function waterfall(asked, served) {
+  const whole = Math.max(asked.duration_ms, asked.upstream_ms ?? 0, 0.001);
+  const lane = (what, from, length, kind) => [h("span", {}, what), h("div", { class: "lane" }, h("i", { class: kind, style: { left: `${(from / whole) * 100}%`, width: `${Math.min(100, (length / whole) * 100)}%` } })), h("span", { class: "right" }, ms(length))];
+  const upstream = asked.upstream_ms ?? 0;
+  const before = (whole - upstream) / 2;
+  const rows = [lane("the whole request", 0, whole, "s0"), lane("waiting for the replica", before, upstream, "s1")];
+  if (served) {
+    let at = before + Math.max(0, (upstream - served.duration_ms) / 2);
+    rows.push(lane("in the model server", at, served.duration_ms, "s5"));
+    for (const stage of STAGES) { const length = served[`${stage}_ms`] ?? 0; rows.push(lane(h("span", { class: "soft" }, `\u2003${stage}`), at, length, stage === "inference" ? "s2" : "s3")); at += length; }
+  }
+  return [h("div", { class: "waterfall" }, rows), h("p", { class: "soft" }, served ? "Lengths are measured, each by the process it passed in; where one lies within the other is drawn, not measured." : "No inference record: the request did not reach a model server, or its log is off.")];
+}
+
+const copies = rows => table([["To", each => each.version], ["Status", each => status(each.status)], ["Took", each => ms(each.duration_ms), { right: true }], ["Same answer", each => (each.agree === true ? badge("yes", "good") : each.agree === false ? badge("no", "bad") : h("span", { class: "soft" }, each.uncompared ?? "not compared"))], ["Score", each => (each.score === undefined ? "" : number(each.score, 4)), { right: true }], ["Why", each => each.why, { wide: true }]], rows);
+
+function payloads(served) {
+  if (!served || (served.request === undefined && served.answer === undefined)) return null;
+  return h("div", { class: "two" }, card("What was asked", h("pre", {}, JSON.stringify(served.request, null, 2))), card("What was answered", h("pre", {}, JSON.stringify(served.answer, null, 2))));
+}
+
+async function replay(asked, served, signal, doors) {
+  if (!asked.model || !asked.endpoint) return null;
+  const { items } = await control("deployments", { signal });
+  const versions = items.filter(each => each.metadata.project === asked.project && each.metadata.model === asked.model && each.status.replicas.ready > 0);
+  if (!versions.length) return card("Once more", empty("No version of this model is ready."));
+  const package_ = await control(`packages/${encodeURIComponent(versions[0].spec.package)}`, { signal }).catch(() => ({}));
+  const example = (package_.examples ?? []).find(each => each.endpoint === asked.endpoint)?.request;
+  const kept = served?.request !== undefined;
+  const body = h("textarea", { rows: 6, spellcheck: "false", "aria-label": "body", value: JSON.stringify(kept ? served.request : example ?? {}) });
+  const chosen = h("select", { "aria-label": "version" }, versions.map(each => h("option", { value: each.metadata.version, selected: each.metadata.version !== asked.version }, each.metadata.version)));
+  const [out, command] = [h("div"), h("div")];
+  const tell = () => fill(command, cli(`modelway call ${asked.project}/${asked.model}/${chosen.value} ${asked.endpoint} -d ${shell(body.value)}`));
+  const send = async () => {
+    const button = form.querySelector("button");
+    button.disabled = true;
+    const told = await answerBox(`${chosen.value}, now`, () => gateway(name(asked.project, asked.model, chosen.value, asked.endpoint), { method: "POST", body: body.value, headers: { "content-type": "application/json" }, signal }));
+    const before = served?.answer !== undefined && { element: h("div", {}, h("h3", {}, `${asked.version}, then`), h("pre", {}, JSON.stringify(served.answer, null, 2))), value: served.answer };
+    fill(out, h("div", { class: "answers" }, before && before.element, told.element), before && sameMarks(before.value, told.value));
+    button.disabled = false;
+  };
+  const form = h("form", { onsubmit: event => { event.preventDefault(); send(); } }, h("p", { class: "soft" }, kept ? "What the caller sent, from the inference log." : ["The payload is not on record (", h("code", {}, "INFERENCE_LOG_PAYLOADS"), " in the deployment's env keeps a share of them): below is the package's example."]), body, h("div", { class: "row end" }, "to version", chosen, h("button", { class: "first" }, "Send")));
+  body.addEventListener("input", tell);
+  chosen.addEventListener("change", tell);
+  tell();
+  return card(["Once more, to another version", h("span", { class: "soft" }, doors.gateway)], form, out, command);
+}

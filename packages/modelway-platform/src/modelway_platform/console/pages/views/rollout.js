@@ -1,0 +1,96 @@
+// Is the new version better? Verdict, intervals, what is left to go, and the next step of its weight.
+import { apply, control, name, poll, query } from "../api.js";
+import { band, chart } from "../chart.js";
+import { confirmed, fill, h } from "../dom.js";
+import { follow, followSeries, models } from "../fleet.js";
+import { attempt, badge, card, changes, cli, declared, dot, empty, head, ms, number, percent, phase, problem, rate, shares, table } from "../parts.js";
+
+const STEPS = [0, 1, 5, 10, 25, 50, 75, 100];
+
+export default async function rollout(page) {
+  if (page.path.length >= 2) return one(page, page.path[0], page.path[1]);
+  const { main, signal, place } = page;
+  const [list, trouble] = [h("div"), h("div")];
+  fill(main, head("Rollout", "models with more than one version: how much the newer one gets, and what the requests so far say"), trouble, list);
+  follow(signal, state => {
+    const several = models(state.deployments, state.routes).filter(each => each.versions.length > 1);
+    fill(list, several.length ? card(null, table([["Model", each => each.name], ["Versions", each => h("span", { class: "row" }, each.deployments.map(one_ => h("span", {}, `${one_.metadata.version} `, phase(one_.status.phase))))], ["Traffic", each => (each.weights.length ? shares(each.weights) : "")]], several, { href: each => `#/rollout/${each.name}` }))
+      : card("Nothing to compare yet", empty("Deploy a second version of a model: it gets no requests until you say so here. The command line does the same:"), cli("modelway apply -f digits-v2.yaml --wait", "modelway rollout compare vision/digits v1 v2")));
+    place();
+  }, error => { fill(trouble, error && problem(error)); place(); });
+  return undefined;
+}
+
+/** The share of the candidate in percent, of all that baseline and candidate get. */
+const shareOf = (weights, baseline, candidate) => { const of = version => weights.find(each => each.version === version)?.weight ?? 0; const both = of(baseline) + of(candidate); return both ? (100 * of(candidate)) / both : 0; };
+
+async function one({ main, path, query: given, signal, place }, project, model) {
+  const id = `${project}/${model}`;
+  const [bar, verdict, charts, trouble, choices, pinned] = [h("div"), h("div"), h("div"), h("div"), h("span", { class: "row" }), given.get("pinned") === "true"];
+  const state = { found: null, told: null, baseline: given.get("baseline"), candidate: given.get("candidate"), since: given.get("since") ?? "" };
+  fill(main, head(h("span", {}, h("span", { class: "soft" }, `Rollout of ${project}/`), model), null, choices), trouble, bar, verdict, charts);
+  const ask = async () => {
+    if (!state.candidate) return;
+    try { fill(verdict, evidence(id, state, await control(`routes/${name(project, model)}/comparison${query({ baseline: state.baseline, candidate: state.candidate, since: state.since, pinned: pinned ? "true" : "" })}`, { signal }))); fill(trouble); } catch (error) { if (!signal.aborted) fill(trouble, problem(error)); }
+    place();
+  };
+  const go = change => { location.hash = `#/rollout/${name(...path.slice(0, 2))}${query({ baseline: state.baseline, candidate: state.candidate, since: state.since, pinned: pinned ? "true" : "", ...change })}`; };
+  follow(signal, ({ deployments, routes }) => {
+    const found = models(deployments, routes).find(each => each.name === id);
+    if (!found || found.versions.length < 2) { fill(trouble, problem({ message: `${id} has no two versions to compare`, hint: "deploy another one; it gets no requests until you say so" })); place(); return; }
+    const first = !state.found;
+    Object.assign(state, { found });
+    const heaviest = [...found.weights].sort((a, b) => b.weight - a.weight)[0]?.version ?? found.versions[0];
+    state.baseline = found.versions.includes(state.baseline) ? state.baseline : heaviest;
+    if (!found.versions.includes(state.candidate) || state.candidate === state.baseline) state.candidate = [...found.versions].reverse().find(each => each !== state.baseline);
+    const select = (key, label) => h("select", { "aria-label": label, onchange: event => go({ [key]: event.target.value }) }, found.versions.map(each => h("option", { value: each, selected: each === state[key] }, each)));
+    fill(choices, select("candidate", "candidate"), h("span", { class: "soft" }, "against"), select("baseline", "baseline"), h("select", { "aria-label": "since", onchange: event => go({ since: event.target.value }) }, [["", "since the last change"], ["15m", "last 15 minutes"], ["2h", "last 2 hours"], ["1d", "last day"], ["7d", "last 7 days"]].map(([value, text]) => h("option", { value, selected: value === state.since }, text))));
+    fill(bar, steps(state));
+    if (first) poll(5000, signal, ask); else ask();
+  }, error => fill(trouble, error && problem(error)));
+  followSeries(signal, { seconds: 900, project, model }, told => {
+    if (!state.found) return;
+    const list = told.series.filter(each => [state.baseline, state.candidate].includes(each.version));
+    const panel = (title, key, show) => card([title, h("span", { class: "legend" }, list.map(each => h("span", {}, dot(state.found.versions, each.version), each.version)))], chart(told.times, list.map(each => ({ name: each.version, points: each[key] })), { show, names: state.found.versions, floor: key === "failed" ? 0.01 : 0 }));
+    fill(charts, h("div", { class: "three" }, panel("Requests per second", "requests", rate), panel("Failed (5xx)", "failed", percent), panel("p99", "p99", ms)));
+  });
+}
+
+function steps({ found, baseline, candidate }) {
+  const share = shareOf(found.weights, baseline, candidate);
+  const next = STEPS.find(each => each > share + 0.01);
+  const place = STEPS.filter(each => each <= share + 0.01).at(-1);
+  const move = (to, word) => h("button", { class: word === "next" ? "first" : word === "abort" ? "danger" : "", disabled: Math.abs(to - share) < 0.01, onclick: () => change(found, baseline, candidate, to) }, { next: `Next step: ${to} %`, promote: `Promote: all to ${candidate}`, abort: `Abort: all to ${baseline}` }[word]);
+  return card([`${candidate} gets ${number(share, 1)} % of what ${baseline} and ${candidate} get`, h("span", { class: "row" }, next !== undefined && move(next, "next"), next !== undefined && next !== 100 && move(100, "promote"), move(0, "abort"))],
+    h("div", { class: "stepbar", role: "img", "aria-label": `step ${place} of 100 percent` }, STEPS.map(each => h("div", { class: each === place ? "now" : each < place ? "past" : each === next ? "next" : "" }, `${each} %`))),
+    shares(found.weights), found.weights.some(each => ![baseline, candidate].includes(each.version)) ? h("p", { class: "soft" }, "Other versions keep their weights.") : null);
+}
+
+async function change(found, baseline, candidate, share) {
+  const both = found.weights.filter(each => [baseline, candidate].includes(each.version)).reduce((sum, each) => sum + each.weight, 0) || 100;
+  const others = found.weights.filter(each => ![baseline, candidate].includes(each.version));
+  // Whole numbers: with others present their weights are scaled along, so that their shares stay.
+  const scale = others.length ? 100 / both : 1;
+  const kept = version => (found.route?.spec.versions ?? []).find(each => each.version === version) ?? {};
+  const versions = [{ ...kept(baseline), version: baseline, weight: 100 - share }, { ...kept(candidate), version: candidate, weight: share }, ...others.map(each => ({ ...each, weight: Math.max(1, Math.round(each.weight * scale)) }))];
+  const base = found.route ? declared(found.route) : { apiVersion: "modelway/v1", kind: "Route", metadata: { project: found.project, model: found.model }, spec: {} };
+  const wanted = { ...base, spec: { ...base.spec, versions } };
+  const plan = await attempt(() => apply(wanted, true));
+  if (!plan) return;
+  const body = h("div", {}, shares(versions.filter(each => each.weight)), plan.results.map(each => changes(each.changes)), cli("modelway apply -f - <<'END'", JSON.stringify(wanted), "END"));
+  if (await confirmed(`Move traffic of ${found.name}?`, `${candidate} gets ${share} %, ${baseline} ${100 - share} %, at once and exactly.`, share === 0 ? "Abort" : share === 100 ? "Promote" : `Give it ${share} %`, body)) await attempt(() => apply(wanted), "traffic moves");
+}
+
+function evidence(id, { baseline, candidate, since }, told) {
+  const value = (metric, amount) => (amount === null ? "–" : metric.unit === "share" ? percent(amount) : ms(amount));
+  const signed = (metric, amount) => (amount === null ? "–" : `${amount > 0 ? "+" : ""}${metric.unit === "share" ? `${number(amount * 100, 2)} points` : ms(amount)}`);
+  const titles = { errors: "Errors", latency_p50: "Median latency", latency_p99: "p99 latency" };
+  const seen = told.versions.find(each => each.role === "candidate").requests;
+  return [card(["Verdict", h("span", { class: "soft" }, `requests since ${new Date(told.since).toLocaleString("en-GB")}; may be looked at after every request`)],
+    h("p", { class: `verdict ${told.verdict}`, role: "status" }, told.words),
+    told.requestsLeft > 0 && told.verdict === "hold" && h("div", { class: "field" }, h("div", { class: "shares" }, h("div", { class: "s1", style: { width: `${Math.max(2, (100 * seen) / (seen + told.requestsLeft))}%` } }, `${number(seen)} seen`)), h("span", { class: "soft" }, `about ${number(told.requestsLeft)} more requests of ${candidate} at most`)),
+    table([["Metric", each => titles[each.metric] ?? each.metric], [baseline, each => value(each, each.baseline), { right: true }], [candidate, each => value(each, each.candidate), { right: true }], ["Difference", each => signed(each, each.difference), { right: true }], ["Interval", each => `${signed(each, each.interval.low)} to ${signed(each, each.interval.high)}`, { right: true }], ["", each => band(each.interval, each.difference, each.verdict)], ["", each => badge(each.verdict, { better: "good", worse: "bad" }[each.verdict] ?? "busy")], ["In words", each => each.words, { wide: true }]], told.metrics),
+    h("p", { class: "soft" }, `In at least ${number(100 * (1 - told.plan.alpha))} of 100 experiments the intervals hold at every look. Worth acting on: ${percent(told.plan.effect)} more errors, ${percent(told.plan.latencyMargin)} more latency. Dashed: no difference.`),
+    cli(`modelway rollout compare ${id} ${baseline} ${candidate}${since ? ` --since ${since}` : ""}`)),
+  card("What was seen", table([["Version", each => each.version], ["Role", each => each.role], ["Requests", each => number(each.requests), { right: true }], ["Errors", each => number(each.errors), { right: true }], ["Error rate", each => percent(each.errorRate), { right: true }], ["Refused", each => number(each.refused), { right: true }], ["Callers that left", each => number(each.left), { right: true }], ["p50", each => ms(each.p50Ms), { right: true }], ["p99", each => ms(each.p99Ms), { right: true }]], told.versions))];
+}
