@@ -124,8 +124,9 @@ def test_what_modelwayignore_names_stays_out(
     assert main(["package", str(project), "--report"]) == 0
     printed = capsys.readouterr().out
     assert "code/notes/kept.py" in printed
-    assert "idea.py" not in printed
-    assert "scratch.py" not in printed
+    assert "code/notes/idea.py" not in printed
+    assert "left out by .modelwayignore: notes/idea.py, scratch.py" in printed
+    assert "code/scratch.py" not in printed
 
 
 def test_a_profile_is_kept_in_the_manifest_and_shown(
@@ -166,3 +167,7 @@ def test_check_against_an_older_package(project: Path, wheelhouse: Path, capsys:
     assert main(["check", str(older), "--against", str(older)]) == 0
     assert main(["check", str(older)]) == 1
     assert "error[invalid_request]" in capsys.readouterr().err
+    assert main(["check", str(project), "--against", str(handler)]) == 1
+    told = capsys.readouterr().err
+    assert "not a package: this is a file of another kind" in told
+    assert "answer the golden examples" not in told, "what cannot be compared is said before the long part"

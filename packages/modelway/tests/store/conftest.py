@@ -25,7 +25,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CephGateway]:
 @pytest.fixture(params=["folder", "s3"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
     if request.param == "folder":
-        return lambda: open_store(str(tmp_path / "store"), {})
+        return lambda: open_store(str(tmp_path / "store"), {}, make=True)
     gateway: CephGateway = request.getfixturevalue("s3")
     monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
     for name, value in gateway.variables.items():

@@ -228,7 +228,7 @@ def test_a_ticket_opens_one_version_for_a_while(s3: Any, tmp_path: Path, monkeyp
 
 
 def test_a_ticket_never_reads_local_files(tmp_path: Path) -> None:
-    store = open_store(str(tmp_path), {})
+    store = open_store(str(tmp_path), {}, make=True)
     push(make_package(tmp_path, "1.0", b"one"), store)
     reference = store.reference("digits", "1.0")
     ticket = Ticket(reference=reference, addresses={blob_key(reference.manifest): "file:///etc/hostname"})
@@ -256,8 +256,15 @@ def test_push_list_and_pull_by_command(
 ) -> None:
     package = make_package(tmp_path, "1.0", b"one")
     monkeypatch.setenv("MODELWAY_STORE", str(tmp_path / "store"))
+    assert main(["list"]) == 1
+    assert main(["pull", "digits/1.0"]) == 1
+    assert "no such folder" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists(), "who only looks makes nothing"
+    (tmp_path / "store").mkdir()
     assert main(["list"]) == 0
     assert "has no packages" in capsys.readouterr().err
+    assert main(["pull", "digits/1.0"]) == 1
+    assert "nothing has been pushed there yet" in capsys.readouterr().err
     assert main(["push", str(package)]) == 0
     assert main(["push", str(package)]) == 0
     assert "has it already" in capsys.readouterr().err
@@ -267,7 +274,14 @@ def test_push_list_and_pull_by_command(
     assert json.loads(capsys.readouterr().out)[0]["version"] == "1.0"
     assert main(["pull", "digits/1.0", "-o", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "digits-1.0.mwpkg").read_bytes() == package.read_bytes()
-    assert main(["pull", "digits/2.0"]) == 1
+    for wanted, told in (
+        ("digits/2.0", "hint: there is digits/1.0"),
+        ("digits", "which version of digits?\nhint: there is digits/1.0"),
+        ("digist/1.0", "did you mean digits?"),
+        ("cats/1.0", "`modelway list` shows what there is"),
+    ):
+        assert main(["pull", wanted]) == 1
+        assert told in capsys.readouterr().err
     assert main(["pull", "../x/1"]) == 1
     assert main(["pull"]) == 1
     assert main(["share", "digits/1.0"]) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command
-from modelway.cli.output import Steps, note, paint, seconds_text
+from modelway.cli.output import Steps, counted, note, paint, seconds_text
 from modelway.cli.package import add_timeout
 from modelway.cli.signature_changes import print_comparison
 from modelway.cli.table_text import Cell, printable, table_lines
@@ -44,7 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.against is None:
             hint = f"modelway check {arguments.directory} --against OLDER.mwpkg"
             raise InvalidRequestError("a package was checked when it was made; compare it with another", hint=hint)
-        return print_comparison(arguments.against, Signature.from_json(read_manifest(arguments.directory).signature))
+        return print_comparison(
+            read_manifest(arguments.against), Signature.from_json(read_manifest(arguments.directory).signature)
+        )
+    older = None if arguments.against is None else read_manifest(arguments.against)  # before the long part
     with Steps() as steps:
         found = examine(arguments.directory, steps, timeout_seconds=arguments.timeout)
     note("")
@@ -56,9 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
         _print_finding(problem, paint("problem", "red"))
     print(_verdict(found))
     status = EXIT_ERROR if found.problems else EXIT_OK
-    if arguments.against is not None and found.rehearsal:
+    if older is not None and found.rehearsal:
         print()
-        status = max(status, print_comparison(arguments.against, Signature.from_json(found.rehearsal.signature)))
+        status = max(status, print_comparison(older, Signature.from_json(found.rehearsal.signature)))
     return status
 
 
@@ -104,11 +107,9 @@ def _verdict(found: Examination) -> str:
     assert found.project is not None
     assert found.rehearsal is not None
     name = f"{found.project.name} {found.project.version}"
-    answered = len(found.rehearsal.outcomes)
+    answered = counted(len(found.rehearsal.outcomes), "golden example")
     loaded = seconds_text(found.rehearsal.load_seconds)
-    return paint(
-        f"ok: {name} loads in {loaded} and answers its {answered} golden examples. Next: modelway package", "green"
-    )
+    return paint(f"ok: {name} loads in {loaded} and answers its {answered}. Next: modelway package", "green")
 
 
 COMMAND = Command(

@@ -48,6 +48,11 @@ def size_text(size: int) -> str:
     return f"{value:.1f} PB"
 
 
+def counted(count: int, thing: str) -> str:
+    """`1 file`, `3 files`."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
 def seconds_text(seconds: float) -> str:
     """A duration for people: `12 ms`, `3.4 s`, `2 min 5 s`."""
     if seconds < 1:

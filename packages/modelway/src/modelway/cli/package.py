@@ -5,9 +5,11 @@ import os
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.output import Steps, note, paint, size_text
+from modelway.cli.output import Steps, counted, note, paint, size_text
 from modelway.cli.package_report import content_lines
-from modelway.packaging import build
+from modelway.packaging import build, read_project
+from modelway.packaging.ignore_file import IGNORE_FILE
+from modelway.packaging.project_files import ignored_by_file
 
 EXAMPLE = """
 modelway package                 # the project here, into ./dist
@@ -29,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="measure latency and memory by batch size and keep them in the manifest (the digest then varies)",
     )
-    parser.add_argument("--report", action="store_true", help="list every file with its size")
+    parser.add_argument(
+        "--report", action="store_true", help="list every file with its size, and what .modelwayignore leaves out"
+    )
     add_timeout(parser)
 
 
@@ -58,13 +62,16 @@ def run(arguments: argparse.Namespace) -> int:
     path = near_path(built.path)
     manifest = built.manifest
     framework = f"{manifest.framework.name} {manifest.framework.version}".strip()
-    held = f"{len(manifest.files)} files, {len(manifest.examples)} golden examples answered, {framework}"
+    examples = counted(len(manifest.examples), "golden example")
+    held = f"{counted(len(manifest.files), 'file')}, {examples} answered, {framework}"
     print(f"{paint('package', 'bold')}  {path}")
     print(f"{paint('digest', 'bold')}   {built.digest}")
     print(f"{paint('size', 'bold')}     {size_text(built.path.stat().st_size)}")
     print(f"{paint('holds', 'bold')}    {held}")
     for line in content_lines(manifest, whole=arguments.report):
         print(line)
+    if arguments.report and (left_out := ignored_by_file(read_project(arguments.directory))):
+        print(f"left out by {IGNORE_FILE}: {', '.join(left_out)}")
     note(f"\nnext: modelway serve {path}")
     return EXIT_OK
 

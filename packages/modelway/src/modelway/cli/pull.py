@@ -6,11 +6,10 @@ from pathlib import Path
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.output import note, paint
 from modelway.cli.package import near_path
-from modelway.cli.store_options import add_store_option, store_of
+from modelway.cli.store_options import add_store_option, find_version, store_of
 from modelway.cli.transfer_bar import TransferBar
 from modelway.errors import InvalidRequestError, NotFoundError
 from modelway.packaging.store import pull, read_ticket
-from modelway.packaging.store.objects import split_label
 
 EXAMPLE = """
 modelway pull digits/1.0.0 --store s3://models/team
@@ -40,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         reference = source.reference
     else:
         source = store_of(arguments)
-        reference = source.reference(*split_label(arguments.package))
+        reference = find_version(source, arguments.package)
     with TransferBar(f"pulling {reference.label}") as bar:
         path = pull(reference, source, arguments.output, bar)
     print(f"{paint('package', 'bold')}  {near_path(path)}")

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Pushes and says what had to be sent."""
-    store = store_of(arguments)
+    store = store_of(arguments, make=True)
     with TransferBar(f"pushing {arguments.package.name}") as bar:
         pushed = push(arguments.package, store, bar)
     reference = pushed.reference

@@ -6,9 +6,8 @@ import os
 import sys
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.store_options import add_store_option, store_of
+from modelway.cli.store_options import add_store_option, find_version, store_of
 from modelway.packaging.store import share
-from modelway.packaging.store.objects import split_label
 
 EXAMPLE = """
 modelway share digits/1.0.0 --store s3://models/team --hours 24 > ticket.json
@@ -26,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the ticket."""
     store = store_of(arguments)
-    reference = store.reference(*split_label(arguments.package))
+    reference = find_version(store, arguments.package)
     ticket = share(store, reference, dt.timedelta(hours=arguments.hours))
     sys.stdout.flush()
     os.write(sys.stdout.fileno(), ticket.to_bytes())

@@ -1,24 +1,17 @@
 """What callers of an older package have to change, as a table and an exit code."""
 
-from pathlib import Path
-
 from modelway.cli.command import EXIT_ERROR, EXIT_OK
 from modelway.cli.output import paint
 from modelway.cli.table_text import Cell, table_lines
-from modelway.packaging import read_manifest
+from modelway.packaging import Manifest
 from modelway.signature import Signature
 from modelway.signature.compatibility import Change, compare, is_compatible
 
 
-def print_comparison(older: Path, signature: Signature) -> int:
-    """Prints what changed since the package `older`; an error status if callers have to change.
-
-    Raises:
-        ModelwayError: `older` is not a package.
-    """
-    manifest = read_manifest(older)
-    changes = compare(Signature.from_json(manifest.signature), signature)
-    name = f"{manifest.name} {manifest.version}"
+def print_comparison(older: Manifest, signature: Signature) -> int:
+    """Prints what changed since the package with the manifest `older`; an error status if callers have to change."""
+    changes = compare(Signature.from_json(older.signature), signature)
+    name = f"{older.name} {older.version}"
     if not changes:
         print(paint(f"same signature as {name}", "green"))
         return EXIT_OK

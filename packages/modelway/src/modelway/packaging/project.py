@@ -10,9 +10,10 @@ from typing import Any
 
 from modelway.errors import InvalidPackageError, NotFoundError
 from modelway.packaging.manifest import BASE, HANDLER, NAME, VERSION
+from modelway.packaging.requirements_file import read_requirements
 
 PROJECT_FILE = "pyproject.toml"
-_SETTINGS = ("handler", "files", "include", "exclude", "examples", "framework", "base")
+_SETTINGS = ("handler", "files", "include", "exclude", "examples", "framework", "base", "requirements")
 _EXAMPLE = """add this to it:
   [tool.modelway]
   handler = "handler:MyHandler"
@@ -29,7 +30,7 @@ class Project:
         name: The model's name.
         version: The version.
         handler: `module:Class`.
-        dependencies: Requirements of the handler, PEP 508.
+        dependencies: Requirements of the handler, PEP 508: `[project] dependencies` and those of the file `requirements` names.
         files: Globs of model files.
         include: Globs of code.
         exclude: Globs of what neither takes.
@@ -76,7 +77,7 @@ def read_project(folder: Path) -> Project:
         name=_model_name(project),
         version=_matching(project, "version", VERSION, "letters, digits, '.', '-', '_', at most 63"),
         handler=_matching(settings, "handler", HANDLER, 'as in "module:Class"'),
-        dependencies=project.texts("dependencies"),
+        dependencies=_dependencies(folder, project, settings),
         files=settings.texts("files"),
         include=settings.texts("include", ("**/*.py",)),
         exclude=settings.texts("exclude"),
@@ -91,6 +92,11 @@ def _model_name(project: "_Table") -> str:
     if not NAME.fullmatch(name):
         raise project.problem("name", f"{name!r} is not a model's name", "use a-z, 0-9 and '-', at most 63 characters.")
     return name
+
+
+def _dependencies(folder: Path, project: "_Table", settings: "_Table") -> tuple[str, ...]:
+    name = settings.text("requirements", "")
+    return (*project.texts("dependencies"), *(read_requirements(folder, name) if name else ()))
 
 
 def _base_name(settings: "_Table") -> str:

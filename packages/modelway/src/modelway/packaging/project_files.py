@@ -46,6 +46,21 @@ def project_files(project: Project) -> tuple[Member, ...]:
     return tuple(members)
 
 
+def ignored_by_file(project: Project) -> tuple[str, ...]:
+    """What the project's `.modelwayignore` keeps out and nothing else would; a folder as a whole, with a slash at its end."""
+    ignored = read_ignored(project.folder)
+    found: list[str] = []
+    for folder, folders, names in os.walk(project.folder):
+        here = Path(folder).relative_to(project.folder).as_posix()
+        prefix = "" if here == "." else f"{here}/"
+        folders[:] = [name for name in folders if not _is_excluded(f"{prefix}{name}", name, project)]
+        found += [f"{prefix}{name}/" for name in folders if ignored(f"{prefix}{name}/")]
+        folders[:] = [name for name in folders if not ignored(f"{prefix}{name}/")]
+        files = [name for name in names if not _is_excluded(f"{prefix}{name}", name, project)]
+        found += [f"{prefix}{name}" for name in files if ignored(f"{prefix}{name}")]
+    return tuple(sorted(found))
+
+
 def _walk(project: Project, ignored: Ignored) -> Iterator[str]:
     for folder, folders, names in os.walk(project.folder):
         here = Path(folder).relative_to(project.folder).as_posix()

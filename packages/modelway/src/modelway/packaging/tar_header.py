@@ -13,6 +13,7 @@ BLOCK = 512
 TRAILER = bytes(2 * BLOCK)
 _OCTAL_LIMIT = 8**11  # 8 GiB; larger sizes use the base-256 form every current tar reads
 _SIZE = slice(124, 136)
+_MAGIC = slice(257, 262)
 _KINDS = {
     b"1": "a hard link",
     b"2": "a symbolic link",
@@ -80,7 +81,10 @@ def padding(size: int) -> int:
 
 def foreign_kind(start: bytes) -> str:
     """What a file that begins with `start` is instead of a package, if that is easy to tell."""
-    return next((kind for magic, kind in _FOREIGN if start.startswith(magic)), "")
+    known = next((kind for magic, kind in _FOREIGN if start.startswith(magic)), "")
+    if not known and len(start) >= BLOCK and start[_MAGIC] != b"ustar" and any(start):
+        return "a file of another kind"  # not an archive at all: what stands in it is not ours to show
+    return known
 
 
 def problem(block: bytes, path: str, size: int, seen: Container[str]) -> str:

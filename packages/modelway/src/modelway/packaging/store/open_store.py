@@ -124,14 +124,16 @@ class Store:
             raise UnavailableError(f"{self.address}: {_first_line(error)}", hint="try again; check address.") from error
 
 
-def open_store(address: str = "", variables: Mapping[str, str] | None = None) -> Store:
+def open_store(address: str = "", variables: Mapping[str, str] | None = None, *, make: bool = False) -> Store:
     """The store at an address.
 
     Args:
         address: `s3://bucket/prefix`, `file:///folder` or a folder's path; `MODELWAY_STORE` unless given.
         variables: The environment: for S3 the AWS_… variables as everywhere.
+        make: Whether a folder that is not there is made; else it is taken for a mistake.
 
     Raises:
+        NotFoundError: There is no such folder.
         InvalidRequestError: No address, or not one of a store.
         ModelwayError: The library for stores is not installed.
     """
@@ -150,7 +152,10 @@ def open_store(address: str = "", variables: Mapping[str, str] | None = None) ->
     scheme = urlsplit(address).scheme
     if scheme in {"", "file"}:
         folder = Path(urlsplit(address).path if scheme else address).expanduser()
-        folder.mkdir(parents=True, exist_ok=True)
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        elif not folder.is_dir():
+            raise NotFoundError(f"{address}: no such folder", hint="correct the address; the first push makes a store.")
         return Store(address, LocalStore(folder.resolve()))
     if scheme != "s3" or not urlsplit(address).netloc:
         raise InvalidRequestError(f"{address!r} is no address of a store", hint="s3://bucket/prefix, or a folder.")
