@@ -1,19 +1,24 @@
 """Each route provider with its own way of joining, leaving and falling silent, for one suite of tests."""
 
 import asyncio
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from journeys.consul_agent import ConsulAgent, program
+from journeys.kubernetes_cluster import KubernetesCluster
 
 from modelway.serving.consul_registration import ConsulRegistration
 from modelway.serving.events import Events
 from modelway.serving.registration import Address
 from modelway.serving.settings import Identity, RegistrationSettings
 from modelway_platform.discovery.embedded import Leases
+from modelway_platform.discovery.endpoint_slices import MODEL, PROJECT, VERSION
+from modelway_platform.discovery.kubernetes_address import read_address
 from modelway_platform.discovery.providers import ProviderSettings, make_followers
 from modelway_platform.domain.endpoint import Endpoint
 
@@ -134,6 +139,64 @@ class Consul(Provider):
         registration._client.close()
 
 
+class Kubernetes(Provider):
+    """Replicas are listed in EndpointSlices, as Kubernetes' controllers do it; control follows them."""
+
+    def __init__(self, cluster: KubernetesCluster) -> None:
+        super().__init__()
+        self.cluster = cluster
+        self.namespace = f"t-{secrets.token_hex(4)}"
+        self.slices = f"{cluster.slices}/namespaces/{self.namespace}/endpointslices"
+
+    async def open(self) -> None:
+        await super().open()
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
+        await self.ask("POST", "/api/v1/namespaces", namespace)
+        followed = read_address(f"kubernetes://{self.namespace}", {"KUBECONFIG": str(self.cluster.kubeconfig)})
+        followers = make_followers(ProviderSettings(kubernetes=followed), self.leases)
+        self._tasks += [asyncio.create_task(each.run()) for each in followers]
+
+    async def ask(self, method: str, path: str, body: Any = None, **more: str) -> Any:
+        return await asyncio.to_thread(self.cluster.ask, method, path, body, **more)
+
+    async def join(self, endpoint: Endpoint) -> None:
+        await self.ask("POST", self.slices, self.slice_of(endpoint))
+
+    async def leave(self, endpoint: Endpoint) -> None:
+        await self.ask("DELETE", f"{self.slices}/{endpoint.id}")
+
+    async def fall_silent(self, endpoint: Endpoint) -> None:
+        listed = self.slice_of(endpoint)["endpoints"]
+        change = {"endpoints": [{**listed[0], "conditions": {"ready": False}}]}
+        merge = "application/merge-patch+json"
+        await self.ask("PATCH", f"{self.slices}/{endpoint.id}", change, content_type=merge)
+
+    def seen(self, endpoint: Endpoint) -> Endpoint:
+        # Kubernetes takes no loopback addresses, and has no room for a digest in a label.
+        return replace(endpoint, host=endpoint.host.replace("127.0.", "10.77."), package="")
+
+    def slice_of(self, endpoint: Endpoint) -> dict[str, Any]:
+        key, grpc = endpoint.key, [{"name": "grpc", "port": endpoint.grpc_port}] if endpoint.grpc_port else []
+        scheme = "https" if endpoint.secure else "http"
+        return {
+            "apiVersion": self.cluster.slices.removeprefix("/apis/"),
+            "kind": "EndpointSlice",
+            "metadata": {
+                "name": endpoint.id,
+                "labels": {PROJECT: key.project, MODEL: key.model, VERSION: key.version},
+            },
+            "addressType": "IPv4",
+            "endpoints": [
+                {
+                    "addresses": [self.seen(endpoint).host],
+                    "conditions": {"ready": True},
+                    "targetRef": {"kind": "Pod", "name": endpoint.id},
+                }
+            ],
+            "ports": [{"name": "http", "port": endpoint.port, "appProtocol": scheme}, *grpc],
+        }
+
+
 @pytest.fixture(scope="session")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulAgent]:
     if not program():
@@ -143,9 +206,16 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulAgent]:
     agent.kill()
 
 
-@pytest_asyncio.fixture(params=["embedded", "consul"])
+@pytest_asyncio.fixture(params=["embedded", "consul", "kubernetes"])
 async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
-    made: Provider = Embedded() if request.param == "embedded" else Consul(request.getfixturevalue("agent"))
+    made: Provider
+    match request.param:
+        case "embedded":
+            made = Embedded()
+        case "consul":
+            made = Consul(request.getfixturevalue("agent"))
+        case _:
+            made = Kubernetes(request.getfixturevalue("kubernetes_cluster"))
     await made.open()
     yield made
     await made.close()
@@ -154,3 +224,8 @@ async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
 @pytest.fixture
 def consul() -> Callable[[ConsulAgent], Consul]:
     return Consul
+
+
+@pytest.fixture
+def kubernetes() -> Callable[[KubernetesCluster], Kubernetes]:
+    return Kubernetes

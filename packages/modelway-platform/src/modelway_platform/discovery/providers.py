@@ -9,6 +9,8 @@ from modelway.serving.consul_address import CONSUL_SCHEMES, consul_address
 from modelway_platform.discovery.consul import ConsulFollower
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.follower import Follower
+from modelway_platform.discovery.kubernetes import KubernetesFollower
+from modelway_platform.discovery.kubernetes_address import SCHEME, Followed, read_address
 
 VARIABLE = "MODELWAY_DISCOVERY"
 TOKEN_VARIABLE = "MODELWAY_CONSUL_TOKEN"  # noqa: S105 - the variable's name
@@ -25,17 +27,19 @@ class ProviderSettings:
         consul_token: An ACL token that may read the service.
         register_token: One that may write it: what replicas started here are given.
         consul_ca_file: What to trust over HTTPS.
+        kubernetes: The namespace whose EndpointSlices are followed; None for none.
     """
 
     consul: str = ""
     consul_token: str = field(default="", repr=False)
     register_token: str = field(default="", repr=False)
     consul_ca_file: str = ""
+    kubernetes: Followed | None = None
 
     @property
     def any(self) -> bool:
         """Whether there is one."""
-        return bool(self.consul)
+        return bool(self.consul) or self.kubernetes is not None
 
 
 def read_providers(environment: Mapping[str, str]) -> ProviderSettings:
@@ -44,20 +48,23 @@ def read_providers(environment: Mapping[str, str]) -> ProviderSettings:
     Raises:
         InvalidRequestError: An address is none; the message names the variable.
     """
-    consul = ""
+    consul, kubernetes = "", None
     for address in environment.get(VARIABLE, "").replace(",", " ").split():
         scheme = urlsplit(address).scheme
         if scheme in CONSUL_SCHEMES and not consul:
             consul_address(address)
             consul = address
+        elif scheme == SCHEME and kubernetes is None:
+            kubernetes = read_address(address, environment)
         elif address != "embedded":
-            hint = "addresses like consul://127.0.0.1:8500, one of a kind; `embedded` is always there."
+            hint = "addresses like consul://127.0.0.1:8500 or kubernetes://NAMESPACE, one of a kind; `embedded` is always there."
             raise InvalidRequestError(f"{VARIABLE}: {address}: not a route provider", hint=hint)
     return ProviderSettings(
         consul=consul,
         consul_token=environment.get(TOKEN_VARIABLE, ""),
         register_token=environment.get(REGISTER_TOKEN_VARIABLE, ""),
         consul_ca_file=environment.get(CA_VARIABLE, ""),
+        kubernetes=kubernetes,
     )
 
 
@@ -69,4 +76,6 @@ def make_followers(settings: ProviderSettings, leases: Leases) -> tuple[Follower
         followers.append(
             ConsulFollower(url, service, leases, token=settings.consul_token, ca_file=settings.consul_ca_file)
         )
+    if settings.kubernetes is not None:
+        followers.append(KubernetesFollower(settings.kubernetes, leases))
     return tuple(followers)

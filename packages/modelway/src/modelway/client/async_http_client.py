@@ -14,7 +14,7 @@ from typing import NoReturn, Self
 from modelway.client.addresses import split_url, trusting, why
 from modelway.client.answer_head import AnswerHead, NotHttpError, request_head
 from modelway.client.async_connection import AsyncConnection, BrokenOffError
-from modelway.client.error_answers import error_from_answer
+from modelway.client.error_answers import ErrorReader, error_from_answer
 from modelway.client.http_client import Answer
 from modelway.client.retries import NeverReachedError
 from modelway.errors import DeadlineExceededError, InvalidRequestError, UnavailableError
@@ -103,6 +103,7 @@ class AsyncHttpClient:
         ca_file: PEM certificates to trust over HTTPS instead of the system's; empty for the system's.
         hints: What a person can do about an error, by its code, in place of what the server advises.
         tls: Over HTTPS, whom to trust and what to show, in place of `ca_file`.
+        refusals: Reads the error out of an answer of 300 or more; ours and strangers' in general, unless given.
     """
 
     def __init__(
@@ -115,10 +116,12 @@ class AsyncHttpClient:
         ca_file: str = "",
         hints: Mapping[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
+        refusals: ErrorReader = error_from_answer,
     ) -> None:
         parts = split_url(url)
         self.url = url.rstrip("/")
         self._tls: ssl.SSLContext | None = (tls or trusting(ca_file)) if parts.scheme == "https" else None
+        self._read_error = refusals
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._tls is not None else 80)
         self._prefix = parts.path.rstrip("/")
@@ -270,7 +273,7 @@ class AsyncHttpClient:
         return NeverReachedError(f"cannot reach {self.url}: {reason}", hint=self._hints.get("unreachable", ""))
 
     def _refuse(self, head: AnswerHead, body: bytes, asked: str) -> NoReturn:
-        error = error_from_answer(head.status, head.headers, body, asked=asked)
+        error = self._read_error(head.status, head.headers, body, asked=asked)
         error.hint = self._hints.get(error.error_code, error.hint)
         raise error
 

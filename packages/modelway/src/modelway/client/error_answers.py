@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -23,6 +23,13 @@ from modelway.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+
+
+class ErrorReader(Protocol):
+    """From an answer of 300 or more to the error it stands for; `asked` is the method and URL, for the message."""
+
+    def __call__(self, status: int, headers: Mapping[str, str], body: bytes, *, asked: str) -> ModelwayError: ...
+
 
 _CLASSES: tuple[type[ModelwayError], ...] = (
     InvalidRequestError,
