@@ -8,7 +8,6 @@ import signal
 import ssl
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any, Self
@@ -64,7 +63,7 @@ class KubernetesCluster:
     def slices(self) -> str:
         """The path of the group that EndpointSlices are in: `v1` where it is there, `v1beta1` before Kubernetes 1.21."""
         served = self.ask("GET", "/apis/discovery.k8s.io")["versions"]
-        return "/apis/" + sorted((each["groupVersion"] for each in served), key=lambda name: "beta" in name)[0]
+        return "/apis/" + min((each["groupVersion"] for each in served), key=lambda name: "beta" in name)
 
     def start(self) -> Self:
         """Starts everything, and waits until accounts and endpoints are being made."""
@@ -80,7 +79,14 @@ class KubernetesCluster:
         )
         self.start_api_server()
         own = str(self.write_kubeconfig("controllers", {"token": _CONTROLLERS}))
-        common = ("--kubeconfig", own, "--leader-elect=false", "--bind-address=127.0.0.1", "--port=0", "--secure-port=0")
+        common = (
+            "--kubeconfig",
+            own,
+            "--leader-elect=false",
+            "--bind-address=127.0.0.1",
+            "--port=0",
+            "--secure-port=0",
+        )
         self._run(
             "kube-controller-manager",
             *common,

@@ -154,7 +154,7 @@ async def test_an_account_of_a_pod_needs_the_role_of_the_guide_and_no_more(
     accounts = f"/api/v1/namespaces/{provider.namespace}/serviceaccounts"
     await provider.ask("POST", accounts, {"metadata": {"name": "modelway"}})
     async with asyncio.timeout(60):
-        while not (named := (await provider.ask("GET", f"{accounts}/modelway")).get("secrets")):
+        while not (named := (await provider.ask("GET", f"{accounts}/modelway")).get("secrets")):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.1)
     secret = await provider.ask("GET", f"/api/v1/namespaces/{provider.namespace}/secrets/{named[0]['name']}")
     for name in ("token", "ca.crt", "namespace"):
@@ -210,7 +210,9 @@ async def scripted(*answers: tuple[int, list[Any]]) -> AsyncGenerator[tuple[Clus
                 asked.append(target.partition("?")[2])
                 status, lines = left.pop(0) if len(left) > 1 else left[0]
             body = b"\n".join(each if isinstance(each, bytes) else json.dumps(each).encode() for each in lines)
-            writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
+            writer.write(
+                f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
+            )
             await writer.drain()
         writer.close()
 
@@ -235,8 +237,14 @@ def _slice(name: str, **conditions: bool) -> dict[str, Any]:
     }
 
 
-GONE = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version: 10 (300)"}
-ENDED = {"kind": "Status", "code": 500, "message": "etcd is away\n\x1b[2Jand more"}
+NOTHING: tuple[int, list[Any]] = (200, [])
+GONE: dict[str, Any] = {
+    "kind": "Status",
+    "code": 410,
+    "reason": "Expired",
+    "message": "too old resource version: 10 (300)",
+}
+ENDED: dict[str, Any] = {"kind": "Status", "code": 500, "message": "etcd is away\n\x1b[2Jand more"}
 
 
 async def _follow(access: ClusterAccess, until: Callable[[Leases], bool]) -> Leases:
@@ -244,7 +252,7 @@ async def _follow(access: ClusterAccess, until: Callable[[Leases], bool]) -> Lea
     following = asyncio.create_task(KubernetesFollower(Followed(access=access, selector="team=a"), leases).run())
     try:
         async with asyncio.timeout(30):
-            while not until(leases):
+            while not until(leases):  # noqa: ASYNC110 - what is waited for changes by itself
                 await asyncio.sleep(0.01)
     finally:
         following.cancel()
@@ -262,7 +270,7 @@ async def test_after_a_place_that_is_forgotten_all_is_listed_anew(gone: tuple[in
         {"type": "ADDED", "object": _slice("digits-2")},
         {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "30"}}},
     ]
-    answers = ((200, [_listed("10", "digits-1")]), (200, watched), gone, (200, [_listed("300", "digits-3")]), (200, []))
+    answers = ((200, [_listed("10", "digits-1")]), (200, watched), gone, (200, [_listed("300", "digits-3")]), NOTHING)
     async with scripted(*answers) as (access, asked):
         await _follow(access, lambda leases: _ids(leases) == {"digits-3"})
     assert "resourceVersion=10&" in asked[1]
@@ -277,7 +285,7 @@ async def test_pages_that_expire_in_mid_list_are_begun_again() -> None:
         (410, [GONE]),
         (200, [_listed("11", "digits-1", more="next")]),
         (200, [_listed("11", "digits-2")]),
-        (200, []),
+        NOTHING,
     )
     async with scripted(*answers) as (access, asked):
         await _follow(access, lambda leases: _ids(leases) == {"digits-1", "digits-2"})
@@ -295,7 +303,7 @@ async def test_whatever_else_is_said_nobody_is_forgotten_and_it_is_followed_agai
         (200, [_listed("10", "digits-1")]),
         (200, [b'{"type": "ADDED", "object": ' + b"[" * 5000]),
         (200, [_listed("11", "digits-1", "digits-2")]),
-        (200, []),
+        NOTHING,
     )
     async with scripted(*answers) as (access, _):
         leases = await _follow(access, lambda leases: "digits-2" in _ids(leases))
@@ -305,7 +313,12 @@ async def test_whatever_else_is_said_nobody_is_forgotten_and_it_is_followed_agai
 
 
 async def test_a_server_that_lost_its_memory_takes_nobody_with_it() -> None:
-    answers = ((200, [_listed("500", "digits-1", "digits-2")]), (410, [GONE]), (200, [_listed("3", "digits-2")]), (200, []))
+    answers = (
+        (200, [_listed("500", "digits-1", "digits-2")]),
+        (410, [GONE]),
+        (200, [_listed("3", "digits-2")]),
+        NOTHING,
+    )
     async with scripted(*answers) as (access, asked):
         leases = await _follow(access, lambda _: len(asked) > 4)
     assert _ids(leases) == {"digits-1", "digits-2"}  # doubted, and kept until its lease ends

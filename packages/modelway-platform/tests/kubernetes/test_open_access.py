@@ -23,9 +23,9 @@ WHO = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., str]:
     def write(user: Any = None, cluster: Any = None, name: str = "config", **more: Any) -> str:
-        content = {
+        content: dict[str, Any] = {
             "clusters": [{"name": "c", "cluster": cluster or {"server": "http://127.0.0.1:1"}}],
-            "users": [{"name": "u", "user": user or {}}],
+            "users": [{"name": "u", "user": dict[str, Any](user or {})}],
             "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
             "current-context": "x",
         } | more
@@ -56,16 +56,21 @@ async def _who(access: Any) -> str:
     return "admin"
 
 
+def _certificate(cluster: KubernetesCluster) -> tuple[dict[str, str], dict[str, str]]:
+    """Carol's, by its files and as data."""
+    certificate, key = cluster.authority.issue("carol", "carol")
+    in_files = {"client-certificate": str(certificate), "client-key": str(key)}
+    return in_files, {f"{n}-data": base64.b64encode(Path(p).read_bytes()).decode() for n, p in in_files.items()}
+
+
 @pytest.mark.slow
 async def test_every_credential_opens_a_real_api_server(kubernetes_cluster: KubernetesCluster, tmp_path: Path) -> None:
     cluster = kubernetes_cluster
-    certificate, key = cluster.authority.issue("carol", "carol")
-    in_files = {"client-certificate": str(certificate), "client-key": str(key)}
-    encoded = {f"{name}-data": base64.b64encode(Path(path).read_bytes()).decode() for name, path in in_files.items()}
+    in_files, encoded = _certificate(cluster)
     (tmp_path / "token").write_text("test-admin-token\n")
     command = plugin(tmp_path, {"token": "test-admin-token"})
     execute = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(tmp_path / command), "args": ["x"]}
-    expected = {
+    expected: dict[str, tuple[dict[str, Any], ...]] = {
         "admin": ({"token": "test-admin-token"}, {"tokenFile": str(tmp_path / "token")}, {"exec": execute}),
         'User "carol"': (in_files, encoded),
         'User "system:anonymous"': ({}, {"username": "a", "password": "b"}),  # passwords are known to proxies alone
@@ -120,7 +125,7 @@ async def test_plugins_that_fail_are_named_and_not_quoted(
 async def test_plugins_that_are_not_there_or_end_badly(write: Callable[..., str]) -> None:
     version = "client.authentication.k8s.io/v1"
     for command, args, said in (("./none", [], "No such file"), ("false", [], "status 1")):
-        execute = {"apiVersion": version, "command": command, "args": args}
+        execute: dict[str, Any] = {"apiVersion": version, "command": command, "args": args}
         access = open_access({"KUBECONFIG": write({"exec": execute})})
         with pytest.raises(UnavailableError, match=said):
             await access.credential.headers()
