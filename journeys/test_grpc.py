@@ -153,6 +153,17 @@ def test_a_stock_client_works_through_the_gateway(platform: RunningPlatform, spo
     assert any("GRPC" in json.dumps(each) for each in records)
 
 
+def replaced(platform: RunningPlatform) -> bool:
+    """Ask for new workers; on a busy machine they may not serve in time, and the old ones go on."""
+    try:
+        platform.cli("gateway", "restart", "--directory", str(platform.home))
+    except AssertionError as error:
+        if "did not serve within" in str(error):
+            return False
+        raise
+    return True
+
+
 def test_calls_go_on_while_the_gateways_workers_are_replaced(
     own_platform: PlatformFactory, spoken_package: Path
 ) -> None:
@@ -179,7 +190,7 @@ def test_calls_go_on_while_the_gateways_workers_are_replaced(
         thread.start()
     try:
         wait_for("calls are answered", lambda: len(answers) > 20, 60)
-        platform.cli("gateway", "restart", "--directory", str(platform.home))
+        wait_for("the workers are replaced", lambda: replaced(platform), 90)
         count = len(answers)
         wait_for("calls are answered by the new workers", lambda: len(answers) > count + 20, 60)
     except AssertionError as error:

@@ -23,6 +23,8 @@ USUAL = ("predict", "infer")
 
 def usual_endpoint(signature: Signature) -> EndpointSignature:
     """The endpoint behind the model's name: `predict` or `infer` if there is one, else the first that does not stream."""
+    if len(signature.endpoints) == 1:
+        return signature.endpoints[0]
     whole = [each for each in signature.endpoints if not each.streaming] or list(signature.endpoints)
     return next((each for name in USUAL for each in whole if each.name == name), whole[0])
 

@@ -106,7 +106,9 @@ def _member(value: Any, name: str) -> Any:
 def _array(field: Field, column: list[Any]) -> tuple[list[int], Any]:
     numpy = sys.modules["numpy"]
     datatype = datatype_of(field)
-    array = numpy.stack([numpy.asarray(each) for each in column])
+    array = (
+        numpy.asarray(column[0])[None] if len(column) == 1 else numpy.stack([numpy.asarray(each) for each in column])
+    )
     if datatype == BYTES:
         return list(array.shape), [str(each).encode() for each in array.ravel().tolist()]
     return list(array.shape), array.astype(DATATYPES[datatype].numpy, copy=False)
@@ -131,7 +133,9 @@ def octets(datatype: str, elements: Any) -> bytes:
     if isinstance(elements, list):
         values = cast("list[Any]", elements)
         return struct.pack(f"<{len(values)}{DATATYPES[datatype].code}", *values)
-    return elements.astype(elements.dtype.newbyteorder("<"), copy=False).tobytes()
+    if sys.byteorder == "big" or not elements.dtype.isnative:
+        elements = elements.astype(elements.dtype.newbyteorder("<"), copy=False)
+    return elements.tobytes()
 
 
 def _json_text(element: bytes) -> str:

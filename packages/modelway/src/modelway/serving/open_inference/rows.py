@@ -86,8 +86,9 @@ def _array(field: Field, tensor: Tensor) -> Any:
         raise InvalidRequestError(f"input '{field.name}': expected shape {expected}, got {list(tensor.shape)}")
     if found == BYTES:
         return numpy.array([_text(field, each) for each in tensor.elements], dtype=str).reshape(tensor.shape)
-    little_endian = numpy.dtype(DATATYPES[found].numpy).newbyteorder("<")
-    array = numpy.frombuffer(tensor.raw, dtype=little_endian).astype(DATATYPES[found].numpy)  # a copy: stages may write
+    native = DATATYPES[found].numpy
+    little_endian = native if sys.byteorder == "little" else numpy.dtype(native).newbyteorder("<")
+    array = numpy.frombuffer(tensor.raw, dtype=little_endian).astype(native)  # a copy: stages may write
     return array.reshape(tensor.shape)
 
 
