@@ -129,6 +129,47 @@ def test_what_became_of_requests_in_the_servers(api: Any) -> None:
     assert next(stream)["time"] == 9
 
 
+def test_records_are_chosen_by_status_latency_and_consumer(api: Any) -> None:
+    path = api.root / "access" / "worker-0-1.ndjson"
+    access(
+        path,
+        record(1, status=200, duration_us=900, consumer="shop"),
+        record(2, status=503, duration_us=300_000, consumer="shop"),
+        record(3, status=404, duration_us=200_000, consumer="shopping", path="/shop"),
+        record(4, status=500, duration_us=200_001),
+        record(5, status=429),
+    )
+
+    def times(query: str) -> list[float]:
+        return [each["time"] for each in lines(api.ask("GET", f"/v1/logs?{query}"))]
+
+    assert times("status=5xx") == [2, 4]
+    assert times("status=404,5XX") == [2, 3, 4]
+    assert times("slower=200ms") == [2, 4]
+    assert times("slower=0.25s") == [2]
+    assert times("slower=899us&status=2xx") == [1]
+    assert times("consumer=shop") == [1, 2]
+    assert times("consumer=shop&status=5xx&slower=1ms&version=v1") == [2]
+    stream = api.stream("/v1/logs?follow=true&tail=1&status=5xx&slower=1ms&mirrored=false")
+    assert next(stream)["time"] == 4
+    access(path, record(6, status=500, duration_us=5), record(7, status=500, duration_us=5000, mirrored=True))
+    access(path, record(8, status=500, duration_us=5000))
+    assert next(stream)["time"] == 8
+    folder = api.root / "replicas" / "r1" / "inference"
+    folder.mkdir(parents=True)
+    access(folder / "worker-0-1.ndjson", record(1, status=500, duration_us=20), record(2, status=200, duration_us=20))
+    assert times("source=inference&status=500&slower=10us") == [1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["status=6xx", "status=50", "status=,", "slower=200", "slower=fast", "slower=-1ms", "source=server&status=500",
+     "source=inference&consumer=shop", "slower=" + "9" * 5000 + "s"],
+)  # fmt: skip
+def test_filters_that_say_nothing(steady_api: Any, query: str) -> None:
+    assert steady_api.ask("GET", f"/v1/logs?{query}").status == 400
+
+
 @pytest.mark.parametrize(
     "query", ["source=x", "tail=-1", "tail=x", "tail=99999", "follow=1", "projct=a", "tail=" + "9" * 5000]
 )

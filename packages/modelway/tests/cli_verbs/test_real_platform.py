@@ -316,6 +316,9 @@ def test_keys_and_logs(modelway: Run, start_modelway: Any, served: Served) -> No
 
     lines = modelway("logs", "vision/digits", "--source", "server").stdout.splitlines()
     assert [line.partition("| ")[2] for line in lines] == ["server digits 0", "server digits 1"]
+    refused = modelway("logs", "--status", "9xx")
+    assert (refused.returncode, "429,5xx" in refused.stderr) == (1, True)
+    assert modelway("logs", "--status", "5xx", "--slower", "200ms", "--consumer", "shop").returncode == 0
     following: subprocess.Popen[str] = start_modelway("logs", "-f", "-o", "json")
     assert following.stdout is not None
     assert [json.loads(following.stdout.readline())["line"] for _ in range(3)][-1] == "later"

@@ -39,6 +39,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="only copies, or only requests of callers; default: both",
     )
+    parser.add_argument("--status", default="", metavar="STATUS", help="only with this status: 404, 5xx, or 429,5xx")
+    parser.add_argument("--slower", default="", metavar="SPAN", help="only what took longer: 200ms, 1.5s")
+    parser.add_argument("--consumer", default="", metavar="NAME", help="only requests of this consumer")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: one object per line")
     add_connection_options(parser)
     parser.set_defaults(usage_error=parser.error)
@@ -77,6 +80,9 @@ def _records(client: ControlClient, args: argparse.Namespace, parts: list[str]) 
             request_id=args.request_id,
             experiment=args.experiment,
             mirrored=args.mirrored,
+            status=args.status,
+            slower=args.slower,
+            consumer=args.consumer,
             tail=0 if again else args.tail,
             follow=args.follow,
         )
@@ -94,7 +100,7 @@ def _line(record: dict[str, Any], args: argparse.Namespace) -> str:
 COMMAND = Command(
     name="logs",
     help="read or follow access logs, inference logs and server logs; `logs query` and `logs ask` ask what was collected",
-    example="modelway logs vision/digits -f\nmodelway logs vision/digits/v2 --source server --tail 20\nmodelway logs --source inference --request-id 5f0c-1\n"
+    example="modelway logs vision/digits -f\nmodelway logs vision/digits -f --status 5xx --slower 200ms\nmodelway logs vision/digits/v2 --source server --tail 20\nmodelway logs --source inference --request-id 5f0c-1\n"
     "modelway logs ask p99 vision/digits",
     add_arguments=_add_arguments,
     run=_run,

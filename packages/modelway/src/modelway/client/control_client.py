@@ -343,16 +343,23 @@ class ControlClient:
         request_id: str = "",
         experiment: str = "",
         mirrored: bool | None = None,
+        status: str = "",
+        slower: str = "",
+        consumer: str = "",
         tail: int = 100,
         follow: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """Log records, oldest first; with `follow` also those to come, until the server ends it.
 
-        `mirrored` true: only copies, false: none of them.
+        `mirrored` true: only copies, false: none of them. `status` is like `404`, `5xx` or `429,5xx`, `slower` like `200ms`.
+
+        Raises:
+            InvalidRequestError: A filter says nothing, or the source has nothing of the kind.
         """
         scope = {"source": source, "project": project, "model": model, "version": version, "replica": replica}
         scope["requestId"] = request_id
         scope |= {"experiment": experiment, "mirrored": "" if mirrored is None else str(mirrored).lower()}
+        scope |= {"status": status, "slower": slower, "consumer": consumer}
         query = {name: value for name, value in scope.items() if value} | {"tail": str(tail)}
         if follow:
             query["follow"] = "true"

@@ -215,14 +215,20 @@ def _record(line: bytes, query: LogQuery) -> Record | None:
     if not isinstance(record, dict):
         return None
     fields = cast("dict[str, Any]", record)
-    if query.mirrored is not None and bool(fields.get("mirrored")) is not query.mirrored:
+    if not _is_asked_for(fields, query):
         return None
+    # Workers write whole microseconds, which are cheap; people read milliseconds.
+    return {_in_milliseconds(name): value / 1000 if name in _MICROSECONDS else value for name, value in fields.items()}
+
+
+def _is_asked_for(fields: dict[str, Any], query: LogQuery) -> bool:
+    if query.mirrored is not None and bool(fields.get("mirrored")) is not query.mirrored:
+        return False
     for name in ("project", "model", "version", "replica", "request_id", "experiment"):
         wanted = getattr(query, name)
         if wanted and fields.get(name) != wanted:
-            return None
-    # Workers write whole microseconds, which are cheap; people read milliseconds.
-    return {_in_milliseconds(name): value / 1000 if name in _MICROSECONDS else value for name, value in fields.items()}
+            return False
+    return query.only.accepts(fields)
 
 
 def _in_milliseconds(name: str) -> str:

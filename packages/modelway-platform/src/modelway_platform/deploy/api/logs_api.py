@@ -7,11 +7,26 @@ from starlette.routing import Route as Path
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.exchange import flag
 from modelway_platform.deploy.api.parts import ApiParts, LogQuery
+from modelway_platform.deploy.api.record_filter import read_filter
 from modelway_platform.deploy.api.streaming import follow
 
 MAX_TAIL = 10_000
 _KNOWN = frozenset(
-    {"source", "project", "model", "version", "replica", "requestId", "experiment", "mirrored", "tail", "follow"}
+    {
+        "source",
+        "project",
+        "model",
+        "version",
+        "replica",
+        "requestId",
+        "experiment",
+        "mirrored",
+        "status",
+        "slower",
+        "consumer",
+        "tail",
+        "follow",
+    }
 )
 
 
@@ -51,6 +66,7 @@ def _query(request: Request) -> LogQuery:
                 request_id=given.get("requestId", ""),
                 experiment=given.get("experiment", ""),
                 mirrored=flag(request, "mirrored") if "mirrored" in given else None,
+                only=read_filter(given, source),
                 tail=int(tail),
                 follow=flag(request, "follow"),
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from modelway.errors import UnavailableError
+from modelway_platform.deploy.api.record_filter import EVERY_RECORD, RecordFilter
 from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.explanation import ExplainQuery, Explanation
@@ -64,6 +65,7 @@ class LogQuery:
     request_id: str = ""
     experiment: str = ""
     mirrored: bool | None = None
+    only: RecordFilter = EVERY_RECORD
     tail: int = 100
     follow: bool = False
 
