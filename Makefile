@@ -80,6 +80,10 @@ bench-tables: setup ## how soon a change is used by all gateway workers at 10 an
 bench-images: setup ## an image of a package, cold, unchanged and after a code change; what a push then sends
 	@python -m benchmarks.images
 
+.PHONY: bench-logs
+bench-logs: setup ## records lost, lag, cost of collecting and of logging, time of questions; two minutes, ARGUMENTS="--seconds 600 --hundred-million" for the full run
+	@python -m benchmarks.logs $(ARGUMENTS)
+
 .PHONY: bench-mirrors
 bench-mirrors: setup ## p50 and p99 of callers without a mirror, and with a healthy, slow, dead and failing one
 	@python -m benchmarks.mirrors
