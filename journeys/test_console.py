@@ -241,7 +241,10 @@ def test_a_deployment_is_edited_by_plan_and_undone(
     running: RunningPlatform, page: Page, browser: tuple[Page, Complaints], two_versions: str
 ) -> None:
     go(page, running, f"deployments/{two_versions}/v2")
-    expect(page.locator(".conditions .yes")).to_have_count(3)
+    expect(page.locator(".conditions:not(.phases) .yes")).to_have_count(3)
+    expect(page.locator(".phases strong")).to_have_text(
+        ["fetch", "verify", "build", "push", "place", "rehearse", "register", "ready"]
+    )
     page.get_by_role("button", name="Edit").click()
     text = page.get_by_label("document")
     document = json.loads(text.input_value())
@@ -414,6 +417,28 @@ def test_a_hundred_thousand_lines_are_gone_through(running: RunningPlatform, pag
         segment.unlink()
 
 
+def test_collected_records_are_asked_ready_questions_and_in_sql(
+    running: RunningPlatform, page: Page, browser: tuple[Page, Complaints], two_versions: str
+) -> None:
+    def collected() -> bool:
+        return "echo" in running.cli("logs", "ask", "traffic").stdout
+
+    wait_for("the first records are collected", collected, 60)
+    go(page, running, "logs")
+    page.get_by_role("link", name="Questions").click()
+    page.get_by_label("project/model/version").fill(two_versions)
+    page.get_by_role("button", name="p99").click()
+    expect(page.locator("td", has_text="v1").first).to_be_visible()
+    expect(page.locator(".cli", has_text="modelway logs ask p99 demo/echo --since 1h")).to_be_visible()
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator(".cli", has_text="modelway logs query")).to_be_visible()
+    expect(page.locator("td", has_text="v1").first).to_be_visible()
+    page.get_by_label("SQL").fill("DROP TABLE access")
+    page.get_by_label("SQL").press("Control+Enter")
+    expect(page.locator(".problem", has_text="invalid_query")).to_be_visible()
+    forgive(browser, 400)
+
+
 # By the wheel, 120 pixels a frame, then by dragging the bar from end to end; lengths of frames in milliseconds.
 SCROLL = """async () => {
   const list = document.querySelector(".virtual");
@@ -479,11 +504,11 @@ def test_who_signs_out_is_out(running: RunningPlatform, page: Page) -> None:
     other, complaints = open_console(browser, running, dark=True)
     assert other.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 20, 26)"
     other.get_by_role("button", name="Sign out").click()
-    expect(other.get_by_label("Admin key")).to_be_focused()
-    other.get_by_label("Admin key").fill("mw_wrong")
+    expect(other.get_by_label("Key", exact=True)).to_be_focused()
+    other.get_by_label("Key", exact=True).fill("mw_wrong")
     other.keyboard.press("Enter")
     expect(other.locator(".problem")).to_be_visible()
-    other.get_by_label("Admin key").fill(running.key)
+    other.get_by_label("Key", exact=True).fill(running.key)
     other.keyboard.press("Enter")
     expect(other.locator("h1", has_text="Overview")).to_be_visible()
     assert [text for text in complaints if "401" not in text] == []

@@ -38,11 +38,13 @@ class Forwarder:
         headers = {name: request.headers[name] for name in _ASKED if name in request.headers}
         headers[self._header[0]] = self._header[1].format(key=key)
         follows = "true" in {request.query_params.get("watch"), request.query_params.get("follow")}
+        # An endpoint that streams: its pieces are shown as they come.
+        follows = follows or "text/event-stream" in request.headers.get("accept", "")
         try:
             body = await _body_of(request)
             if follows:
                 stream = await self._client.stream(request.method, path, body=body, headers=headers)
-                return StreamingResponse(_pieces(stream), headers=_told(stream.headers))
+                return StreamingResponse(_pieces(stream), stream.status, _told(stream.headers))
             until = time.monotonic() + ANSWER_SECONDS
             answer = await self._client.request(request.method, path, body=body, headers=headers, until=until)
         except ModelwayError as error:

@@ -27,6 +27,7 @@ class AsyncAnswerStream:
     """An answer read line by line while it arrives; close it (or leave its `async with`) to stop the server sending."""
 
     def __init__(self, client: "AsyncHttpClient", connection: AsyncConnection, head: AnswerHead, until: float) -> None:
+        self.status = head.status
         self.headers = head.headers
         self._client = client
         self._connection: AsyncConnection | None = connection

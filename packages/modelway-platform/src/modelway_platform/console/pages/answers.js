@@ -2,8 +2,20 @@
 import { h } from "./dom.js";
 import { badge, differences, ms, problem, status } from "./parts.js";
 
-/** Sends, waits, shows: {element, value, ok}. Never throws: a refusal is an answer, too. */
-export async function answerBox(title, send) {
+/** What has come of a stream, shown in `live` meanwhile. */
+async function pieces(answer, live) {
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return text;
+    text += value;
+    if (live) live.textContent = text;
+  }
+}
+
+/** Sends, waits, shows: {element, value, ok}. Never throws: a refusal is an answer, too. `live` shows a stream as it comes. */
+export async function answerBox(title, send, live) {
   const started = performance.now();
   try {
     const answer = await send();
@@ -16,7 +28,7 @@ export async function answerBox(title, send) {
       const size = (await answer.arrayBuffer()).byteLength;
       return { element: h("div", {}, line, h("p", { class: "soft" }, `${size} octets of ${type}`)), value: undefined, ok: true };
     }
-    const text = await answer.text();
+    const text = await pieces(answer, live);
     let value;
     try { value = JSON.parse(text); } catch { value = text; }
     return { element: h("div", {}, line, h("pre", {}, typeof value === "string" ? value : JSON.stringify(value, null, 2))), value, ok: true };

@@ -29,8 +29,8 @@ export function chart(times, lines, { show = value => number(value, 1), floor = 
     cursor.setAttribute("visibility", "visible");
     fill(readout, h("div", { class: "soft" }, time(times[index])), lines.map(each => h("div", { class: colour(names, each.name) }, h("i", { class: "dot" }), lines.length > 1 ? `${each.name}  ` : "", each.points[index] === null ? "–" : show(each.points[index]))));
     readout.hidden = false;
-    const at = (x(times[index]) / WIDTH) * bounds.width;
-    Object.assign(readout.style, at > bounds.width / 2 ? { right: `${bounds.width - at + 8}px`, left: "auto" } : { left: `${at + 8}px`, right: "auto" });
+    const at = (x(times[index]) / WIDTH) * bounds.width + bounds.left - box.getBoundingClientRect().left;
+    Object.assign(readout.style, at > bounds.width / 2 ? { right: `${box.clientWidth - at + 8}px`, left: "auto" } : { left: `${at + 8}px`, right: "auto" });
   });
   box.addEventListener("pointerleave", () => { readout.hidden = true; cursor.setAttribute("visibility", "hidden"); });
   return box;
@@ -52,10 +52,13 @@ const area = (times, points, x, y) => `M${x(times[0]).toFixed(1)} ${HEIGHT}` + p
 
 function nice(value) {
   const size = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 5, 10].map(each => each * size).find(each => each >= value);
+  return [1, 1.5, 2, 3, 4, 5, 7.5, 10].map(each => each * size).find(each => each >= value);
 }
 
-export function spark(points) {
+/** A small line, of 40 means of what is given. */
+export function spark(given) {
+  const part = Math.max(1, Math.ceil(given.length / 40));
+  const points = Array.from({ length: Math.floor(given.length / part) }, (_, index) => given.slice(index * part, (index + 1) * part).reduce((sum, each) => sum + (each ?? 0), 0) / part);
   const top = Math.max(...points, 1e-9);
   const x = index => (index / Math.max(points.length - 1, 1)) * 100;
   return h("svg", { class: "spark", viewBox: "0 0 100 20", preserveAspectRatio: "none", "aria-hidden": "true" }, points.length > 1 && h("path", { d: points.map((value, index) => `${index ? "L" : "M"}${x(index).toFixed(1)} ${(19 - ((value ?? 0) / top) * 17).toFixed(1)}`).join("") }));

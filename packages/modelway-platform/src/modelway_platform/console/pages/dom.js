@@ -25,12 +25,12 @@ export function toast(text, bad = false) {
 }
 
 /** Asks before something that is hard to take back; true if the person agreed. */
-export function confirmed(title, text, word, extra) {
+export function confirmed(title, text, word, extra, danger = true) {
   const dialog = document.getElementById("dialog");
   return new Promise(resolve => {
     const answer = good => { dialog.onclose = null; dialog.close(); resolve(good); };
     fill(dialog, h("h2", {}, title), h("p", {}, text), extra,
-      h("div", { class: "row end" }, h("button", { onclick: () => answer(false) }, "Cancel"), h("button", { class: "first danger", onclick: () => answer(true), autofocus: true }, word)));
+      h("div", { class: "row end" }, h("button", { onclick: () => answer(false) }, "Cancel"), h("button", { class: danger ? "first danger" : "first", onclick: () => answer(true), autofocus: true }, word)));
     dialog.onclose = () => resolve(false);
     dialog.showModal();
   });

@@ -59,7 +59,7 @@ async function signIn(ticket) {
     fill(trouble);
     await entered({ key: key.value }).catch(error => { fill(trouble, problem(error)); key.select(); });
   } },
-  h("div", { class: "brand" }, "Modelway"), h("div", { class: "field" }, h("label", { for: "key" }, "Admin key"), key), trouble,
+  find("top").querySelector(".brand").cloneNode(true), h("div", { class: "field" }, h("label", { for: "key" }, "Key"), key), trouble,
   h("div", { class: "row end" }, h("button", { class: "first" }, "Sign in")),
   h("p", { class: "soft" }, "Or without typing a key, on the machine of the platform:"), cli("modelway console"));
   fill(find("main"), form);

@@ -3,7 +3,7 @@ import { h, toast } from "./dom.js";
 
 const nothing = value => value === null || value === undefined || Number.isNaN(value);
 export const number = (value, digits = 0) => (nothing(value) ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: 0 }));
-export const rate = value => (nothing(value) ? "–" : number(value, value < 10 ? 1 : 0));
+export const rate = value => (nothing(value) ? "–" : number(value, value < 100 ? 1 : 0));
 export const ms = value => (nothing(value) ? "–" : value >= 1000 ? `${number(value / 1000, 2)} s` : `${number(value, value < 10 ? 2 : value < 100 ? 1 : 0)} ms`);
 export const percent = value => (nothing(value) ? "–" : `${number(value * 100, value && value < 0.1 ? 2 : 1)} %`);
 export const size = bytes => { let [value, unit] = [bytes ?? 0, 0]; while (value >= 1000 && unit < 4) { value /= 1000; unit += 1; } return `${number(value, unit && value < 100 ? 1 : 0)} ${["B", "kB", "MB", "GB", "TB"][unit]}`; };
@@ -60,11 +60,11 @@ export function cli(...commands) {
 }
 
 /** Who gets how much of the traffic. */
-export function shares(parts) {
+export function shares(parts, small = false) {
   const total = parts.reduce((sum, each) => sum + each.weight, 0) || 1;
   const versions = parts.map(each => each.version);
   return h("div", { class: "shares", role: "img", "aria-label": parts.map(each => `${each.version} ${number((each.weight / total) * 100, 1)} %`).join(", ") },
-    parts.filter(each => each.weight > 0).map(each => h("div", { class: colour(versions, each.version), style: { width: `${(each.weight / total) * 100}%` }, title: `${each.version} ${number((each.weight / total) * 100, 1)} %` }, `${each.version} ${number((each.weight / total) * 100, 1)} %`)));
+    parts.filter(each => each.weight > 0).map(each => h("div", { class: colour(versions, each.version), style: { width: `${(each.weight / total) * 100}%` }, title: `${each.version} ${number((each.weight / total) * 100, 1)} %` }, each.weight / total < 0.3 && parts.length > 1 && small ? each.version : `${each.version} ${number((each.weight / total) * 100, 1)} %`)));
 }
 
 export async function attempt(act, good) {

@@ -29,13 +29,15 @@ export default async function deployments(page) {
 
 async function one({ main, signal, place }, [project, model, version]) {
   const [id, path] = [`${project}/${model}/${version}`, `deployments/${name(project, model, version)}`];
-  const [state, past, happened, replicas, package_, trouble] = Array.from({ length: 6 }, () => h("div"));
+  const [state, steps, past, happened, replicas, package_, trouble] = Array.from({ length: 7 }, () => h("div"));
   let seen = "";
+  const opened = new Set(); // logs of phases that are being read stay open
   const refresh = async object => {
-    const [revisions, events, endpoints] = await Promise.all([control(`${path}/revisions`, { signal }), control(`${path}/events`, { signal }), control("endpoints", { signal })]);
+    const [revisions, events, endpoints, told] = await Promise.all([control(`${path}/revisions`, { signal }), control(`${path}/events`, { signal }), control("endpoints", { signal }), control(`${path}/phases`, { signal })]);
     fill(state, stateOf(object));
+    fill(steps, phases(id, told, opened));
     fill(past, history(object, revisions.items.sort((a, b) => b.number - a.number), path));
-    fill(happened, card("Events", table([["When", each => stamp(each.lastAt)], ["", each => badge(each.reason, each.type === "Warning" ? "bad" : "good")], ["What", each => each.message, { wide: true }], ["Times", each => (each.count > 1 ? each.count : ""), { right: true }]], [...events.items].reverse().slice(0, 60))));
+    fill(happened, card("Events", table([["When", each => stamp(each.lastAt)], ["", each => badge(each.reason, each.type === "Warning" ? "bad" : "good")], ["What", each => each.message, { wide: true }], ["Times", each => (each.count > 1 ? each.count : ""), { right: true }]], [...events.items].reverse().slice(0, 25))));
     fill(replicas, card("Replicas", replicaTable(endpoints.items.filter(each => each.project === project && each.model === model && each.version === version), id), timeline(events.items)));
     if (seen !== object.spec.package) { seen = object.spec.package; control(`packages/${encodeURIComponent(seen)}`, { signal }).then(told => fill(package_, packageCard(told)), () => {}); }
   };
@@ -43,7 +45,7 @@ async function one({ main, signal, place }, [project, model, version]) {
   fill(main, head(h("span", {}, h("a", { class: "plain soft", href: `#/models/${project}/${model}` }, `${project}/${model}/`), version), null,
     h("a", { class: "button", href: `#/try/${id}` }, "Try it"), h("a", { class: "button", href: `#/logs?source=server&model=${project}/${model}&version=${version}` }, "Server log"),
     h("button", { onclick: () => edit(id, path, document_) }, "Edit"), h("button", { class: "danger", onclick: () => remove(id, path) }, "Delete…")),
-  trouble, state, document_, h("div", { class: "two" }, h("div", {}, replicas, happened), h("div", {}, past, package_)), cli(`modelway describe deployment ${id}`));
+  trouble, state, steps, document_, h("div", { class: "two" }, h("div", {}, replicas, happened), h("div", {}, past, package_)), cli(`modelway describe deployment ${id}`));
   follow(signal, async ({ deployments: all }) => {
     const object = all.find(each => each.metadata.name === id);
     if (object) { fill(trouble); await refresh(object); } else fill(trouble, problem({ message: `${id} is not deployed`, hint: "it was deleted, or never there" }));
@@ -57,6 +59,19 @@ function stateOf(object) {
   return card([h("span", {}, phase(status.phase), " ", h("span", { class: "soft" }, status.message || `${status.replicas.ready} of ${status.replicas.wanted} ready`)), h("span", { class: "soft" }, `revision ${object.metadata.revision}${status.observedRevision === object.metadata.revision ? "" : `, ${status.observedRevision || "none"} is there`} · changed ${ago(object.metadata.updatedAt)}`)],
     h("div", { class: "conditions" }, status.conditions.map(each => h("div", { class: kinds(each) }, h("strong", {}, each.type.replace(/([a-z])([A-Z])/g, "$1 $2")), h("div", { class: "soft" }, each.message), h("div", { class: "soft" }, each.since && ago(each.since))))),
     h("p", { class: "soft" }, `${spec.replicas} replicas of ${spec.workers} worker${spec.workers > 1 ? "s" : ""} on cluster ${spec.cluster}, stage ${spec.stage}`, Object.keys(spec.env ?? {}).length ? `, ${Object.keys(spec.env).length} variables` : ""));
+}
+
+/** The way of a revision: every phase with its time and what it wrote. */
+function phases(id, { revision, items }, opened) {
+  const took = each => (each.startedAt ? (new Date(each.endedAt ?? Date.now()) - new Date(each.startedAt)) / 1000 : null);
+  const kind = { Done: "yes", Running: "wait", Failed: "no", Skipped: "skipped", Waiting: "" };
+  return card([`Phases of revision ${revision}`, h("span", { class: "soft" }, items.some(each => each.state === "Running") ? "under way" : "")],
+    h("div", { class: "conditions phases" }, items.map(each => h("div", { class: kind[each.state] ?? "" },
+      h("div", { class: "row" }, h("strong", {}, each.phase), took(each) !== null && each.state !== "Skipped" && h("span", { class: "soft" }, took(each) < 1 ? `${Math.round(took(each) * 1000)} ms` : `${took(each).toFixed(1)} s`), each.attempts > 1 && badge(`attempt ${each.attempts}`, "warn")),
+      h("div", { class: "soft" }, each.message || each.state.toLowerCase()),
+      each.state === "Running" && each.total > 0 && h("progress", { max: each.total, value: each.done, "aria-label": each.phase }),
+      each.log.length > 1 && h("details", { open: opened.has(each.phase), ontoggle: event => (event.target.open ? opened.add(each.phase) : opened.delete(each.phase)) }, h("summary", { class: "soft" }, `${each.log.length} lines`), h("pre", {}, each.log.join("\n")))))),
+    cli(`modelway rollout phases deployment ${id} --log`));
 }
 
 const replicaTable = (items, id) => table([
@@ -78,7 +93,7 @@ function history(object, revisions, path) {
 
 async function undo(id, path, number) {
   const command = cli(`modelway rollout undo deployment ${id} --to-revision ${number} --wait`);
-  if (await confirmed(`Back to revision ${number}?`, "What it declared becomes a new revision; replicas are replaced one by one.", `Undo to #${number}`, command))
+  if (await confirmed(`Back to revision ${number}?`, "What it declared becomes a new revision; replicas are replaced one by one.", `Undo to #${number}`, command, false))
     await attempt(() => control(`${path}/undo`, { method: "POST", body: { toRevision: number } }), `revision ${number} is declared again`);
 }
 

@@ -28,7 +28,7 @@ export default async function jobs(page) {
 }
 
 async function replayDead(model) {
-  if (await confirmed(`Replay the dead letters of ${model}?`, "Each is queued again with all its tries.", "Replay", cli(`modelway job replay --dead ${shell(model)}`))) await attempt(async () => {
+  if (await confirmed(`Replay the dead letters of ${model}?`, "Each is queued again with all its tries.", "Replay", cli(`modelway job replay --dead ${shell(model)}`), false)) await attempt(async () => {
     const { items } = await json(`_/jobs${query({ model, state: "dead", limit: 100 })}`);
     for (const each of items) await gateway(`_/jobs/${each.id}/replay`, { method: "POST" });
   }, "queued again");

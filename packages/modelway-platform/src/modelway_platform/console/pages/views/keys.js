@@ -20,7 +20,7 @@ export default async function keys({ main, signal, place }) {
   const secret = (told, what) => { fill(made, h("div", { class: "card" }, h("div", { class: "head" }, h("h2", {}, what), h("button", { onclick: () => fill(made) }, "I have it")), h("p", { class: "soft" }, "This is the only time that it is shown."), h("div", { class: "cli" }, h("code", { id: "secret" }, told.secret), h("button", { class: "small", onclick: () => copy(told.secret) }, "copy")))); return read(); };
   const rotate = async each => {
     const grace = h("input", { value: "1d", id: "grace" });
-    if (await confirmed(`A new secret for ${each.name}?`, "The present one goes on for the time given, so that callers can change over; 0 ends it at once.", "Rotate", [h("div", { class: "field" }, h("label", { for: "grace" }, "present secret works for"), grace), cli(`modelway key rotate ${each.id} --grace 1d`)])) {
+    if (await confirmed(`A new secret for ${each.name}?`, "The present one goes on for the time given, so that callers can change over; 0 ends it at once.", "Rotate", [h("div", { class: "field" }, h("label", { for: "grace" }, "present secret works for"), grace), cli(`modelway key rotate ${each.id} --grace 1d`)], false)) {
       const told = await attempt(() => control(`keys/${name(each.id)}/rotate`, { method: "POST", body: { grace: grace.value } }));
       if (told) await secret(told, `The new secret of ${each.name}`);
     }

@@ -3,6 +3,7 @@ import { lines, query } from "../api.js";
 import { fill, h } from "../dom.js";
 import { cli, clock, head, ms, number, problem, shell, status } from "../parts.js";
 import { VirtualList } from "../virtual.js";
+import questions, { tabs } from "../questions.js";
 
 const MOST = 100000;
 const KEEP = ["source", "model", "version", "replica", "requestId", "status", "mirrored"];
@@ -16,7 +17,9 @@ const SHOWN = {
 const text = each => (each.line !== undefined ? `${each.replica} ${each.line}` : `${each.project}/${each.model}/${each.version} ${each.endpoint} ${each.status} ${each.code} ${each.consumer ?? ""} ${each.path ?? ""} ${each.request_id} ${each.replica}`).toLowerCase();
 const CLASSES = { "": () => true, "2xx": code => code < 300, "4xx": code => code >= 400 && code < 500, "5xx": code => code >= 500, failed: code => code >= 400 };
 
-export default async function logs({ main, signal, query: given, place }) {
+export default async function logs(page) {
+  if (page.path[0] === "questions") return questions(page);
+  const { main, signal, query: given, place } = page;
   const state = { source: "access", ...Object.fromEntries(KEEP.filter(key => given.get(key)).map(key => [key, given.get(key)])) };
   if (!SHOWN[state.source]) state.source = "access";
   const [trouble, command, count] = [h("div"), h("div"), h("span", { class: "soft", role: "status" })];
@@ -27,7 +30,7 @@ export default async function logs({ main, signal, query: given, place }) {
   const field = (key, label) => h("input", { placeholder: label, "aria-label": label, value: state[key] ?? "", onchange: event => change(key, event.target.value.trim()) });
   const search = h("input", { type: "search", placeholder: "text in the line", "aria-label": "text in the line", oninput: () => { const wanted = search.value.toLowerCase(); const fitting = CLASSES[state.status ?? ""] ?? CLASSES[""]; list.filter(wanted || state.status ? each => fitting(each.status ?? 0) && text(each).includes(wanted) : null); tell(); } });
   const follow = h("input", { type: "checkbox", checked: true, id: "follow" });
-  fill(main, head("Logs", "the last lines and those to come", count), h("div", { class: "filters" },
+  fill(main, head("Logs", "the last lines and those to come", count), tabs("lines"), h("div", { class: "filters" },
     choice("source", "source", [["access", "requests at the gateway"], ["inference", "inferences in model servers"], ["server", "what model servers wrote"]]), field("model", "project/model"), field("version", "version"),
     state.source === "server" ? field("replica", "replica") : [choice("status", "status", [["", "any status"], ["2xx", "2xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["failed", "from 400 on"]]), choice("mirrored", "copies", [["", "callers and copies"], ["false", "callers only"], ["true", "copies only"]])],
     search, h("label", { for: "follow" }, follow, "follow"), h("button", { onclick: () => list.toEnd() }, "To the end")), trouble, list.element, command);
@@ -36,6 +39,7 @@ export default async function logs({ main, signal, query: given, place }) {
   if (state.status) search.dispatchEvent(new Event("input"));
   signal.addEventListener("abort", () => list.watch.disconnect(), { once: true });
   read(list, follow, state, signal, tell, error => fill(trouble, error && problem(error)));
+  return undefined;
 }
 
 /** Lines come one by one and go into the list a few times a second. */

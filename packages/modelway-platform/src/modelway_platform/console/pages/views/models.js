@@ -18,7 +18,7 @@ export default async function models(page) {
     fill(list, all && !shown.length && card(null, empty(all.length ? "Nothing fits the filter." : "No model is deployed yet: the Overview says what to do first.")), projects.map(project => card([project, h("span", { class: "soft" }, "project")], table([
       ["Model", each => each.model],
       ["Versions", each => h("span", { class: "row" }, each.deployments.map(one => h("span", {}, `${one.metadata.version} `, phase(one.status.phase))))],
-      ["Traffic", each => (each.weights.length ? shares(each.weights) : h("span", { class: "soft" }, "nobody is ready"))],
+      ["Traffic", each => (each.weights.length ? shares(each.weights, true) : h("span", { class: "soft" }, "nobody is ready"))],
       ["Replicas", each => `${each.deployments.reduce((sum, one) => sum + one.status.replicas.ready, 0)} of ${each.deployments.reduce((sum, one) => sum + one.status.replicas.wanted, 0)}`, { right: true }],
       ["Requests/s", each => rate(lately(ofModel(told, each.name)).rate), { right: true }],
       ["Failed", each => percent(lately(ofModel(told, each.name)).failed), { right: true }],
@@ -33,7 +33,7 @@ export default async function models(page) {
 
 async function one({ main, signal, place }, project, model) {
   const id = `${project}/${model}`;
-  const [split, charts, versions, signatures, past, trouble, editor] = Array.from({ length: 7 }, () => h("div"));
+  const [split, charts, versions, copies, signatures, past, trouble, editor] = Array.from({ length: 8 }, () => h("div"));
   let [found, told, seen, seconds] = [null, null, "", 900];
   const spans = h("span", { class: "row" }, [[900, "15 min"], [3600, "1 h"], [21600, "6 h"]].map(([length, text]) => h("button", { class: "small", "aria-pressed": String(length === seconds), onclick: event => { seconds = length; for (const each of spans.children) each.setAttribute("aria-pressed", String(each === event.target)); } }, text)));
   const draw = () => {
@@ -42,7 +42,7 @@ async function one({ main, signal, place }, project, model) {
     fill(versions, card("Versions", versionTable(found, told)));
   };
   fill(main, head(h("span", {}, h("span", { class: "soft" }, `${project}/`), model), null, h("a", { class: "button", href: `#/try/${id}` }, "Try it"), h("a", { class: "button", href: `#/rollout/${id}` }, "Compare versions"), h("a", { class: "button", href: `#/requests?model=${id}` }, "Requests"), h("a", { class: "button", href: `#/logs?model=${id}` }, "Logs")),
-    trouble, split, editor, h("div", { class: "title" }, h("h2", { class: "grow" }, "Traffic"), spans), charts, versions, h("div", { class: "two" }, signatures, past), cli(`modelway describe route ${id}`));
+    trouble, split, editor, h("div", { class: "title" }, h("h2", { class: "grow" }, "Traffic"), spans), charts, versions, copies, h("div", { class: "two" }, signatures, past), cli(`modelway describe route ${id}`));
   follow(signal, async ({ deployments, routes }) => {
     found = together_(deployments, routes).find(each => each.name === id);
     if (!found) { fill(trouble, problem({ message: `nothing is deployed as ${id}`, hint: "modelway get deployments" })); place(); return; }
@@ -50,6 +50,7 @@ async function one({ main, signal, place }, project, model) {
     fill(split, splitCard(found, editor));
     draw();
     place();
+    if (found.route?.spec.mirrors?.length) control(`routes/${name(project, model)}/mirrors?examples=3`, { signal }).then(told => fill(copies, mirrorCard(id, told)), () => {});
     const packages = JSON.stringify(found.deployments.map(each => each.spec.package));
     if (packages !== seen) { seen = packages; fill(signatures, await signaturesOf(found, signal)); }
     if (found.route) { const { items } = await control(`routes/${name(project, model)}/revisions`, { signal }); fill(past, routeHistory(found, items.sort((a, b) => b.number - a.number))); }
@@ -102,11 +103,17 @@ function editWeights(found, place) {
       const wanted = document_();
       const { results } = await apply(wanted, dryRun);
       if (!dryRun) { fill(place); return; }
-      fill(plan, h("h3", {}, "What would change"), shares(wanted.spec.versions), results.map(each => changes(each.changes)), h("button", { class: "first", onclick: () => attempt(() => run(false), "traffic moves") }, "Apply"), cli("modelway apply -f - <<'END'", JSON.stringify(wanted, null, 1), "END"));
+      fill(plan, h("h3", {}, "What would change"), shares(wanted.spec.versions), results.map(each => changes(each.changes)), h("button", { class: "first", onclick: () => attempt(() => run(false), "traffic moves") }, "Apply"), cli("modelway apply -f - <<'END'", JSON.stringify(wanted), "END"));
     } catch (error) { fill(plan, problem(error)); }
   };
   fill(place, card(["Change weights", h("button", { onclick: () => fill(place) }, "Close")], h("form", { onsubmit: event => { event.preventDefault(); run(true); } }, h("div", { class: "row" }, [...inputs].map(([version, input]) => h("label", { class: "row", for: input.id }, version, input))), h("div", { class: "row end" }, h("button", { class: "first" }, "Plan"))), plan));
   [...inputs.values()][0]?.focus();
+}
+
+/** What another version would have said: agreement of copies, and where it differed most. */
+function mirrorCard(id, told) {
+  return card(["Copies (mirrors)", h("span", { class: "soft" }, `since ${new Date(told.since).toLocaleString("en-GB")}`)], table([["From", each => each.from], ["To", each => each.to], ["Endpoint", each => each.endpoint], ["Copies", each => number(each.copies), { right: true }], ["Compared", each => number(each.compared), { right: true }], ["Agreed", each => percent(each.agreementRate), { right: true }], ["Mean score", each => number(each.meanScore, 4), { right: true }],
+    ["Differed most", each => (each.worst ?? []).map(one_ => h("div", {}, h("a", { href: `#/requests/${encodeURIComponent(one_.requestId ?? "")}` }, one_.requestId ?? ""), ` ${one_.why ?? ""}`)), { wide: true }]], told.pairs, { none: "No copy has been recorded yet." }), cli(`modelway mirror report ${id}`));
 }
 
 async function signaturesOf({ deployments }, signal) {

@@ -65,7 +65,7 @@ function requests({ models: all, told }) {
 const modelTable = ({ models: all, told }) => table([
   ["Model", each => each.name],
   ["Versions", each => h("span", { class: "row" }, each.deployments.map(one => h("span", {}, `${one.metadata.version} `, phase(one.status.phase))))],
-  ["Traffic", each => (each.weights.length ? shares(each.weights) : h("span", { class: "soft" }, "nobody is ready"))],
+  ["Traffic", each => (each.weights.length ? shares(each.weights, true) : h("span", { class: "soft" }, "nobody is ready"))],
   ["", each => spark(together(ofModel(told, each.name)).slice(-150))],
   ["Requests/s", each => rate(lately(ofModel(told, each.name)).rate), { right: true }],
   ["Failed", each => percent(lately(ofModel(told, each.name)).failed), { right: true }],

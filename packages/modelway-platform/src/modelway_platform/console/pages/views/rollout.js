@@ -14,7 +14,7 @@ export default async function rollout(page) {
   fill(main, head("Rollout", "models with more than one version: how much the newer one gets, and what the requests so far say"), trouble, list);
   follow(signal, state => {
     const several = models(state.deployments, state.routes).filter(each => each.versions.length > 1);
-    fill(list, several.length ? card(null, table([["Model", each => each.name], ["Versions", each => h("span", { class: "row" }, each.deployments.map(one_ => h("span", {}, `${one_.metadata.version} `, phase(one_.status.phase))))], ["Traffic", each => (each.weights.length ? shares(each.weights) : "")]], several, { href: each => `#/rollout/${each.name}` }))
+    fill(list, several.length ? card(null, table([["Model", each => each.name], ["Versions", each => h("span", { class: "row" }, each.deployments.map(one_ => h("span", {}, `${one_.metadata.version} `, phase(one_.status.phase))))], ["Traffic", each => (each.weights.length ? shares(each.weights, true) : "")]], several, { href: each => `#/rollout/${each.name}` }))
       : card("Nothing to compare yet", empty("Deploy a second version of a model: it gets no requests until you say so here. The command line does the same:"), cli("modelway apply -f digits-v2.yaml --wait", "modelway rollout compare vision/digits v1 v2")));
     place();
   }, error => { fill(trouble, error && problem(error)); place(); });
@@ -78,7 +78,7 @@ async function change(found, baseline, candidate, share) {
   const plan = await attempt(() => apply(wanted, true));
   if (!plan) return;
   const body = h("div", {}, shares(versions.filter(each => each.weight)), plan.results.map(each => changes(each.changes)), cli("modelway apply -f - <<'END'", JSON.stringify(wanted), "END"));
-  if (await confirmed(`Move traffic of ${found.name}?`, `${candidate} gets ${share} %, ${baseline} ${100 - share} %, at once and exactly.`, share === 0 ? "Abort" : share === 100 ? "Promote" : `Give it ${share} %`, body)) await attempt(() => apply(wanted), "traffic moves");
+  if (await confirmed(`Move traffic of ${found.name}?`, `${candidate} gets ${share} %, ${baseline} ${100 - share} %, at once and exactly.`, share === 0 ? "Abort" : share === 100 ? "Promote" : `Give it ${share} %`, body, false)) await attempt(() => apply(wanted), "traffic moves");
 }
 
 function evidence(id, { baseline, candidate, since }, told) {
@@ -89,7 +89,8 @@ function evidence(id, { baseline, candidate, since }, told) {
   return [card(["Verdict", h("span", { class: "soft" }, `requests since ${new Date(told.since).toLocaleString("en-GB")}; may be looked at after every request`)],
     h("p", { class: `verdict ${told.verdict}`, role: "status" }, told.words),
     told.requestsLeft > 0 && told.verdict === "hold" && h("div", { class: "field" }, h("div", { class: "shares" }, h("div", { class: "s1", style: { width: `${Math.max(2, (100 * seen) / (seen + told.requestsLeft))}%` } }, `${number(seen)} seen`)), h("span", { class: "soft" }, `about ${number(told.requestsLeft)} more requests of ${candidate} at most`)),
-    table([["Metric", each => titles[each.metric] ?? each.metric], [baseline, each => value(each, each.baseline), { right: true }], [candidate, each => value(each, each.candidate), { right: true }], ["Difference", each => signed(each, each.difference), { right: true }], ["Interval", each => `${signed(each, each.interval.low)} to ${signed(each, each.interval.high)}`, { right: true }], ["", each => band(each.interval, each.difference, each.verdict)], ["", each => badge(each.verdict, { better: "good", worse: "bad" }[each.verdict] ?? "busy")], ["In words", each => each.words, { wide: true }]], told.metrics),
+    table([["Metric", each => titles[each.metric] ?? each.metric], [baseline, each => value(each, each.baseline), { right: true }], [candidate, each => value(each, each.candidate), { right: true }], ["Difference", each => signed(each, each.difference), { right: true }], ["Interval", each => `${signed(each, each.interval.low)} to ${signed(each, each.interval.high)}`, { right: true }], ["", each => band(each.interval, each.difference, each.verdict)], ["", each => badge(each.verdict, { better: "good", worse: "bad" }[each.verdict] ?? "busy")]], told.metrics),
+    h("ul", { class: "soft" }, told.metrics.map(each => h("li", {}, each.words))),
     h("p", { class: "soft" }, `In at least ${number(100 * (1 - told.plan.alpha))} of 100 experiments the intervals hold at every look. Worth acting on: ${percent(told.plan.effect)} more errors, ${percent(told.plan.latencyMargin)} more latency. Dashed: no difference.`),
     cli(`modelway rollout compare ${id} ${baseline} ${candidate}${since ? ` --since ${since}` : ""}`)),
   card("What was seen", table([["Version", each => each.version], ["Role", each => each.role], ["Requests", each => number(each.requests), { right: true }], ["Errors", each => number(each.errors), { right: true }], ["Error rate", each => percent(each.errorRate), { right: true }], ["Refused", each => number(each.refused), { right: true }], ["Callers that left", each => number(each.left), { right: true }], ["p50", each => ms(each.p50Ms), { right: true }], ["p99", each => ms(each.p99Ms), { right: true }]], told.versions))];

@@ -34,9 +34,12 @@ export default async function tryIt({ main, path, query: given, signal, place, d
   const send = async () => {
     let request;
     try { request = form.read(); } catch (error) { fill(out, problem(error)); return; }
-    const ask = (title, version) => answerBox(title, () => gateway(name(...target(version)), { method: "POST", body: request, signal }));
+    const lives = [];
+    const ask = (title, version) => { lives.push(h("pre")); return answerBox(title, () => gateway(name(...target(version)), { method: "POST", body: request, signal, headers: endpoint.streaming ? { accept: "text/event-stream" } : {} }), lives.at(-1)); };
     button.disabled = true;
-    const answers = await Promise.all([ask(state.version || "by the route's weights", state.version), ...(state.other ? [ask(state.other, state.other)] : [])]);
+    const asked_ = [ask(state.version || "by the route's weights", state.version), ...(state.other ? [ask(state.other, state.other)] : [])];
+    if (endpoint.streaming) fill(out, h("div", { class: "answers" }, lives));
+    const answers = await Promise.all(asked_);
     fill(out, h("div", { class: "answers" }, answers.map(each => each.element)), answers.length > 1 && sameMarks(answers[0].value, answers[1].value));
     button.disabled = false;
   };
@@ -46,7 +49,7 @@ export default async function tryIt({ main, path, query: given, signal, place, d
     examples.length ? h("div", { class: "row" }, h("span", { class: "soft" }, "examples of the package"), examples.slice(0, 6).map((each, index) => h("button", { type: "button", class: "small", onclick: () => show(each.request) }, String(index + 1)))) : null, place_,
     h("div", { class: "row end" }, h("kbd", {}, "Ctrl Enter"), toggle, button));
   fill(main, head("Try it", null, select("model", "model", all.map(each => [each.name, each.name]), found.name), select("version", "version", [["", "by weights"], ...versions], state.version), h("span", { class: "soft" }, "beside"), select("version to compare with", "other", [["", "nothing"], ...versions], state.other), endpoints.length > 1 && select("endpoint", "endpoint", endpoints.map(each => [each.name, each.name]), endpoint.name)),
-    h("div", { class: "two" }, card(["Request", h("code", { class: "soft" }, endpoint.name)], whole), h("div", {}, card("Answer", fill(out, empty("Nothing was sent yet.")), endpoint.streaming && h("p", { class: "soft" }, "This endpoint streams: its pieces are shown when the last one is there.")), card("The same elsewhere", codes))));
+    h("div", { class: "two" }, card(["Request", h("code", { class: "soft" }, endpoint.name)], whole), h("div", {}, card("Answer", fill(out, empty("Nothing was sent yet.")), endpoint.streaming && h("p", { class: "soft" }, "This endpoint streams: its pieces are shown as they come.")), card("The same elsewhere", codes))));
   show(examples[0]?.request ?? {});
   place();
 }
