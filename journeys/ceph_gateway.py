@@ -117,7 +117,7 @@ class CephGateway:
         self._run("ceph-mon", "-i", "a", "-f")
         _until(lambda: self._asks("mon", "stat") is not None)
         disk = str(uuid.uuid4())
-        self._call("ceph", "osd", "new", disk)
+        _until(lambda: self._asks("osd", "new", disk) is not None)  # a monitor just up may not know its commands yet
         self._call("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", disk)
         osd = self._run("ceph-osd", "-i", "0", "-f")
 

@@ -3,14 +3,17 @@
 import datetime as dt
 import hashlib
 import json
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pytest
 
 from modelway.cli.main import main
+from modelway.cli.transfer_bar import TransferBar
 from modelway.errors import ConflictError, ForbiddenError, InvalidPackageError, InvalidRequestError, NotFoundError
 from modelway.packaging.archive import write_archive
 from modelway.packaging.manifest import (
@@ -145,6 +148,38 @@ def test_large_files_go_in_segments_and_a_broken_transfer_goes_on(opened: Opened
     assert pull(reference, second, tmp_path / "out").read_bytes() == package.read_bytes()
     segments = [key for key in first.fetched + second.fetched if key.count(".")]
     assert len(segments) == len(set(segments)) == 4
+
+
+def test_progress_moves_within_a_large_file_and_ends_at_the_whole(opened: Opened, tmp_path: Path) -> None:
+    weights = b"w" * (SEGMENT - 1)
+    told: list[tuple[int, int]] = []
+    push(make_package(tmp_path, "3.1", b"one", weights), opened(), lambda done, total: told.append((done, total)))
+    total = told[0][1]
+    assert told[0][0] == 0
+    assert told[-1] == (total, total)
+    assert len([done for done, _ in told if 0.05 < done / total < 0.95]) >= 5
+    assert told == sorted(told)
+
+
+def test_a_missing_access_key_is_said_as_such(tmp_path: Path) -> None:
+    store = open_store("s3://bucket/team", {})
+    said = "Generic S3 error: Error performing PUT http://169.254.169.254/latest/api/token: connection refused"
+    with pytest.raises(ForbiddenError, match="no access key was given") as caught, store.explained("x"):
+        raise obstore.exceptions.GenericError(said)
+    assert "AWS_ACCESS_KEY_ID" in caught.value.hint
+
+
+def test_the_bar_foretells_nothing_from_small_files(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    now = iter([100.0, 100.0, 110.0, 120.0])
+    with TransferBar("pushing x", lambda: next(now)) as bar:
+        bar(0, 100_000_000)
+        bar(500, 100_000_000)
+        assert "left" not in capsys.readouterr().err
+        bar(50_000_000, 100_000_000)
+        assert "50% of 100.0 MB, 2.5 MB/s, 20.0 s left" in capsys.readouterr().err
 
 
 def test_a_broken_push_goes_on(opened: Opened, tmp_path: Path) -> None:

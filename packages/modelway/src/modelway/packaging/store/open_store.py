@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "MODELWAY_STORE"
 PART_BYTES = 8 * 1024 * 1024
+_METADATA_SERVICE = "169.254.169.254"
 _HINT_ACCESS = "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_ENDPOINT_URL where it is not Amazon's."
 
 
@@ -47,20 +48,20 @@ class Store:
         Raises:
             NotFoundError: There is no such object.
         """
-        with self._explained(key):
+        with self.explained(key):
             return self._api.get(self.backend, key).bytes().to_bytes()
 
     def size(self, key: str) -> int | None:
         """An object's size; None where there is none."""
         try:
-            with self._explained(key):
+            with self.explained(key):
                 return self._api.head(self.backend, key)["size"]
         except NotFoundError:
             return None
 
-    def put(self, key: str, data: bytes) -> None:
-        """Writes an object, whole or not at all; a large one in parts side by side."""
-        with self._explained(key):
+    def put(self, key: str, data: bytes | Iterator[bytes]) -> None:
+        """Writes an object, whole or not at all; a large one in parts side by side, as `data` yields them."""
+        with self.explained(key):
             self._api.put(self.backend, key, data, chunk_size=PART_BYTES)
 
     def create(self, key: str, data: bytes) -> None:
@@ -69,7 +70,7 @@ class Store:
         Raises:
             ConflictError: There is one already.
         """
-        with self._explained(key):
+        with self.explained(key):
             self._api.put(self.backend, key, data, mode="create")
 
     def sign(self, keys: Sequence[str], valid: dt.timedelta) -> list[str]:
@@ -82,7 +83,7 @@ class Store:
             raise InvalidRequestError(
                 f"{self.address} is a folder: it has no addresses to sign", hint="copy the archive."
             )
-        with self._explained(keys[0]):
+        with self.explained(keys[0]):
             return list(self._api.sign(self.backend, "GET", list(keys), valid))
 
     def reference(self, name: str, version: str) -> Reference:
@@ -102,7 +103,7 @@ class Store:
         """All versions of a model, or of all models, in the order of their names."""
         prefix = f"versions/{name}/" if name else "versions/"
         keys: list[str] = []
-        with self._explained(prefix):
+        with self.explained(prefix):
             chunks: Iterable[Any] = self._api.list(self.backend, prefix=prefix)  # pyright: ignore[reportUnknownMemberType]
             for chunk in chunks:
                 keys += [each["path"] for each in chunk if each["size"] <= MAX_REFERENCE_BYTES]
@@ -110,7 +111,8 @@ class Store:
             yield parse_reference(self.get(key), key)
 
     @contextmanager
-    def _explained(self, key: str) -> Generator[None]:
+    def explained(self, key: str) -> Generator[None]:
+        """Turns what the library raises about `key` into errors of ours."""
         errors = self._api.exceptions
         try:
             yield
@@ -121,6 +123,8 @@ class Store:
         except (errors.PermissionDeniedError, errors.UnauthenticatedError):
             raise ForbiddenError(f"{self.address}: access denied", hint=_HINT_ACCESS) from None
         except (errors.BaseError, OSError) as error:
+            if _METADATA_SERVICE in str(error):  # where S3's clients look for a key when they were given none
+                raise ForbiddenError(f"{self.address}: no access key was given", hint=_HINT_ACCESS) from None
             raise UnavailableError(f"{self.address}: {_first_line(error)}", hint="try again; check address.") from error
 
 

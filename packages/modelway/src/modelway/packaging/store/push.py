@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from modelway.errors import ConflictError, NotFoundError
 from modelway.packaging.archive import CHUNK, open_archive, verify
 from modelway.packaging.limits import Limits
 from modelway.packaging.store.objects import FORMAT, Reference, Segment, blob_key, segments_of, version_key
-from modelway.packaging.store.open_store import Store
+from modelway.packaging.store.open_store import PART_BYTES, Store
 from modelway.packaging.tar_header import BLOCK, padding
 
 THREADS = 4
@@ -96,31 +97,55 @@ def _pieces(manifest_bytes: bytes, archive: Path) -> Iterator[_Piece]:
 
 
 def _send(archive: Path, pieces: list[_Piece], store: Store, report: Report) -> int:
-    total = sum(piece.segment.size for piece in pieces)
-    done = sent = 0
-    report(0, total)
+    count = _Count(sum(piece.segment.size for piece in pieces), report)
+    sent = 0
 
     def send(piece: _Piece) -> bool:
-        return _send_one(archive, piece, store)
+        return _send_one(archive, piece, store, count)
 
     with ThreadPoolExecutor(THREADS, "push") as threads:
         for piece, was_sent in zip(pieces, threads.map(send, pieces), strict=True):
-            done += piece.segment.size
             sent += piece.segment.size if was_sent else 0
-            report(done, total)
     return sent
 
 
-def _send_one(archive: Path, piece: _Piece, store: Store) -> bool:
+class _Count:
+    """Adds up over threads what has gone, and tells it."""
+
+    def __init__(self, total: int, report: Report) -> None:
+        self._total = total
+        self._report = report
+        self._done = 0
+        self._lock = threading.Lock()
+        report(0, total)
+
+    def add(self, size: int) -> None:
+        with self._lock:
+            self._done += size
+            self._report(self._done, self._total)
+
+
+def _send_one(archive: Path, piece: _Piece, store: Store, count: _Count) -> bool:
     """Whether it had to be sent."""
     key, size = piece.segment.key, piece.segment.size
     if store.size(key) == size:
+        count.add(size)
         return False
-    store.put(key, b"".join(_read(archive, piece.position, size)))
+    if size <= PART_BYTES:
+        store.put(key, b"".join(_read(archive, piece.position, size)))
+        count.add(size)
+    else:
+        store.put(key, _counted(_read(archive, piece.position, size), count))
     arrived = store.size(key)
     if arrived != size:
         raise ConflictError(f"{store.address}: {key} has {arrived} bytes after {size} were sent", hint="push again.")
     return True
+
+
+def _counted(parts: Iterator[bytes], count: _Count) -> Iterator[bytes]:
+    for part in parts:
+        yield part
+        count.add(len(part))
 
 
 def _read(archive: Path, position: int, size: int) -> Iterator[bytes]:
