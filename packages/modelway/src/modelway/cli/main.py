@@ -32,6 +32,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "modelway.cli.check", "say what a package of this project would be refused for, and how to fix it"
         ),
         "serve": Verb("modelway.cli.serve", "answer requests from a handler, a project or a package"),
+        "quarantine": Verb("modelway.cli.quarantine", "look at inputs that a model failed on, and send them again"),
         "package": Verb("modelway.cli.package", "make the archive that is deployed"),
         "client": Verb("modelway.cli.client", "make a typed Python package with which others call a model"),
         "push": Verb("modelway.cli.push", "send a package to a store: a bucket or a folder"),
@@ -54,7 +55,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "issuer": Verb("modelway.cli.issuer", "declare whose JSON Web Tokens are taken beside keys"),
     }
 )
-_LOCAL = ("new", "import", "check", "serve", "package", "client", "push", "pull", "list", "share")
+_LOCAL = ("new", "import", "check", "serve", "quarantine", "package", "client", "push", "pull", "list", "share")
 _GROUPS = (("On your machine", _LOCAL), ("With a platform", tuple(name for name in VERBS if name not in _LOCAL)))
 
 

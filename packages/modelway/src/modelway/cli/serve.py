@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelway.cli import serve_observing
+from modelway.cli import serve_observing, serve_quarantine
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.output import note, paint, seconds_text
 from modelway.errors import InvalidRequestError, UnavailableError
@@ -69,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tls-client-ca", default="", metavar="FILE", help="CA (PEM) of the certificates that callers have to show"
     )
     serve_observing.add_arguments(parser)
+    serve_quarantine.add_arguments(parser)
     parser.add_argument(
         "--register",
         default="",
@@ -117,6 +118,7 @@ def make_settings(arguments: argparse.Namespace, target: "Target", environment: 
         tls=_tls(arguments),
         replica=environment.get("MODELWAY_REPLICA_ID", ""),
         inference_log=serve_observing.inference_log(arguments, environment),
+        quarantine=serve_quarantine.quarantine(arguments, environment),
         tracing=serve_observing.tracing(environment),
     )
 

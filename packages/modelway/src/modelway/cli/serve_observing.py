@@ -66,23 +66,37 @@ def inference_log(arguments: argparse.Namespace, environment: Mapping[str, str])
     if not folder or folder == _OFF:
         return None
     defaults = PayloadPolicy()
-    patterns: list[str] = (
-        arguments.log_redact_pattern or environment.get(_variable("log_redact_pattern"), "").splitlines()
-    )
-    names = arguments.log_redact or environment.get(_variable("log_redact"), "").split(",")
-    share = _number("log_payloads", given("log_payloads", "0"), 0.0, 1.0)
-    most = _number("log_payload_bytes", given("log_payload_bytes", str(defaults.max_bytes)), 1, _MOST_PAYLOAD_BYTES)
-    mebi = _number("inference_log_mib", given("inference_log_mib", "256"), 1, 1024 * 1024)
+    share = number_in("log_payloads", given("log_payloads", "0"), 0.0, 1.0)
+    most = number_in("log_payload_bytes", given("log_payload_bytes", str(defaults.max_bytes)), 1, _MOST_PAYLOAD_BYTES)
+    mebi = number_in("inference_log_mib", given("inference_log_mib", "256"), 1, 1024 * 1024)
     return InferenceLogSettings(
         folder=str(Path(folder).absolute()),
         total_bytes=int(mebi) * _MEBI,
         payloads=PayloadPolicy(
             share=share,
             max_bytes=int(most),
-            redacted_names=tuple(name.strip() for name in names if name.strip()),
-            redacted_patterns=tuple(_pattern(each, int(most)) for each in patterns if each),
+            redacted_names=redacted_names(arguments, environment),
+            redacted_patterns=redacted_patterns(arguments, environment, int(most)),
         ),
     )
+
+
+def redacted_names(arguments: argparse.Namespace, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Further members whose values are never written."""
+    names = arguments.log_redact or environment.get(_variable("log_redact"), "").split(",")
+    return tuple(name.strip() for name in names if name.strip())
+
+
+def redacted_patterns(arguments: argparse.Namespace, environment: Mapping[str, str], longest: int) -> tuple[str, ...]:
+    """Further patterns that are replaced in texts of at most `longest` characters.
+
+    Raises:
+        InvalidRequestError: One is none, or takes too long.
+    """
+    patterns: list[str] = (
+        arguments.log_redact_pattern or environment.get(_variable("log_redact_pattern"), "").splitlines()
+    )
+    return tuple(_pattern(each, longest) for each in patterns if each)
 
 
 def tracing(environment: Mapping[str, str]) -> bool:
@@ -109,14 +123,19 @@ def _installed(name: str) -> bool:
 
 
 def _variable(name: str) -> str:
-    return name.upper() if name.startswith("inference_log") else f"INFERENCE_{name.upper()}"
+    return name.upper() if name.startswith(("inference_log", "quarantine")) else f"INFERENCE_{name.upper()}"
 
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')} ({_variable(name)})"
 
 
-def _number(name: str, text: str, least: float, most: float) -> float:
+def number_in(name: str, text: str, least: float, most: float) -> float:
+    """The number a flag or its variable has.
+
+    Raises:
+        InvalidRequestError: It is none, or out of bounds.
+    """
     with suppress(ValueError):
         number = float(text)
         if least <= number <= most:

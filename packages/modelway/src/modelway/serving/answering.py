@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from modelway.errors import DeadlineExceededError, HandlerError, ModelwayError
+from modelway.errors import DeadlineExceededError, HandlerError, ModelCrashedError, ModelwayError
 from modelway.serving.answer import Answer, error_answer
 from modelway.serving.hold import Closed
 from modelway.serving.item import Item, is_wanted
@@ -102,7 +102,7 @@ class Answering:
             item.done(error_answer(error, item.request_id))
 
     def _report(self, endpoint: str, item: Item, error: ModelwayError | None) -> None:
-        if isinstance(error, HandlerError) and self._observer is not None:
+        if isinstance(error, HandlerError | ModelCrashedError) and self._observer is not None:
             self._observer.handler_failed(endpoint, item, error)
 
 

@@ -75,6 +75,8 @@ class Dispatcher:
         self._lines = {each.name: WaitingLine() for each in bound.bindings}
         self._turn: deque[str] = deque(each.name for each in bound.bindings if not each.max_concurrency)
         self._waiting = 0
+        self.keeps_given = False
+        """Whether requests keep what their callers gave until they are answered, for whoever looks at those that failed."""
         self._busy = False
         self._planned = False
         self._here = False
@@ -156,6 +158,8 @@ class Dispatcher:
             item = side[endpoint].make_item((arguments, done, request_id, deadline, headers), sink)
         else:
             item = Item(arguments, done, request_id, deadline, headers)
+        if self.keeps_given:
+            item.given = body if read is None else arguments
         if priority != USUAL or self._waiting >= self.queue_size:
             self._enqueue(endpoint, item, priority)
             return item
@@ -193,11 +197,15 @@ class Dispatcher:
     ) -> PlainItem:
         """Take a request that is decoded already; its result stays in the item. Whoever asks has called `check_room`."""
         item = PlainItem(arguments, done, request_id, deadline, headers)
+        if self.keeps_given:
+            item.given = arguments
         self._enqueue(endpoint, item, priority)
         return item
 
     def submit_stream(self, endpoint: str, item: StreamItem, priority: int = USUAL) -> None:
         """Take a request for a stream that is decoded already. Whoever asks has called `check_room`."""
+        if self.keeps_given:
+            item.given = item.arguments
         self._enqueue(endpoint, item, priority)
 
     def binding(self, endpoint: str) -> EndpointBinding:

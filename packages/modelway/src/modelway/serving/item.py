@@ -27,12 +27,16 @@ class Item:
         "done",
         "enqueued",
         "error",
+        "given",
         "headers",
         "request_id",
         "trail",
         "value",
         "waiting",
     )
+
+    given: Any
+    """What the caller gave, as JSON or as arguments: set only where failed inputs are kept."""
 
     encoded = True
     """Whether its answer is wanted as JSON."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from modelway.errors import ModelwayError, UnavailableError
+from modelway.errors import ModelCrashedError, ModelwayError, UnavailableError
 from modelway.serving.answer import Answer, error_answer
 from modelway.serving.board import Board
 from modelway.serving.body_forms import BodyForms
@@ -19,6 +19,7 @@ from modelway.serving.observing.observation import Observation
 from modelway.serving.open_inference.routes import Routes
 from modelway.serving.openapi import openapi_document
 from modelway.serving.page import Page
+from modelway.serving.quarantine.keeper import Quarantine
 from modelway.serving.request_id import RequestIds
 from modelway.serving.settings import WorkerSettings
 from modelway.serving.stage_clock import Batch
@@ -55,6 +56,8 @@ class ModelApp:
         self.signature: Signature | None = None
         self.observation: Observation | None = None
         """Sees requests begin and end, where that is asked for."""
+        self.quarantine: Quarantine | None = None
+        """Keeps inputs that the model failed on, where that is asked for."""
 
     def attach(self, dispatcher: Dispatcher, signature: Signature, metrics: Metrics) -> None:
         """The model is loaded: from now on there are endpoints, though callers are refused until `open`."""
@@ -108,6 +111,10 @@ class ModelApp:
             self.metrics.endpoints[endpoint].batching.skipped(why)
 
     def handler_failed(self, endpoint: str, item: Item, error: ModelwayError) -> None:
+        if self.quarantine is not None:
+            self.quarantine.take(endpoint, item, error)
+        if isinstance(error, ModelCrashedError):
+            return  # said already of all that the process had
         if SINGLED_OUT in error.details and self.metrics is not None:
             self.metrics.endpoints[endpoint].batching.poisoned()
         fields = {"fields": item.log_fields} if item.log_fields else {}

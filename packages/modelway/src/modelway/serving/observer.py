@@ -31,5 +31,5 @@ class Observer(Protocol):
         ...
 
     def handler_failed(self, endpoint: str, item: Item, error: ModelwayError) -> None:
-        """The modeller's code raised; `error.__cause__` is what."""
+        """The modeller's code raised, and `error.__cause__` is what; or, a `ModelCrashedError`, its process ended."""
         ...

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from modelway.packaging import Example
 from modelway.serving.log_settings import InferenceLogSettings
+from modelway.serving.quarantine_settings import QuarantineSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,7 @@ class ServeSettings:
         tls: HTTPS instead of HTTP.
         replica: Its id in logs and traces; may be empty.
         inference_log: Where inferences are logged; None without a log.
+        quarantine: Where inputs are kept that the model failed on; None to keep none.
         tracing: Whether requests are traced, as the environment's `OTEL_…` variables say.
         devices: Where models run: worker by worker, from the start again when there are fewer devices than workers.
         threads: How many threads each copy of the model may use; 0 shares the cores among them.
@@ -113,6 +115,7 @@ class ServeSettings:
     tls: TlsFiles | None = None
     replica: str = ""
     inference_log: InferenceLogSettings | None = None
+    quarantine: QuarantineSettings | None = None
     tracing: bool = False
 
 
@@ -137,4 +140,5 @@ class WorkerSettings:
     grpc_port: int | None = None
     replica: str = ""
     inference_log: InferenceLogSettings | None = None
+    quarantine: QuarantineSettings | None = None
     tracing: bool = False

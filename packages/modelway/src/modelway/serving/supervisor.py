@@ -168,6 +168,7 @@ class Supervisor:
             grpc_port=self._grpc_port,
             replica=settings.replica,
             inference_log=settings.inference_log,
+            quarantine=settings.quarantine,
             tracing=settings.tracing,
         )
 

@@ -36,6 +36,7 @@ from modelway.serving.observing.open_observation import OpenObservation
 from modelway.serving.open_model import answer_examples, load, read_handler
 from modelway.serving.processes.of_steps import StepProcesses
 from modelway.serving.processes.of_worker import StepWatch, WorkerProcesses, device_at, places
+from modelway.serving.quarantine.opening import open_quarantine
 from modelway.serving.settings import TlsFiles, WorkerSettings
 from modelway.signature import BoundHandler
 
@@ -100,9 +101,15 @@ class Worker:
 
     def _close_observation(self) -> threading.Thread:
         """Beside everything else: a receiver that is away must not hold the end up."""
-        closing = threading.Thread(target=self._watching.close if self._watching else lambda: None, daemon=True)
+        closing = threading.Thread(target=self._close_what_sees, daemon=True)
         closing.start()
         return closing
+
+    def _close_what_sees(self) -> None:
+        if self._app.quarantine is not None:
+            self._app.quarantine.close()
+        if self._watching is not None:
+            self._watching.close()
 
     def _unload(self) -> None:
         if self._ready is None:
@@ -154,6 +161,8 @@ class Worker:
         else:
             dispatcher, seconds = await self._load_here(bound, lane, metrics)
         await answer_examples(settings.target, dispatcher, names)
+        self._app.quarantine = open_quarantine(settings, signature, metrics.logs, self._events)
+        dispatcher.keeps_given = self._app.quarantine is not None
         self._app.attach(dispatcher, signature, metrics)
         gc.collect()
         gc.freeze()  # the model stays; looking at it again in every collection costs tail latency

@@ -1,4 +1,4 @@
-"""Counts what became of inference records and spans, in cells of the board."""
+"""Counts what became of inference records, spans and quarantined inputs, in cells of the board."""
 
 import threading
 from collections.abc import Iterator
@@ -11,6 +11,8 @@ _SERIES = (
     ("modelway_spans_exported_total", "Spans that the OTLP receiver took."),
     ("modelway_spans_dropped_total", "Spans lost: the receiver was away or too slow."),
     ("modelway_inference_log_uncollected_total", "Records lost: nobody collected them before their segment went."),
+    ("modelway_quarantine_samples_total", "Inputs the model failed on that were written to the quarantine."),
+    ("modelway_quarantine_dropped_total", "Such inputs lost: the disk was full or too slow."),
 )
 
 
@@ -40,6 +42,12 @@ class LogMetrics:
     def uncollected(self, count: int, /) -> None:
         self._add(4, count)
 
+    def quarantined(self, count: int, /) -> None:
+        self._add(5, count)
+
+    def not_quarantined(self, count: int, /) -> None:
+        self._add(6, count)
+
     def exported(self, count: int, /) -> None:
         self._add(2, count)
 
@@ -49,7 +57,7 @@ class LogMetrics:
     def lines(self, labels: str) -> Iterator[str]:
         """Prometheus text; nothing where nothing was counted."""
         counts = [self._board.total(self._offset + position) for position in range(self.CELLS)]
-        for part in (slice(0, 2), slice(2, 4), slice(4, 5)):
+        for part in (slice(0, 2), slice(2, 4), slice(4, 5), slice(5, 7)):
             if any(counts[part]):
                 for (name, about), count in zip(_SERIES[part], counts[part], strict=True):
                     yield from (f"# HELP {name} {about}", f"# TYPE {name} counter", f"{name}{{{labels}}} {count:.0f}")
