@@ -31,6 +31,7 @@ from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
+from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases, Runs
@@ -122,6 +123,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             events=Events(database, changes.notify),
             keys=keys,
             issuers=TokenIssuers(database),
+            sources=GitSources(database, changes.notify),
             packages=PackageStore(root / "packages", inspect_package, limit=1_000_000),
             endpoints=leases,
             changes=changes,

@@ -39,6 +39,7 @@ from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
+from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.token_issuers import TokenIssuers
@@ -89,6 +90,7 @@ class Served:
             events=Events(self._database, self.changes.notify),
             keys=keys,
             issuers=TokenIssuers(self._database),
+            sources=GitSources(self._database, self.changes.notify),
             packages=PackageStore(folder / "packages", inspect_package),
             endpoints=self.leases,
             changes=self.changes,

@@ -29,6 +29,8 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         events=parts.events,
         keys=parts.keys,
         issuers=parts.issuers,
+        sources=parts.sources,
+        want_source=parts.source_follower.want,
         packages=parts.packages,
         endpoints=parts.leases,
         changes=parts.changes,

@@ -25,6 +25,9 @@ from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.loop import Reconciler
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
+from modelway_platform.deploy.source.applying import CommitApplier
+from modelway_platform.deploy.source.follower import SourceFollower
+from modelway_platform.deploy.source.looking import Looker
 from modelway_platform.discovery.embedded import GRACE_SECONDS, Leases
 from modelway_platform.discovery.follower import Follower
 from modelway_platform.discovery.providers import ProviderSettings, make_followers, read_providers
@@ -34,6 +37,7 @@ from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
+from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases
@@ -67,6 +71,8 @@ class ControlParts:
     events: Events
     keys: Keys
     issuers: TokenIssuers
+    sources: GitSources
+    source_follower: SourceFollower
     replicas: Replicas
     packages: PackageStore
     leases: Leases
@@ -136,6 +142,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     replica_token = directory.kept_secret("replica-token")
     events = Events(basis.database, changes.notify)
     replicas = Replicas(basis.database, changes.notify)
+    sources = GitSources(basis.database, changes.notify)
     preparer = _preparer(directory, basis.packages, os.environ)
     local_phases = LocalPhases(preparer)
     preparations = Preparations(lambda _: local_phases, notify=changes.notify)
@@ -176,6 +183,8 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         events=events,
         keys=basis.keys,
         issuers=basis.issuers,
+        sources=sources,
+        source_follower=_source_follower(directory, sources, basis, events),
         replicas=replicas,
         packages=basis.packages,
         leases=leases,
@@ -188,6 +197,11 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         reconciler=reconciler,
         replica_token=replica_token,
     )
+
+
+def _source_follower(directory: StateDirectory, sources: GitSources, basis: _Basis, events: Events) -> SourceFollower:
+    looker = Looker(directory.sources, os.environ, {INSTANCE_VARIABLE: directory.instance()})
+    return SourceFollower(sources, basis.documents, looker, CommitApplier(basis.documents, basis.packages, events))
 
 
 def _preparer(directory: StateDirectory, packages: PackageStore, variables: Mapping[str, str]) -> PackagePreparer:

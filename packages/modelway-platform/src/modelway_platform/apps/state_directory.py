@@ -82,6 +82,11 @@ class StateDirectory:
         return self.root / "logs" / "collector.log"
 
     @property
+    def sources(self) -> Path:
+        """Where looks at Git repositories keep what they fetch, until they end."""
+        return self.root / "sources"
+
+    @property
     def log_store(self) -> Path:
         """What was collected of all logs, as Parquet."""
         return self.root / "logs" / "store"

@@ -21,7 +21,7 @@ class Applied:
 
     kind: Kind
     name: str
-    action: Literal["created", "changed", "unchanged"]
+    action: Literal["created", "changed", "unchanged", "deleted"]
     revision: int
     changes: tuple[Change, ...] = ()
 

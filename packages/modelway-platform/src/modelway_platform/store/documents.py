@@ -26,6 +26,7 @@ from modelway_platform.store import document_rows, schema
 from modelway_platform.store.database import Database
 
 Admit = Callable[[Declared], None]
+_GOING = {"Deployment": "deleting"}  # its replicas leave first
 
 
 def admit_everything(_: Declared) -> None:
@@ -58,18 +59,24 @@ class Documents:
         author: str,
         dry_run: bool = False,
         cause: str = "apply",
+        without: Sequence[tuple[Kind, str]] = (),
         admit: Admit = admit_everything,
     ) -> tuple[Applied, ...]:
-        """Declare all of `wanted`, or nothing.
+        """Declare all of `wanted` and that those of `without` go, or nothing.
 
-        `admit` is called, inside the transaction, with everything that would be declared afterwards; what it raises undoes
+        Deployments of `without` go as with `mark_deleting`; names that nothing has are passed over. `admit` is called, inside the transaction, with everything that would be declared afterwards; what it raises undoes
         all. With `dry_run` the outcome is told and nothing is kept.
         """
         with self._write(keep=not dry_run) as connection:
-            applied = tuple(self._apply_one(connection, item, author, cause) for item in wanted)
+            applied = [self._apply_one(connection, item, author, cause) for item in wanted]
+            for kind, name in without:
+                row = _find(connection, kind, name)
+                if row is not None and not row.removed and not row.deleting:
+                    number = self._tombstone(connection, row, author, _GOING.get(kind, "removed"))
+                    applied.append(Applied(kind=kind, name=name, action="deleted", revision=number))
             admit(self._read_declared(connection))
         self._notify_if(not dry_run and any(item.action != "unchanged" for item in applied))
-        return applied
+        return tuple(applied)
 
     def apply_deployment(self, deployment: Deployment, *, author: str = "system") -> Applied:
         """Declare one deployment."""

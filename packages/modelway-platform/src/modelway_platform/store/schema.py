@@ -127,6 +127,29 @@ token_issuers = Table(
     Column("created_at", Float, nullable=False),
 )
 
+# `owned` is what the applied commit declared, in normal form: what is compared with what is declared now.
+git_sources = Table(
+    "git_sources",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("spec", Text, nullable=False),
+    Column("head", String, nullable=False, server_default=""),
+    Column("applied", String, nullable=False, server_default=""),
+    Column("owned", Text, nullable=False, server_default="[]"),
+    Column("checked_at", Float, nullable=True),
+    Column("problem", Text, nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+)
+
+git_commits = Table(
+    "git_commits",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("source", String, nullable=False),
+    Column("seen", Text, nullable=False),
+    Index("git_commits_of_source", "source", "id"),
+)
+
 counters = Table(
     "counters",
     metadata,

@@ -53,6 +53,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "job": Verb("modelway.cli.job", "look after asynchronous requests: list, get, result, wait, cancel, replay"),
         "key": Verb("modelway.cli.key", "create, list, rotate and revoke API keys"),
         "issuer": Verb("modelway.cli.issuer", "declare whose JSON Web Tokens are taken beside keys"),
+        "source": Verb("modelway.cli.source", "follow Git repositories whose files say what is declared"),
     }
 )
 _LOCAL = ("new", "import", "check", "serve", "quarantine", "package", "client", "push", "pull", "list", "share")

@@ -17,7 +17,9 @@ from modelway.client.key_text import hint_for_unknown
 from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
 
 DocumentKind = Literal["deployments", "routes", "clusters"]
-ListKind = Literal["deployments", "routes", "clusters", "endpoints", "packages", "gateways", "keys", "issuers"]
+ListKind = Literal[
+    "deployments", "routes", "clusters", "endpoints", "packages", "gateways", "keys", "issuers", "sources"
+]
 _SEGMENTS: Mapping[DocumentKind, tuple[str, ...]] = {
     "deployments": ("project", "model", "version"),
     "routes": ("project", "model"),
@@ -319,6 +321,24 @@ class ControlClient:
     def revoke_key(self, key_id: str) -> None:
         """From now on the key opens nothing."""
         self._http.request("DELETE", "/v1/keys" + path_of(key_id))
+
+    def set_source(self, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Follows a Git repository; members of `spec` as `PUT /v1/sources/{name}` has them."""
+        body = msgspec.json.encode(spec)
+        headers = {"content-type": "application/json"}
+        return self._object(self._http.request("PUT", "/v1/sources" + path_of(name), body=body, headers=headers))
+
+    def get_source(self, name: str) -> dict[str, Any]:
+        """A source with its last commits and what has drifted."""
+        return self._object(self._http.request("GET", "/v1/sources" + path_of(name)))
+
+    def sync_source(self, name: str) -> None:
+        """Looks at a source's branch now."""
+        self._http.request("POST", f"/v1/sources{path_of(name)}/sync")
+
+    def remove_source(self, name: str) -> None:
+        """Follows a source no more; what it declared stays declared."""
+        self._http.request("DELETE", "/v1/sources" + path_of(name))
 
     def set_issuer(self, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
         """Declares whose tokens are taken beside keys; members of `spec` as `PUT /v1/issuers/{name}` has them."""

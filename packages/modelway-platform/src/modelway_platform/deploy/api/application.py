@@ -26,6 +26,7 @@ from modelway_platform.deploy.api.packages_api import PackagesApi
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.phases_api import PhasesApi
 from modelway_platform.deploy.api.route_table_api import RouteTableApi
+from modelway_platform.deploy.api.sources_api import SourcesApi
 from modelway_platform.deploy.api.transcode import rest_paths
 
 
@@ -46,6 +47,7 @@ def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
         *EndpointsApi(parts).paths(),
         *KeysApi(parts).paths(),
         *IssuersApi(parts).paths(),
+        *SourcesApi(parts).paths(),
         *LogsApi(parts).paths(),
         *LogQueriesApi(parts).paths(),
         *ExplainApi(parts).paths(),

@@ -7,10 +7,11 @@ from modelway.errors import ConflictError, InvalidDocumentError, InvalidRequestE
 from modelway_platform.deploy.api.comparators import comparator_problems
 from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
 from modelway_platform.domain.admit_documents import problems_with, repeated_documents
+from modelway_platform.domain.admit_removals import needs_of
 from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_changes import Applied
-from modelway_platform.domain.document_json import Document
+from modelway_platform.domain.document_json import Document, Kind
 from modelway_platform.domain.document_node import Mark
 from modelway_platform.domain.document_problem import Problem, problem_detail
 from modelway_platform.domain.read_document import Written, documents_in, is_digest, read_document
@@ -38,6 +39,21 @@ class ApplyRequest:
     packages: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """Documents that are well formed, with digests in place of paths: ready to be declared.
+
+    Args:
+        written: The documents with the places of their fields.
+        texts: The files they come from, by name.
+        known: Every package that may be named, by digest.
+    """
+
+    written: tuple[Written, ...]
+    texts: Mapping[str, str]
+    known: Mapping[str, PackageRecord]
+
+
 def apply_documents(
     request: ApplyRequest,
     documents: Documents,
@@ -47,11 +63,29 @@ def apply_documents(
     dry_run: bool,
     may_change: Callable[[Iterable[str]], None] = lambda _: None,
 ) -> tuple[Applied, ...]:
-    """Declare what the files say; `may_change` is told the projects they are about, and raises where that is not allowed.
+    """Declare what the files say.
 
     Raises:
         InvalidDocumentError: With every problem and its place in `details`. Nothing was changed.
         ConflictError: Code `package_needed`, with the packages to upload in `details`. Nothing was changed.
+    """
+    resolved = resolve_documents(request, documents, packages, dry_run=dry_run, may_change=may_change)
+    return declare_documents(resolved, documents, author=author, dry_run=dry_run)
+
+
+def resolve_documents(
+    request: ApplyRequest,
+    documents: Documents,
+    packages: PackageStore,
+    *,
+    dry_run: bool = False,
+    may_change: Callable[[Iterable[str]], None] = lambda _: None,
+) -> Resolved:
+    """Read the files; `may_change` is told the projects they are about, and raises where that is not allowed.
+
+    Raises:
+        InvalidDocumentError: With every problem and its place in `details`.
+        ConflictError: Code `package_needed`, with the packages to upload in `details`.
     """
     if len(request.files) > MAX_FILES:
         raise InvalidRequestError(f"{len(request.files)} files at once; at most {MAX_FILES} are taken")
@@ -71,11 +105,34 @@ def apply_documents(
     if dry_run:
         # What is to be uploaded is not here yet; that alone does not make the documents wrong.
         known |= {digest: _unseen(digest) for digest in request.packages.values() if digest not in known}
+    return Resolved(written=tuple(resolved), texts=texts, known=known)
+
+
+def declare_documents(
+    resolved: Resolved,
+    documents: Documents,
+    *,
+    author: str,
+    dry_run: bool = False,
+    cause: str = "apply",
+    without: Sequence[tuple[Kind, str]] = (),
+) -> tuple[Applied, ...]:
+    """Declare documents, and that those of `without` go, all at once or not at all.
+
+    Raises:
+        InvalidDocumentError: With every problem and its place in `details`. Nothing was changed.
+        ConflictError: Something of `without` is still needed. Nothing was changed.
+    """
+    written = resolved.written
 
     def admit(after: Declared) -> None:
-        _refuse([*problems_with(resolved, after, known), *comparator_problems(resolved)], texts)
+        _refuse([*problems_with(written, after, resolved.known), *comparator_problems(written)], resolved.texts)
+        for kind, name in without:
+            for needed in needs_of(kind, name, after):
+                raise ConflictError(f"{kind} {name} cannot go: {needed.message}", hint=needed.hint)
 
-    return documents.apply([item.document for item in resolved], author=author, dry_run=dry_run, admit=admit)
+    wanted = [item.document for item in written]
+    return documents.apply(wanted, author=author, dry_run=dry_run, cause=cause, without=without, admit=admit)
 
 
 def _project_of(document: Document) -> str:

@@ -16,6 +16,7 @@ from modelway_platform.domain.record_query import Asked, ReadyQuestion, RecordQu
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
+from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.token_issuers import TokenIssuers
@@ -171,6 +172,10 @@ def none_left_out() -> Mapping[str, int]:
     return {}
 
 
+def nothing_follows(_: str) -> None:
+    """For a process that follows no Git source."""
+
+
 def always_ready() -> bool:
     """For a process that serves only once it is ready."""
     return True
@@ -185,6 +190,7 @@ class ApiParts:
         events: What happened to them.
         keys: API keys.
         issuers: Whose tokens are taken beside them.
+        sources: Git repositories that are followed.
         packages: Package archives; give it `inspect_package`, so that nothing unreadable is stored.
         endpoints: Registered replicas. Its changes must notify `changes`, or watchers see them late.
         changes: Notified after every write; watchers wait for it.
@@ -202,6 +208,7 @@ class ApiParts:
         ready: Whether `/readyz` says yes.
         keys_last_used: When each key was used last at the gateway (Unix time in seconds by key id), to the minute.
         log_queries: Answers questions of the collected records.
+        want_source: Has a Git source looked at as soon as `changes` is notified.
         closing: Set it, then notify `changes`, to end all watching and following before the server stops.
     """
 
@@ -209,6 +216,7 @@ class ApiParts:
     events: Events
     keys: Keys
     issuers: TokenIssuers
+    sources: GitSources
     packages: PackageStore
     endpoints: EndpointRegistry
     changes: Changes
@@ -225,5 +233,6 @@ class ApiParts:
     tables: TableServer | None = None
     ready: Callable[[], bool] = always_ready
     keys_last_used: Callable[[], Mapping[str, float]] = nobody
+    want_source: Callable[[str], None] = nothing_follows
     log_queries: LogQueries = field(default_factory=NoLogQueries)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

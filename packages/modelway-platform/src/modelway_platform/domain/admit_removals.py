@@ -1,0 +1,53 @@
+"""Whether a document may go: what still needs it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modelway_platform.domain.admit_addressing import names_of
+from modelway_platform.domain.admit_assignment import arms_of
+from modelway_platform.domain.admit_clusters import deployments_on
+from modelway_platform.domain.admit_documents import weight_of
+from modelway_platform.domain.admit_mirroring import mirrors_of
+from modelway_platform.domain.document_json import Kind
+from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.records import Declared
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Why a document cannot go, and what to do first."""
+
+    message: str
+    hint: str
+
+
+def needs_of(kind: Kind, name: str, after: Declared) -> Iterator[Needed]:
+    """What speaks against removing a document, in all that is declared once it is gone."""
+    if kind == "Deployment":
+        yield from _needs_of_version(VersionKey(*name.split("/")), after)
+    elif kind == "Cluster":
+        carried = deployments_on(name, after)
+        if carried:
+            yield Needed(
+                f"cluster {name} still has {len(carried)} deployment(s), such as {carried[0]}",
+                "delete them or move them to another cluster first",
+            )
+
+
+def _needs_of_version(key: VersionKey, after: Declared) -> Iterator[Needed]:
+    weight = weight_of(key, after)
+    if weight:
+        yield Needed(
+            f"route {key.model_key} gives version {key.version} a weight of {weight}",
+            "apply the route without it first",
+        )
+    names = names_of(key, after)
+    if names:
+        yield Needed(
+            f"route {key.model_key} has {names[0]} mean version {key.version}", "let it mean another version first"
+        )
+    uses = [*arms_of(key, after), *mirrors_of(key, after)]
+    if uses:
+        yield Needed(
+            f"version {key.version} is {uses[0]} of route {key.model_key}", "apply the route without that first"
+        )

@@ -1,0 +1,56 @@
+"""What differs between what a commit declared and what is declared now: a pure comparison."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelway_platform.domain.document_changes import Change, changes_between
+from modelway_platform.domain.document_json import Kind, document_to_json
+from modelway_platform.domain.git_source import Owned
+from modelway_platform.domain.records import Declared
+
+_ORDER: dict[str, int] = {"Route": 0, "Deployment": 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """A document that is not as its commit says; `missing` if it was deleted, else `changes` leads from there to now."""
+
+    kind: Kind
+    name: str
+    missing: bool
+    changes: tuple[Change, ...] = ()
+
+
+def drift_of(owned: Sequence[Owned], declared: Declared) -> tuple[Drifted, ...]:
+    """Those of a source's documents that somebody changed or deleted elsewhere, in the source's order."""
+    return tuple(_drifted(owned, _specs(declared)))
+
+
+def left_out(before: Sequence[Owned], now: Sequence[Owned], declared: Declared) -> list[tuple[Kind, str]]:
+    """What an earlier commit declared, a later one does not, and is still there; routes first, as they lead to deployments."""
+    kept = {(each.kind, each.name) for each in now}
+    there = _specs(declared)
+    gone: list[tuple[Kind, str]] = [(each.kind, each.name) for each in before if (each.kind, each.name) not in kept]
+    return sorted((each for each in gone if each in there), key=lambda each: _ORDER.get(each[0], len(_ORDER)))
+
+
+def _drifted(owned: Sequence[Owned], specs: dict[tuple[Kind, str], dict[str, Any]]) -> Iterator[Drifted]:
+    for each in owned:
+        spec = specs.get((each.kind, each.name))
+        if spec is None:
+            yield Drifted(kind=each.kind, name=each.name, missing=True)
+        elif changes := changes_between(each.document["spec"], spec, "spec"):
+            yield Drifted(kind=each.kind, name=each.name, missing=False, changes=changes)
+
+
+def _specs(declared: Declared) -> dict[tuple[Kind, str], dict[str, Any]]:
+    found: dict[tuple[Kind, str], dict[str, Any]] = {}
+    for deployment in declared.deployments:
+        if not deployment.deleting:
+            found["Deployment", str(deployment.key)] = document_to_json(deployment.deployment)["spec"]
+    for route in declared.routes:
+        found["Route", str(route.key)] = document_to_json(route.route)["spec"]
+    for cluster in declared.clusters:
+        found["Cluster", cluster.key] = document_to_json(cluster.cluster)["spec"]
+    return found
