@@ -122,9 +122,9 @@ class SendingConnection(asyncio.Protocol):
         self._ended(stream)
 
     def start(self, stream: Stream, head: bytes) -> None:
-        """Begin an answer."""
+        """Begin an answer; it is written with what follows in the same turn, as a write of its own costs a caller's call much."""
         if stream.open:
-            self._write_block(stream, head, _HEADERS)
+            stream.head = head
 
     def send(self, stream: Stream, data: bytes) -> None:
         """A piece of an answer that has begun; what the peer does not take yet is kept in `stream.unsent`."""
@@ -157,6 +157,8 @@ class SendingConnection(asyncio.Protocol):
             stream.turn = True
             self._turns.append(stream)
         self._pump()
+        if stream.head is not None and stream.open:  # no window for more
+            self._transport.write(self._begun(stream))
         if stream.open and stream.stalls:
             self.look_by(stream.answer_due())
 
@@ -191,7 +193,7 @@ class SendingConnection(asyncio.Protocol):
         self._window -= size
         stream.taken_at = self.clock
         self._nuisances.forgive(CREDIT_PER_DATA_FRAME)
-        start = size.to_bytes(3, "big") + _DATA + stream.number.to_bytes(4, "big")
+        start = self._begun(stream) + size.to_bytes(3, "big") + _DATA + stream.number.to_bytes(4, "big")
         if isinstance(data, bytes):
             self._transport.write(start + data)
         else:
@@ -201,18 +203,21 @@ class SendingConnection(asyncio.Protocol):
         if stream.closing is None:
             stream.taken()
             return
-        self._write_block(stream, stream.closing, _LAST_HEADERS)
+        self._transport.write(self._begun(stream) + self._block_frame(stream, stream.closing, _LAST_HEADERS))
         stream.closing = None
         self._ended(stream)
 
-    def _write_block(self, stream: Stream, block: bytes, kind: bytes) -> None:
+    def _begun(self, stream: Stream) -> bytes:
+        """The frame of its answer's head, once."""
+        head, stream.head = stream.head, None
+        return b"" if head is None else self._block_frame(stream, head, _HEADERS)
+
+    def _block_frame(self, stream: Stream, block: bytes, kind: bytes) -> bytes:
         if self._shrunk_table:
             self._shrunk_table = False
             self._held = self._write_paused
             block = EMPTY_TABLE + block
-        self._transport.write(
-            b"%b%b%b%b" % (len(block).to_bytes(3, "big"), kind, stream.number.to_bytes(4, "big"), block)
-        )
+        return b"%b%b%b%b" % (len(block).to_bytes(3, "big"), kind, stream.number.to_bytes(4, "big"), block)
 
     def _ended(self, stream: Stream) -> None:
         """Our answer is written."""

@@ -27,6 +27,7 @@ class Stream:
         "deadline",
         "ended_by_peer",
         "endless",
+        "head",
         "heard",
         "number",
         "open",
@@ -55,6 +56,7 @@ class Stream:
         self.began = self.heard = self.taken_at = connection.clock
         self.deadline = inf
         self.unsent: deque[bytes | memoryview] | None = None
+        self.head: bytes | None = None  # of an answer that has begun; written with what follows
         self.closing: bytes | None = None
         self.turn = False
 
