@@ -27,10 +27,12 @@ from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
+from modelway_platform.insight.query.export import Exporter
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
+from modelway_platform.store.feedback_segments import FeedbackSegments
 from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
@@ -131,6 +133,8 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             comparer=AccessComparison(root / "access"),
             mirror_reports=MirrorReports(root / "access"),
             log_queries=QueryDesk(root / "store"),
+            exports=Exporter(root / "store"),
+            feedback=FeedbackSegments(root / "feedback"),
             replica_token=REPLICA_TOKEN,
             status=lambda: {"routeTable": {"number": 3}},
             phases=Phases(database, changes.notify).of,

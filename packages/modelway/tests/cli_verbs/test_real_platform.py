@@ -29,16 +29,18 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.insight.collect.collector import Collector
 from modelway_platform.insight.collect.files import StoreFolder
-from modelway_platform.insight.collect.kinds import ACCESS
+from modelway_platform.insight.collect.kinds import ACCESS, FEEDBACK, INFERENCE
 from modelway_platform.insight.collect.plan import Keeping
 from modelway_platform.insight.collect.source import Source
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
+from modelway_platform.insight.query.export import Exporter
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
+from modelway_platform.store.feedback_segments import FeedbackSegments
 from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
@@ -98,6 +100,8 @@ class Served:
             comparer=AccessComparison(folder / "access"),
             mirror_reports=MirrorReports(folder / "access"),
             log_queries=QueryDesk(folder / "store"),
+            exports=Exporter(folder / "store"),
+            feedback=FeedbackSegments(folder / "feedback"),
             replica_token="r" * 40,
         )
         config = uvicorn.Config(make_app(self._parts), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
@@ -394,6 +398,40 @@ def test_collected_records_are_asked(modelway: Run, served: Served, tmp_path: Pa
     assert "quantile" in modelway("logs", "ask", "p99", "--sql").stdout
     assert modelway("logs", "ask", "p99", "a//b").returncode == 2
     assert "there are: traffic" in modelway("logs", "ask", "everything").stderr
+
+
+def test_from_answers_back_into_training(modelway: Run, served: Served, tmp_path: Path) -> None:
+    assert served.url
+    inferences = tmp_path / "replicas" / "r1" / "inference"
+    inferences.mkdir(parents=True)
+    records = [
+        {"time": time.time(), "request_id": f"r{n}", "project": "vision", "model": "digits", "version": "v1", "status": 200,
+         "request": {"pixels": [n]}, "answer": {"label": n % 2}}
+        for n in range(4)
+    ]  # fmt: skip
+    (inferences / "worker-0-1.ndjson").write_text("".join(json.dumps(each) + "\n" for each in records))
+    assert modelway("logs", "feedback", "r0", "--label", "0").returncode == 0
+    more = '{"requestId": "r1", "label": "7"}\n{"requestId": "r3", "reward": 0.5}\n'
+    assert "2 accepted" in modelway("logs", "feedback", "--file", "-", stdin=more).stderr
+    assert modelway("logs", "feedback", "r9").returncode == 1, "neither label nor reward"
+    assert modelway("logs", "feedback").returncode == 2
+    sources = [Source(INFERENCE, tmp_path / "replicas", "inference"), Source(FEEDBACK, tmp_path / "feedback")]
+    collector = Collector(StoreFolder(tmp_path / "store"), sources, Keeping(seconds=1e9, octets=1 << 40))
+    collector.collect()
+    collector.close()
+    (row,) = modelway("logs", "ask", "accuracy", "vision/digits", "-o", "json").stdout.splitlines()
+    assert (json.loads(row)["accuracy_percent"], json.loads(row)["mean_reward"]) == (50.0, 0.5)
+
+    into = tmp_path / "sets"
+    export = ("logs", "export", "vision/digits", "--into", str(into))
+    assert modelway(*export).stdout.strip() == str(into / "v1")
+    assert "nothing has changed" in modelway(*export).stderr
+    assert modelway(*export, "--labelled").stdout.strip() == str(into / "v2")
+    assert sorted(path.name for path in into.iterdir()) == ["v1", "v2"]
+    about = json.loads((into / "v2" / "dataset.json").read_bytes())
+    data = (into / "v2" / "data.parquet").read_bytes()
+    assert (about["version"], about["bytes"], about["sha256"]) == (2, len(data), hashlib.sha256(data).hexdigest())
+    assert modelway("logs", "export", "a//b", "--into", str(into)).returncode == 2
 
 
 def test_two_versions_are_compared(modelway: Run, served: Served, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from modelway.errors import InvalidRequestError, ModelwayError
 from modelway_platform.apps.event_log import event_log
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.operators.serve_command import INFERENCE_LOG_NAME
-from modelway_platform.insight.collect.kinds import ACCESS, INFERENCE
+from modelway_platform.insight.collect.kinds import ACCESS, FEEDBACK, INFERENCE
 from modelway_platform.insight.collect.plan import Keeping
 from modelway_platform.insight.collect.process import CollectorSettings, run
 from modelway_platform.insight.collect.source import Source
@@ -56,6 +56,7 @@ def settings_from(
         sources=(
             Source(ACCESS, directory.access_logs),
             Source(INFERENCE, directory.replicas, INFERENCE_LOG_NAME),
+            Source(FEEDBACK, directory.feedback),
         ),
         keeping=Keeping(
             seconds=_positive(environment, KEEP_DAYS_VARIABLE, _DAYS) * 86_400,

@@ -15,6 +15,8 @@ from modelway_platform.insight.collect.state import gauges, read_state
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
+from modelway_platform.insight.query.export import Exporter
+from modelway_platform.store.feedback_segments import FeedbackSegments
 from modelway_platform.store.key_uses import last_uses
 
 
@@ -42,6 +44,8 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         comparer=AccessComparison(settings.directory.access_logs),
         mirror_reports=MirrorReports(settings.directory.access_logs),
         log_queries=QueryDesk(settings.directory.log_store),
+        exports=Exporter(settings.directory.log_store),
+        feedback=FeedbackSegments(settings.directory.feedback),
         explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),
         replica_token=parts.replica_token,
         status=lambda: {"gateway": settings.gateway_url, "routeTable": facts.status(), **_grpc(settings)},

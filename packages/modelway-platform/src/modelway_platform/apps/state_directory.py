@@ -62,6 +62,11 @@ class StateDirectory:
         return self.root / "logs" / "access"
 
     @property
+    def feedback(self) -> Path:
+        """What callers said afterwards of answers."""
+        return self.root / "logs" / "feedback"
+
+    @property
     def control_log(self) -> Path:
         return self.root / "logs" / "control.log"
 

@@ -27,6 +27,28 @@ class RecordQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """Which records become a data set; an empty text stands for any.
+
+    Args:
+        since: Unix time of the first.
+        until: Unix time behind the last; 0 for all there are.
+        labelled: Only those with a label or a reward.
+        mirrored: Copies, too.
+        seconds: After which it is given up.
+    """
+
+    project: str = ""
+    model: str = ""
+    version: str = ""
+    since: float = 0.0
+    until: float = 0.0
+    labelled: bool = False
+    mirrored: bool = False
+    seconds: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyQuestion:
     """One that need not be written.
 

@@ -12,6 +12,7 @@ from modelway.cli.log_lines import access_line, inference_line, server_line
 from modelway.cli.output import note
 from modelway.cli.query_logs import ASK, QUERY
 from modelway.cli.staying_connected import stay_connected
+from modelway.cli.training_data import EXPORT, FEEDBACK
 from modelway.client import ControlClient
 
 
@@ -104,5 +105,5 @@ COMMAND = Command(
     "modelway logs ask p99 vision/digits",
     add_arguments=_add_arguments,
     run=_run,
-    more={"query": QUERY, "ask": ASK},
+    more={"query": QUERY, "ask": ASK, "export": EXPORT, "feedback": FEEDBACK},
 )

@@ -44,7 +44,7 @@ def _add_query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "sql",
         metavar="SQL",
-        help="one SELECT over the views access, inference and requests, in DuckDB's SQL; - reads it from stdin",
+        help="one SELECT over the views access, inference, requests, feedback and predictions, in DuckDB's SQL; - reads it from stdin",
     )
     _add_bounds(parser, since="", rows=1000)
 

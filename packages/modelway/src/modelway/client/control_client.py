@@ -387,6 +387,26 @@ class ControlClient:
             for line in stream.lines():
                 yield _decode(line, dict[str, Any])
 
+    def export_logs(self, asked: Mapping[str, Any], *, silence: float = 900.0) -> Iterator[bytes]:
+        """A data set as the octets of one Parquet file.
+
+        Args:
+            asked: Any of `project`, `model`, `version`, `since`, `until` (as for `query_logs`), `labelled`, `mirrored`.
+            silence: Seconds to wait for it to be made.
+        """
+        body = msgspec.json.encode(asked)
+        headers = {"Content-Type": "application/json"}
+        with self._http.stream("POST", "/v1/logs/export", body=body, headers=headers, silence=silence) as stream:
+            yield from stream.blocks()
+
+    def feed_back(self, items: Sequence[Mapping[str, Any]]) -> int:
+        """Tells what is true of answers, at most 1,000: `requestId` with `label` (any JSON), `reward`, or both. Returns how many; they are kept.
+
+        Raises:
+            InvalidRequestError: One of them says nothing; none is kept.
+        """
+        return int(self._object(self._post("/v1/feedback", {"items": items}))["accepted"])
+
     def query_logs(self, sql: str, *, since: str = "", rows: int = 1000, seconds: float = 30.0) -> dict[str, Any]:
         """The answer to one SELECT over the collected records: `columns` (name, type), `rows`, `truncated`.
 

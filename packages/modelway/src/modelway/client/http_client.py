@@ -129,6 +129,22 @@ class AnswerStream:
             if stripped := line.rstrip(b"\r\n"):
                 yield stripped
 
+    def blocks(self) -> Iterator[bytes]:
+        """The body as it arrives; raises as `lines` does."""
+        while True:
+            try:
+                self._mind_the_time()
+                block = self._response.read1(1 << 18)
+            except TimeoutError as error:
+                raise DeadlineExceededError(f"{self._where} has been silent for too long") from error
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                raise UnavailableError(f"the connection to {self._where} broke", code="unreachable") from error
+            if not block:
+                if self._response.length:
+                    raise UnavailableError(f"{self._where} ended its answer early", code="unreachable")
+                return
+            yield block
+
     def allow_silence(self, seconds: float | None) -> None:
         """Bounds the wait for the next line; None waits for ever."""
         self._silence = seconds

@@ -15,10 +15,12 @@ from modelway_platform.deploy.api.dispatch import Dispatch
 from modelway_platform.deploy.api.documents_api import DocumentsService
 from modelway_platform.deploy.api.endpoints_api import EndpointsApi
 from modelway_platform.deploy.api.explain_api import ExplainApi
+from modelway_platform.deploy.api.feedback_api import FeedbackApi
 from modelway_platform.deploy.api.frontier import Frontier
 from modelway_platform.deploy.api.health_api import HealthApi
 from modelway_platform.deploy.api.issuers_api import IssuersApi
 from modelway_platform.deploy.api.keys_api import KeysApi
+from modelway_platform.deploy.api.log_export_api import LogExportApi
 from modelway_platform.deploy.api.log_queries_api import LogQueriesApi
 from modelway_platform.deploy.api.logs_api import LogsApi
 from modelway_platform.deploy.api.mirrors_api import MirrorsApi
@@ -50,6 +52,8 @@ def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
         *SourcesApi(parts).paths(),
         *LogsApi(parts).paths(),
         *LogQueriesApi(parts).paths(),
+        *LogExportApi(parts).paths(),
+        *FeedbackApi(parts).paths(),
         *ExplainApi(parts).paths(),
         *RouteTableApi(parts).paths(),
     ]

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from modelway.errors import UnavailableError
@@ -12,7 +14,7 @@ from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.explanation import ExplainQuery, Explanation
 from modelway_platform.domain.mirror_report import MirrorQuery, MirrorReport
 from modelway_platform.domain.phases import PhaseRun
-from modelway_platform.domain.record_query import Asked, ReadyQuestion, RecordQuery
+from modelway_platform.domain.record_query import Asked, Exported, ReadyQuestion, RecordQuery
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
@@ -106,6 +108,36 @@ class NoLogQueries:
 
     def ask(self, asked: Asked, *, abandoned: Callable[[], bool]) -> tuple[str, bytes]:
         raise UnavailableError("no records are collected here", hint="ask the platform that `modelway up` runs")
+
+
+class RecordExports(Protocol):
+    """Who makes data sets; `insight.query.export.Exporter` is one."""
+
+    def export(self, wanted: Exported, *, abandoned: Callable[[], bool]) -> AbstractContextManager[Path]:
+        """The file, while the context lasts; entered in a thread."""
+        ...
+
+
+class NoExports:
+    """For a process without collected records."""
+
+    def export(self, wanted: Exported, *, abandoned: Callable[[], bool]) -> AbstractContextManager[Path]:
+        raise UnavailableError("no records are collected here", hint="ask the platform that `modelway up` runs")
+
+
+class FeedbackTaker(Protocol):
+    """Who keeps feedback; `store.feedback_segments.FeedbackSegments` is one."""
+
+    def take(self, lines: bytes) -> None:
+        """Keeps whole lines durably, all or none."""
+        ...
+
+
+class NoFeedback:
+    """For a process that keeps none."""
+
+    def take(self, lines: bytes) -> None:
+        raise UnavailableError("no feedback is kept here", hint="send it to the platform that `modelway up` runs")
 
 
 class MirrorReporter(Protocol):
@@ -208,6 +240,8 @@ class ApiParts:
         ready: Whether `/readyz` says yes.
         keys_last_used: When each key was used last at the gateway (Unix time in seconds by key id), to the minute.
         log_queries: Answers questions of the collected records.
+        exports: Makes data sets of them.
+        feedback: Keeps what callers say afterwards of answers.
         want_source: Has a Git source looked at as soon as `changes` is notified.
         closing: Set it, then notify `changes`, to end all watching and following before the server stops.
     """
@@ -235,4 +269,6 @@ class ApiParts:
     keys_last_used: Callable[[], Mapping[str, float]] = nobody
     want_source: Callable[[str], None] = nothing_follows
     log_queries: LogQueries = field(default_factory=NoLogQueries)
+    exports: RecordExports = field(default_factory=NoExports)
+    feedback: FeedbackTaker = field(default_factory=NoFeedback)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

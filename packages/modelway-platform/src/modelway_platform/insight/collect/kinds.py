@@ -131,4 +131,17 @@ INFERENCE = Kind(
     ),
 )
 
-KINDS: tuple[Kind, ...] = (ACCESS, INFERENCE)
+FEEDBACK = Kind(
+    name="feedback",
+    segments="worker-*.ndjson",
+    columns=(
+        Column("time", "moment", "when it was said"),
+        Column("request_id", "text", "of which request"),
+        Column("project", "text", "if it was said"),
+        Column("label", "json", "what turned out to be true"),
+        Column("reward", "number", "how good the answer was"),
+        Column("author", "text", "who said so, by the key"),
+    ),
+)
+
+KINDS: tuple[Kind, ...] = (ACCESS, INFERENCE, FEEDBACK)

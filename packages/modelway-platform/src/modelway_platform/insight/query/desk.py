@@ -12,12 +12,9 @@ import msgspec
 
 from modelway.errors import DeadlineExceededError, ModelwayError, OverloadedError, UnavailableError
 from modelway_platform.domain.record_query import Asked, ReadyQuestion, RecordQuery
-from modelway_platform.insight.collect.files import ledger_of
-from modelway_platform.insight.collect.kinds import KINDS
-from modelway_platform.insight.collect.ledger import live_files
 from modelway_platform.insight.query.messages import Job, Refused
 from modelway_platform.insight.query.questions import ready_questions, written_out
-from modelway_platform.insight.query.views import MACROS, requests_view, view_of
+from modelway_platform.insight.query.views import setup_of
 
 MEMORY_MIB = 1024
 THREADS = 2
@@ -103,18 +100,12 @@ class QueryDesk:
         return _read(process.returncode, output, self._memory)
 
     def _job(self, query: RecordQuery) -> Job:
-        setup = list(MACROS)
-        paths: list[str] = []
-        for kind in KINDS:
-            files = live_files(ledger_of(self._folder), kind.name, query.since)
-            setup.append(view_of(kind, files, self._folder, query.since))
-            paths += [str(self._folder / each.path) for each in files]
-        setup.append(requests_view())
+        setup, paths = setup_of(self._folder, query.since)
         return Job(
             sql=query.sql,
             parameters=dict(query.parameters),
-            setup=tuple(setup),
-            paths=tuple(paths),
+            setup=setup,
+            paths=paths,
             rows=query.rows,
             seconds=query.seconds,
             memory=self._memory,

@@ -29,6 +29,22 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
 
 
+class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What data set is to be made.
+
+    Args:
+        setup: Statements that make the views.
+        select: Its rows.
+        to: The Parquet file.
+        memory: In mebibytes.
+    """
+
+    setup: tuple[str, ...]
+    select: str
+    to: str
+    memory: int
+
+
 class AnswerColumn(msgspec.Struct, frozen=True):
     """One column: its name, and its type in DuckDB's words."""
 

@@ -93,6 +93,17 @@ READY = {
             view="requests",
         ),
     ),
+    "accuracy": _Ready(
+        "how often versions were right, by the labels that were fed back; mirrored versions, too",
+        _sql(
+            "project, model, version, mirrored, count(*) AS predictions, count(label) AS labelled, count(correct) AS compared,"
+            " round(100 * count(*) FILTER (correct) / nullif(count(correct), 0), 2) AS accuracy_percent,"
+            " count(reward) AS rewarded, round(avg(reward), 4) AS mean_reward, max(fed_back) AS last_feedback",
+            where="status = 200",
+            rest="GROUP BY project, model, version, mirrored\nHAVING count(label) > 0 OR count(reward) > 0\nORDER BY labelled DESC",
+            view="predictions",
+        ),
+    ),
     "mirrors": _Ready(
         "copies per pair of versions: how often both said the same, and how fast each was",
         _sql(

@@ -10,9 +10,7 @@ from modelway.errors import InvalidRequestError
 MOST_CHARACTERS = 32_000
 # What stands in front of an explained statement; what follows is looked at by itself, for EXPLAIN ANALYZE runs it.
 _EXPLAIN = re.compile(r"\s*EXPLAIN\b(\s+ANALYZE\b)?(\s*\([A-Za-z_ ,]{0,50}\))?", re.IGNORECASE)
-_HINT = (
-    "one SELECT over the views access, inference or requests, e.g. SELECT status, count(*) FROM access GROUP BY status"
-)
+_HINT = "one SELECT over the views access, inference, requests, feedback or predictions, e.g. SELECT status, count(*) FROM access GROUP BY status"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelway_platform.insight.collect.kinds import Kind
-from modelway_platform.insight.collect.ledger import StoredFile
+from modelway_platform.insight.collect.files import ledger_of
+from modelway_platform.insight.collect.kinds import KINDS, Kind
+from modelway_platform.insight.collect.ledger import StoredFile, live_files
 
 # Between the gateway's clock and a replica's, and for a model that goes on when its caller has left.
 _APART = "INTERVAL 10 SECONDS"
@@ -15,8 +16,23 @@ _OF_INFERENCE = (
     ("server_worker", "worker"),
 )
 
+# What a model predicted, where it says so in one of the usual ways.
+_PREDICTION = (
+    "CREATE MACRO prediction_of(answer, fields) AS coalesce(answer->'$.label', answer->'$.prediction',"
+    " answer->'$.outputs[0].data[0]', fields->'$.label', fields->'$.prediction',"
+    " CASE WHEN json_type(answer) <> 'OBJECT' THEN answer END)"
+)
+# 7, 7.0 and "7" are the same label; NULL where one is not known.
+_SAME = (
+    "CREATE MACRO same_value(one, other) AS (one->>'$') = (other->>'$')"
+    " OR coalesce(TRY_CAST(one->>'$' AS DOUBLE) = TRY_CAST(other->>'$' AS DOUBLE), false)"
+)
 # So that nobody has to write the cast: WHERE time > ago('1 hour').
-MACROS: tuple[str, ...] = ("CREATE MACRO ago(span) AS now() - span::INTERVAL",)
+MACROS: tuple[str, ...] = (
+    _PREDICTION,
+    _SAME,
+    "CREATE MACRO ago(span) AS now() - span::INTERVAL",
+)
 
 
 def view_of(kind: Kind, files: Sequence[StoredFile], root: Path, since: float) -> str:
@@ -53,6 +69,38 @@ def requests_view() -> str:
         " ON a.request_id = i.request_id AND a.mirrored = i.mirrored AND a.replica = i.replica AND i.step = ''"
         f" AND i.time >= a.time - to_microseconds(a.duration_us) - {_APART} AND i.time <= a.time + {_APART}"
     )
+
+
+def predictions_view() -> str:
+    """The statement that makes the view `predictions`: each inference of a request, with what was fed back about it last.
+
+    A copy has its original's id, so what is true of the request is true for both.
+    """
+    return (
+        "CREATE VIEW predictions AS WITH said AS (SELECT request_id, arg_max(label, time) AS label, arg_max(reward, time) AS reward,"
+        " max(time) AS fed_back FROM feedback GROUP BY request_id), predicted AS (SELECT *, prediction_of(answer, fields) AS prediction"
+        " FROM inference WHERE step = '') SELECT i.*, s.label, s.reward, s.fed_back, same_value(i.prediction, s.label) AS correct"
+        " FROM predicted i LEFT JOIN said s ON i.request_id = s.request_id"
+    )
+
+
+def setup_of(root: Path, since: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Statements that make all views over the files that count now, and the paths of those files.
+
+    Args:
+        root: The store's folder.
+        since: Unix time before which nothing is seen.
+
+    Raises:
+        sqlite3.Error: The ledger cannot be read.
+    """
+    setup = list(MACROS)
+    paths: list[str] = []
+    for kind in KINDS:
+        files = live_files(ledger_of(root), kind.name, since)
+        setup.append(view_of(kind, files, root, since))
+        paths += [str(root / each.path) for each in files]
+    return (*setup, requests_view(), predictions_view()), tuple(paths)
 
 
 def text(value: str) -> str:
