@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from journeys.browser import Complaints, open_browser, open_console
+from journeys.console_client import ask
 from journeys.running_platform import RunningPlatform, wait_for
 from playwright.sync_api import Page, expect
 
@@ -93,20 +94,6 @@ def forgive(browser: tuple[Page, Complaints], status: int) -> None:
 def go(page: Page, running: RunningPlatform, path: str) -> None:
     """Open a page of the console."""
     page.goto(f"{running.context['console']}/#/{path}")
-
-
-def ask(
-    running: RunningPlatform, method: str, path: str, body: Any = None, **headers: str
-) -> tuple[int, dict[str, str], bytes]:
-    """One request to the console as any program could send it: status, headers with small names, body."""
-    connection = http.client.HTTPConnection(urlsplit(running.context["console"]).netloc, timeout=20)
-    try:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, None if body is None else json.dumps(body), named)
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-    finally:
-        connection.close()
 
 
 # Signing in, as programs see it
@@ -229,6 +216,7 @@ def test_weights_are_planned_then_moved_with_their_command(
     expect(page.locator(".cli", has_text="modelway apply -f -")).to_be_visible()
     assert running.cli("get", "routes", "-o", "name").stdout == "", "a plan changes nothing"
     page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("heading", name="Change weights")).to_have_count(0)  # it closes when it is done
     expect(page.locator(".shares", has_text="v1 75 %").first).to_be_visible()
     with running.control() as control:
         assert control.get("routes", two_versions)["spec"]["versions"] == [

@@ -1,5 +1,6 @@
 """HTTPS from the command line to the gateway, and mutual TLS from there to a replica: all of it with the real commands."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from journeys.authority import Authority
 from journeys.conftest import PlatformFactory
+from journeys.console_client import ask, sign_in
 from journeys.projects import deployment
 from journeys.running_platform import MODELWAY, wait_for
 
@@ -22,6 +24,7 @@ def test_every_hop_is_encrypted_and_knows_its_peer(
     replica = authority.issue("replica", "127.0.0.1")
     platform = own_platform(workers=1)
     platform.options = (
+        *("--console-port", "0"),
         *("--tls-cert", str(gateway[0]), "--tls-key", str(gateway[1]), "--replica-ca", str(authority.file)),
         *("--replica-cert", str(gateway[0]), "--replica-key", str(gateway[1])),
     )
@@ -52,6 +55,12 @@ def test_every_hop_is_encrypted_and_knows_its_peer(
         refused = platform.cli(*call, status=1).stderr
         assert "its certificate is not trusted" in refused
         assert "--ca-file" in refused
+        signed_in = sign_in(platform)
+        wait_for(
+            "the console reads the gateway's counters over HTTPS",
+            lambda: json.loads(ask(platform, "GET", "/api/series?project=tls", **signed_in)[2])["series"],
+            30,
+        )
     finally:
         serving.terminate()
         serving.wait(20)

@@ -31,7 +31,8 @@ export async function answerBox(title, send, live) {
     const text = await pieces(answer, live);
     let value;
     try { value = JSON.parse(text); } catch { value = text; }
-    return { element: h("div", {}, line, h("pre", {}, typeof value === "string" ? value : JSON.stringify(value, null, 2))), value, ok: true };
+    const picture = typeof value === "string" && /^(iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)[A-Za-z0-9+/=]+$/.test(value) && h("img", { class: "preview", alt: "what was answered", src: `data:;base64,${value}` });
+    return { element: h("div", {}, line, picture || h("pre", {}, typeof value === "string" ? value : JSON.stringify(value, null, 2))), value, ok: true };
   } catch (error) {
     return { element: h("div", {}, h("div", { class: "row" }, h("h3", {}, title), error.status ? status(error.status) : "", h("span", { class: "soft" }, ms(performance.now() - started))), problem(error), error.requestId && h("a", { href: `#/requests/${encodeURIComponent(error.requestId)}` }, "its way")), value: undefined, ok: false };
   }

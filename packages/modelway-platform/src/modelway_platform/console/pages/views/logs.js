@@ -15,7 +15,6 @@ const SHOWN = {
   server: each => [cell(each.replica, 24, "soft"), h("span", { class: "rest" }, each.line)],
 };
 const text = each => (each.line !== undefined ? `${each.replica} ${each.line}` : `${each.project}/${each.model}/${each.version} ${each.endpoint} ${each.status} ${each.code} ${each.consumer ?? ""} ${each.path ?? ""} ${each.request_id} ${each.replica}`).toLowerCase();
-const CLASSES = { "": () => true, "2xx": code => code < 300, "4xx": code => code >= 400 && code < 500, "5xx": code => code >= 500, failed: code => code >= 400 };
 
 export default async function logs(page) {
   if (page.path[0] === "questions") return questions(page);
@@ -28,15 +27,14 @@ export default async function logs(page) {
   const change = (key, value) => { location.hash = `#/logs${query({ ...state, [key]: value })}`; };
   const choice = (key, label, options) => h("select", { "aria-label": label, onchange: event => change(key, event.target.value) }, options.map(([value, shown]) => h("option", { value, selected: value === (state[key] ?? "") }, shown)));
   const field = (key, label) => h("input", { placeholder: label, "aria-label": label, value: state[key] ?? "", onchange: event => change(key, event.target.value.trim()) });
-  const search = h("input", { type: "search", placeholder: "text in the line", "aria-label": "text in the line", oninput: () => { const wanted = search.value.toLowerCase(); const fitting = CLASSES[state.status ?? ""] ?? CLASSES[""]; list.filter(wanted || state.status ? each => fitting(each.status ?? 0) && text(each).includes(wanted) : null); tell(); } });
+  const search = h("input", { type: "search", placeholder: "text in the line", "aria-label": "text in the line", oninput: () => { const wanted = search.value.toLowerCase(); list.filter(wanted ? each => text(each).includes(wanted) : null); tell(); } });
   const follow = h("input", { type: "checkbox", checked: true, id: "follow" });
   fill(main, head("Logs", "the last lines and those to come", count), tabs("lines"), h("div", { class: "filters" },
     choice("source", "source", [["access", "requests at the gateway"], ["inference", "inferences in model servers"], ["server", "what model servers wrote"]]), field("model", "project/model"), field("version", "version"),
-    state.source === "server" ? field("replica", "replica") : [choice("status", "status", [["", "any status"], ["2xx", "2xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["failed", "from 400 on"]]), choice("mirrored", "copies", [["", "callers and copies"], ["false", "callers only"], ["true", "copies only"]])],
+    state.source === "server" ? field("replica", "replica") : [choice("status", "status", [["", "any status"], ["2xx", "2xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["4xx,5xx", "from 400 on"]]), choice("mirrored", "copies", [["", "callers and copies"], ["false", "callers only"], ["true", "copies only"]])],
     search, h("label", { for: "follow" }, follow, "follow"), h("button", { onclick: () => list.toEnd() }, "To the end")), trouble, list.element, command);
-  fill(command, cli(["modelway logs", state.model && shell(state.model), state.source !== "access" && `--source ${state.source}`, state.version && `--version ${shell(state.version)}`, state.replica && `--replica ${shell(state.replica)}`, state.mirrored && (state.mirrored === "true" ? "--mirrored" : "--no-mirrored"), "-f --tail 10000"].filter(Boolean).join(" ")));
+  fill(command, cli(["modelway logs", state.model && shell(state.model), state.source !== "access" && `--source ${state.source}`, state.version && `--version ${shell(state.version)}`, state.replica && `--replica ${shell(state.replica)}`, state.mirrored && (state.mirrored === "true" ? "--mirrored" : "--no-mirrored"), state.status && state.source !== "server" && `--status ${state.status}`, "-f --tail 10000"].filter(Boolean).join(" ")));
   place();
-  if (state.status) search.dispatchEvent(new Event("input"));
   signal.addEventListener("abort", () => list.watch.disconnect(), { once: true });
   read(list, follow, state, signal, tell, error => fill(trouble, error && problem(error)));
   return undefined;
@@ -51,7 +49,7 @@ async function read(list, follow, state, signal, tell, failed) {
   let tail = 10000;
   while (!signal.aborted) {
     try {
-      for await (const each of lines(`logs${query({ source: state.source, project, model, version: state.version, replica: state.replica, requestId: state.requestId, mirrored: state.mirrored, tail, follow: "true" })}`, signal)) waiting.push(each);
+      for await (const each of lines(`logs${query({ source: state.source, project, model, version: state.version, replica: state.replica, requestId: state.requestId, mirrored: state.mirrored, status: state.source === "server" ? "" : state.status, tail, follow: "true" })}`, signal)) waiting.push(each);
     } catch (error) { if (!signal.aborted) failed(error); if (error.status === 400) return; }
     tail = 0; // what came before is there already
     await new Promise(resolve => { setTimeout(resolve, 1500); });

@@ -4,6 +4,7 @@ import { fill, h } from "../dom.js";
 import { badge, card, cli, clock, empty, facts, head, ms, number, problem, shell, size, status, table } from "../parts.js";
 import { answerBox, sameMarks } from "../answers.js";
 
+const MOST = 300;
 const STAGES = ["queue", "preprocess", "inference", "postprocess", "encode"];
 
 export default async function requests(page) {
@@ -14,13 +15,13 @@ export default async function requests(page) {
   const select = (key, label, options) => h("select", { name: key, "aria-label": label }, options.map(([value, shown]) => h("option", { value, selected: value === state[key] }, shown)));
   const form = h("form", { class: "filters", role: "search", onsubmit: event => { event.preventDefault(); const wanted = Object.fromEntries(new FormData(form)); location.hash = wanted.id ? `#/requests/${encodeURIComponent(wanted.id.trim())}` : `#/requests${query(wanted)}`; } },
     field("id", "request id", "search"), field("model", "project/model"), field("version", "version"), field("consumer", "consumer"),
-    select("status", "status", [["", "any status"], ["2", "2xx"], ["4", "4xx"], ["5", "5xx"]]), field("over", "slower than, ms"), select("mirrored", "copies", [["", "callers and copies"], ["false", "callers only"], ["true", "copies only"]]), h("button", { class: "first" }, "Search"));
+    select("status", "status", [["", "any status"], ["2xx", "2xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["4xx,5xx", "from 400 on"]]), field("over", "slower than, ms"), select("mirrored", "copies", [["", "callers and copies"], ["false", "callers only"], ["true", "copies only"]]), h("button", { class: "first" }, "Search"));
   const found = h("div");
   const [project, model] = state.model.split("/");
-  fill(main, head("Requests", "the last 10,000 records of the gateway, newest first"), form, found);
-  const all = await records(`logs${query({ source: "access", project, model, version: state.version, mirrored: state.mirrored, tail: 10000 })}`, signal);
-  const fitting = all.reverse().filter(each => String(each.status).startsWith(state.status) && (!state.consumer || each.consumer === state.consumer) && each.duration_ms >= Number(state.over || 0));
-  fill(found, card([`${number(fitting.length)} requests`, h("span", { class: "soft" }, fitting.length > 300 ? "the newest 300 are shown" : "")], requestTable(fitting.slice(0, 300))), cli(`modelway logs ${state.model ? shell(state.model) : ""} ${state.version ? `--version ${shell(state.version)} ` : ""}--tail 10000`.replace("  ", " ")));
+  fill(main, head("Requests", "records of the gateway, newest first"), form, found);
+  const slower = state.over && `${Number(state.over) || 0}ms`;
+  const fitting = (await records(`logs${query({ source: "access", project, model, version: state.version, mirrored: state.mirrored, status: state.status, consumer: state.consumer, slower, tail: MOST })}`, signal)).reverse();
+  fill(found, card([`${number(fitting.length)} requests`, h("span", { class: "soft" }, fitting.length === MOST ? "the newest that fit; older ones under Logs, Questions" : "")], requestTable(fitting)), cli(["modelway logs", state.model && shell(state.model), state.version && `--version ${shell(state.version)}`, state.status && `--status ${state.status}`, slower && `--slower ${slower}`, state.consumer && `--consumer ${shell(state.consumer)}`, state.mirrored && (state.mirrored === "true" ? "--mirrored" : "--no-mirrored"), `--tail ${MOST}`].filter(Boolean).join(" ")));
   place();
   return undefined;
 }

@@ -2,7 +2,7 @@
 import { control, gateway, name } from "../api.js";
 import { answerBox, sameMarks } from "../answers.js";
 import { fill, h } from "../dom.js";
-import { formOf } from "../forms.js";
+import { formOf, textOf } from "../forms.js";
 import { models } from "../fleet.js";
 import { card, cli, copy, empty, head, problem, shell } from "../parts.js";
 
@@ -24,18 +24,18 @@ export default async function tryIt({ main, path, query: given, signal, place, d
   const [place_, out, codes] = [h("div"), h("div"), h("div")];
   let form;
   const target = version => [found.project, found.model, ...(version ? [version] : []), endpoint.name];
-  const tell = () => { try { fill(codes, samples(found, state.version, endpoint, form.read(), doors, package_)); } catch (error) { fill(codes, problem(error)); } };
+  const tell = () => { try { fill(codes, samples(found, state.version, endpoint, form, doors)); } catch (error) { fill(codes, problem(error)); } };
   const show = request => {
-    form = state.json ? raw(request) : formOf(endpoint, request);
+    form = state.json ? textOf(request) : formOf(endpoint, request);
     fill(place_, form.element);
     tell();
   };
   const toggle = h("button", { type: "button", "aria-pressed": "false", onclick: () => { let request; try { request = form.read(); } catch { request = {}; } state.json = !state.json; toggle.setAttribute("aria-pressed", String(state.json)); show(request); } }, "as JSON");
   const send = async () => {
     let request;
-    try { request = form.read(); } catch (error) { fill(out, problem(error)); return; }
+    try { request = form.text(); } catch (error) { fill(out, problem(error)); return; }
     const lives = [];
-    const ask = (title, version) => { lives.push(h("pre")); return answerBox(title, () => gateway(name(...target(version)), { method: "POST", body: request, signal, headers: endpoint.streaming ? { accept: "text/event-stream" } : {} }), lives.at(-1)); };
+    const ask = (title, version) => { lives.push(h("pre")); return answerBox(title, () => gateway(name(...target(version)), { method: "POST", body: request, signal, headers: { "content-type": "application/json", ...(endpoint.streaming ? { accept: "text/event-stream" } : {}) } }), lives.at(-1)); };
     button.disabled = true;
     const asked_ = [ask(state.version || "by the route's weights", state.version), ...(state.other ? [ask(state.other, state.other)] : [])];
     if (endpoint.streaming) fill(out, h("div", { class: "answers" }, lives));
@@ -54,15 +54,10 @@ export default async function tryIt({ main, path, query: given, signal, place, d
   place();
 }
 
-function raw(request) {
-  const text = h("textarea", { rows: 12, spellcheck: "false", "aria-label": "request as JSON", value: JSON.stringify(request, null, 2) });
-  return { element: h("div", { class: "field" }, text), read: () => { try { return JSON.parse(text.value); } catch (error) { throw new Error(`the request is no JSON: ${error.message}`); } } };
-}
-
-function samples(found, version, endpoint, request, doors) {
+function samples(found, version, endpoint, form, doors) {
   const path = [found.project, found.model, ...(version ? [version] : []), endpoint.name].map(encodeURIComponent).join("/");
   const id = `${found.name}${version ? `/${version}` : ""}`;
-  const body = JSON.stringify(request);
+  const [request, body] = [form.read(), form.text()];
   const curl = `curl -s ${doors.gateway}/${path} -H "X-API-Key: $MODELWAY_KEY" -H 'Content-Type: application/json' -d ${shell(body)}`;
   const python = ["from modelway.client import ModelClient", "", `with ModelClient(${JSON.stringify(id)}) as model:`, `    print(model.call(${pythonOf(request)}${endpoint.name === "predict" ? "" : `, endpoint=${JSON.stringify(endpoint.name)}`}))`].join("\n");
   return [cli(`modelway call ${shell(id)} ${shell(endpoint.name)} -d ${shell(body)}`),
