@@ -58,6 +58,7 @@ def _base(
         finder.catalogue.find(text)
 
     def chosen(package: LoadedPackage) -> BaseImage:
+        steps("choosing the base image")
         choice = finder.choose(package, name=text, device=arguments.device)
         choices.append(choice)
         return finder.fetch(choice)

@@ -44,4 +44,4 @@ class BaseFinder:
         try:
             return self.opener.image(self.shelf.image(name))
         except NotFoundError as error:
-            raise self.shelf.missing(name) from error
+            raise self.shelf.missing(name, choice.why) from error

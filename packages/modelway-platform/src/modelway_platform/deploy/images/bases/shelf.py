@@ -25,11 +25,11 @@ class Shelf:
         found = parse_registry(self.address)
         return RegistryName(host=found.host, repository=found.repository, reference=name)
 
-    def missing(self, name: str) -> NotFoundError:
-        """The error for a base that is not there."""
-        made = f"modelway image base {name}"
-        hint = made if is_layout(self.address) else f"{made} --push {self.address}"
-        return NotFoundError(f"base {name} is not in {self.address}", hint=f"make it: {hint}")
+    def missing(self, name: str, why: str) -> NotFoundError:
+        """The error for a base that is wanted (`why`) and not there."""
+        option = "-o" if is_layout(self.address) else "--push"
+        hint = f"make it: modelway image base {name} {option} {self.address}"
+        return NotFoundError(f"base {name} ({why}) is not in {self.address}", hint=hint)
 
 
 def parse_shelf(text: str) -> Shelf:
