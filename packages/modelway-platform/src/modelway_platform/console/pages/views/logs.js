@@ -31,7 +31,7 @@ export default async function logs(page) {
   const follow = h("input", { type: "checkbox", checked: true, id: "follow" });
   fill(main, head("Logs", "the last lines and those to come", count), tabs("lines"), h("div", { class: "filters" },
     choice("source", "source", [["access", "requests at the gateway"], ["inference", "inferences in model servers"], ["server", "what model servers wrote"]]), field("model", "project/model"), field("version", "version"),
-    state.source === "server" ? field("replica", "replica") : [choice("status", "status", [["", "any status"], ["2xx", "2xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["4xx,5xx", "from 400 on"]]), choice("mirrored", "copies", [["", "callers and copies"], ["false", "callers only"], ["true", "copies only"]])],
+    state.source === "server" ? field("replica", "replica") : [choice("status", "status", [["", "any status"], ["2xx", "2xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["4xx,5xx", "from 400 on"]]), choice("mirrored", "copies", [["", "with copies"], ["false", "no copies"], ["true", "copies only"]])],
     search, h("label", { for: "follow" }, follow, "follow"), h("button", { onclick: () => list.toEnd() }, "To the end")), trouble, list.element, command);
   fill(command, cli(["modelway logs", state.model && shell(state.model), state.source !== "access" && `--source ${state.source}`, state.version && `--version ${shell(state.version)}`, state.replica && `--replica ${shell(state.replica)}`, state.mirrored && (state.mirrored === "true" ? "--mirrored" : "--no-mirrored"), state.status && state.source !== "server" && `--status ${state.status}`, "-f --tail 10000"].filter(Boolean).join(" ")));
   place();

@@ -15,7 +15,7 @@ export default async function requests(page) {
   const select = (key, label, options) => h("select", { name: key, "aria-label": label }, options.map(([value, shown]) => h("option", { value, selected: value === state[key] }, shown)));
   const form = h("form", { class: "filters", role: "search", onsubmit: event => { event.preventDefault(); const wanted = Object.fromEntries(new FormData(form)); location.hash = wanted.id ? `#/requests/${encodeURIComponent(wanted.id.trim())}` : `#/requests${query(wanted)}`; } },
     field("id", "request id", "search"), field("model", "project/model"), field("version", "version"), field("consumer", "consumer"),
-    select("status", "status", [["", "any status"], ["2xx", "2xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["4xx,5xx", "from 400 on"]]), field("over", "slower than, ms"), select("mirrored", "copies", [["", "callers and copies"], ["false", "callers only"], ["true", "copies only"]]), h("button", { class: "first" }, "Search"));
+    select("status", "status", [["", "any status"], ["2xx", "2xx"], ["4xx", "4xx"], ["5xx", "5xx"], ["4xx,5xx", "from 400 on"]]), field("over", "slower than, ms"), select("mirrored", "copies", [["", "with copies"], ["false", "no copies"], ["true", "copies only"]]), h("button", { class: "first" }, "Search"));
   const found = h("div");
   const [project, model] = state.model.split("/");
   fill(main, head("Requests", "records of the gateway, newest first"), form, found);
