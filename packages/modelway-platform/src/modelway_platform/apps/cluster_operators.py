@@ -1,14 +1,147 @@
-"""Makes the operator that a Cluster document asks for."""
+"""Makes what a Cluster document asks for: the operator that runs replicas there, and the preparer of what they start from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uv
 
 from modelway.errors import InvalidRequestError
+from modelway.packaging import Progress, read_manifest
+from modelway_platform.apps.image_parts import base_opener, registry_http
+from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.deploy.builder.deliver_image import IntoEngine, ThroughRegistry
+from modelway_platform.deploy.builder.image_phases import Delivery, ImagePhases
+from modelway_platform.deploy.builder.sdk_copy import SdkCopy
+from modelway_platform.deploy.builder.uv_command import UvCommand
+from modelway_platform.deploy.images.base_image import BaseImage, machine_architecture
+from modelway_platform.deploy.images.build_image import ImageBuilder
+from modelway_platform.deploy.images.cache import LayerCache
+from modelway_platform.deploy.images.reference import parse_registry
+from modelway_platform.deploy.operators.clusters import Clusters
+from modelway_platform.deploy.operators.docker import DockerOperator, Surroundings
+from modelway_platform.deploy.operators.docker_engine import DockerEngine
+from modelway_platform.deploy.operators.lead import Lead
 from modelway_platform.deploy.operators.port import Operator
-from modelway_platform.domain.cluster import Cluster
+from modelway_platform.deploy.reconcile.preparations import Preparer
+from modelway_platform.discovery.embedded import Leases
+from modelway_platform.domain.cluster import LOCAL, Cluster
+from modelway_platform.store.packages import PackageStore
 
 
-def make_operator(cluster: Cluster) -> Operator:
-    """The operator of a declared cluster.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSurroundings:
+    """What operators and preparers are given of the platform.
 
-    Raises:
-        InvalidRequestError: This version has none of that kind.
+    Args:
+        directory: Where state is kept.
+        packages: The package store.
+        leases: Where replicas that do not register themselves are registered.
+        environment: All that an installer of packages may see.
+        on_change: Called with a replica's id as soon as it has ended.
     """
-    raise InvalidRequestError(f"cluster {cluster.name}: this version has no operator {cluster.operator!r}")
+
+    directory: StateDirectory
+    packages: PackageStore
+    leases: Leases
+    environment: Mapping[str, str]
+    on_change: Callable[[str], None]
+
+
+class MadeClusters:
+    """The clusters of one platform, with a preparer for each.
+
+    Args:
+        local: The operator of this machine.
+        local_preparer: The preparer for it.
+        around: What the others are given.
+    """
+
+    def __init__(self, local: Operator, local_preparer: Preparer, around: ClusterSurroundings) -> None:
+        self.operators = Clusters(local, self._operator)
+        self._preparers: dict[str, Preparer] = {LOCAL: local_preparer}
+        self._around = around
+
+    def preparer_of(self, cluster: str) -> Preparer:
+        """Who makes packages startable there.
+
+        Raises:
+            InvalidRequestError: It is not declared.
+        """
+        if cluster not in self._preparers:
+            raise InvalidRequestError(f"there is no cluster {cluster}", hint="modelway get clusters")
+        return self._preparers[cluster]
+
+    def _operator(self, cluster: Cluster) -> Operator:
+        around, settings = self._around, cluster.docker
+        engine = DockerEngine(settings.socket)
+        self._preparers[cluster.name] = self._image_phases(cluster, engine)
+        return DockerOperator(
+            engine,
+            Surroundings(
+                instance=around.directory.instance(),
+                cluster=cluster.name,
+                network=settings.network,
+                folder=around.directory.replicas,
+                lead=Lead(registry=around.leases),
+                examples=lambda package: read_manifest(around.packages.path(package)).examples,
+                credentials=partial(_credentials, plain_http=settings.plain_http),
+                on_change=around.on_change,
+            ),
+        )
+
+    def _image_phases(self, cluster: Cluster, engine: DockerEngine) -> ImagePhases:
+        around, settings = self._around, cluster.docker
+        folder = around.directory.root / "images"
+        cache = LayerCache(folder / "layers")
+        http = partial(registry_http, plain_http=settings.plain_http)
+        delivery: Delivery = IntoEngine(engine=engine)
+        if settings.registry:
+            delivery = ThroughRegistry(
+                registry=settings.registry,
+                http=http,
+                engine=engine,
+                credentials=partial(_credentials, plain_http=settings.plain_http),
+            )
+        return ImagePhases(
+            archive=around.packages.path,
+            builder=ImageBuilder(
+                cache=cache,
+                uv=UvCommand(path=uv.find_uv_bin(), environment=around.environment),
+                sdk=SdkCopy.of_this_process(),
+                architecture=machine_architecture(),
+            ),
+            base=_Base(settings.base, cache, plain_http=settings.plain_http),
+            layouts=folder / "layouts" / cluster.name,
+            delivery=delivery,
+        )
+
+
+class _Base:
+    """The image below all others of a cluster; a root file system is read anew only when its file is another one."""
+
+    def __init__(self, text: str, cache: LayerCache, *, plain_http: bool) -> None:
+        self._text = text
+        self._cache = cache
+        self._plain_http = plain_http
+        self._known: tuple[tuple[int, int], BaseImage] | None = None
+
+    def __call__(self, progress: Progress) -> BaseImage:
+        path = Path(self._text)
+        state = (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else None
+        known = self._known
+        if known is not None and state == known[0] and all(self._cache.blobs.has(x.blob) for x in known[1].layers):
+            return known[1]
+        found = base_opener(self._cache, progress, plain_http=self._plain_http).open(self._text)
+        self._known = (state, found) if state is not None else None
+        return found
+
+
+def _credentials(image: str, *, plain_http: bool) -> Mapping[str, Any] | None:
+    """Who we are to an image's registry, in the words of the engine."""
+    if "/" not in image or image.startswith("modelway/"):
+        return None
+    found = registry_http(parse_registry(image).host, plain_http=plain_http).credentials
+    return {"username": found.user, "password": found.password} if found is not None else None

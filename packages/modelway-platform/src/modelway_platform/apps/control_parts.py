@@ -9,7 +9,7 @@ from math import inf
 
 import uv
 
-from modelway_platform.apps.cluster_operators import make_operator
+from modelway_platform.apps.cluster_operators import ClusterSurroundings, MadeClusters
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.builder.environment import EnvironmentBuilder
@@ -144,8 +144,6 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     replicas = Replicas(basis.database, changes.notify)
     sources = GitSources(basis.database, changes.notify)
     preparer = _preparer(directory, basis.packages, os.environ)
-    local_phases = LocalPhases(preparer)
-    preparations = Preparations(lambda _: local_phases, notify=changes.notify)
     phases = Phases(basis.database, changes.notify)
 
     def ended(replica_id: str) -> None:
@@ -165,7 +163,19 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         ),
         on_change=ended,
     )
-    clusters = Clusters(local, make_operator)
+    made = MadeClusters(
+        local,
+        LocalPhases(preparer),
+        ClusterSurroundings(
+            directory=directory,
+            packages=basis.packages,
+            leases=leases,
+            environment=_installer_environment(directory, os.environ),
+            on_change=ended,
+        ),
+    )
+    preparations = Preparations(made.preparer_of, notify=changes.notify)
+    clusters = made.operators
     fleet = Fleet(store=replicas, events=events, clusters=clusters, drop_endpoint=leases.drop)
     reconciler = Reconciler(
         documents=basis.documents,
@@ -205,8 +215,11 @@ def _source_follower(directory: StateDirectory, sources: GitSources, basis: _Bas
 
 
 def _preparer(directory: StateDirectory, packages: PackageStore, variables: Mapping[str, str]) -> PackagePreparer:
-    # The mark lets the next control process end a build that this one was killed in.
-    environment = uv_environment(variables) | {INSTANCE_VARIABLE: directory.instance()}
-    command = UvCommand(path=uv.find_uv_bin(), environment=environment)
+    command = UvCommand(path=uv.find_uv_bin(), environment=_installer_environment(directory, variables))
     environments = EnvironmentBuilder(directory.environments, uv=command, sdk=SdkCopy.of_this_process())
     return PackagePreparer(directory.unpacked, archive=packages.path, environments=environments)
+
+
+def _installer_environment(directory: StateDirectory, variables: Mapping[str, str]) -> dict[str, str]:
+    """The mark lets the next control process end a build that this one was killed in."""
+    return dict(uv_environment(variables)) | {INSTANCE_VARIABLE: directory.instance()}

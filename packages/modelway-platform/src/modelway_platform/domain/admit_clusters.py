@@ -9,7 +9,6 @@ from modelway_platform.domain.read_document import Written
 from modelway_platform.domain.records import Declared
 from modelway_platform.domain.resources import NO_LIMITS
 
-AVAILABLE: tuple[str, ...] = ()
 _LOCAL = Cluster(name=LOCAL)
 
 
@@ -29,8 +28,6 @@ def cluster_problems(written: Sequence[Written], after: Declared) -> Iterator[Pr
     for each in written:
         if isinstance(each.document, Deployment):
             yield from _deployment_problems(each, each.document, clusters)
-        elif isinstance(each.document, Cluster) and each.document.operator not in AVAILABLE:
-            yield each.problem("spec.operator", f"this version has no operator {each.document.operator!r}")
 
 
 def _deployment_problems(written: Written, deployment: Deployment, clusters: dict[str, Cluster]) -> Iterator[Problem]:

@@ -1,0 +1,133 @@
+"""A Docker daemon and a registry of one's own for tests: started on sockets and ports of their own, ended by pid, nothing left."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+from journeys.running_platform import MODELWAY, free_ports
+
+SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """An engine with a registry beside it."""
+
+    folder: Path
+    socket: Path
+    registry: str
+    base: Path
+
+    def cluster(self, name: str = "box", *, registry: bool = True) -> str:
+        """The document of this engine."""
+        through = f"    registry: {self.registry}/models\n    plainHttp: true\n" if registry else ""
+        return (
+            f"apiVersion: modelway/v1\nkind: Cluster\nmetadata: {{name: {name}}}\nspec:\n  operator: docker\n"
+            f"  docker:\n    socket: {self.socket}\n    base: {self.base}\n{through}"
+        )
+
+    @contextmanager
+    def asked(self) -> Generator[docker.DockerClient]:
+        """A client of its own, not ours."""
+        client = docker.DockerClient(base_url=f"unix://{self.socket}")
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def containers(self, *, running: bool = True) -> dict[str, str]:
+        """Container ids by replica."""
+        with self.asked() as client:
+            found = client.api.containers(all=not running, filters={"label": "modelway.replica"})
+        return {each["Labels"]["modelway.replica"]: each["Id"] for each in found}
+
+
+def base_image() -> Path:
+    """A root file system with Python, made once and kept; skips by name where none can be made."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "modelway"
+    kept = Path(os.environ.get("MODELWAY_TEST_BASE") or cache / "debian-12-python-3.11.tar")
+    if not kept.is_file():
+        if not shutil.which("mmdebstrap", path=SEARCH):
+            pytest.skip("mmdebstrap is not installed: no base image can be made")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        command = [MODELWAY, "image", "base", "-o", str(kept)]
+        if subprocess.run(command, capture_output=True, check=False, timeout=240).returncode:
+            pytest.skip("mmdebstrap makes no base image here")
+    return kept
+
+
+@contextmanager
+def running_box() -> Generator[Box]:
+    """An engine and a registry until the block ends."""
+    daemon, registry = shutil.which("dockerd", path=SEARCH), shutil.which("docker-registry", path=SEARCH)
+    if daemon is None or registry is None or os.geteuid() != 0:
+        pytest.skip("dockerd and docker-registry are not installed, or this is not root")
+    base = base_image()
+    folder = Path(f"/tmp/modelway-box-{os.getpid()}")
+    folder.mkdir(mode=0o700)
+    (port,) = free_ports(1)
+    (folder / "registry.yml").write_text(
+        f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"
+        f'http: {{addr: "127.0.0.1:{port}"}}\n'
+    )
+    engine = [daemon, "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
+    engine += ["-H", f"unix://{folder}/docker.sock"]
+    box = Box(folder=folder, socket=folder / "docker.sock", registry=f"127.0.0.1:{port}", base=base)
+    try:
+        with (
+            _running([registry, "serve", f"{folder}/registry.yml"], folder / "registry.log", lambda: _listens(port)),
+            _running(engine, folder / "dockerd.log", lambda: _pings(box.socket)),
+        ):
+            yield box
+            _remove_all(box)
+    finally:
+        subprocess.run(["umount", "-l", f"{folder}/exec/netns/default"], capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _running(command: list[str], log: Path, ready: Callable[[], bool]) -> Generator[None]:
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while not ready():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.skip(f"{Path(command[0]).name} does not start here: {log.read_text()[-300:]}")
+                time.sleep(0.05)
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _remove_all(box: Box) -> None:
+    with box.asked() as client:
+        for each in client.api.containers(all=True):
+            client.api.remove_container(each["Id"], force=True)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _pings(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+        probe.settimeout(2)
+        probe.connect(str(path))
+        probe.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+        return b"200 OK" in probe.recv(1000)
+    return False

@@ -1,0 +1,177 @@
+"""Replicas as containers of a real Docker Engine, from images built without a daemon and pushed to a real registry."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from journeys.docker_parts import Box, running_box
+from journeys.load import Load
+from journeys.projects import package, route, write_echo
+from journeys.running_platform import RunningPlatform, wait_for
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+NAME = "boxed/echo/v1"
+PATH = "/boxed/echo/v1/echo"
+UPDATES = int(os.environ.get("MODELWAY_DOCKER_UPDATES", "2"))
+# Says something else than its golden example promises where TONE is wrong.
+MOODY = """
+import os
+from modelway import Handler, inference
+
+class Echo(Handler):
+    def load(self) -> None:
+        if os.environ.get("TONE") == "broken":
+            raise RuntimeError("this revision cannot load its model")
+
+    @inference
+    def echo(self, text: str) -> str:
+        return text.upper() if os.environ.get("TONE") == "wrong" else text
+"""
+EXAMPLES = '[{"endpoint": "echo", "request": {"text": "hello"}, "response": "hello"}]\n'
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Box]:
+    with running_box() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("moody")
+    project = write_echo(folder / "project")
+    (project / "handler.py").write_text(MOODY, encoding="utf-8")
+    (project / "examples.json").write_text(EXAMPLES, encoding="utf-8")
+    return package(project, folder / "dist")
+
+
+@pytest.fixture(scope="module")
+def boxed(box: Box, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """A platform with two replicas of one version in containers."""
+    running = RunningPlatform(tmp_path_factory.mktemp("boxed"))
+    try:
+        running.start()
+        digest = running.upload(archive)
+        running.apply(box.cluster(), document(digest), route("boxed/echo", {"v1": 1}, idempotent=True))
+        running.wait_ready(NAME, seconds=180)
+        running.wait_routed(PATH)
+        yield running
+    finally:
+        running.destroy()
+
+
+def document(digest: str, *, replicas: int = 2, **env: str) -> str:
+    project, model, version = NAME.split("/")
+    variables = ", ".join(f'{key}: "{value}"' for key, value in env.items())
+    return (
+        f"apiVersion: modelway/v1\nkind: Deployment\n"
+        f"metadata: {{project: {project}, model: {model}, version: {version}}}\n"
+        f'spec: {{package: "{digest}", cluster: box, replicas: {replicas}, env: {{{variables}}}, '
+        "resources: {cpus: 2, memory: 256Mi}, drainSeconds: 5}\n"
+    )
+
+
+def digest_of(platform: RunningPlatform) -> str:
+    found = platform.deployment(NAME)
+    assert found is not None
+    return str(found["spec"]["package"])
+
+
+def conditions(platform: RunningPlatform) -> str:
+    found = platform.deployment(NAME)
+    assert found is not None
+    return " ".join(each["message"] for each in found["status"]["conditions"])
+
+
+def test_containers_run_within_bounds_and_every_phase_is_done(boxed: RunningPlatform, box: Box) -> None:
+    with box.asked() as client:
+        found: list[dict[str, Any]] = [client.api.inspect_container(each) for each in box.containers().values()]
+    assert len(found) == 2
+    for each in found:
+        host, config = each["HostConfig"], each["Config"]
+        assert (config["User"], host["ReadonlyRootfs"], host["CapDrop"]) == ("10001:10001", True, ["ALL"])
+        assert (host["NanoCpus"], host["Memory"]) == (2_000_000_000, 256 * 1024**2)
+        assert "no-new-privileges" in host["SecurityOpt"]
+        assert host["PortBindings"] in ({}, None), "nothing is published: the gateway reaches its network"
+        assert not [name for name in config["Env"] if "TOKEN" in name or "KEY" in name]
+    with boxed.control() as control:
+        phases = control.phases(NAME)["items"]
+    assert [run["state"] for run in phases] == ["Done"] * 8
+    assert "layers new" in phases[2]["message"]
+    assert "octets sent" in phases[3]["message"]
+    assert boxed.cli("get", "clusters", "-o", "name").stdout == "cluster/box\n"
+    refused = boxed.cli("delete", "cluster", "box", status=1)
+    assert "cluster box still has 1 deployment(s)" in refused.stderr
+
+
+def test_rolling_updates_under_load_fail_no_request(boxed: RunningPlatform, box: Box) -> None:
+    digest = digest_of(boxed)
+    with Load(lambda _: boxed.caller(), PATH, connections=4, pause=0.01) as load:
+        for number in range(UPDATES):
+            before = set(box.containers())
+            boxed.apply(document(digest, TONE=f"calm {number}"))
+            boxed.wait_ready(NAME, seconds=120)
+            wait_for("old containers are gone", lambda: len(box.containers(running=False)) == 2)
+            assert not before & set(box.containers())
+    print(f"{UPDATES} rolling updates of containers under load: {load.summary()}")
+    assert not load.failed, load.summary()
+
+
+def test_a_killed_container_is_replaced(boxed: RunningPlatform, box: Box) -> None:
+    replica, container = next(iter(box.containers().items()))
+    with Load(lambda _: boxed.caller(), PATH, connections=2, pause=0.01) as load:
+        with box.asked() as client:
+            client.api.kill(container)
+        wait_for("another container of that replica", lambda: box.containers().get(replica, container) != container)
+        boxed.wait_ready(NAME)
+    assert not load.failed, load.summary()
+    events = boxed.cli("describe", "deployment", NAME).stdout
+    assert f"{replica} was killed by signal 9" in events
+
+
+def test_a_revision_that_does_not_answer_as_promised_never_takes_over(boxed: RunningPlatform, box: Box) -> None:
+    digest, before = digest_of(boxed), set(box.containers())
+    for tone, said in (
+        ("wrong", "golden example 1 (echo)"),
+        ("broken", "RuntimeError: this revision cannot load its model"),
+    ):
+        with Load(lambda _: boxed.caller(), PATH, connections=2, pause=0.02) as load:
+            boxed.apply(document(digest, TONE=tone))
+            wait_for(f"a replica is refused: {said}", lambda said=said: said in conditions(boxed))
+            with boxed.control() as control:
+                states = {run["phase"]: run["state"] for run in control.phases(NAME)["items"]}
+        assert states["ready"] == "Waiting"
+        assert not load.failed, load.summary()
+    boxed.cli("rollout", "undo", "deployment", NAME, "--to-revision", "1")
+    boxed.wait_ready(NAME, seconds=120)
+    wait_for("only two containers", lambda: len(box.containers(running=False)) == 2)
+    assert before, "the old ones served meanwhile"
+
+
+def test_control_killed_adopts_containers_and_removes_strangers(boxed: RunningPlatform, box: Box) -> None:
+    before = box.containers()
+    with box.asked() as client:
+        mine = client.api.inspect_container(next(iter(before.values())))
+        labels = mine["Config"]["Labels"] | {"modelway.replica": "nobody-knows-it"}
+        stranger = client.api.create_container(mine["Image"], name="stranger", labels=labels)
+        client.api.start(stranger["Id"])
+    control = boxed.control_process()
+    assert control is not None
+    with Load(lambda _: boxed.caller(), PATH, connections=2, pause=0.01) as load:
+        os.kill(control, signal.SIGKILL)
+        wait_for("control is back", lambda: boxed.control_process() not in {None, control})
+        wait_for("the stranger is gone", lambda: "nobody-knows-it" not in box.containers(running=False))
+        boxed.wait_ready(NAME)
+    assert box.containers() == before
+    assert not load.failed, load.summary()
+
+
+def test_deleted_with_nothing_left(boxed: RunningPlatform, box: Box) -> None:
+    boxed.cli("delete", "route", "boxed/echo")
+    boxed.cli("delete", "deployment", NAME, "--wait")
+    wait_for("no container is left", lambda: not box.containers(running=False))
+    boxed.cli("delete", "cluster", "box")
+    assert boxed.cli("get", "clusters", "-o", "name").stdout == ""

@@ -1,0 +1,68 @@
+"""From a replica's spec to the container that runs it: non-root, read-only, without rights, within its limits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelway_platform.deploy.images.places import USER
+from modelway_platform.deploy.operators.docker_engine import RunRequest
+from modelway_platform.deploy.operators.port import ReplicaSpec
+from modelway_platform.domain.resources import Resources
+
+INSTANCE, CLUSTER, REPLICA = "modelway.instance", "modelway.cluster", "modelway.replica"
+_PIDS = 512
+_TMP = "rw,nosuid,nodev,size=512m,mode=1777"
+_SHARED_MEMORY = 256 * 1024**2
+
+
+def labels_of(instance: str, cluster: str) -> dict[str, str]:
+    """What all containers of one platform on one cluster have."""
+    return {INSTANCE: instance, CLUSTER: cluster}
+
+
+def request_of(spec: ReplicaSpec, *, instance: str, network: str) -> RunRequest:
+    """The container of a replica."""
+    return RunRequest(
+        name=f"modelway-{spec.id}",
+        image=spec.environment,
+        arguments=(
+            *("--workers", str(spec.workers), "--name", str(spec.key)),
+            *("--drain-seconds", f"{spec.drain_seconds:g}"),
+        ),
+        environment={
+            "NO_COLOR": "1",
+            **spec.env,
+            # Ours come last: a document cannot make a replica claim to be another.
+            "MODELWAY_REPLICA_ID": spec.id,
+            "MODELWAY_PROJECT": spec.key.project,
+            "MODELWAY_MODEL": spec.key.model,
+            "MODELWAY_VERSION": spec.key.version,
+            "MODELWAY_PACKAGE": spec.package,
+        },
+        labels={
+            **labels_of(instance, spec.cluster),
+            REPLICA: spec.id,
+            "modelway.deployment": str(spec.key),
+            "modelway.package": spec.package,
+        },
+        user=f"{USER}:{USER}",
+        host={"NetworkMode": network, **_host(spec.resources)},
+    )
+
+
+def _host(resources: Resources) -> Mapping[str, Any]:
+    limits: dict[str, Any] = {
+        "ReadonlyRootfs": True,
+        "Tmpfs": {"/tmp": _TMP},  # noqa: S108 - inside the container
+        "ShmSize": _SHARED_MEMORY,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "PidsLimit": _PIDS,
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}},
+    }
+    if resources.cpus:
+        limits["NanoCpus"] = int(resources.cpus * 1e9)
+    if resources.memory:
+        limits |= {"Memory": resources.memory, "MemorySwap": resources.memory}  # the same: no swap
+    if resources.gpus:
+        limits["DeviceRequests"] = [{"Driver": "", "Count": resources.gpus, "Capabilities": [["gpu"]]}]
+    return limits
