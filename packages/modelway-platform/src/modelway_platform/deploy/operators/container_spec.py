@@ -6,6 +6,7 @@ from typing import Any
 from modelway_platform.deploy.images.places import USER
 from modelway_platform.deploy.operators.docker_engine import RunRequest
 from modelway_platform.deploy.operators.port import ReplicaSpec
+from modelway_platform.deploy.operators.serve_options import serve_options
 from modelway_platform.domain.resources import Resources
 
 INSTANCE, CLUSTER, REPLICA = "modelway.instance", "modelway.cluster", "modelway.replica"
@@ -24,10 +25,7 @@ def request_of(spec: ReplicaSpec, *, instance: str, network: str) -> RunRequest:
     return RunRequest(
         name=f"modelway-{spec.id}",
         image=spec.environment,
-        arguments=(
-            *("--workers", str(spec.workers), "--name", str(spec.key)),
-            *("--drain-seconds", f"{spec.drain_seconds:g}"),
-        ),
+        arguments=serve_options(spec),
         environment={
             "NO_COLOR": "1",
             **spec.env,
