@@ -207,3 +207,17 @@ def test_hostile_json_is_refused(steady_api: Any, body: bytes, status: int, code
         return
     assert (reply.status, reply.error["code"]) == (status, code)
     assert steady_api.ask("GET", "/v1/status").status == 200
+
+
+def test_a_dry_run_says_what_would_happen_and_nothing_does(api: Any, write: Any, uploaded: dict[str, str]) -> None:
+    first = api.apply(write.deployment(spec="replicas: 2"), query="?dryRun=true", packages=uploaded).json["results"][0]
+    assert [effect["kind"] for effect in first["effects"]] == ["build", "start", "traffic"]
+    assert first["effects"][1]["text"] == "2 replicas on local"
+    assert api.ask("GET", "/v1/deployments").json["items"] == []
+    api.apply(write.deployment(spec="replicas: 2"), packages=uploaded)
+    text = write.deployment(spec="replicas: 2, env: {A: b}")
+    dry = api.apply(text, query="?dryRun=true", packages=uploaded).json["results"][0]
+    done = api.apply(text, packages=uploaded).json["results"][0]
+    assert dry == done
+    assert [effect["kind"] for effect in dry["effects"]] == ["rolling-restart", "traffic"]
+    assert api.apply(text, packages=uploaded).json["results"][0]["effects"] == []

@@ -15,6 +15,17 @@ class Change:
     after: Any
 
 
+EffectKind = Literal["in-place", "start", "stop", "rolling-restart", "move", "build", "traffic", "cluster"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One thing that follows from a change; `text` says it to people."""
+
+    kind: EffectKind
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
     """What applying one document did, or (in a dry run) would do."""
@@ -24,6 +35,7 @@ class Applied:
     action: Literal["created", "changed", "unchanged", "deleted"]
     revision: int
     changes: tuple[Change, ...] = ()
+    effects: tuple[Effect, ...] = ()
 
 
 def changes_between(before: dict[str, Any], after: dict[str, Any], path: str = "") -> tuple[Change, ...]:

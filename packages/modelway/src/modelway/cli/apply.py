@@ -42,21 +42,21 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    files = _read(args.file)
+    files = read_files(args.file)
     with open_control(args) as client:
         try:
-            results = _apply(client, files, dry_run=args.dry_run)
+            results = apply_files(client, files, dry_run=args.dry_run)
         except InvalidDocumentError as error:
             print_problems(error, files)
             return EXIT_ERROR
-        _print_results(results, dry_run=args.dry_run, output=args.output)
+        print_results(results, dry_run=args.dry_run, output=args.output)
         revisions = {result.name: result.revision for result in results if result.kind == "Deployment"}
         if args.wait and not args.dry_run and revisions:
             return EXIT_OK if follow_until_ready(client, revisions, timeout=args.timeout) else EXIT_ERROR
     return EXIT_OK
 
 
-def _apply(client: ControlClient, files: Sequence[DocumentFile], *, dry_run: bool) -> tuple[ApplyResult, ...]:
+def apply_files(client: ControlClient, files: Sequence[DocumentFile], *, dry_run: bool) -> tuple[ApplyResult, ...]:
     """Applies; uploads what the platform says it lacks and applies again."""
     packages: dict[str, str] = {}
     while True:
@@ -109,7 +109,8 @@ def _digest_of(path: Path) -> str:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read(names: Sequence[str]) -> list[DocumentFile]:
+def read_files(names: Sequence[str]) -> list[DocumentFile]:
+    """The files of documents that `-f` named, folders opened."""
     files: list[DocumentFile] = []
     for name in names:
         if name == "-":
@@ -136,7 +137,8 @@ def _read_file(path: Path) -> DocumentFile:
         raise InvalidRequestError(f"{path} is not UTF-8 text (octet {error.start})") from error
 
 
-def _print_results(results: Sequence[ApplyResult], *, dry_run: bool, output: str) -> None:
+def print_results(results: Sequence[ApplyResult], *, dry_run: bool, output: str) -> None:
+    """What became, or would become, of each document."""
     if output == "json":
         print(msgspec.json.format(msgspec.json.encode({"results": results}), indent=2).decode())
         return
@@ -154,6 +156,9 @@ def _print_results(results: Sequence[ApplyResult], *, dry_run: bool, output: str
             for change in result.changes:
                 arrow = f"{paint(_value(change.before), 'red')} → {paint(_value(change.after), 'green')}"
                 print(f"    {one_line(change.path)}: {arrow}")
+        if dry_run:
+            for effect in result.effects:
+                print(f"    {paint(effect.kind, 'cyan')}: {one_line(effect.text)}")
     sys.stdout.flush()  # before what --wait says on stderr
     if dry_run:
         note("dry run: nothing was changed")

@@ -40,11 +40,13 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "list": Verb("modelway.cli.list_packages", "list the packages of a store"),
         "share": Verb("modelway.cli.share", "let somebody pull one package for a while"),
         "apply": Verb("modelway.cli.apply", "declare deployments and routes from files"),
+        "diff": Verb("modelway.cli.diff", "what an apply would change, restart and do to traffic"),
         "get": Verb("modelway.cli.get", "list deployments, routes, endpoints or packages"),
-        "describe": Verb("modelway.cli.describe", "everything about one deployment or route"),
-        "delete": Verb("modelway.cli.delete", "remove a deployment or a route"),
+        "describe": Verb("modelway.cli.describe", "everything about one deployment, route or cluster"),
+        "delete": Verb("modelway.cli.delete", "remove a deployment, a route or a cluster"),
         "rollout": Verb(
-            "modelway.cli.rollout", "revisions of a deployment or route: status, history, undo; compare versions"
+            "modelway.cli.rollout",
+            "revisions of a deployment or route: status, phases, history, undo; compare versions",
         ),
         "route": Verb("modelway.cli.route", "explain which version and replica would answer a request, and why"),
         "mirror": Verb("modelway.cli.mirror", "copies of requests: how often another version says the same"),

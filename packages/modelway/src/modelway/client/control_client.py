@@ -39,6 +39,13 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     after: Any = msgspec.field(name="to", default=None)
 
 
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that follows from an apply: a rolling restart, a share of traffic."""
+
+    kind: str
+    text: str
+
+
 class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one document: created, changed or unchanged."""
 
@@ -47,6 +54,7 @@ class ApplyResult(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     revision: int = 0
     changes: tuple[Change, ...] = ()
+    effects: tuple[Effect, ...] = ()
 
 
 class CreatedKey(msgspec.Struct, frozen=True, kw_only=True):

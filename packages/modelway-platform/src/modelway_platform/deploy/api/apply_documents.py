@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from modelway.errors import ConflictError, InvalidDocumentError, InvalidRequestError
 from modelway_platform.deploy.api.comparators import comparator_problems
 from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
+from modelway_platform.deploy.reconcile.effects import effects_of
 from modelway_platform.domain.admit_documents import problems_with, repeated_documents
 from modelway_platform.domain.admit_removals import needs_of
 from modelway_platform.domain.cluster import Cluster
@@ -101,7 +102,9 @@ def resolve_documents(
     may_change(dict.fromkeys(_project_of(item.document) for item in written))
     _refuse(problems, texts)
     resolved = _resolve_packages(written, request.packages, packages, dry_run=dry_run)
-    known = _known_packages(resolved, documents.declared(), packages)
+    before = documents.declared()
+    known = _known_packages(resolved, before, packages)
+    seen: list[Declared] = []
     if dry_run:
         # What is to be uploaded is not here yet; that alone does not make the documents wrong.
         known |= {digest: _unseen(digest) for digest in request.packages.values() if digest not in known}
@@ -133,6 +136,15 @@ def declare_documents(
 
     wanted = [item.document for item in written]
     return documents.apply(wanted, author=author, dry_run=dry_run, cause=cause, without=without, admit=admit)
+        seen.append(after)
+        _refuse([*problems_with(resolved, after, known), *comparator_problems(resolved)], texts)
+
+    wanted = [item.document for item in resolved]
+    applied = documents.apply(wanted, author=author, dry_run=dry_run, admit=admit)
+    return tuple(
+        replace(item, effects=effects_of(document, before, seen[-1]))
+        for item, document in zip(applied, wanted, strict=True)
+    )
 
 
 def _project_of(document: Document) -> str:

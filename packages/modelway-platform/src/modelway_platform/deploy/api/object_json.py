@@ -88,6 +88,7 @@ def applied_json(applied: Applied) -> dict[str, Any]:
         "action": applied.action,
         "revision": applied.revision,
         "changes": [{"path": item.path, "from": item.before, "to": item.after} for item in applied.changes],
+        "effects": [{"kind": item.kind, "text": item.text} for item in applied.effects],
     }
 
 

@@ -42,18 +42,28 @@ class ApplyAnswer(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[Applied, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class Applied(_message.Message):
-    __slots__ = ("kind", "name", "action", "revision", "changes")
+    __slots__ = ("kind", "name", "action", "revision", "changes", "effects")
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
+    EFFECTS_FIELD_NUMBER: _ClassVar[int]
     kind: str
     name: str
     action: str
     revision: int
     changes: _containers.RepeatedCompositeFieldContainer[Change]
-    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., action: _Optional[str] = ..., revision: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping[str, _Any]]]] = ...) -> None: ...
+    effects: _containers.RepeatedCompositeFieldContainer[Effect]
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., action: _Optional[str] = ..., revision: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping[str, _Any]]]] = ..., effects: _Optional[_Iterable[_Union[Effect, _Mapping[str, _Any]]]] = ...) -> None: ...
+
+class Effect(_message.Message):
+    __slots__ = ("kind", "text")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    text: str
+    def __init__(self, kind: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Change(_message.Message):
     __slots__ = ("path", "to")

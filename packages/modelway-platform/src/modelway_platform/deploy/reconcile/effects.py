@@ -1,0 +1,147 @@
+"""What accepting documents would do, said before it is done: by the same rules that the reconciler and the routes follow."""
+
+from collections.abc import Iterator
+
+from modelway_platform.deploy.reconcile.decision import SURGE, template_of
+from modelway_platform.domain.cluster import LOCAL, Cluster
+from modelway_platform.domain.deployment import Deployment
+from modelway_platform.domain.document_changes import Effect
+from modelway_platform.domain.document_json import Document
+from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.records import Declared
+from modelway_platform.domain.route import Route
+
+
+def effects_of(document: Document, before: Declared, after: Declared) -> tuple[Effect, ...]:
+    """What becomes of one document's acceptance; nothing where it changes nothing.
+
+    Args:
+        document: As it would be declared.
+        before: All that is declared now.
+        after: All that would be declared.
+    """
+    match document:
+        case Deployment():
+            return tuple(_deployment_effects(document, before, after))
+        case Route():
+            return tuple(_route_effects(document, before, after))
+        case Cluster():
+            return tuple(_cluster_effects(document, before, after))
+
+
+def shares_of(route: Route | None) -> dict[str, float]:
+    """Share of the traffic by version; empty where no route says."""
+    total = sum(item.weight for item in route.versions) if route else 0
+    return {item.version: item.weight / total for item in route.versions if item.weight} if route and total else {}
+
+
+def _deployment_effects(new: Deployment, before: Declared, after: Declared) -> Iterator[Effect]:
+    old = _deployment(new.key, before)
+    if old == new:
+        return
+    if old is None:
+        yield _build(new)
+        yield Effect(kind="start", text=f"{_replicas(new.replicas)} on {new.cluster}")
+        yield _new_version_traffic(new, after)
+        return
+    if new.package != old.package or new.cluster != old.cluster:
+        yield _build(new)
+    if template_of(new) != template_of(old):
+        yield _replacement(old, new)
+    elif new.replicas > old.replicas:
+        yield Effect(kind="start", text=f"{_replicas(new.replicas - old.replicas)} more; those there stay")
+    elif new.replicas < old.replicas:
+        text = f"{_replicas(old.replicas - new.replicas)} fewer: they finish their requests first; the others stay"
+        yield Effect(kind="stop", text=text)
+    else:
+        yield Effect(kind="in-place", text="nothing is restarted")
+    yield _same_version_traffic(new, after)
+
+
+def _build(new: Deployment) -> Effect:
+    what = (
+        "an environment, unless one with the same lock is there" if new.cluster == LOCAL else "an image, layers reused"
+    )
+    return Effect(kind="build", text=f"{what}, of package {new.package[:19]}…")
+
+
+def _replacement(old: Deployment, new: Deployment) -> Effect:
+    if not new.replicas:
+        return Effect(kind="stop", text=f"all {_replicas(old.replicas)}; none takes their place")
+    how = (
+        f"{_replicas(new.replicas)}, {SURGE} more than declared at a time; each old one leaves when a new one is ready"
+    )
+    if new.cluster != old.cluster:
+        return Effect(kind="move", text=f"from {old.cluster} to {new.cluster}: {how}")
+    return Effect(kind="rolling-restart", text=how)
+
+
+def _new_version_traffic(new: Deployment, after: Declared) -> Effect:
+    route = _route(new.key.model_key, after)
+    if route is None:
+        first = [record.key for record in after.deployments if record.key.model_key == new.key.model_key] == [new.key]
+        text = (
+            "all of the model's as soon as it is ready: it has no Route" if first else "none: the first version has it"
+        )
+        return Effect(kind="traffic", text=text)
+    share = shares_of(route).get(new.key.version, 0.0)
+    return Effect(
+        kind="traffic",
+        text=f"{share * 100:.4g}% of the model's, as its Route says" if share else "none: its Route gives it no weight",
+    )
+
+
+def _same_version_traffic(new: Deployment, after: Declared) -> Effect:
+    share = shares_of(_route(new.key.model_key, after)).get(new.key.version, 0.0)
+    if not new.replicas and share:
+        return Effect(kind="traffic", text=f"{share:.0%} of the model's requests will find no replica")
+    return Effect(kind="traffic", text="stays as it is")
+
+
+def _route_effects(new: Route, before: Declared, after: Declared) -> Iterator[Effect]:
+    old = _route(new.key, before)
+    if old == new:
+        return
+    was, will = shares_of(old), shares_of(new)
+    if was == will:
+        yield Effect(kind="traffic", text="shares stay as they are")
+    else:
+        moves = [
+            f"{version} {was.get(version, 0.0) * 100:.4g}% → {will.get(version, 0.0) * 100:.4g}%"
+            for version in dict.fromkeys((*was, *will))
+        ]
+        yield Effect(kind="traffic", text=", ".join(moves))
+    idle = [version for version in will if not _serves(VersionKey(new.key.project, new.key.model, version), after)]
+    if idle:
+        yield Effect(kind="traffic", text=f"{', '.join(idle)} has no replica declared: its share will fail")
+    yield Effect(kind="in-place", text="gateways take the next route table; no replica is touched")
+
+
+def _cluster_effects(new: Cluster, before: Declared, after: Declared) -> Iterator[Effect]:
+    old = next((record.cluster for record in before.clusters if record.key == new.name), None)
+    if old == new:
+        return
+    carried = sum(record.deployment.cluster == new.name for record in after.deployments)
+    if old is None:
+        yield Effect(kind="cluster", text="deployments may name it from now on")
+        return
+    text = f"{carried} deployment(s) there are looked for at the new place; images are made and fetched as it says now"
+    yield Effect(kind="cluster", text=text)
+
+
+def _deployment(key: VersionKey, declared: Declared) -> Deployment | None:
+    records = (each for each in declared.deployments if each.key == key and not each.deleting)
+    return next((each.deployment for each in records), None)
+
+
+def _route(key: ModelKey, declared: Declared) -> Route | None:
+    return next((record.route for record in declared.routes if record.key == key), None)
+
+
+def _serves(key: VersionKey, declared: Declared) -> bool:
+    found = _deployment(key, declared)
+    return found is not None and found.replicas > 0
+
+
+def _replicas(count: int) -> str:
+    return f"{count} replica" if count == 1 else f"{count} replicas"
