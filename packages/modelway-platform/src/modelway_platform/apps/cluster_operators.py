@@ -12,13 +12,13 @@ from modelway.errors import InvalidRequestError
 from modelway.packaging import Progress, read_manifest
 from modelway_platform.apps.image_parts import base_opener, registry_http
 from modelway_platform.apps.state_directory import StateDirectory
-from modelway_platform.deploy.builder.deliver_image import IntoEngine, ThroughRegistry
-from modelway_platform.deploy.builder.image_phases import Delivery, ImagePhases
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
 from modelway_platform.deploy.images.base_image import BaseImage, machine_architecture
 from modelway_platform.deploy.images.build_image import ImageBuilder
 from modelway_platform.deploy.images.cache import LayerCache
+from modelway_platform.deploy.images.deliver_image import IntoEngine, ThroughRegistry
+from modelway_platform.deploy.images.image_phases import Delivery, ImagePhases
 from modelway_platform.deploy.images.reference import parse_registry
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.docker import DockerOperator, Surroundings
