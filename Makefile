@@ -106,3 +106,7 @@ lock-bases: setup ## write the locks of the shipped base images anew
 .PHONY: bench-model-processes
 bench-model-processes: setup ## a model in a thread, and in one and two processes of its own, with tensors of 1 MiB: a minute
 	@$(BIN)/python -m benchmarks.model_processes $(ARGUMENTS)
+
+.PHONY: bench-deploy
+bench-deploy: setup ## apply to answer on this machine and in containers, a change of code, 200 deployments at once; ARGUMENTS="--only many" asks for less
+	@python -m benchmarks.deploy $(ARGUMENTS)

@@ -34,6 +34,7 @@ from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.feedback_segments import FeedbackSegments
 from modelway_platform.store.git_sources import GitSources
+from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases, Runs
@@ -138,6 +139,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             replica_token=REPLICA_TOKEN,
             status=lambda: {"routeTable": {"number": 3}},
             phases=Phases(database, changes.notify).of,
+            holds=Holds(database, changes.notify),
             gauges=lambda: {"modelway_route_table_number": 3.0},
         )
         _, secret = keys.create(KeySpec(name="tester", role="admin"))

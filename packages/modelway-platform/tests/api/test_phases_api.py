@@ -41,3 +41,20 @@ def test_what_there_is_not_is_said(api: Any, write: Any, uploaded: dict[str, str
     assert api.ask("GET", PATH + "?revision=2").error["message"] == "no revision 2 of deployment vision/digits/v1"
     assert api.ask("GET", PATH + "?revision=x").status == 400
     assert api.ask("GET", PATH, key=None).status == 401
+
+
+def test_a_revision_is_steered(api: Any, write: Any, uploaded: dict[str, str]) -> None:
+    declared(api, write, uploaded)
+    path = PATH.replace("/phases", "/steer")
+    assert api.ask("POST", path, {"action": "pause"}).json == {"revision": 1, "action": "pause"}
+    held = api.parts.holds.all()["vision/digits/v1"]
+    assert (held.kind.value, held.revision, held.author) == ("Paused", 1, "tester")
+    assert api.ask("POST", path, {"action": "abort"}).status == 200
+    assert api.parts.holds.all()["vision/digits/v1"].kind.value == "Aborted"
+    assert api.ask("POST", path, {"action": "resume"}).status == 200
+    assert api.parts.holds.all() == {}
+    assert api.ask("POST", path, {"action": "retry"}).status == 200
+    assert "action: expected pause" in api.ask("POST", path, {"action": "halt"}).error["message"]
+    assert api.ask("POST", path.replace("v1/steer", "v2/steer"), {"action": "pause"}).status == 404
+    reasons = [event["reason"] for event in api.ask("GET", PATH.replace("/phases", "/events")).json["items"]]
+    assert reasons == ["Applied", "Paused", "Aborted", "Resumed", "Retried"]

@@ -31,7 +31,7 @@ from modelway_platform.domain.route import Route, VersionWeight
 KEY = VersionKey("vision", "digits", "v1")
 OLD = Deployment(key=KEY, package="sha256:" + "a" * 64, replicas=3, cluster="box")
 ROUTE = Route(key=ModelKey("vision", "digits"), versions=(VersionWeight(version="v1", weight=1),))
-CHANGES = {
+CHANGES: dict[str, tuple[Deployment, list[str]]] = {
     "nothing": (OLD, []),
     "drain time": (replace(OLD, drain_seconds=3.0), ["in-place", "traffic"]),
     "stage": (replace(OLD, stage="canary"), ["in-place", "traffic"]),

@@ -26,6 +26,7 @@ from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment, Phase
+from modelway_platform.domain.hold import HoldKind
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.phases import PhaseName, PhaseState
 from modelway_platform.domain.records import DeploymentRecord, ReplicaRecord
@@ -33,6 +34,7 @@ from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
+from modelway_platform.store.holds import Holds
 from modelway_platform.store.phases import Phases
 from modelway_platform.store.replicas import Replicas
 
@@ -124,6 +126,7 @@ class Control:
         self.preparer = StandInPreparer()
         self.preparations = Preparations(lambda _: self.preparer, notify=notify)
         self.phases = Phases(self.database, notify)
+        self.holds = Holds(self.database, notify)
         fleet = Fleet(
             store=self.replicas, events=self.events, clusters=self.clusters, drop_endpoint=self.registered.discard
         )
@@ -133,6 +136,7 @@ class Control:
             fleet=fleet,
             preparations=self.preparations,
             book=PhaseBook(self.phases),
+            holds=self.holds.all,
             changes=self.changes,
             registered=lambda: self.registered,
         )
@@ -272,6 +276,28 @@ async def test_a_phase_that_failed_says_why_and_counts_its_attempts(control: Cal
     one.preparations.retry("local", DEPLOYMENT.package)
     await until(lambda: one.through(1))
     assert [run.attempts for run in one.phases.of(str(KEY), 1)][2:5] == [2, 1, 1]
+
+
+async def test_a_paused_revision_waits_and_an_aborted_one_leaves(
+    control: Callable[..., Control], instance: str
+) -> None:
+    one = control()
+    one.documents.apply_deployment(DEPLOYMENT)
+    await until(lambda: one.settled(2))
+    before = processes(instance)
+    one.holds.put(str(KEY), 2, HoldKind.PAUSED, "ada")
+    one.documents.apply_deployment(replace(DEPLOYMENT, env={"MODE": "serve"}))
+    await until(lambda: (record := one.record()) and record.status.conditions[0].reason == "Paused")
+    assert processes(instance) == before
+    one.holds.lift(str(KEY))
+    await until(lambda: one.settled(2))
+    after = processes(instance)
+    assert not before.keys() & after.keys()
+    one.documents.apply_deployment(replace(DEPLOYMENT, env={"MODE": "crash"}))
+    await until(lambda: (record := one.record()) and record.status.phase is Phase.DEGRADED)
+    one.holds.put(str(KEY), 3, HoldKind.ABORTED, "ada")
+    await until(lambda: {record.id for record in one.replicas.list()} == set(after))
+    assert processes(instance) == after, "those that answered go on"
 
 
 async def test_phases_go_on_where_a_killed_control_was(control: Callable[..., Control]) -> None:

@@ -53,6 +53,8 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         gateways=facts.gateways,
         tables=tables,
         phases=parts.phases.of,
+        holds=parts.holds,
+        retry=parts.reconciler.retry,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
         replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),
         ready=lambda: publisher.table is not None,

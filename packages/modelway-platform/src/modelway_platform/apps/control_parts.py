@@ -38,6 +38,7 @@ from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.git_sources import GitSources
+from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases
@@ -82,6 +83,7 @@ class ControlParts:
     preparer: PackagePreparer
     preparations: Preparations
     phases: Phases
+    holds: Holds
     reconciler: Reconciler
     replica_token: str
 
@@ -145,6 +147,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     sources = GitSources(basis.database, changes.notify)
     preparer = _preparer(directory, basis.packages, os.environ)
     phases = Phases(basis.database, changes.notify)
+    holds = Holds(basis.database, changes.notify)
 
     def ended(replica_id: str) -> None:
         leases.drop(replica_id)
@@ -183,6 +186,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         fleet=fleet,
         preparations=preparations,
         book=PhaseBook(phases),
+        holds=holds.all,
         changes=changes,
         registered=lambda: {endpoint.id for endpoint in leases.endpoints()},
     )
@@ -204,6 +208,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         preparer=preparer,
         preparations=preparations,
         phases=phases,
+        holds=holds,
         reconciler=reconciler,
         replica_token=replica_token,
     )

@@ -18,6 +18,7 @@ from modelway.errors import ModelwayError
 
 # The newest migration, repeated here so that an up-to-date database opens without loading Alembic (0.6 s).
 NEWEST_MIGRATION = "git_sources"
+NEWEST_MIGRATION = "holds"
 _BUSY_SECONDS = 5.0
 
 

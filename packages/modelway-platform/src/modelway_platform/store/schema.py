@@ -116,6 +116,16 @@ phases = Table(
     PrimaryKeyConstraint("name", "revision", "phase"),
 )
 
+holds = Table(
+    "holds",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("author", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
 token_issuers = Table(
     "token_issuers",
     metadata,

@@ -17,9 +17,18 @@ from modelway.cli.yaml_text import to_yaml
 from modelway.client import ControlClient
 from modelway.errors import InvalidRequestError
 
+_STEERING = {
+    "pause": "begin and replace nothing more of the revision under way",
+    "resume": "let it go on",
+    "abort": "give it up: its replicas leave, older ones stay",
+    "retry": "try at once again what failed",
+}
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="status|phases|history|undo|compare")
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, metavar="status|phases|pause|resume|abort|retry|history|undo|compare"
+    )
     status = verbs.add_parser("status", help="where it stands", formatter_class=HelpFormatter)
     status.add_argument(
         "-w", "--watch", action="store_true", help="follow a deployment until it is ready or has failed"
@@ -30,6 +39,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     phases.add_argument("--revision", type=int, default=0, metavar="N", help="default: the newest")
     phases.add_argument("--log", action="store_true", help="with the last lines each phase wrote")
     phases.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
+    steering = [verbs.add_parser(verb, help=text, formatter_class=HelpFormatter) for verb, text in _STEERING.items()]
     history = verbs.add_parser("history", help="every accepted change", formatter_class=HelpFormatter)
     history.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
     undo = verbs.add_parser(
@@ -45,7 +55,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--timeout", type=float, default=120.0, metavar="SECONDS", help="how long to follow; default: 120"
         )
-    for sub in (status, phases, history, undo):
+    for sub in (status, phases, *steering, history, undo):
         add_document_names(sub, several=False)
         add_connection_options(sub)
 
@@ -59,6 +69,8 @@ def _run(args: argparse.Namespace) -> int:
         match args.verb:
             case "status":
                 return _status(client, name, watch=args.watch, timeout=args.timeout)
+            case "pause" | "resume" | "abort" | "retry":
+                return _steer(client, name, args.verb)
             case "phases":
                 return _phases(client, name, args)
             case "history":
@@ -79,6 +91,14 @@ def _status(client: ControlClient, name: DocumentName, *, watch: bool, timeout: 
 
 def _follow(client: ControlClient, name: DocumentName, revision: int, timeout: float) -> int:
     return EXIT_OK if follow_until_ready(client, {name.name: revision}, timeout=timeout) else EXIT_ERROR
+
+
+def _steer(client: ControlClient, name: DocumentName, verb: str) -> int:
+    if name.kind != "deployments":
+        raise InvalidRequestError(f"a {name.word} has no phases", hint="deployments have: deployment P/M/VERSION")
+    revision = number(client.steer(name.name, verb), "revision")
+    print(f"{name}  revision {revision}: {verb}")
+    return EXIT_OK
 
 
 def _phases(client: ControlClient, name: DocumentName, args: argparse.Namespace) -> int:
@@ -121,7 +141,7 @@ def _undo(client: ControlClient, name: DocumentName, args: argparse.Namespace) -
 
 COMMAND = Command(
     name="rollout",
-    help="revisions of a deployment or route: status, phases, history, undo; compare versions",
+    help="revisions: status, phases, pause, resume, abort, retry, history, undo; compare versions",
     example="modelway rollout status deployment vision/digits/v1 --watch\n"
     "modelway rollout history route vision/digits\n"
     "modelway rollout undo route vision/digits --to-revision 3\n"

@@ -202,6 +202,10 @@ class ControlClient:
         path = object_path("deployments", name) + "/phases"
         return self._object(self._http.request("GET", path, query=query))
 
+    def steer(self, name: str, action: str) -> dict[str, Any]:
+        """Says of a deployment's newest revision: `pause`, `resume`, `abort` or `retry`."""
+        return self._object(self._post(object_path("deployments", name) + "/steer", {"action": action}))
+
     def events(self, kind: DocumentKind, name: str) -> list[dict[str, Any]]:
         """What happened to it, oldest first."""
         answer = self._http.request("GET", object_path(kind, name) + "/events")

@@ -26,7 +26,7 @@ from modelway_platform.deploy.api.logs_api import LogsApi
 from modelway_platform.deploy.api.mirrors_api import MirrorsApi
 from modelway_platform.deploy.api.packages_api import PackagesApi
 from modelway_platform.deploy.api.parts import ApiParts
-from modelway_platform.deploy.api.phases_api import PhasesApi
+from modelway_platform.deploy.api.phases_api import PhasesService
 from modelway_platform.deploy.api.route_table_api import RouteTableApi
 from modelway_platform.deploy.api.sources_api import SourcesApi
 from modelway_platform.deploy.api.transcode import rest_paths
@@ -42,7 +42,6 @@ def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
     counts: Counter[tuple[str, int]] = Counter()
     by_hand = [
         *HealthApi(parts, counts).paths(),
-        *PhasesApi(parts).paths(),
         *ComparisonApi(parts).paths(),
         *MirrorsApi(parts).paths(),
         *PackagesApi(parts).paths(),
@@ -68,7 +67,7 @@ def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
 
 def make_dispatch(parts: ApiParts) -> Dispatch:
     """Who answers which method of the schema."""
-    return Dispatch((DocumentsService(parts).implementation(),))
+    return Dispatch((DocumentsService(parts).implementation(), PhasesService(parts).implementation()))
 
 
 async def _leave_to_frontier(_: Request, error: Exception) -> Response:

@@ -1,7 +1,7 @@
 """What the API is made of: everything is passed in by the process that serves it, siblings through small protocols."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from modelway_platform.deploy.api.record_filter import EVERY_RECORD, RecordFilte
 from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.explanation import ExplainQuery, Explanation
+from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.mirror_report import MirrorQuery, MirrorReport
 from modelway_platform.domain.phases import PhaseRun
 from modelway_platform.domain.record_query import Asked, Exported, ReadyQuestion, RecordQuery
@@ -19,6 +20,7 @@ from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.git_sources import GitSources
+from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.token_issuers import TokenIssuers
@@ -189,6 +191,10 @@ def no_gateways() -> Sequence[Mapping[str, Any]]:
     return ()
 
 
+async def nothing_to_retry(key: VersionKey) -> None:
+    """For a process that deploys nothing."""
+
+
 def no_phases(name: str, revision: int) -> tuple[PhaseRun, ...]:
     """For a process that deploys nothing."""
     return ()
@@ -236,6 +242,8 @@ class ApiParts:
         gateways: What each gateway worker said last, as JSON objects.
         replicas_left_out: How many gateway workers leave a replica out at present, by its id; those that none does are not in it.
         phases: The phases of a deployment's revision, by both; empty before the first began.
+        holds: What people said of revisions under way; None where nothing is deployed.
+        retry: Has whatever failed of a deployment tried again now.
         tables: The route table for gateways on other machines.
         ready: Whether `/readyz` says yes.
         keys_last_used: When each key was used last at the gateway (Unix time in seconds by key id), to the minute.
@@ -264,6 +272,8 @@ class ApiParts:
     gateways: Callable[[], Sequence[Mapping[str, Any]]] = no_gateways
     replicas_left_out: Callable[[], Mapping[str, int]] = none_left_out
     phases: Callable[[str, int], tuple[PhaseRun, ...]] = no_phases
+    holds: Holds | None = None
+    retry: Callable[[VersionKey], Awaitable[None]] = nothing_to_retry
     tables: TableServer | None = None
     ready: Callable[[], bool] = always_ready
     keys_last_used: Callable[[], Mapping[str, float]] = nobody

@@ -1,43 +1,70 @@
-"""`/v1/deployments/{name}/phases`: how far each phase of a revision is, once or on every change."""
+"""How far each phase of a revision is, once or on every change; and people's word on one that is under way."""
 
 import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route as Path
-
-from modelway.errors import InvalidRequestError, NotFoundError
-from modelway_platform.deploy.api.exchange import flag, json_answer, moment
+from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
+from modelway_platform.deploy.api.call import Call, Implementation
+from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
-from modelway_platform.deploy.api.streaming import watch
+from modelway_platform.deploy.api.streaming import changing
+from modelway_platform.domain.hold import HoldKind
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.phases import PhaseRun, nothing_yet
 
+_ACTIONS = ("pause", "resume", "abort", "retry")
+_KINDS = {"pause": HoldKind.PAUSED, "abort": HoldKind.ABORTED}
+_REASONS = {"pause": "Paused", "resume": "Resumed", "abort": "Aborted", "retry": "Retried"}
 
-class PhasesApi:
-    """Handlers around the kept phases."""
+
+class PhasesService:
+    """Phases of deployments' revisions."""
 
     def __init__(self, parts: ApiParts) -> None:
         self._parts = parts
 
-    def paths(self) -> list[Path]:
-        """Where the handlers are found."""
-        return [Path("/v1/deployments/{project}/{model}/{version}/phases", self.list_all, methods=["GET"])]
+    def implementation(self) -> Mapping[str, Implementation]:
+        """What answers which method."""
+        return {
+            "modelway.v1.Deployments": {
+                "ListDeploymentPhases": self.list_all,
+                "WatchDeploymentPhases": self.watch,
+                "SteerDeployment": self.steer,
+            }
+        }
 
-    async def list_all(self, request: Request) -> Response:
-        """The phases of the newest revision, or of `?revision=`; with `?watch=true` now and after every change."""
-        parts = request.path_params
-        key = VersionKey(parts["project"], parts["model"], parts["version"])
-        wanted = request.query_params.get("revision", "0")
-        if not wanted.isascii() or not wanted.isdigit() or len(wanted) > 12:
-            raise InvalidRequestError("query parameter revision: expected a revision's number")
+    async def list_all(self, request: Any, call: Call) -> dict[str, Any]:
+        return await asyncio.to_thread(self._phases, _key(request), request.revision)
 
-        def render() -> dict[str, Any]:
-            return self._phases(key, int(wanted))
+    def watch(self, request: Any, call: Call) -> AsyncIterator[bytes | None]:
+        key, revision = _key(request), request.revision
+        self._phases(key, revision)  # what is missing is said before a stream begins
+        return changing(self._parts, lambda: self._phases(key, revision))
 
-        first = await asyncio.to_thread(render)  # what is missing is said before a stream begins
-        return watch(self._parts, render) if flag(request, "watch") else json_answer(first)
+    async def steer(self, request: Any, call: Call) -> dict[str, Any]:
+        key, action = _key(request), request.action
+        if action not in _ACTIONS:
+            raise InvalidRequestError(f"action: expected {', '.join(_ACTIONS)}, got {action[:40]!r}")
+        revision = await asyncio.to_thread(self._hold, key, action, call.caller.name)
+        if action == "retry":
+            await self._parts.retry(key)
+        return {"revision": revision, "action": action}
+
+    def _hold(self, key: VersionKey, action: str, author: str) -> int:
+        record = self._parts.documents.get_deployment(key)
+        if record is None or record.deleting:
+            raise NotFoundError(f"no deployment {key}", hint="modelway get deployments")
+        holds = self._parts.holds
+        if holds is None:
+            raise UnavailableError("nothing is deployed from here", hint="ask the platform that `modelway up` runs")
+        if action in _KINDS:
+            holds.put(str(key), record.revision, _KINDS[action], author)
+        else:
+            holds.lift(str(key))
+        text = f"revision {record.revision}: {action} by {author}"
+        self._parts.events.add("Deployment", str(key), "Normal", _REASONS[action], text)
+        return record.revision
 
     def _phases(self, key: VersionKey, wanted: int) -> dict[str, Any]:
         revisions = self._parts.documents.revisions("Deployment", str(key))
@@ -62,3 +89,7 @@ def phase_json(run: PhaseRun) -> dict[str, Any]:
         "endedAt": moment(run.ended_at or None),
         "log": run.log,
     }
+
+
+def _key(request: Any) -> VersionKey:
+    return VersionKey(request.project, request.model, request.version)

@@ -136,7 +136,7 @@ class DockerOperator:
             return
         known.stopping = True
         self._stop_leading(replica_id, known)
-        self._do(self._stop(known.container, drain_seconds))
+        self._do(self._stop(known, drain_seconds))
 
     def forget(self, replica_id: str) -> None:
         known = self._known.pop(replica_id, None)
@@ -176,9 +176,13 @@ class DockerOperator:
             log.warning("not done on a cluster", extra={"cluster": self._around.cluster, "reason": str(error)})
         self._news.set()
 
-    async def _stop(self, container: str, drain_seconds: float) -> None:
+    async def _stop(self, known: _Known, drain_seconds: float) -> None:
         await asyncio.sleep(SETTLE_SECONDS)
-        await asyncio.to_thread(self._engine.stop, container, drain_seconds + KILL_AFTER)
+        try:
+            await asyncio.to_thread(self._engine.stop, known.container, drain_seconds + KILL_AFTER)
+        except ModelwayError:
+            known.stopping = False  # it will be asked for again
+            raise
 
     # Leading
 

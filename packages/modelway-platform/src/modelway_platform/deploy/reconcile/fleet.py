@@ -53,6 +53,7 @@ class Fleet:
         self._clock = clock
         self._held: dict[str, HeldReplica] = {}
         self._unadopted: dict[str, str] = {}
+        self._doubtful = False  # whether the store may hold something else than we do
 
     def of(self, key: VersionKey) -> list[HeldReplica]:
         return [held for held in self._held.values() if held.spec.key == key]
@@ -110,6 +111,8 @@ class Fleet:
 
     async def look(self, registered: Collection[str]) -> None:
         """Brings every replica up to what is observed; `registered` are the ids of endpoints."""
+        if self._doubtful:
+            await self._reread()
         observed = {
             replica_id: seen
             for name, operator in self._clusters.all().items()
@@ -126,6 +129,8 @@ class Fleet:
             if now != held:
                 await self._save(now)
                 await self._tell(held, now)
+            if now.state is ReplicaState.DRAINING:  # the order may have been lost: it is given until it is followed
+                self._operator(now).stop(now.id, now.spec.drain_seconds)
 
     async def start(self, declared: DeploymentRecord, environment: str) -> None:
         """Starts one more replica of what is declared."""
@@ -167,9 +172,17 @@ class Fleet:
     async def forget(self, replica_id: str) -> None:
         """Deletes what is kept of a replica that is gone."""
         self._drop_endpoint(replica_id)
+        self._doubtful = True
         await asyncio.to_thread(self._store.delete, replica_id)
         self._operator(self._held[replica_id]).forget(replica_id)
         del self._held[replica_id]
+        self._doubtful = False
+
+    async def hurry(self, key: VersionKey) -> None:
+        """Lets fallen replicas be started again without waiting for their turn."""
+        for held in self.of(key):
+            if held.state is ReplicaState.CRASHED:
+                await self._save(replace(held, failures=0, exited_at=0.0))
 
     async def tidy(self) -> None:
         """Housekeeping of the operator."""
@@ -206,8 +219,19 @@ class Fleet:
         return self._clusters.of(held.spec.cluster)
 
     async def _save(self, held: HeldReplica) -> None:
+        self._doubtful = True  # a write that fails may have been kept all the same
         await asyncio.to_thread(self._store.save, held.to_record())
         self._held[held.id] = held
+        self._doubtful = False
+
+    async def _reread(self) -> None:
+        """After a write that failed: takes over what the store has and we do not, and lets go of what it has no more."""
+        records = {record.id: record for record in await asyncio.to_thread(self._store.list)}
+        for gone in self._held.keys() - records.keys():
+            self._operator(self._held.pop(gone)).forget(gone)
+        for new in records.keys() - self._held.keys():
+            self._held[new] = held_replica.from_record(records[new])
+        self._doubtful = False
 
     async def _tell(self, before: HeldReplica, now: HeldReplica) -> None:
         if now.state is before.state:

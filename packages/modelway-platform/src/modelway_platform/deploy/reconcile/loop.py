@@ -7,7 +7,7 @@ change of either side, and the clock.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from modelway_platform.deploy.reconcile.decision import (
     ForgetReplica,
@@ -20,13 +20,14 @@ from modelway_platform.deploy.reconcile.decision import (
     Step,
     StopReplica,
     Wait,
-    decide,
 )
 from modelway_platform.deploy.reconcile.fleet import Fleet
+from modelway_platform.deploy.reconcile.holding import decide_held, told
 from modelway_platform.deploy.reconcile.late_phases import phases_of
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.deploy.reconcile.status import status_of, unreachable
+from modelway_platform.domain.hold import Hold, HoldKind
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 from modelway_platform.store.changes import Changes
@@ -49,6 +50,7 @@ class Reconciler:
         fleet: The replicas.
         preparations: Packages being made startable.
         book: How far each phase is.
+        holds: What people said of revisions under way.
         changes: Whoever changes anything this depends on notifies it.
         registered: The ids of all registered endpoints, now.
         clock: Unix time in seconds.
@@ -62,6 +64,7 @@ class Reconciler:
         fleet: Fleet,
         preparations: Preparations,
         book: PhaseBook,
+        holds: Callable[[], Mapping[str, Hold]] = dict[str, Hold],
         changes: Changes,
         registered: Callable[[], Collection[str]],
         clock: Callable[[], float] = time.time,
@@ -71,6 +74,10 @@ class Reconciler:
         self._fleet = fleet
         self._preparations = preparations
         self._book = book
+        self._read_holds = holds
+        self._holds: Mapping[str, Hold] = {}
+        self._held_places: frozenset[tuple[str, str]] = frozenset()
+        preparations.held = lambda cluster, package: (cluster, package) in self._held_places
         self._changes = changes
         self._registered = registered
         self._clock = clock
@@ -96,6 +103,26 @@ class Reconciler:
             timeout = min(max(wake_at - self._clock(), 0.0), RESYNC_SECONDS)
             await self._changes.wait(seen, timeout)
 
+    async def retry(self, key: VersionKey) -> None:
+        """Has whatever failed of a deployment tried again now, without waiting for its turn."""
+        record = next((each for each in self._documents.list_deployments() if each.key == key), None)
+        if record is not None:
+            self._preparations.retry(record.deployment.cluster, record.deployment.package)
+            await self._fleet.hurry(key)
+            self._changes.notify()
+
+    def _paused_places(self, records: Sequence[DeploymentRecord]) -> frozenset[tuple[str, str]]:
+        """Clusters and packages that nobody wants now: all who did have paused."""
+
+        def is_paused(record: DeploymentRecord) -> bool:
+            hold = self._holds.get(str(record.key))
+            return hold is not None and hold.kind is HoldKind.PAUSED and hold.revision == record.revision
+
+        places = [((each.deployment.cluster, each.deployment.package), is_paused(each)) for each in records]
+        return frozenset(place for place, paused in places if paused) - {
+            place for place, paused in places if not paused
+        }
+
     def finish(self) -> None:
         """Lets `run` return after the pass it is in: cancelled in the middle of a start, it would lose a process."""
         self._finishing = True
@@ -118,6 +145,9 @@ class Reconciler:
     async def _pass(self) -> float:
         declared = await asyncio.to_thread(self._documents.declared)
         records = declared.deployments
+        self._holds = await asyncio.to_thread(self._read_holds)
+        self._held_places = self._paused_places(records)
+        self._preparations.wake()
         await self._fleet.settle(record.cluster for record in declared.clusters)
         await self._fleet.look(frozenset(self._registered()))
         wake_at = self._clock() + RESYNC_SECONDS
@@ -141,14 +171,15 @@ class Reconciler:
         seen = [held.seen() for held in self._fleet.of(key)]
         wake_at = now + RESYNC_SECONDS
         trouble = self._fleet.trouble(record.deployment.cluster)
-        for step in () if trouble else decide(record, preparation, seen, now):
+        hold = self._holds.get(str(key))
+        for step in () if trouble else decide_held(record, preparation, seen, hold, now):
             if isinstance(step, Wait):
                 wake_at = min(wake_at, step.until)
             else:
                 await self._take(step, record)
         after = [held.seen() for held in self._fleet.of(key)]
         preparation = self._preparations.state(*place)
-        status = status_of(record, preparation, after, now)
+        status = told(status_of(record, preparation, after, now), record, hold)
         if trouble:
             status = unreachable(status, record, trouble, now)
         early = self._preparations.runs(*place)

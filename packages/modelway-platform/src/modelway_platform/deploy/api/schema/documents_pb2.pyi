@@ -144,6 +144,68 @@ class Condition(_message.Message):
     since: str
     def __init__(self, type: _Optional[str] = ..., status: _Optional[bool] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., since: _Optional[str] = ...) -> None: ...
 
+class ListDeploymentPhasesRequest(_message.Message):
+    __slots__ = ("project", "model", "version", "revision")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    model: str
+    version: str
+    revision: int
+    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class PhaseList(_message.Message):
+    __slots__ = ("revision", "items")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    items: _containers.RepeatedCompositeFieldContainer[Phase]
+    def __init__(self, revision: _Optional[int] = ..., items: _Optional[_Iterable[_Union[Phase, _Mapping[str, _Any]]]] = ...) -> None: ...
+
+class Phase(_message.Message):
+    __slots__ = ("phase", "state", "attempts", "message", "done", "total", "started_at", "ended_at", "log")
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    LOG_FIELD_NUMBER: _ClassVar[int]
+    phase: str
+    state: str
+    attempts: int
+    message: str
+    done: int
+    total: int
+    started_at: str
+    ended_at: str
+    log: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, phase: _Optional[str] = ..., state: _Optional[str] = ..., attempts: _Optional[int] = ..., message: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., started_at: _Optional[str] = ..., ended_at: _Optional[str] = ..., log: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SteerDeploymentRequest(_message.Message):
+    __slots__ = ("project", "model", "version", "action")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    model: str
+    version: str
+    action: str
+    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., action: _Optional[str] = ...) -> None: ...
+
+class Steered(_message.Message):
+    __slots__ = ("revision", "action")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    action: str
+    def __init__(self, revision: _Optional[int] = ..., action: _Optional[str] = ...) -> None: ...
+
 class DeploymentList(_message.Message):
     __slots__ = ("items",)
     ITEMS_FIELD_NUMBER: _ClassVar[int]
