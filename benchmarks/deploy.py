@@ -45,6 +45,7 @@ from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
+from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases
@@ -176,6 +177,7 @@ class ManyDeployments:
             events=self.events,
             keys=Keys(self.database),
             issuers=TokenIssuers(self.database),
+            sources=GitSources(self.database),
             packages=PackageStore(self.folder / "packages", inspect_package),
             endpoints=Leases(),
             changes=self.changes,

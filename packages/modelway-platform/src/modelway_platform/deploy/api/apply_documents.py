@@ -12,7 +12,7 @@ from modelway_platform.domain.admit_removals import needs_of
 from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_changes import Applied
-from modelway_platform.domain.document_json import Document, Kind
+from modelway_platform.domain.document_json import Document, Kind, kind_of, name_of
 from modelway_platform.domain.document_node import Mark
 from modelway_platform.domain.document_problem import Problem, problem_detail
 from modelway_platform.domain.read_document import Written, documents_in, is_digest, read_document
@@ -102,9 +102,7 @@ def resolve_documents(
     may_change(dict.fromkeys(_project_of(item.document) for item in written))
     _refuse(problems, texts)
     resolved = _resolve_packages(written, request.packages, packages, dry_run=dry_run)
-    before = documents.declared()
-    known = _known_packages(resolved, before, packages)
-    seen: list[Declared] = []
+    known = _known_packages(resolved, documents.declared(), packages)
     if dry_run:
         # What is to be uploaded is not here yet; that alone does not make the documents wrong.
         known |= {digest: _unseen(digest) for digest in request.packages.values() if digest not in known}
@@ -127,23 +125,24 @@ def declare_documents(
         ConflictError: Something of `without` is still needed. Nothing was changed.
     """
     written = resolved.written
+    before, seen = documents.declared(), list[Declared]()
 
     def admit(after: Declared) -> None:
+        seen.append(after)
         _refuse([*problems_with(written, after, resolved.known), *comparator_problems(written)], resolved.texts)
         for kind, name in without:
             for needed in needs_of(kind, name, after):
                 raise ConflictError(f"{kind} {name} cannot go: {needed.message}", hint=needed.hint)
 
-    wanted = [item.document for item in written]
-    return documents.apply(wanted, author=author, dry_run=dry_run, cause=cause, without=without, admit=admit)
-        seen.append(after)
-        _refuse([*problems_with(resolved, after, known), *comparator_problems(resolved)], texts)
-
-    wanted = [item.document for item in resolved]
-    applied = documents.apply(wanted, author=author, dry_run=dry_run, admit=admit)
+    wanted = {(kind_of(item.document), name_of(item.document)): item.document for item in written}
+    applied = documents.apply(
+        list(wanted.values()), author=author, dry_run=dry_run, cause=cause, without=without, admit=admit
+    )
     return tuple(
-        replace(item, effects=effects_of(document, before, seen[-1]))
-        for item, document in zip(applied, wanted, strict=True)
+        replace(item, effects=effects_of(wanted[item.kind, item.name], before, seen[-1]))
+        if (item.kind, item.name) in wanted
+        else item
+        for item in applied
     )
 
 

@@ -77,7 +77,7 @@ class Reconciler:
         self._read_holds = holds
         self._holds: Mapping[str, Hold] = {}
         self._held_places: frozenset[tuple[str, str]] = frozenset()
-        preparations.held = lambda cluster, package: (cluster, package) in self._held_places
+        preparations.held = self._is_held
         self._changes = changes
         self._registered = registered
         self._clock = clock
@@ -110,6 +110,9 @@ class Reconciler:
             self._preparations.retry(record.deployment.cluster, record.deployment.package)
             await self._fleet.hurry(key)
             self._changes.notify()
+
+    def _is_held(self, cluster: str, package: str) -> bool:
+        return (cluster, package) in self._held_places
 
     def _paused_places(self, records: Sequence[DeploymentRecord]) -> frozenset[tuple[str, str]]:
         """Clusters and packages that nobody wants now: all who did have paused."""

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "holds"
-down_revision = "phases"
+down_revision = "git_sources"
 
 
 def upgrade() -> None:
