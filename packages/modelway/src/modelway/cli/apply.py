@@ -50,6 +50,8 @@ def _run(args: argparse.Namespace) -> int:
             print_problems(error, files)
             return EXIT_ERROR
         print_results(results, dry_run=args.dry_run, output=args.output)
+        if args.dry_run and args.output == "text":
+            note("dry run: nothing was changed")
         revisions = {result.name: result.revision for result in results if result.kind == "Deployment"}
         if args.wait and not args.dry_run and revisions:
             return EXIT_OK if follow_until_ready(client, revisions, timeout=args.timeout) else EXIT_ERROR
@@ -160,8 +162,6 @@ def print_results(results: Sequence[ApplyResult], *, dry_run: bool, output: str)
             for effect in result.effects:
                 print(f"    {paint(effect.kind, 'cyan')}: {one_line(effect.text)}")
     sys.stdout.flush()  # before what --wait says on stderr
-    if dry_run:
-        note("dry run: nothing was changed")
 
 
 def _value(value: Any) -> str:
