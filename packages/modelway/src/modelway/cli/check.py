@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command
 from modelway.cli.output import Steps, counted, note, paint, seconds_text
@@ -15,6 +14,7 @@ from modelway.packaging.examine import Examination, examine
 from modelway.packaging.rehearse import Outcome, Rehearsal
 from modelway.signature import Signature
 from modelway.signature.flow_text import flow_lines
+from modelway.signature.running_text import fields_text, running_text
 
 EXAMPLE = """
 modelway check         # the project here
@@ -66,12 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_rehearsal(rehearsal: Rehearsal) -> None:
+    signature = Signature.from_json(rehearsal.signature)
     endpoints = [
-        (each["name"], ", ".join(map(_field, each["inputs"])), each["output"]["label"])
-        for each in rehearsal.signature["endpoints"]
+        (each.name, fields_text(each), each.output.label, running_text(each) or "one by one")
+        for each in signature.endpoints
     ]
-    print("\n".join(table_lines(("endpoint", "takes", "answers"), endpoints)), end="\n\n")
-    drawing = flow_lines(Signature.from_json(rehearsal.signature))
+    print("\n".join(table_lines(("endpoint", "takes", "answers", "runs"), endpoints)), end="\n\n")
+    drawing = flow_lines(signature)
     if drawing:
         print(printable("\n".join(drawing)), end="\n\n")
     examples = [
@@ -80,10 +81,6 @@ def _print_rehearsal(rehearsal: Rehearsal) -> None:
     ]
     if examples:
         print("\n".join(table_lines(("example", "endpoint", "result", "took"), examples)), end="\n\n")
-
-
-def _field(field: dict[str, Any]) -> str:
-    return f"{field['name']}: {field['label']}" + ("" if field["required"] else " (optional)")
 
 
 def _result(outcome: Outcome) -> Cell:

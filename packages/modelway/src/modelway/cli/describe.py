@@ -31,11 +31,13 @@ from modelway.cli.object_tables import (
 from modelway.cli.output import paint
 from modelway.cli.package_facts import endpoints_of, example_request, signature_of
 from modelway.cli.phase_rows import PHASE_COLUMNS, phase_rows
-from modelway.cli.table_text import Row, printable, table_lines
+from modelway.cli.table_text import Row, one_line, printable, table_lines
 from modelway.cli.time_text import age, date_and_time
 from modelway.cli.yaml_text import to_yaml
 from modelway.client import ControlClient
+from modelway.signature import Signature
 from modelway.signature.flow_text import flow_lines
+from modelway.signature.running_text import PRIORITIES, fields_text, running_text
 
 _LONGEST_INLINE_REQUEST = 200
 _EVENTS_SHOWN = 20
@@ -140,6 +142,8 @@ def _print_call(client: ControlClient, name: DocumentName, item: Object, gateway
         deployment = next((one for one in items if _name(one) == wanted), NOTHING)
     digest = text(member(deployment, "spec"), "package")
     signature = signature_of(client, digest)
+    if signature is not None:
+        _print_endpoints(signature)
     drawing = flow_lines(signature) if signature is not None else []
     if drawing:
         _print_title("Steps")
@@ -155,6 +159,16 @@ def _print_call(client: ControlClient, name: DocumentName, item: Object, gateway
     else:
         data = "--example" if inline else "-d @request.json"
     print(f"  modelway call {name.name} {endpoints[0]} {data}")
+
+
+def _print_endpoints(signature: Signature) -> None:
+    """What each takes, answers, and how its requests run."""
+    rows: list[Row] = [
+        (each.name, one_line(fields_text(each)), one_line(each.output.label), running_text(each) or "one by one")
+        for each in signature.endpoints
+    ]
+    _print_table("Endpoints", ("endpoint", "takes", "answers", "runs"), rows)
+    print(f"  {PRIORITIES}")
 
 
 def _name(item: Object) -> str:

@@ -13,6 +13,7 @@ from modelway.serving.openapi import request_example
 from modelway.serving.settings import Target, WorkerSettings
 from modelway.signature import EndpointSignature, Field, Signature
 from modelway.signature.flow_text import endpoint_lines
+from modelway.signature.running_text import running_facts
 
 LONGEST_EXAMPLE = 5000
 _SCRIPTS = ("elements", "json_text", "schemas", "controls", "programs", "answers", "page")
@@ -56,6 +57,7 @@ def _described(signature: Signature, settings: WorkerSettings) -> dict[str, Any]
     for endpoint in signature.endpoints:
         values: dict[str, Any] = msgspec.to_builtins(endpoint)
         del values["flow"]
+        values["facts"] = list(running_facts(endpoint))
         values["flow_lines"] = endpoint_lines(endpoint, signature.steps)
         values["example"] = msgspec.json.encode(_request_to_try(endpoint, target)).decode()
         values["tensors"] = [

@@ -27,7 +27,7 @@ from modelway.signature.forms import FormReader, raw_field
 from modelway.signature.hints import compile_hint
 from modelway.signature.images import IMAGE_LABEL, write_image
 from modelway.signature.methods import Method, assign, endpoint_name, stages_of
-from modelway.signature.values import EndpointSignature, Field, Signature
+from modelway.signature.values import EndpointSignature, Field, Running, Signature
 
 ResultForm = Literal["items", "tuple", "dict"]
 CONCURRENT_REQUESTS = 64
@@ -203,6 +203,13 @@ def _endpoint(
         max_batch_cost=method.stage.max_batch_cost,
         streaming=method.streams,
         raw_field=binding.forms.raw_field,
+        running=Running(
+            cost=cost,
+            max_wait_ms=method.stage.max_wait_ms,
+            max_concurrency=binding.max_concurrency,
+            any_thread=method.stage.any_thread,
+            idempotent=method.stage.idempotent,
+        ),
     )
     return described, binding
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -36,13 +36,35 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """How the requests of an endpoint run, as its handler declares it; callers need not know.
+
+    Args:
+        cost: The method that says what an item costs; empty where there is none.
+        max_wait_ms: How long a batch waits behind another to fill: 0 not at all, `adaptive` as long as that pays.
+        max_concurrency: How many requests run side by side; 0 where they run one after another.
+        any_thread: Whether its stages may run in another thread than `load`; None where nothing is said.
+        idempotent: Whether a request may run a second time.
+    """
+
+    cost: str = ""
+    max_wait_ms: float | Literal["adaptive"] = 0.0
+    max_concurrency: int = 0
+    any_thread: bool | None = None
+    idempotent: bool = False
+
+
+_USUAL = Running()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSignature:
     """What one endpoint takes and answers; `output.name` is empty. If it is streaming, `output` is one piece.
 
     A batch has at most `max_batch_size` items, which cost at most `max_batch_cost` where that is given.
 
     `raw_field` names the input that a body which is not JSON stands for; empty where there is none. `flow` is what an
-    endpoint of a pipeline does with its steps.
+    endpoint of a pipeline does with its steps, `running` how requests are batched and where they run.
     """
 
     name: str
@@ -54,6 +76,7 @@ class EndpointSignature:
     streaming: bool = False
     raw_field: str = ""
     flow: tuple[Flow, ...] = ()
+    running: Running = _USUAL
 
     @property
     def request_schema(self) -> dict[str, Any]:
@@ -92,9 +115,13 @@ class Signature:
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads them back."""
         values: dict[str, Any] = msgspec.to_builtins(self)
+        usual: dict[str, Any] = msgspec.to_builtins(_USUAL)
         for endpoint in values["endpoints"]:
             if endpoint["max_batch_cost"] is None:  # as it was before there were costs
                 del endpoint["max_batch_cost"]
+            declared = {name: value for name, value in endpoint.pop("running").items() if value != usual[name]}
+            if declared:
+                endpoint["running"] = declared
         if not self.steps:
             del values["steps"]  # signatures of other handlers are what they were before there were pipelines
             for endpoint in values["endpoints"]:

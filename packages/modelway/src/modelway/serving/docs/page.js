@@ -1,13 +1,6 @@
 /* The page: a section per endpoint with its form, its programs and its answer. */
 const server = JSON.parse(document.getElementById("server").textContent);
 
-const factsOf = endpoint => {
-  const said = [];
-  if (endpoint.max_batch_size) said.push(`up to ${endpoint.max_batch_size} requests in a batch`);
-  if (endpoint.max_batch_cost) said.push(`up to ${endpoint.max_batch_cost} cost in a batch`);
-  return said;
-};
-
 const heading = (box, endpoint) => {
   const title = make("h2", box, "", {id: `title-${endpoint.name}`});
   make("span", title, "POST", {class: "verb"});
@@ -15,7 +8,7 @@ const heading = (box, endpoint) => {
   if (endpoint.description) make("p", box, endpoint.description, {class: "about"});
   const facts = make("p", box, endpoint.streaming ? "Answers a stream of " : "Answers ", {class: "facts"});
   make("code", facts, endpoint.output.label);
-  facts.append([".", ...factsOf(endpoint).map(each => ` ${each[0].toUpperCase()}${each.slice(1)}.`)].join(""));
+  facts.append([".", ...endpoint.facts.filter(each => each !== "streams").map(each => ` ${each[0].toUpperCase()}${each.slice(1)}.`)].join(""));
   if (endpoint.flow_lines.length) make("pre", box, endpoint.flow_lines.join("\n"), {class: "flow", tabindex: "0", "aria-label": "steps"});
 };
 
