@@ -7,6 +7,7 @@ from modelway_platform.domain.admit_documents import problems_with
 from modelway_platform.domain.cluster import Cluster, DockerSettings
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_json import document_from_json, document_to_json
+from modelway_platform.domain.kubernetes_cluster import KubernetesSettings
 from modelway_platform.domain.read_document import Written, read_document
 from modelway_platform.domain.records import ClusterRecord, Declared, PackageRecord
 from modelway_platform.domain.resources import Resources
@@ -83,3 +84,48 @@ def test_impossible_wishes_are_refused(cluster: str, message: str) -> None:
     after = Declared(deployments=(), routes=(), clusters=(box,))
     given = written(PLACED.replace("CLUSTER", cluster).replace("LIMITS", "{gpus: 1}"))
     assert [problem.message for problem in problems_with([given], after, PACKAGES)] == [message]
+
+
+PODS = HEAD + (
+    "metadata: {name: k8s}\n"
+    "spec: {operator: kubernetes, kubernetes: {context: a, namespace: models, base: 'oci:b:v1', registry: 'r:5000/m', "
+    "plainHttp: true, pullSecrets: [pull], serviceAccount: model, nodeSelector: {gpu: a100}, gpuResource: amd.com/gpu}}\n"
+)
+
+
+def test_a_cluster_of_pods_is_read_kept_and_shown_alike() -> None:
+    cluster = written(PODS).document
+    assert isinstance(cluster, Cluster)
+    assert cluster.kubernetes == KubernetesSettings(
+        context="a",
+        namespace="models",
+        base="oci:b:v1",
+        registry="r:5000/m",
+        plain_http=True,
+        pull_secrets=("pull",),
+        service_account="model",
+        node_selector={"gpu": "a100"},
+        gpu_resource="amd.com/gpu",
+    )
+    assert document_from_json(document_to_json(cluster)) == cluster
+    usual = written(HEAD + "metadata: {name: k}\nspec: {operator: kubernetes, kubernetes: {base: b, registry: r}}\n")
+    assert document_to_json(usual.document)["spec"]["kubernetes"] == {"base": "b", "registry": "r"}
+    assert document_from_json(document_to_json(usual.document)) == usual.document
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("registry: 'r:5000/m', ", "", "missing"),
+        ("namespace: models", "namespace: Models", "spec.kubernetes.namespace: 'Models' is not allowed"),
+        ("context: a", "token: abc", "unknown field spec.kubernetes.token"),
+        ("context: a", "kubeconfig: config", "spec.kubernetes.kubeconfig: 'config' is not allowed"),
+        ("[pull]", "[Pull Secret]", "spec.kubernetes.pullSecrets[0]: not the name of a Secret"),
+        ("{gpu: a100}", "{'g p u': a100}", "not a label and its value"),
+        ("amd.com/gpu", "'a b'", "spec.kubernetes.gpuResource: 'a b' is not allowed"),
+    ],
+)
+def test_clusters_of_pods_that_cannot_be_meant(before: str, after: str, message: str) -> None:
+    problems = read(PODS.replace(before, after))
+    assert isinstance(problems, list)
+    assert any(message in each for each in problems), problems

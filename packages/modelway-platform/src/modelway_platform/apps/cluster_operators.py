@@ -11,13 +11,14 @@ import uv
 from modelway.errors import InvalidRequestError
 from modelway.packaging import Progress, read_manifest
 from modelway_platform.apps.image_parts import base_opener, registry_http
+from modelway_platform.apps.kubernetes_clusters import pods_operator
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
 from modelway_platform.deploy.images.base_image import BaseImage, machine_architecture
 from modelway_platform.deploy.images.build_image import ImageBuilder
 from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.deliver_image import IntoEngine, ThroughRegistry
+from modelway_platform.deploy.images.deliver_image import IntoEngine, RegistryAlone, ThroughRegistry
 from modelway_platform.deploy.images.image_phases import Delivery, ImagePhases
 from modelway_platform.deploy.images.reference import parse_registry
 from modelway_platform.deploy.operators.clusters import Clusters
@@ -76,6 +77,15 @@ class MadeClusters:
 
     def _operator(self, cluster: Cluster) -> Operator:
         around, settings = self._around, cluster.docker
+        if cluster.operator == "kubernetes":
+            self._preparers[cluster.name] = self._phases_of_pods(cluster)
+            return pods_operator(
+                cluster,
+                instance=around.directory.instance(),
+                folder=around.directory.replicas,
+                leases=around.leases,
+                on_change=around.on_change,
+            )
         engine = DockerEngine(settings.socket)
         self._preparers[cluster.name] = self._image_phases(cluster, engine)
         return DockerOperator(
@@ -93,9 +103,7 @@ class MadeClusters:
         )
 
     def _image_phases(self, cluster: Cluster, engine: DockerEngine) -> ImagePhases:
-        around, settings = self._around, cluster.docker
-        folder = around.directory.root / "images"
-        cache = LayerCache(folder / "layers")
+        settings = cluster.docker
         http = partial(registry_http, plain_http=settings.plain_http)
         delivery: Delivery = IntoEngine(engine=engine)
         if settings.registry:
@@ -105,6 +113,18 @@ class MadeClusters:
                 engine=engine,
                 credentials=partial(_credentials, plain_http=settings.plain_http),
             )
+        return self._phases(cluster, settings.base, delivery, plain_http=settings.plain_http)
+
+    def _phases_of_pods(self, cluster: Cluster) -> ImagePhases:
+        settings = cluster.kubernetes
+        http = partial(registry_http, plain_http=settings.plain_http)
+        delivery = RegistryAlone(registry=settings.registry, http=http)
+        return self._phases(cluster, settings.base, delivery, plain_http=settings.plain_http)
+
+    def _phases(self, cluster: Cluster, base: str, delivery: Delivery, *, plain_http: bool) -> ImagePhases:
+        around = self._around
+        folder = around.directory.root / "images"
+        cache = LayerCache(folder / "layers")
         return ImagePhases(
             archive=around.packages.path,
             builder=ImageBuilder(
@@ -113,7 +133,7 @@ class MadeClusters:
                 sdk=SdkCopy.of_this_process(),
                 architecture=machine_architecture(),
             ),
-            base=_Base(settings.base, cache, plain_http=settings.plain_http),
+            base=_Base(base, cache, plain_http=plain_http),
             layouts=folder / "layouts" / cluster.name,
             delivery=delivery,
         )

@@ -39,5 +39,5 @@ def _deployment_problems(written: Written, deployment: Deployment, clusters: dic
         yield written.problem(
             "spec.resources",
             f"cluster {cluster.name!r} runs plain processes and cannot limit what they use",
-            "leave it out, or name a cluster whose operator is docker",
+            "leave it out, or name a cluster whose operator is docker or kubernetes",
         )

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-OperatorKind = Literal["process", "docker"]
-OPERATORS: tuple[OperatorKind, ...] = ("process", "docker")
+from modelway_platform.domain.kubernetes_cluster import KubernetesSettings
+
+OperatorKind = Literal["process", "docker", "kubernetes"]
+OPERATORS: tuple[OperatorKind, ...] = ("process", "docker", "kubernetes")
 LOCAL = "local"
 
 
@@ -34,6 +36,7 @@ class Cluster:
     name: str
     operator: OperatorKind = "process"
     docker: DockerSettings = field(default_factory=DockerSettings)
+    kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
 
     @property
     def key(self) -> str:

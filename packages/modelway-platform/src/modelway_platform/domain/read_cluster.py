@@ -7,6 +7,12 @@ from typing import Any, cast
 from modelway_platform.domain.cluster import LOCAL, OPERATORS, Cluster, DockerSettings, OperatorKind
 from modelway_platform.domain.document_fields import Fields
 from modelway_platform.domain.identity import is_name
+from modelway_platform.domain.kubernetes_cluster import (
+    KubernetesSettings,
+    kubernetes_from_json,
+    kubernetes_to_json,
+    read_kubernetes,
+)
 
 _NAME_RULE = f"use lower-case letters, digits and dashes, at most 63; `{LOCAL}` is the platform's own machine"
 _REGISTRY = re.compile(r"[A-Za-z0-9.\[\]:-]+(?:/[a-z0-9]+(?:[._/-][a-z0-9]+)*)?")
@@ -17,11 +23,14 @@ def read_cluster(metadata: Fields, spec: Fields) -> Cluster:
     name = metadata.string("name", check=lambda text: is_name(text) and text != LOCAL, rule=_NAME_RULE)
     operator = cast("OperatorKind", spec.choice("operator", [each for each in OPERATORS if each != "process"]))
     docker = _read_docker(spec) if operator == "docker" else DockerSettings()
-    return Cluster(name=name, operator=operator, docker=docker)
+    kubernetes = read_kubernetes(spec) if operator == "kubernetes" else KubernetesSettings()
+    return Cluster(name=name, operator=operator, docker=docker, kubernetes=kubernetes)
 
 
 def cluster_to_json(cluster: Cluster) -> dict[str, Any]:
     """The `spec` of the normal form."""
+    if cluster.operator == "kubernetes":
+        return {"operator": cluster.operator, "kubernetes": kubernetes_to_json(cluster.kubernetes)}
     docker = cluster.docker
     section = {
         "socket": docker.socket,
@@ -36,13 +45,14 @@ def cluster_from_json(name: str, spec: Mapping[str, Any]) -> Cluster:
     """The reverse of `cluster_to_json`."""
     section = spec.get("docker", {})
     docker = DockerSettings(
-        socket=section.get("socket", ""),
+        socket=section.get("socket", DockerSettings().socket),
         base=section.get("base", ""),
         registry=section.get("registry", ""),
         plain_http=section.get("plainHttp", False),
         network=section.get("network", "bridge"),
     )
-    return Cluster(name=name, operator=spec["operator"], docker=docker)
+    kubernetes = kubernetes_from_json(spec.get("kubernetes", {}))
+    return Cluster(name=name, operator=spec["operator"], docker=docker, kubernetes=kubernetes)
 
 
 def _read_docker(spec: Fields) -> DockerSettings:

@@ -71,6 +71,36 @@ class ThroughRegistry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryAlone:
+    """Pushes; whichever node a replica comes to pulls by digest.
+
+    Args:
+        registry: `HOST[:PORT][/PREFIX]`.
+        http: Speaks to the registry of that host.
+    """
+
+    registry: str
+    http: Callable[[str], RegistryHttp]
+
+    def deliver(self, layout: ImageLayout, tag: str, package: packaging.Manifest, report: Progress) -> str:
+        """Pushes what the registry does not have; returns the image's name with its digest."""
+        image = layout.find(tag, machine_architecture())
+        name = parse_registry(f"{self.registry}/{package.name.lower()}:{tag[:32]}")
+        pushed = push(layout, image, name, self.http(name.host), report)
+        report(f"{pushed.sent_bytes} octets sent in {pushed.seconds:.1f} s")
+        return str(RegistryName(host=name.host, repository=name.repository, reference=pushed.digest))
+
+    def has(self, image: str) -> bool:
+        """Whether the registry has it; one that does not answer may."""
+        name = parse_registry(image)
+        try:
+            Repository(http=self.http(name.host), name=name.repository).manifest(name.reference)
+        except ModelwayError as error:
+            return error.error_code != "not_found"
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IntoEngine:
     """Loads images into the engine itself, where there is no registry.
 

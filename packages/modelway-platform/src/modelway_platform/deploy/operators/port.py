@@ -36,11 +36,13 @@ class Observed:
     """What the operator sees of a replica it knows.
 
     `exited_at` is None while it runs. `reason` says how it ended, with its last words, as half a sentence:
-    "exited with status 1: ModuleNotFoundError: No module named 'x'".
+    "exited with status 1: ModuleNotFoundError: No module named 'x'". `waiting` says why it does not run yet, as far as that
+    is out of the ordinary: "waits for a node: 0/3 nodes are available".
     """
 
     exited_at: float | None = None
     reason: str = ""
+    waiting: str = ""
 
 
 class Operator(Protocol):

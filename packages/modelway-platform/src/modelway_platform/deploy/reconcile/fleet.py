@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -235,6 +236,8 @@ class Fleet:
 
     async def _tell(self, before: HeldReplica, now: HeldReplica) -> None:
         if now.state is before.state:
+            if now.state is ReplicaState.STARTING and now.message != before.message:
+                await self._event(now, "Warning", "ReplicaWaits", f"{now.id} {now.message}")
             return
         match now.state:
             case ReplicaState.READY:
@@ -256,5 +259,6 @@ class Fleet:
 
 
 def _new_id(key: VersionKey) -> str:
-    """A name people can read, with enough chance in it never to come twice."""
-    return f"{key.model[:40]}-{key.version[:40]}-{secrets.token_hex(4)}"
+    """A name people can read, with enough chance in it never to come twice; also a label of DNS, as clusters want it."""
+    version = re.sub(r"[^a-z0-9]+", "-", key.version[:20].lower()).strip("-")
+    return f"{key.model[:30].rstrip('-')}-{version}-{secrets.token_hex(4)}"

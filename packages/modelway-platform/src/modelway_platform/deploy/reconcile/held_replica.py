@@ -122,7 +122,9 @@ def judge(held: HeldReplica, observed: Observed | None, now: float, *, registere
         return _fallen(held, observed.exited_at, observed.reason)
     if registered:
         return replace(held, state=ReplicaState.READY, answered=True, failures=0, message="")
-    return replace(held, state=ReplicaState.STARTING)
+    return replace(
+        held, state=ReplicaState.STARTING, message=observed.waiting or (held.message if held.failures else "")
+    )
 
 
 def could_not_start(held: HeldReplica, now: float, why: str) -> HeldReplica:

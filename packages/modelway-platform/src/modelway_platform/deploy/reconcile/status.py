@@ -130,7 +130,9 @@ def _replicas_condition(declared: DeploymentRecord, replicas: Sequence[Replica],
     fallen = [replica for replica in current if replica.message and replica.state is not ReplicaState.READY]
     if fallen:
         worst = max(fallen, key=lambda replica: replica.failures)
-        return condition("ReplicaCrashed", _crash_text(worst, ready, wanted), status=False)
+        return condition(
+            "ReplicaCrashed" if worst.failures else "Waiting", _crash_text(worst, ready, wanted), status=False
+        )
     if old and not (wanted and ready >= wanted):
         return condition("Replacing", _replacing_text(old, ready, wanted), status=False)
     if ready < wanted:
@@ -143,6 +145,8 @@ def _replicas_condition(declared: DeploymentRecord, replicas: Sequence[Replica],
 
 
 def _crash_text(worst: Replica, ready: int, wanted: int) -> str:
+    if not worst.failures:  # nothing has fallen: there is no room for it yet
+        return f"{ready} of {wanted} ready; replica {worst.id} {worst.message}"
     delay = back_off(worst.failures)
     again = (
         f"starts again {delay:.0f} s after this crash" if worst.state is ReplicaState.CRASHED else "is starting again"

@@ -1,0 +1,231 @@
+"""One contract for all operators: what they start runs, what ends is told with its reason, and nothing is left behind."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from journeys.kubernetes_cluster import KubernetesCluster
+from journeys.operator_benches import Bench, KubernetesBench, ProcessBench
+
+from modelway.errors import ModelwayError
+from modelway_platform.deploy.operators import pod_state
+from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
+from modelway_platform.deploy.operators.process import Launch
+from modelway_platform.domain.resources import Resources
+
+pytestmark = [pytest.mark.slow]
+
+
+@pytest_asyncio.fixture(params=["process", "kubernetes"])
+async def bench(
+    request: pytest.FixtureRequest, tmp_path: Path, launch: Callable[[ReplicaSpec], Launch]
+) -> AsyncIterator[Bench]:
+    made: Bench
+    if request.param == "process":
+        made = ProcessBench(tmp_path, launch)
+    else:
+        cluster = request.getfixturevalue("kubernetes_cluster")
+        made = KubernetesBench(cluster, tmp_path, tmp_path / "stand_in.py")
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def spec(spec: Callable[..., ReplicaSpec]) -> Callable[..., ReplicaSpec]:
+    def make(replica_id: str = "digits-1", mode: str = "serve") -> ReplicaSpec:
+        return replace(
+            spec(replica_id, mode), cluster="k8s", environment="registry.test/digits@sha256:0", drain_seconds=0
+        )
+
+    return make
+
+
+async def test_what_is_started_runs_and_ends_when_it_is_asked_to(
+    bench: Bench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    operator = await bench.operator()
+    assert await operator.start(spec())
+    await bench.when(lambda: bench.running() == {"digits-1"})
+    assert operator.observe()["digits-1"].exited_at is None
+    operator.stop("digits-1", 5)
+    assert (await bench.ended(operator, "digits-1")).startswith("exited with status 0")
+    await bench.when(lambda: "digits-1" in bench.told)
+    operator.forget("digits-1")
+    assert "digits-1" not in operator.observe()
+    await bench.when(lambda: not bench.running())
+
+
+async def test_who_does_not_want_to_leave_is_ended(bench: Bench, spec: Callable[..., ReplicaSpec]) -> None:
+    operator = await bench.operator()
+    await operator.start(spec(mode="stubborn"))
+    await bench.when(lambda: bench.running() == {"digits-1"})
+    operator.stop("digits-1", 0)
+    operator.stop("digits-1", 0)  # asking twice is asking once
+    assert (await bench.ended(operator, "digits-1")).startswith("was killed by signal 9 (SIGKILL)")
+
+
+async def test_a_crash_is_told_with_its_last_words_and_it_can_be_started_again(
+    bench: Bench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    operator = await bench.operator()
+    await operator.start(spec(mode="crash"))
+    assert await bench.ended(operator, "digits-1") == "exited with status 3: ValueError: the model is broken"
+    await bench.when(lambda: "digits-1" in bench.told)
+    await operator.start(spec())
+    assert operator.observe()["digits-1"].exited_at is None
+    await bench.when(lambda: bench.running() == {"digits-1"})
+
+
+async def test_a_kill_from_outside_is_told_as_one(bench: Bench, spec: Callable[..., ReplicaSpec]) -> None:
+    operator = await bench.operator()
+    for name in ("digits-1", "digits-2"):
+        await operator.start(spec(name))
+    await bench.when(lambda: bench.running() == {"digits-1", "digits-2"})
+    bench.kill("digits-1")
+    assert (await bench.ended(operator, "digits-1")).startswith("was killed by signal 9 (SIGKILL)")
+    assert operator.observe()["digits-2"].exited_at is None
+
+
+async def test_the_next_control_adopts_what_runs_and_ends_what_nobody_knows(
+    bench: Bench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    first = await bench.operator()
+    placements = {name: await first.start(spec(name)) for name in ("known", "unrecorded", "stranger", "fallen")}
+    await bench.when(lambda: bench.running() == set(placements))
+    first.close()
+    await asyncio.sleep(0)
+    bench.kill("fallen")
+    await bench.when(lambda: "fallen" not in bench.running())
+    second = bench.make()
+    recorded: dict[str, Any] = {
+        "known": placements["known"],
+        "fallen": placements["fallen"],
+        "unrecorded": {},
+        "never-started": {},
+    }
+    found = await second.adopt(recorded)
+    await bench.when(lambda: bench.running() == {"known", "unrecorded"})
+    assert await bench.ended(second, "fallen")
+    assert {"known", "unrecorded"} <= found.keys()
+    assert found["known"] == placements["known"]
+    assert "never-started" not in second.observe()
+    assert second.observe()["known"].exited_at is None
+    await _starting_what_runs_finds_it(second, bench, spec)
+    bench.kill("known")
+    assert await bench.ended(second, "known")
+
+
+async def _starting_what_runs_finds_it(operator: Operator, bench: Bench, spec: Callable[..., ReplicaSpec]) -> None:
+    """On clusters with names; a process is found by its mark when it is adopted."""
+    if isinstance(bench, KubernetesBench):
+        await operator.start(spec("unrecorded"))
+    assert "unrecorded" in bench.running()
+
+
+@pytest_asyncio.fixture
+async def kubernetes(
+    kubernetes_cluster: KubernetesCluster, tmp_path: Path, launch: Callable[[ReplicaSpec], Launch]
+) -> AsyncIterator[KubernetesBench]:
+    assert launch  # writes the stand-in
+    made = KubernetesBench(kubernetes_cluster, tmp_path, tmp_path / "stand_in.py")
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def test_pods_are_found_by_their_service_and_the_service_goes_with_the_last(
+    kubernetes: KubernetesBench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    operator = await kubernetes.operator()
+    for name in ("digits-1", "digits-2"):
+        await operator.start(spec(name))
+    await kubernetes.when(lambda: _ids(kubernetes) == {"digits-1", "digits-2"})
+    endpoint = kubernetes.leases.endpoints()[0]
+    assert (str(endpoint.key), endpoint.port, endpoint.host[:8]) == ("vision/digits/v1", 8080, "10.77.2.")
+    operator.stop("digits-1", 5)
+    await kubernetes.when(lambda: _ids(kubernetes) == {"digits-2"})
+    await kubernetes.ended(operator, "digits-1")
+    operator.forget("digits-1")
+    assert len(await asyncio.to_thread(_services, kubernetes)) == 1
+    operator.stop("digits-2", 5)
+    await kubernetes.ended(operator, "digits-2")
+    operator.forget("digits-2")
+    await kubernetes.when(lambda: not _services(kubernetes) and not kubernetes.ask("GET", "pods")["items"])
+
+
+async def test_an_image_that_cannot_be_had_and_a_room_that_is_not_there_are_told_as_what_they_are(
+    kubernetes: KubernetesBench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    operator = await kubernetes.operator()
+    await operator.start(replace(spec("digits-1"), environment="missing.test/digits"))
+    assert await kubernetes.ended(operator, "digits-1") == (
+        "cannot be started: ErrImagePull: missing.test/digits: not found"
+    )
+    await operator.start(replace(spec("digits-2"), resources=Resources(cpus=0.5, memory=2**26, gpus=3)))
+    await kubernetes.when(lambda: "waits for a node" in operator.observe()["digits-2"].waiting)
+    assert "Insufficient nvidia.com/gpu" in operator.observe()["digits-2"].waiting
+    assert operator.observe()["digits-2"].exited_at is None
+    assert "digits-2" in kubernetes.told
+    await operator.start(replace(spec("digits-3"), resources=Resources(cpus=0.5, memory=2**26, gpus=1)))
+    await kubernetes.when(lambda: kubernetes.running() == {"digits-3"})
+
+
+async def test_a_pod_that_others_delete_is_told_and_one_that_is_not_ours_is_left_alone(
+    kubernetes: KubernetesBench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    operator = await kubernetes.operator()
+    await operator.start(spec())
+    await kubernetes.when(lambda: kubernetes.running() == {"digits-1"})
+    await asyncio.to_thread(kubernetes.ask, "DELETE", "pods/digits-1", {"gracePeriodSeconds": 0})
+    assert await kubernetes.ended(operator, "digits-1") == "its pod was deleted"
+    strange = {"metadata": {"name": "digits-9"}, "spec": {"containers": [{"name": "x", "image": "x"}]}}
+    await asyncio.to_thread(kubernetes.ask, "POST", "pods", strange)
+    with pytest.raises(ModelwayError, match="not ours"):
+        await operator.start(spec("digits-9"))
+    await asyncio.to_thread(operator.tidy, ["digits-1"])
+    names = {each["metadata"]["name"] for each in (await asyncio.to_thread(kubernetes.ask, "GET", "pods"))["items"]}
+    assert "digits-9" in names
+
+
+async def test_what_runs_on_a_node_that_is_lost_is_given_up(
+    kubernetes: KubernetesBench, spec: Callable[..., ReplicaSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pod_state, "_GIVEN_UP_AFTER", 1.0)
+    operator = await kubernetes.operator()
+    await operator.start(spec())
+    await kubernetes.when(lambda: kubernetes.running() == {"digits-1"})
+    await asyncio.to_thread(kubernetes.node.fail)
+    # What Kubernetes' own controller does after the toleration's seconds.
+    await asyncio.to_thread(kubernetes.ask, "DELETE", "pods/digits-1", {"gracePeriodSeconds": 1})
+    assert await kubernetes.ended(operator, "digits-1") == "is given up: its node does not answer"
+    await operator.start(spec())  # in place of the one that nobody will ever report gone
+    pod = await asyncio.to_thread(kubernetes.ask, "GET", "pods/digits-1")
+    assert "deletionTimestamp" not in pod["metadata"]
+    assert operator.observe()["digits-1"].exited_at is None
+
+
+async def test_two_platforms_in_one_namespace_do_not_touch_each_other(
+    kubernetes: KubernetesBench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    first = await kubernetes.operator()
+    await first.start(spec("digits-1"))
+    kubernetes.instance = "another"
+    second = await kubernetes.operator()
+    await second.start(spec("digits-2"))
+    await asyncio.to_thread(second.tidy, ["digits-2"])
+    await kubernetes.when(lambda: kubernetes.running() == {"digits-1", "digits-2"})
+    assert set(first.observe()) == {"digits-1"}
+    assert len(await asyncio.to_thread(_services, kubernetes)) == 2
+
+
+def _ids(bench: KubernetesBench) -> set[str]:
+    return {each.id for each in bench.leases.endpoints()}
+
+
+def _services(bench: KubernetesBench) -> list[Any]:
+    return bench.ask("GET", "services")["items"]
