@@ -1,10 +1,12 @@
 """Row R5: control is killed, fails or is slow before and after every step; it always ends right, with nothing doubled or left.
 
-The store is real, the cluster only remembers. Scenarios run side by side, each with a database of its own.
+The store is real, the cluster only remembers. Scenarios run side by side, each with a database of its own. Kills strike at every
+step; errors and slowness at every third, with MODELWAY_R5=all at every one.
 """
 
 import asyncio
 import inspect
+import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -242,7 +244,8 @@ async def test_whatever_happens_at_whichever_step_it_ends_right(
     whole_plan = whole.plan
     await whole.run()
     assert whole_plan.steps >= 60
-    struck = [scenario(point) for point in range(1, whole_plan.steps + 1)]
+    stride = 1 if kind == "kill" or os.environ.get("MODELWAY_R5") == "all" else 3
+    struck = [scenario(point) for point in range(1, whole_plan.steps + 1, stride)]
     plans = [each.plan for each in struck]
     await many([each.run for each in struck])
     hit = [plan.struck for plan in plans if plan.struck]
@@ -250,5 +253,5 @@ async def test_whatever_happens_at_whichever_step_it_ends_right(
     record_property(f"r5_{kind}_places", len(set(hit)))
     record_property(f"r5_{kind}_restarts", restarts)
     record_property(f"r5_{kind}", len(hit))
-    assert len(hit) >= 50
+    assert len(hit) >= 50 // stride
     assert restarts >= (50 if kind == "kill" else 0)
