@@ -13,6 +13,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import secrets
 import signal
 import sqlite3
 import statistics
@@ -112,12 +113,13 @@ def write(
 ) -> None:
     """One gateway worker's log at a steady rate: a number in each record's id, everything else as requests have it."""
     log = AccessLog(folder, index)
+    prefix = secrets.token_hex(8).encode()  # as ids of the gateway are
     began = time.monotonic()
     number = 0
     while (elapsed := time.monotonic() - began) < seconds:
         due = int(elapsed * rate)
         while number < due:
-            log.append(line(index, number))
+            log.append(line(index, prefix, number))
             number += 1
         log.flush()
         time.sleep(max(0.0, TICK - (time.monotonic() - began - elapsed)))
@@ -125,16 +127,16 @@ def write(
     counts.put((number, log.dropped + log.uncollected))
 
 
-def line(index: int, number: int) -> bytes:
+def line(index: int, prefix: bytes, number: int) -> bytes:
     """A record as `AccessLog.record` makes it, with a third of all durations another."""
     now = time.time_ns() // 1000
-    took = 900 + number * 7919 % 4001
+    took = 900 + hash((number, index)) % 40_001
     return (
-        b'{"time":%d.%06d,"request_id":"%08x%024x","project":"p%d","model":"digits","version":"v%d","endpoint":"predict",'
+        b'{"time":%d.%06d,"request_id":"%b-%x","project":"p%d","model":"digits","version":"v%d","endpoint":"predict",'
         b'"method":"POST","path":"/p%d/digits/predict","reason":"weights 80/20","consumer":"shop","replica":"digits-v1-%d","status":200,"code":"",'
         b'"duration_us":%d,"upstream_us":%d,"bytes_in":%d,"bytes_out":58,"key":"k1","retries":0,"client":"127.0.0.1","worker":%d}\n'
         % (
-            *divmod(now, 1_000_000), index, number, number % 3, 1 + (number % 5 == 0), number % 3, number % 4,
+            *divmod(now, 1_000_000), prefix, number, number % 3, 1 + (number % 5 == 0), number % 3, number % 4,
             took, took - 200, 100 + number % 300, index,
         )
     )  # fmt: skip

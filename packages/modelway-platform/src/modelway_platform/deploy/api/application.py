@@ -27,6 +27,7 @@ from modelway_platform.deploy.api.mirrors_api import MirrorsApi
 from modelway_platform.deploy.api.packages_api import PackagesApi
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.phases_api import PhasesService
+from modelway_platform.deploy.api.prometheus_api import PrometheusApi
 from modelway_platform.deploy.api.route_table_api import RouteTableApi
 from modelway_platform.deploy.api.sources_api import SourcesApi
 from modelway_platform.deploy.api.transcode import rest_paths
@@ -51,6 +52,7 @@ def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
         *SourcesApi(parts).paths(),
         *LogsApi(parts).paths(),
         *LogQueriesApi(parts).paths(),
+        *PrometheusApi(parts).paths(),
         *LogExportApi(parts).paths(),
         *FeedbackApi(parts).paths(),
         *ExplainApi(parts).paths(),

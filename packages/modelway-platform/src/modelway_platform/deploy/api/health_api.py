@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -13,6 +12,7 @@ from starlette.routing import Route as Path
 
 from modelway.errors import UnavailableError
 from modelway_platform.deploy.api.exchange import json_answer, moment
+from modelway_platform.deploy.api.exposition import families, family
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.domain.deployment import Phase
 
@@ -76,9 +76,9 @@ class HealthApi:
         deployments = self._parts.documents.list_deployments()
         phases = Counter(Phase.DELETING if record.deleting else record.status.phase for record in deployments)
         lines = [
-            *_family("modelway_build_info", "gauge", "Version of the platform.", {_label(version=self._version): 1}),
-            *_family("modelway_control_start_time_seconds", "gauge", "Start, in Unix time.", {"": self._started_at}),
-            *_family(
+            *family("modelway_build_info", "gauge", "Version of the platform.", {_label(version=self._version): 1}),
+            *family("modelway_control_start_time_seconds", "gauge", "Start, in Unix time.", {"": self._started_at}),
+            *family(
                 "modelway_control_requests_total",
                 "counter",
                 "Requests answered.",
@@ -87,33 +87,28 @@ class HealthApi:
                     for (method, code), count in sorted(self._counts.items())
                 },
             ),
-            *_family(
+            *family(
                 "modelway_deployments",
                 "gauge",
                 "Deployments by phase.",
                 {_label(phase=phase.value): phases[phase] for phase in Phase},
             ),
-            *_family(
+            *family(
                 "modelway_replicas_wanted",
                 "gauge",
                 "Replicas declared.",
                 {_of(record.key): record.deployment.replicas for record in deployments if not record.deleting},
             ),
-            *_family(
+            *family(
                 "modelway_replicas_ready",
                 "gauge",
                 "Replicas ready.",
                 {_of(record.key): record.status.ready_replicas for record in deployments},
             ),
-            *_family("modelway_endpoints", "gauge", "Registered.", {"": len(self._parts.endpoints.endpoints())}),
-            *(f"{name} {value:g}" for name, value in self._parts.gauges().items()),
+            *family("modelway_endpoints", "gauge", "Registered.", {"": len(self._parts.endpoints.endpoints())}),
+            *families(self._parts.gauges()),
         ]
         return "\n".join(lines) + "\n"
-
-
-def _family(name: str, kind: str, description: str, samples: Mapping[str, float]) -> list[str]:
-    head = [f"# HELP {name} {description}", f"# TYPE {name} {kind}"]
-    return [*head, *(f"{name}{labels} {value!r}" for labels, value in samples.items())]
 
 
 def _label(**labels: str) -> str:

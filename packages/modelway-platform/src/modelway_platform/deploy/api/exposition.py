@@ -1,0 +1,40 @@
+"""Prometheus text (exposition format 0.0.4): families with what they mean and what they are."""
+
+from collections.abc import Iterator, Mapping
+
+# Samples that other parts of the platform hand in by name.
+_ABOUT = {
+    "modelway_route_table_number": "Number of the newest route table.",
+    "modelway_route_tables_published_total": "Route tables published since the start.",
+    "modelway_route_tables_refused_total": "Route tables that were not published, because they would have been invalid.",
+    "modelway_route_table_confirmed_number": "Number of the route table that every live gateway worker uses at least.",
+    "modelway_endpoints_held": "Replicas whose lease has ended but which are kept, for too many would go at once.",
+    "modelway_logs_collector_silent_seconds": "How long ago the collector took its last turn.",
+    "modelway_logs_collector_failing": "Whether its last turn failed.",
+    "modelway_logs_records_total": "Records taken into the store, by kind.",
+    "modelway_logs_set_aside_total": "Lines that were no records, by kind.",
+    "modelway_logs_expired_total": "Records let go for their age or for want of room, by kind.",
+    "modelway_logs_files": "Parquet files of the store, by kind.",
+    "modelway_logs_bytes": "Octets of those files, by kind.",
+    "modelway_logs_behind_bytes": "Octets of segments that are not taken yet, by kind.",
+}
+
+
+def family(name: str, kind: str, about: str, samples: Mapping[str, float]) -> list[str]:
+    """One family; `samples` are by their labels, `{a="b"}` or empty."""
+    head = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
+    return [
+        *head,
+        *(f"{name}{labels} {int(value) if value == int(value) else value!r}" for labels, value in samples.items()),
+    ]
+
+
+def families(samples: Mapping[str, float]) -> Iterator[str]:
+    """Lines of all families among `samples`, which are by name and labels, each family's together."""
+    found: dict[str, dict[str, float]] = {}
+    for full, value in samples.items():
+        name, brace, labels = full.partition("{")
+        found.setdefault(name, {})[brace + labels] = value
+    for name, each in found.items():
+        kind = "counter" if name.endswith("_total") else "gauge"
+        yield from family(name, kind, _ABOUT.get(name, "See the documentation."), each)
