@@ -41,6 +41,7 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
+from modelway_platform.store.audit import Audit
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
@@ -51,6 +52,7 @@ from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases
 from modelway_platform.store.replicas import Replicas
 from modelway_platform.store.token_issuers import TokenIssuers
+from modelway_platform.store.tokens import Tokens
 
 MANY = 200
 SAMPLES = 20
@@ -176,6 +178,8 @@ class ManyDeployments:
             documents=self.documents,
             events=self.events,
             keys=Keys(self.database),
+            tokens=Tokens(self.database),
+            audit=Audit(self.database),
             issuers=TokenIssuers(self.database),
             sources=GitSources(self.database),
             packages=PackageStore(self.folder / "packages", inspect_package),

@@ -28,6 +28,7 @@ from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
+from modelway_platform.store.audit import Audit
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
@@ -40,6 +41,7 @@ from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases, Runs
 from modelway_platform.store.replicas import Replicas
 from modelway_platform.store.token_issuers import TokenIssuers
+from modelway_platform.store.tokens import Tokens
 
 REPLICA_TOKEN = "replica-token-of-this-test"
 LOCK = b"msgspec==0.20.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
@@ -99,6 +101,14 @@ class Api:
             if line.strip():
                 yield json.loads(line)
 
+    def head_of_stream(self, path: str, key: str) -> int:
+        """The status a stream begins with."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {key}"})
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
     def apply(self, *texts: str, query: str = "", packages: dict[str, str] | None = None) -> Reply:
         files = [{"name": f"f{number}.yaml", "text": text} for number, text in enumerate(texts)]
         return self.ask("POST", f"/v1/apply{query}", {"files": files, "packages": packages or {}})
@@ -125,6 +135,8 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             documents=Documents(database, changes.notify),
             events=Events(database, changes.notify),
             keys=keys,
+            tokens=Tokens(database, changes.notify),
+            audit=Audit(database),
             issuers=TokenIssuers(database),
             sources=GitSources(database, changes.notify),
             packages=PackageStore(root / "packages", inspect_package, limit=1_000_000),

@@ -49,7 +49,7 @@ def test_migrating_down_and_up_keeps_what_both_shapes_have(database: Database) -
     with database.write() as connection:
         for kind, name in (("Route", "a/b"), ("Cluster", "here")):
             connection.execute(
-                text("INSERT INTO documents VALUES (:kind, :name, 1, '{}', NULL, 0, 0, 0, 0)"),
+                text("INSERT INTO documents VALUES (:kind, :name, 1, '{}', NULL, 0, 0, 0, 0, 1)"),
                 {"kind": kind, "name": name},
             )
             connection.execute(

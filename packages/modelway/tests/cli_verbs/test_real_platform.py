@@ -36,6 +36,7 @@ from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
+from modelway_platform.store.audit import Audit
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
@@ -45,6 +46,7 @@ from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.token_issuers import TokenIssuers
+from modelway_platform.store.tokens import Tokens
 
 Run = Callable[..., CompletedProcess[str]]
 LOCK = b"msgspec==0.20.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
@@ -91,6 +93,8 @@ class Served:
             documents=self.documents,
             events=Events(self._database, self.changes.notify),
             keys=keys,
+            tokens=Tokens(self._database, self.changes.notify),
+            audit=Audit(self._database),
             issuers=TokenIssuers(self._database),
             sources=GitSources(self._database, self.changes.notify),
             packages=PackageStore(folder / "packages", inspect_package),
@@ -460,3 +464,23 @@ def test_two_versions_are_compared(modelway: Run, served: Served, tmp_path: Path
     assert refused.returncode == 1
     assert "version_not_found" in refused.stderr
     assert modelway("rollout", "compare", "vision/digits", "v1").returncode == 2
+
+
+@pytest.mark.usefixtures("served")
+def test_tokens_and_the_audit_log(modelway: Run) -> None:
+    made = modelway("token", "create", "ci", "--role", "deployer", "--project", "vision", "-o", "json")
+    assert made.returncode == 0, made.stderr
+    token = json.loads(made.stdout)
+    assert (token["role"], token["projects"]) == ("deployer", ["vision"])
+    listed = modelway("token", "list").stdout
+    assert "deployer" in listed
+    assert token["secret"] not in listed
+    assert "revoked" in modelway("token", "revoke", token["id"]).stdout
+    assert "revoked" in modelway("token", "list").stdout
+    log = modelway("audit", "--kind", "Token").stdout.splitlines()
+    assert log[0].split()[:3] == ["NUMBER", "TIME", "WHO"]
+    assert "created" in log[1]
+    assert "revoked: false → true" in log[2]
+    (entry,) = map(json.loads, modelway("audit", "--kind", "Token", "--tail", "1", "-o", "json").stdout.splitlines())
+    assert (entry["action"], entry["actor"]["name"]) == ("revoked", "admin")
+    assert modelway("token", "create", "x", "--role", "deployer").returncode == 1

@@ -142,7 +142,7 @@ async def serve(settings: ControlSettings) -> None:
 def _grpc(settings: ControlSettings, dispatch: Dispatch, parts: ControlParts) -> Sequence[asyncio.Task[None]]:
     if not settings.grpc_port:
         return ()
-    authentication = Authentication(parts.keys, parts.replica_token)
+    authentication = Authentication(parts.keys, parts.tokens, parts.replica_token)
     serving = control_grpc.serve(dispatch, authentication, settings.host, settings.grpc_port)
     return (asyncio.create_task(serving, name="API over gRPC"),)
 

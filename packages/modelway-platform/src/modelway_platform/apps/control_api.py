@@ -16,6 +16,7 @@ from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
+from modelway_platform.store.audit import Audit
 from modelway_platform.store.feedback_segments import FeedbackSegments
 from modelway_platform.store.key_uses import last_uses
 
@@ -30,6 +31,8 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         documents=parts.documents,
         events=parts.events,
         keys=parts.keys,
+        tokens=parts.tokens,
+        audit=Audit(parts.database),
         issuers=parts.issuers,
         sources=parts.sources,
         want_source=parts.source_follower.want,

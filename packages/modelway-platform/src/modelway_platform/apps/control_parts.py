@@ -44,6 +44,7 @@ from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases
 from modelway_platform.store.replicas import Replicas
 from modelway_platform.store.token_issuers import TokenIssuers
+from modelway_platform.store.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class ControlParts:
     documents: Documents
     events: Events
     keys: Keys
+    tokens: Tokens
     issuers: TokenIssuers
     sources: GitSources
     source_follower: SourceFollower
@@ -196,6 +198,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         documents=basis.documents,
         events=events,
         keys=basis.keys,
+        tokens=Tokens(basis.database, changes.notify),
         issuers=basis.issuers,
         sources=sources,
         source_follower=_source_follower(directory, sources, basis, events),

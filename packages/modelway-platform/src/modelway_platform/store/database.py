@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from modelway.errors import ModelwayError
 
 # The newest migration, repeated here so that an up-to-date database opens without loading Alembic (0.6 s).
-NEWEST_MIGRATION = "holds"
+NEWEST_MIGRATION = "access"
 _BUSY_SECONDS = 5.0
 
 

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from modelway.errors import ConflictError, NotFoundError
+from modelway_platform.domain.actor import Author, name_of_author
 from modelway_platform.domain.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.document_changes import Applied, changes_between
 from modelway_platform.domain.document_json import (
@@ -22,7 +23,7 @@ from modelway_platform.domain.document_json import (
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.records import ClusterRecord, Declared, DeploymentRecord, Revision, RouteRecord
 from modelway_platform.domain.route import Route
-from modelway_platform.store import document_rows, schema
+from modelway_platform.store import audit, document_rows, schema
 from modelway_platform.store.database import Database
 
 Admit = Callable[[Declared], None]
@@ -56,7 +57,7 @@ class Documents:
         self,
         wanted: Sequence[Document],
         *,
-        author: str,
+        author: Author,
         dry_run: bool = False,
         cause: str = "apply",
         without: Sequence[tuple[Kind, str]] = (),
@@ -78,11 +79,11 @@ class Documents:
         self._notify_if(not dry_run and any(item.action != "unchanged" for item in applied))
         return tuple(applied)
 
-    def apply_deployment(self, deployment: Deployment, *, author: str = "system") -> Applied:
+    def apply_deployment(self, deployment: Deployment, *, author: Author = "system") -> Applied:
         """Declare one deployment."""
         return self.apply([deployment], author=author)[0]
 
-    def apply_route(self, route: Route, *, author: str = "system") -> Applied:
+    def apply_route(self, route: Route, *, author: Author = "system") -> Applied:
         """Declare one route."""
         return self.apply([route], author=author)[0]
 
@@ -133,7 +134,7 @@ class Documents:
         name: str,
         to_revision: int | None = None,
         *,
-        author: str = "system",
+        author: Author = "system",
         expected_revision: int | None = None,
         admit: Admit = admit_everything,
     ) -> Applied:
@@ -156,7 +157,7 @@ class Documents:
         self,
         key: VersionKey,
         *,
-        author: str = "system",
+        author: Author = "system",
         expected_revision: int | None = None,
         admit: Admit = admit_everything,
     ) -> int:
@@ -181,11 +182,11 @@ class Documents:
             gone = connection.execute(
                 update(table)
                 .where(table.c.kind == "Deployment", table.c.name == str(key), table.c.deleting == 1)
-                .values(deleting=0, removed=1, status=None)
+                .values(deleting=0, removed=1, status=None, sequence=_next_sequence(connection))
             ).rowcount
         self._notify_if(gone > 0)
 
-    def delete_route(self, key: ModelKey, *, author: str = "system", expected_revision: int | None = None) -> int:
+    def delete_route(self, key: ModelKey, *, author: Author = "system", expected_revision: int | None = None) -> int:
         """Forget a route; its history stays. Returns the number of the revision that says so."""
         with self._write() as connection:
             row = _existing(connection, "Route", str(key), expected_revision)
@@ -197,7 +198,7 @@ class Documents:
         self,
         name: str,
         *,
-        author: str = "system",
+        author: Author = "system",
         expected_revision: int | None = None,
         admit: Admit = admit_everything,
     ) -> int:
@@ -221,10 +222,18 @@ class Documents:
             connection.execute(
                 update(table)
                 .where(table.c.kind == "Deployment", table.c.name == str(key), table.c.removed == 0)
-                .values(status=text)
+                .values(status=text, sequence=_next_sequence(connection))
             )
         self._notify()
         return True
+
+    def changed_after(self, sequence: int, most: int) -> tuple[int, Sequence[Any]]:
+        """The newest sequence number, and the rows that changed after `sequence`, in that order, at most so many."""
+        table = schema.documents
+        query = select(table).where(table.c.sequence > sequence).order_by(table.c.sequence).limit(most)
+        with self._database.read() as connection:
+            newest = connection.execute(select(func.max(table.c.sequence))).scalar() or 0
+            return newest, connection.execute(query).all()
 
     @contextmanager
     def _write(self, *, keep: bool = True) -> Generator[Connection]:
@@ -243,7 +252,7 @@ class Documents:
         if changed:
             self._notify()
 
-    def _apply_one(self, connection: Connection, document: Document, author: str, cause: str) -> Applied:
+    def _apply_one(self, connection: Connection, document: Document, author: Author, cause: str) -> Applied:
         kind, name, now = kind_of(document), name_of(document), self._clock()
         value = document_to_json(document)
         text = document_rows.to_text(value)
@@ -253,6 +262,7 @@ class Documents:
         number = 1 if row is None else row.revision + 1
         before: dict[str, Any] = {}
         fields = {"revision": number, "document": text, "updated_at": now, "deleting": 0, "removed": 0}
+        fields["sequence"] = _next_sequence(connection)
         if row is None:
             connection.execute(insert(schema.documents).values(kind=kind, name=name, created_at=now, **fields))
         else:
@@ -261,20 +271,28 @@ class Documents:
             else:
                 before = msgspec.json.decode(row.document)["spec"]
             _update(connection, kind, name, fields)
-        _insert_revision(connection, (kind, name, number), text, (author, cause, now))
-        return Applied(
-            kind=kind,
-            name=name,
-            action="changed" if before else "created",
-            revision=number,
-            changes=changes_between(before, value["spec"], "spec"),
-        )
+        _insert_revision(connection, (kind, name, number), text, (name_of_author(author), cause, now))
+        action = "changed" if before else "created"
+        changes = changes_between(before, value["spec"], "spec")
+        what = action if cause == "apply" else cause
+        audit.record(connection, author, now, action=what, kind=kind, name=name, revision=number, changes=changes)
+        return Applied(kind=kind, name=name, action=action, revision=number, changes=changes)
 
-    def _tombstone(self, connection: Connection, row: Any, author: str, flag: str) -> int:
+    def _tombstone(self, connection: Connection, row: Any, author: Author, flag: str) -> int:
         now, number = self._clock(), row.revision + 1
-        _update(connection, row.kind, row.name, {"revision": number, "updated_at": now, flag: 1})
-        _insert_revision(connection, (row.kind, row.name, number), "{}", (author, "delete", now))
+        fields = {"revision": number, "updated_at": now, flag: 1, "sequence": _next_sequence(connection)}
+        _update(connection, row.kind, row.name, fields)
+        _insert_revision(connection, (row.kind, row.name, number), "{}", (name_of_author(author), "delete", now))
+        gone = changes_between(msgspec.json.decode(row.document)["spec"], {}, "spec")
+        audit.record(
+            connection, author, now, action="deleted", kind=row.kind, name=row.name, revision=number, changes=gone
+        )
         return number
+
+
+def _next_sequence(connection: Connection) -> int:
+    """Rows are never deleted and writers take turns, so the largest is that of the last change."""
+    return (connection.execute(select(func.max(schema.documents.c.sequence))).scalar() or 0) + 1
 
 
 def _find(connection: Connection, kind: Kind, name: str) -> Any:

@@ -12,10 +12,12 @@ from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from modelway.client.key_text import new_secret
 from modelway.errors import ConflictError, NotFoundError
+from modelway_platform.domain.actor import Author
+from modelway_platform.domain.document_changes import Change
 from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.domain.limit_json import limits_from_json, limits_to_json
 from modelway_platform.domain.records import ApiKeyRecord
-from modelway_platform.store import schema
+from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 
 PREFIX_LENGTH = 9
@@ -42,7 +44,7 @@ class Keys:
         self._notify = notify
         self._clock = clock
 
-    def create(self, spec: KeySpec) -> tuple[ApiKeyRecord, str]:
+    def create(self, spec: KeySpec, *, author: Author = "system") -> tuple[ApiKeyRecord, str]:
         """A new key and its secret, which is told only here."""
         secret, now = new_secret(), self._clock()
         record = ApiKeyRecord(
@@ -72,6 +74,14 @@ class Keys:
                     limits=json.dumps(limits_to_json(record.limits)),
                 )
             )
+            told = {
+                "name": record.name,
+                "role": record.role,
+                "consumer": record.consumer,
+                "scopes": list(record.scopes),
+            }
+            changes = audit.made(told)
+            audit.record(connection, author, now, action="created", kind="Key", name=record.id, changes=changes)
         self._notify()
         return record, secret
 
@@ -93,7 +103,7 @@ class Keys:
             row = connection.execute(query).one_or_none()
         return None if row is None else _record(row)
 
-    def rotate(self, key_id: str, grace: float) -> tuple[ApiKeyRecord, str]:
+    def rotate(self, key_id: str, grace: float, *, author: Author = "system") -> tuple[ApiKeyRecord, str]:
         """A new secret for a key; the present one stays valid for `grace` seconds, one replaced earlier ends now.
 
         Raises:
@@ -115,15 +125,20 @@ class Keys:
                 "previous_until": now + grace if grace > 0 else None,
             }
             connection.execute(update(table).where(table.c.id == key_id).values(values))
+            change = Change(path="prefix", before=record.prefix, after=secret[:PREFIX_LENGTH])
+            audit.record(connection, author, now, action="rotated", kind="Key", name=key_id, changes=(change,))
         self._notify()
         return replace(record, **values), secret
 
-    def revoke(self, key_id: str) -> None:
+    def revoke(self, key_id: str, *, author: Author = "system") -> None:
         """Make a key useless for ever; doing so twice changes nothing."""
         table = schema.keys
         with self._database.write() as connection:
             if _row(connection, key_id).revoked_at is None:
-                connection.execute(update(table).where(table.c.id == key_id).values(revoked_at=self._clock()))
+                now = self._clock()
+                connection.execute(update(table).where(table.c.id == key_id).values(revoked_at=now))
+                change = Change(path="revoked", before=False, after=True)
+                audit.record(connection, author, now, action="revoked", kind="Key", name=key_id, changes=(change,))
         self._notify()
 
 

@@ -30,8 +30,11 @@ documents = Table(
     Column("updated_at", Float, nullable=False),
     Column("deleting", Integer, nullable=False, server_default="0"),
     Column("removed", Integer, nullable=False, server_default="0"),
+    # Over that of every other row when this one changed, in status or otherwise: by it changes are followed.
+    Column("sequence", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("kind", "name"),
     CheckConstraint("kind IN ('Deployment', 'Route', 'Cluster', 'Stage')", name="documents_kind"),
+    Index("documents_by_sequence", "sequence"),
 )
 
 revisions = Table(
@@ -97,6 +100,41 @@ keys = Table(
     Column("previous_sha256", String, nullable=False, server_default=""),
     Column("previous_until", Float, nullable=True),
     CheckConstraint("role IN ('admin', 'caller', 'gateway')", name="keys_role"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("projects", Text, nullable=False),
+    Column("prefix", String, nullable=False),
+    Column("sha256", String, nullable=False, unique=True),
+    Column("created_by", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=True),
+    Column("revoked_at", Float, nullable=True),
+    CheckConstraint("role IN ('admin', 'deployer', 'reader')", name="tokens_role"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("transport", String, nullable=False),
+    Column("request_id", String, nullable=False),
+    Column("method", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("changes", Text, nullable=False),
+    Index("audit_of_object", "kind", "name", "number"),
 )
 
 phases = Table(

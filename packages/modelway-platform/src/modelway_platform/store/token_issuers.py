@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from modelway.errors import ConflictError, NotFoundError
+from modelway_platform.domain.actor import Author
+from modelway_platform.domain.document_changes import changes_between
 from modelway_platform.domain.issuer_json import issuer_from_json, issuer_to_json
 from modelway_platform.domain.token_issuer import TokenIssuer, TokenIssuerRecord
-from modelway_platform.store import schema
+from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 
 MAX_ISSUERS = 50
@@ -32,7 +34,7 @@ class TokenIssuers:
         self._notify = notify
         self._clock = clock
 
-    def declare(self, spec: TokenIssuer, keys: tuple[str, ...]) -> TokenIssuerRecord:
+    def declare(self, spec: TokenIssuer, keys: tuple[str, ...], *, author: Author = "system") -> TokenIssuerRecord:
         """Add an issuer, or replace the one of this name; keys of another URL are forgotten.
 
         Raises:
@@ -58,6 +60,16 @@ class TokenIssuers:
                 connection.execute(insert(table).values(name=spec.name, created_at=now, **values))
             else:
                 connection.execute(update(table).where(table.c.name == spec.name).values(values))
+            was = {} if before is None else issuer_to_json(before.spec)
+            audit.record(
+                connection,
+                author,
+                now,
+                action="created" if before is None else "changed",
+                kind="Issuer",
+                name=spec.name,
+                changes=changes_between(was, issuer_to_json(spec)),
+            )
         self._notify()
         return next(each for each in self.list() if each.spec.name == spec.name)
 
@@ -75,7 +87,7 @@ class TokenIssuers:
         """Note why keys could not be fetched; the last ones stay."""
         self._note(name, url, {"problem": problem})
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *, author: Author = "system") -> None:
         """From now on its tokens open nothing.
 
         Raises:
@@ -85,6 +97,7 @@ class TokenIssuers:
             table = schema.token_issuers
             if connection.execute(delete(table).where(table.c.name == name)).rowcount == 0:
                 raise NotFoundError(f"no issuer {name}", hint="modelway issuer list")
+            audit.record(connection, author, self._clock(), action="deleted", kind="Issuer", name=name)
         self._notify()
 
     def _note(self, name: str, url: str, values: dict[str, Any]) -> None:

@@ -54,6 +54,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "call": Verb("modelway.cli.call", "send one request to a model through the gateway"),
         "job": Verb("modelway.cli.job", "look after asynchronous requests: list, get, result, wait, cancel, replay"),
         "key": Verb("modelway.cli.key", "create, list, rotate and revoke API keys"),
+        "token": Verb("modelway.cli.token", "create, list and revoke tokens of the control API: who may change what"),
+        "audit": Verb("modelway.cli.audit", "who changed what, when and from where"),
         "issuer": Verb("modelway.cli.issuer", "declare whose JSON Web Tokens are taken beside keys"),
         "source": Verb("modelway.cli.source", "follow Git repositories whose files say what is declared"),
     }

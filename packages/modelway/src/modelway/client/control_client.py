@@ -18,7 +18,16 @@ from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
 
 DocumentKind = Literal["deployments", "routes", "clusters"]
 ListKind = Literal[
-    "deployments", "routes", "clusters", "endpoints", "packages", "gateways", "keys", "issuers", "sources"
+    "deployments",
+    "routes",
+    "clusters",
+    "endpoints",
+    "packages",
+    "gateways",
+    "keys",
+    "issuers",
+    "sourcesdeployments",
+    "tokens",
 ]
 _SEGMENTS: Mapping[DocumentKind, tuple[str, ...]] = {
     "deployments": ("project", "model", "version"),
@@ -351,6 +360,59 @@ class ControlClient:
     def remove_source(self, name: str) -> None:
         """Follows a source no more; what it declared stays declared."""
         self._http.request("DELETE", "/v1/sources" + path_of(name))
+
+    def create_token(
+        self, name: str, *, role: str = "reader", projects: Sequence[str] = (), expires: str = ""
+    ) -> dict[str, Any]:
+        """A new token of this API; its `secret` is in this answer and nowhere else.
+
+        Args:
+            name: Who or what it is for.
+            role: `reader`, `deployer` or `admin`.
+            projects: What a deployer may change.
+            expires: `90d`, `12h`; never unless given.
+        """
+        body = {"name": name, "role": role, "projects": list(projects), "expires": expires}
+        return self._object(self._post("/v1/tokens", body))
+
+    def revoke_token(self, token_id: str) -> None:
+        """From now on the token opens nothing."""
+        self._http.request("DELETE", "/v1/tokens" + path_of(token_id))
+
+    def audit(
+        self, *, kind: str = "", name: str = "", actor: str = "", after: int = 0, most: int = 100
+    ) -> list[dict[str, Any]]:
+        """The newest changes that fit, oldest first: `sequence`, `at`, `actor`, `action`, `kind`, `name`, `changes`.
+
+        Args:
+            kind: Only of a Deployment, Route, Cluster, Key, Token, Issuer or Package.
+            name: Only of this one.
+            actor: Only by this key or token, by its name.
+            after: Only with a larger number.
+            most: How many.
+        """
+        wanted = {"kind": kind, "name": name, "actor": actor, "after": str(after) if after else "", "most": str(most)}
+        query = {member: value for member, value in wanted.items() if value}
+        return _convert(self._http.request("GET", "/v1/audit", query=query).json(), _Items).items
+
+    def watch_audit(self, *, since: int = 0) -> Iterator[dict[str, Any]]:
+        """Every change after a number, and those to come, until the server ends it."""
+        with self._http.stream("GET", "/v1/audit:watch", query={"since": str(since)}, silence=None) as stream:
+            for line in stream.lines():
+                yield _decode(line, dict[str, Any])
+
+    def watch_documents(self, *, since: int = 0, kind: str = "", project: str = "") -> Iterator[dict[str, Any]]:
+        """Each document that changed after a number, as it is now, and the changes to come, until the server ends it.
+
+        Args:
+            since: The `sequence` of the last change that is known.
+            kind: Only documents of this kind.
+            project: Only what belongs to this project.
+        """
+        query = {"since": str(since)} | ({"kind": kind} if kind else {}) | ({"project": project} if project else {})
+        with self._http.stream("GET", "/v1/documents:watch", query=query, silence=None) as stream:
+            for line in stream.lines():
+                yield _decode(line, dict[str, Any])
 
     def set_issuer(self, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
         """Declares whose tokens are taken beside keys; members of `spec` as `PUT /v1/issuers/{name}` has them."""

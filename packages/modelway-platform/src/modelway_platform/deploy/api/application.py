@@ -7,7 +7,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
+from modelway_platform.deploy.api.access_api import AccessService
 from modelway_platform.deploy.api.authentication import Authentication
 from modelway_platform.deploy.api.by_hand import guarded
 from modelway_platform.deploy.api.comparison_api import ComparisonApi
@@ -62,16 +64,27 @@ def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
         routes=[*rest_paths(dispatch or make_dispatch(parts)), *(guarded(path) for path in by_hand)],
         exception_handlers={HTTPException: _leave_to_frontier},
         middleware=[
-            Middleware(Frontier, authentication=Authentication(parts.keys, parts.replica_token), counts=counts),
+            Middleware(Frontier, authentication=authentication_of(parts), counts=counts),
         ],
     )
 
 
 def make_dispatch(parts: ApiParts) -> Dispatch:
     """Who answers which method of the schema."""
-    return Dispatch((DocumentsService(parts).implementation(), PhasesService(parts).implementation()))
+    services = (DocumentsService(parts), PhasesService(parts), AccessService(parts))
+    return Dispatch(each.implementation() for each in services)
 
 
-async def _leave_to_frontier(_: Request, error: Exception) -> Response:
+def authentication_of(parts: ApiParts) -> Authentication:
+    """Who knows whose secret it is."""
+    return Authentication(parts.keys, parts.tokens, parts.replica_token)
+
+
+async def _leave_to_frontier(request: Request, error: Exception) -> Response:
     """Starlette would answer "Not Found" as plain text; the frontier knows the platform's form."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        # Starlette names the methods of the first route with this path, but each method has a route of its own.
+        found = [each for each in request.app.routes if each.matches(request.scope)[0] is not Match.NONE]
+        verbs = sorted({verb for route in found for verb in route.methods})
+        raise HTTPException(405, headers={"Allow": ", ".join(verbs)}) from error
     raise error

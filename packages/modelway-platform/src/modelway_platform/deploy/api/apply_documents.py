@@ -7,6 +7,7 @@ from modelway.errors import ConflictError, InvalidDocumentError, InvalidRequestE
 from modelway_platform.deploy.api.comparators import comparator_problems
 from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
 from modelway_platform.deploy.reconcile.effects import effects_of
+from modelway_platform.domain.actor import Author
 from modelway_platform.domain.admit_documents import problems_with, repeated_documents
 from modelway_platform.domain.admit_removals import needs_of
 from modelway_platform.domain.cluster import Cluster
@@ -60,7 +61,7 @@ def apply_documents(
     documents: Documents,
     packages: PackageStore,
     *,
-    author: str,
+    author: Author,
     dry_run: bool,
     may_change: Callable[[Iterable[str]], None] = lambda _: None,
 ) -> tuple[Applied, ...]:

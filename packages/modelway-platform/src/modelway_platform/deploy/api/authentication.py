@@ -5,20 +5,23 @@ import hmac
 from modelway.errors import ForbiddenError, UnauthenticatedError
 from modelway_platform.deploy.api.call import Caller
 from modelway_platform.store.keys import Keys
+from modelway_platform.store.tokens import Tokens
 
 LONGEST_SECRET = 256
 
 
 class Authentication:
-    """Knows admin keys, gateways' keys and the replicas' token.
+    """Knows admin keys, tokens with a role, gateways' keys and the replicas' token.
 
     Args:
         keys: Where keys are looked up.
+        tokens: Where tokens are.
         replica_token: By which replicas register.
     """
 
-    def __init__(self, keys: Keys, replica_token: str) -> None:
+    def __init__(self, keys: Keys, tokens: Tokens, replica_token: str) -> None:
         self._keys = keys
+        self._tokens = tokens
         self._replica_token = replica_token.encode()
 
     def caller_of(self, authorization: bytes) -> Caller:
@@ -28,13 +31,17 @@ class Authentication:
             UnauthenticatedError: Nobody we know.
             ForbiddenError: A key that calls models.
         """
-        scheme, _, secret = authorization.partition(b" ")
-        given = secret.strip()
+        scheme, _, sent = authorization.partition(b" ")
+        given = sent.strip()
         if scheme.lower() != b"bearer" or not given or len(given) > LONGEST_SECRET:
             raise _unknown()
         if self._replica_token and hmac.compare_digest(given, self._replica_token):
             return Caller(name="replica", role="replica")
-        key = self._keys.find(given.decode("latin-1"))
+        secret = given.decode("latin-1")
+        token = self._tokens.find(secret)
+        if token is not None:
+            return Caller(name=token.name, role=token.role, projects=token.projects)
+        key = self._keys.find(secret)
         if key is None:
             raise _unknown()
         if key.role == "caller":
@@ -48,5 +55,5 @@ class Authentication:
 def _unknown() -> UnauthenticatedError:
     # One answer for a missing, malformed, unknown and revoked key, so that none can be told from another.
     return UnauthenticatedError(
-        "an admin key is needed, and what was sent is not one", hint="send `Authorization: Bearer KEY`"
+        "an admin key or a token is needed, and what was sent is not one", hint="send `Authorization: Bearer KEY`"
     )

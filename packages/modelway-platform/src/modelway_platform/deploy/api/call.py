@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from modelway_platform.domain.actor import Actor
+
 Role = Literal["admin", "deployer", "reader", "gateway", "replica"]
 Transport = Literal["rest", "grpc"]
 
@@ -35,6 +37,17 @@ class Call:
     origin: str
     transport: Transport
     left: threading.Event = field(default_factory=threading.Event)
+
+    def actor(self, method: str) -> Actor:
+        """Who this is to the audit log; `method` is what was called, as `Routes.UndoRoute`."""
+        return Actor(
+            name=self.caller.name,
+            role=self.caller.role,
+            origin=self.origin,
+            transport=self.transport,
+            request_id=self.request_id,
+            method=method,
+        )
 
 
 # An answer is JSON values, or JSON already written. Between the pieces of a stream, None says that it goes on.

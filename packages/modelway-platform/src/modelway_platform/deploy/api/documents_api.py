@@ -21,6 +21,8 @@ from modelway_platform.deploy.api.object_json import (
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.schema import documents_pb2
 from modelway_platform.deploy.api.streaming import changing
+from modelway_platform.deploy.api.watch_documents import document_changes
+from modelway_platform.domain.actor import Actor
 from modelway_platform.domain.admit_addressing import names_of
 from modelway_platform.domain.admit_assignment import arms_of
 from modelway_platform.domain.admit_clusters import deployments_on
@@ -45,7 +47,7 @@ class DocumentsService:
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
         return {
-            "modelway.v1.Documents": {"Apply": self.apply},
+            "modelway.v1.Documents": {"Apply": self.apply, "WatchDocuments": self.watch},
             "modelway.v1.Deployments": _OneKind(self._parts, "Deployment").answers("Deployment", "Deployments"),
             "modelway.v1.Routes": _OneKind(self._parts, "Route").answers("Route", "Routes"),
             "modelway.v1.Clusters": _OneKind(self._parts, "Cluster").answers("Cluster", "Clusters"),
@@ -53,7 +55,7 @@ class DocumentsService:
 
     async def apply(self, request: documents_pb2.ApplyRequest, call: Call) -> dict[str, Any]:
         """All documents of the request, or none."""
-        author = call.caller.name
+        author = call.actor("Documents.Apply")
         wanted = ApplyRequest(
             files=tuple(ApplyFile(name=each.name, text=each.text) for each in request.files),
             packages=dict(request.packages),
@@ -78,10 +80,14 @@ class DocumentsService:
 
         return {"results": [applied_json(item) for item in await asyncio.to_thread(apply)]}
 
-    def _tell(self, applied: tuple[Applied, ...], author: str) -> None:
+    def watch(self, request: documents_pb2.WatchDocumentsRequest, call: Call) -> AsyncIterator[dict[str, Any] | None]:
+        """Changes from a number on."""
+        return document_changes(self._parts, request.since, request.kind, request.project)
+
+    def _tell(self, applied: tuple[Applied, ...], author: Actor) -> None:
         for item in applied:
             if item.action != "unchanged":
-                message = f"revision {item.revision} {item.action} by {author}"
+                message = f"revision {item.revision} {item.action} by {author.name}"
                 self._parts.events.add(item.kind, item.name, "Normal", "Applied", message)
 
 
@@ -116,7 +122,7 @@ class _OneKind:
         return await asyncio.to_thread(self._find, _name(request))
 
     async def delete(self, request: Any, call: Call) -> dict[str, Any]:
-        name, author = _name(request), call.caller.name
+        name, author = _name(request), call.actor(f"{self._kind}s.Delete{self._kind}")
         return await asyncio.to_thread(
             self._delete, name, author, _optional(request, "expected_revision"), request.force
         )
@@ -136,7 +142,8 @@ class _OneKind:
         return {"items": [event_json(item) for item in found]}
 
     async def undo(self, request: Any, call: Call) -> dict[str, Any]:
-        name, author, expected = _name(request), call.caller.name, _optional(request, "expected_revision")
+        name, expected = _name(request), _optional(request, "expected_revision")
+        author = call.actor(f"{self._kind}s.Undo{self._kind}")
         return await asyncio.to_thread(self._undo, name, _optional(request, "to_revision"), author, expected)
 
     def _items(self) -> dict[str, Any]:
@@ -160,7 +167,7 @@ class _OneKind:
             raise _missing(self._kind, name)
         return found
 
-    def _delete(self, name: str, author: str, expected: int | None, force: bool) -> dict[str, Any]:  # noqa: FBT001 - the request's own flag
+    def _delete(self, name: str, author: Actor, expected: int | None, force: bool) -> dict[str, Any]:  # noqa: FBT001 - the request's own flag
         if self._kind == "Route":
             number = self._documents.delete_route(_model_key(name), author=author, expected_revision=expected)
         elif self._kind == "Cluster":
@@ -177,7 +184,7 @@ class _OneKind:
             number = self._documents.mark_deleting(key, author=author, expected_revision=expected, admit=admit)
             if not force:
                 self._mass.note(key.project)
-        self._parts.events.add(self._kind, name, "Normal", "Deleted", f"revision {number}: deleted by {author}")
+        self._parts.events.add(self._kind, name, "Normal", "Deleted", f"revision {number}: deleted by {author.name}")
         return {"kind": self._kind, "name": name, "revision": number}
 
     def _check_mass(self, key: VersionKey, after: Declared) -> None:
@@ -188,7 +195,7 @@ class _OneKind:
                 hint="`?force=true` says that it is meant",
             )
 
-    def _undo(self, name: str, to_revision: int | None, author: str, expected: int | None) -> dict[str, Any]:
+    def _undo(self, name: str, to_revision: int | None, author: Actor, expected: int | None) -> dict[str, Any]:
         def admit(after: Declared) -> None:
             self._admit(_declared(self._kind, name, after), after)
 
@@ -196,7 +203,7 @@ class _OneKind:
             self._kind, name, to_revision, author=author, expected_revision=expected, admit=admit
         )
         if applied.action != "unchanged":
-            message = f"revision {applied.revision}: an earlier one declared again by {author}"
+            message = f"revision {applied.revision}: an earlier one declared again by {author.name}"
             self._parts.events.add(self._kind, name, "Normal", "Undone", message)
         return self._find(name)
 

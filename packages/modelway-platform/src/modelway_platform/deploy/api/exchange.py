@@ -61,13 +61,15 @@ def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = 
     return Response(msgspec.json.encode(value), status, headers, media_type="application/json")
 
 
-def error_answer(error: ModelwayError, request_id: str) -> Response:
-    """An error in the form every part of the platform uses."""
+def error_answer(error: ModelwayError, request_id: str, allow: str = "") -> Response:
+    """An error in the form every part of the platform uses; `allow` names the methods that a path has."""
     headers: dict[str, str] = {}
     if error.http == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if error.http in {429, 503}:
         headers["Retry-After"] = "1"
+    if allow:
+        headers["Allow"] = allow
     return json_answer(error.as_json(request_id), error.http, headers)
 
 

@@ -5,6 +5,7 @@ import secrets
 from collections import Counter
 
 import anyio.to_thread
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,7 +13,7 @@ from modelway_platform.deploy.api.authentication import Authentication
 from modelway_platform.deploy.api.exchange import error_answer
 from modelway_platform.deploy.api.failures import as_refusal
 
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -58,7 +59,8 @@ class Frontier:
         except Exception as error:  # noqa: BLE001 - the edge: everything becomes an answer
             refusal = as_refusal(error, request_id)
             if not started:
-                await error_answer(refusal, request_id)(scope, receive, send_with_id)
+                allow = (error.headers or {}).get("Allow", "") if isinstance(error, HTTPException) else ""
+                await error_answer(refusal, request_id, allow)(scope, receive, send_with_id)
 
 
 def request_id_of(given: bytes) -> str:

@@ -13,6 +13,7 @@ from starlette.routing import Route as Path
 from modelway.errors import UnavailableError
 from modelway_platform.deploy.api.exchange import json_answer, moment
 from modelway_platform.deploy.api.exposition import families, family
+from modelway_platform.deploy.api.openapi import openapi_document
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.domain.deployment import Phase
 
@@ -32,6 +33,7 @@ class HealthApi:
             Path("/livez", self.live, methods=["GET"]),
             Path("/readyz", self.ready, methods=["GET"]),
             Path("/metrics", self.metrics, methods=["GET"]),
+            Path("/openapi.json", self.description, methods=["GET"]),
             Path("/v1/status", self.status, methods=["GET"]),
             Path("/v1/gateways", self.gateways, methods=["GET"]),
         ]
@@ -55,6 +57,10 @@ class HealthApi:
         """Which route table each gateway worker uses, and why not the newest."""
         items = await asyncio.to_thread(self._parts.gateways)
         return json_answer({"items": list(items)})
+
+    async def description(self, request: Request) -> Response:
+        """OpenAPI; it says nothing of what is there."""
+        return json_answer(await asyncio.to_thread(openapi_document))
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus text."""

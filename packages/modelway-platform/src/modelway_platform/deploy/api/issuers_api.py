@@ -12,6 +12,7 @@ from starlette.routing import Route as Path
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.exchange import json_answer, moment, read_json
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.transcode import call_of
 from modelway_platform.domain.issuer_json import issuer_from_json, issuer_to_json
 from modelway_platform.domain.json_web_keys import usable_keys
 from modelway_platform.domain.token_issuer import TokenIssuerRecord, issuer_problems
@@ -69,12 +70,15 @@ class IssuersApi:
                 problems.append("keySet holds no key for signatures")
         if problems:
             raise InvalidRequestError("; ".join(problems), hint="modelway issuer set --help")
-        return json_answer(_json(await asyncio.to_thread(self._issuers.declare, spec, keys)))
+        author = call_of(request).actor("Issuers.Declare")
+        declared = await asyncio.to_thread(lambda: self._issuers.declare(spec, keys, author=author))
+        return json_answer(_json(declared))
 
     async def remove(self, request: Request) -> Response:
         """From now on its tokens open nothing."""
         name: str = request.path_params["id"]
-        await asyncio.to_thread(self._issuers.remove, name)
+        author = call_of(request).actor("Issuers.Remove")
+        await asyncio.to_thread(lambda: self._issuers.remove(name, author=author))
         return json_answer({"name": name, "removed": True})
 
 

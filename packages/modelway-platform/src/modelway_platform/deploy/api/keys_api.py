@@ -12,6 +12,7 @@ from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.exchange import json_answer, read_json
 from modelway_platform.deploy.api.object_json import key_json
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.transcode import call_of
 from modelway_platform.domain.durations import DURATION_RULE
 from modelway_platform.domain.key_request import grace_seconds, key_spec
 from modelway_platform.domain.records import ApiKeyRecord
@@ -71,7 +72,8 @@ class KeysApi:
         )
         if isinstance(spec, list):
             raise InvalidRequestError("; ".join(spec), hint="modelway key create --help")
-        return _told(*await asyncio.to_thread(self._keys.create, spec), 201)
+        author = call_of(request).actor("Keys.Create")
+        return _told(*await asyncio.to_thread(lambda: self._keys.create(spec, author=author)), 201)
 
     async def rotate(self, request: Request) -> Response:
         """A new secret; the present one goes on for a while."""
@@ -81,12 +83,14 @@ class KeysApi:
             raise InvalidRequestError(
                 f"grace {body.grace!r}: expected {DURATION_RULE}, at most 90d", hint="0 ends the old secret at once"
             )
-        return _told(*await asyncio.to_thread(self._keys.rotate, request.path_params["id"], grace), 200)
+        key_id, author = request.path_params["id"], call_of(request).actor("Keys.Rotate")
+        return _told(*await asyncio.to_thread(lambda: self._keys.rotate(key_id, grace, author=author)), 200)
 
     async def revoke(self, request: Request) -> Response:
         """Make a key useless, at once here and within a table's publishing at the gateway."""
         key_id: str = request.path_params["id"]
-        await asyncio.to_thread(self._keys.revoke, key_id)
+        author = call_of(request).actor("Keys.Revoke")
+        await asyncio.to_thread(lambda: self._keys.revoke(key_id, author=author))
         return json_answer({"id": key_id, "revoked": True})
 
 

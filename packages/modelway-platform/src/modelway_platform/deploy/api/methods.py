@@ -13,10 +13,10 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
-from modelway_platform.deploy.api.schema import documents_pb2, rule_pb2
+from modelway_platform.deploy.api.schema import access_pb2, documents_pb2, rule_pb2
 from modelway_platform.deploy.api.schema.rule_pb2 import Rule
 
-SCHEMA_FILES = (documents_pb2.DESCRIPTOR,)
+SCHEMA_FILES = (documents_pb2.DESCRIPTOR, access_pb2.DESCRIPTOR)
 _VARIABLE = re.compile(r"\{([^}]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 

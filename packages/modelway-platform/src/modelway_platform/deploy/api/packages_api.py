@@ -1,6 +1,7 @@
 """`/v1/packages`: archives in, streamed to disk and verified before anybody sees them; what there is."""
 
 import asyncio
+import time
 from typing import Any
 
 from starlette.requests import Request
@@ -13,7 +14,9 @@ from modelway_platform.deploy.api.inspect_package import package_facts
 from modelway_platform.deploy.api.object_json import package_json
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.streaming import watch
+from modelway_platform.deploy.api.transcode import call_of
 from modelway_platform.domain.records import PackageRecord
+from modelway_platform.store.audit import made
 from modelway_platform.store.packages import IncomingPackage
 
 _PIECE_BYTES = 1024 * 1024
@@ -59,6 +62,13 @@ class PackagesApi:
         incoming = await asyncio.to_thread(self._packages.receive)
         with incoming:
             record = await self._receive(request, incoming)
+        author = call_of(request).actor("Packages.Upload")
+        facts = made({"name": record.name, "version": record.version, "size": record.size})
+        await asyncio.to_thread(
+            lambda: self._parts.audit.add(
+                author, time.time(), action="uploaded", kind="Package", name=record.digest, changes=facts
+            )
+        )
         self._parts.changes.notify()
         return json_answer(package_json(record), 201, {"Location": f"/v1/packages/{record.digest}"})
 

@@ -16,6 +16,7 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.mirror_report import MirrorQuery, MirrorReport
 from modelway_platform.domain.phases import PhaseRun
 from modelway_platform.domain.record_query import Asked, Exported, ReadyQuestion, RecordQuery
+from modelway_platform.store.audit import Audit
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
@@ -24,6 +25,7 @@ from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.token_issuers import TokenIssuers
+from modelway_platform.store.tokens import Tokens
 
 
 class EndpointRegistry(Protocol):
@@ -227,6 +229,8 @@ class ApiParts:
         documents: Declared deployments and routes.
         events: What happened to them.
         keys: API keys.
+        tokens: Tokens of this API.
+        audit: Who changed what.
         issuers: Whose tokens are taken beside them.
         sources: Git repositories that are followed.
         packages: Package archives; give it `inspect_package`, so that nothing unreadable is stored.
@@ -257,6 +261,8 @@ class ApiParts:
     documents: Documents
     events: Events
     keys: Keys
+    tokens: Tokens
+    audit: Audit
     issuers: TokenIssuers
     sources: GitSources
     packages: PackageStore

@@ -41,6 +41,32 @@ class ApplyAnswer(_message.Message):
     results: _containers.RepeatedCompositeFieldContainer[Applied]
     def __init__(self, results: _Optional[_Iterable[_Union[Applied, _Mapping[str, _Any]]]] = ...) -> None: ...
 
+class WatchDocumentsRequest(_message.Message):
+    __slots__ = ("since", "kind", "project")
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    since: int
+    kind: str
+    project: str
+    def __init__(self, since: _Optional[int] = ..., kind: _Optional[str] = ..., project: _Optional[str] = ...) -> None: ...
+
+class DocumentChange(_message.Message):
+    __slots__ = ("sequence", "up_to_date", "kind", "name", "removed", "object")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    UP_TO_DATE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    up_to_date: bool
+    kind: str
+    name: str
+    removed: bool
+    object: _struct_pb2.Struct
+    def __init__(self, sequence: _Optional[int] = ..., up_to_date: _Optional[bool] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., removed: _Optional[bool] = ..., object: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ...) -> None: ...
+
 class Applied(_message.Message):
     __slots__ = ("kind", "name", "action", "revision", "changes", "effects")
     KIND_FIELD_NUMBER: _ClassVar[int]

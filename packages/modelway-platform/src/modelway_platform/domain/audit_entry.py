@@ -1,0 +1,36 @@
+"""One change as the audit log keeps it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelway_platform.domain.actor import Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """What was done to what by whom; `number` grows with every change of the platform, `at` is Unix time in seconds.
+
+    `kind` is a document's, or Key, Token, Issuer, Package; `revision` is 0 for what has none. `changes` has `path`, `from`
+    and `to` of every field that differs, never a secret.
+    """
+
+    number: int
+    at: float
+    actor: Actor
+    action: str
+    kind: str
+    name: str
+    revision: int
+    changes: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditQuery:
+    """Which entries: those with a number over `after`, the newest `most`; an empty text stands for any."""
+
+    after: int = 0
+    most: int = 100
+    kind: str = ""
+    name: str = ""
+    actor: str = ""

@@ -1,0 +1,83 @@
+"""The OpenAPI document: every path of the schema is in it, and Schemathesis finds that the API does what it says."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelway_platform.deploy.api.methods import api_methods
+
+ROOT = Path(__file__).resolve().parents[4]
+# Hold for ever, and are tested by themselves.
+STREAMS = "Watch"
+
+
+def test_every_method_is_described(steady_api: Any) -> None:
+    described = steady_api.ask("GET", "/openapi.json", key=None).json
+    assert described["openapi"] == "3.1.0"
+    for method in api_methods():
+        for binding in method.bindings:
+            operation = described["paths"][binding.path][binding.verb.lower()]
+            assert operation["summary"], method.name
+            assert str(method.rule.http_status or 200) in operation["responses"]
+            named = {each["name"] for each in operation["parameters"] if each["in"] == "path"}
+            assert named == set(binding.variables)
+    undo = described["paths"]["/v1/routes/{project}/{model}/undo"]["post"]
+    assert {each["name"] for each in undo["parameters"]} == {"project", "model", "If-Match"}
+    body = undo["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"].keys() == {"toRevision", "expectedRevision"}
+    assert body["additionalProperties"] is False
+    metadata = described["components"]["schemas"]["Metadata"]["properties"]
+    assert metadata["createdAt"] == {"description": "RFC 3339.", "type": ["string", "null"]}
+    listing = described["paths"]["/v1/audit"]["get"]["parameters"]
+    assert {each["name"] for each in listing} == {"after", "most", "kind", "name", "actor"}
+
+
+def test_another_method_is_told_which_there_are(steady_api: Any) -> None:
+    for path, verbs in (
+        ("/v1/routes/vision/digits", "DELETE, GET, HEAD"),
+        ("/v1/apply", "POST"),
+        ("/v1/keys", "GET, HEAD, POST"),
+    ):
+        refused = steady_api.ask("PATCH", path)
+        assert (refused.status, refused.headers["allow"]) == (405, verbs)
+
+
+@pytest.mark.slow
+def test_the_description_is_true(api: Any, write: Any, uploaded: dict[str, str], tmp_path: Path) -> None:
+    """Schemathesis, in an environment of its own, against a platform that has a little of everything."""
+    folder = ROOT / ".cache" / "schemathesis"
+    if not (folder / "whole").exists():
+        pytest.skip("schemathesis is not installed; scripts/test-parts installs it where it can be had")
+    texts = [write.deployment(), write.deployment("vision/digits/v2"), write.route("[{version: v1, weight: 1}]")]
+    assert api.apply(*texts, packages=uploaded).status == 200
+    command = [str(folder / "bin" / "schemathesis"), "run", f"http://127.0.0.1:{api.port}/openapi.json"]
+    command += [
+        "--seed",
+        "1",
+        "--max-examples",
+        "5",
+        "--phases",
+        "coverage,fuzzing",
+        "--request-timeout",
+        "20",
+        "--no-color",
+        "--continue-on-failure",
+    ]
+    command += ["-H", f"Authorization: Bearer {api.key}", "--exclude-operation-id-regex", STREAMS]
+    # Names and documents have rules that a schema of messages cannot say; null is what protobuf takes for a default.
+    command += ["--exclude-checks", "positive_data_acceptance,negative_data_rejection"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        timeout=115,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    asked = sum(not method.short_name.startswith(STREAMS) for method in api_methods())
+    assert f"Tested: {asked}" in done.stdout, done.stdout[-3000:]
