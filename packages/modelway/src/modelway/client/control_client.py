@@ -18,16 +18,7 @@ from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
 
 DocumentKind = Literal["deployments", "routes", "clusters"]
 ListKind = Literal[
-    "deployments",
-    "routes",
-    "clusters",
-    "endpoints",
-    "packages",
-    "gateways",
-    "keys",
-    "issuers",
-    "sourcesdeployments",
-    "tokens",
+    "deployments", "routes", "clusters", "endpoints", "packages", "gateways", "keys", "issuers", "sources", "tokens"
 ]
 _SEGMENTS: Mapping[DocumentKind, tuple[str, ...]] = {
     "deployments": ("project", "model", "version"),

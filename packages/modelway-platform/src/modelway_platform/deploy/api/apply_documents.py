@@ -114,7 +114,7 @@ def declare_documents(
     resolved: Resolved,
     documents: Documents,
     *,
-    author: str,
+    author: Author,
     dry_run: bool = False,
     cause: str = "apply",
     without: Sequence[tuple[Kind, str]] = (),

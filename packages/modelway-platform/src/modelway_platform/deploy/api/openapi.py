@@ -6,7 +6,7 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, cast
 
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from modelway_platform.deploy.api.methods import Binding, Method, api_methods, comments
 from modelway_platform.deploy.api.request_messages import EXPECTED_REVISION
@@ -174,7 +174,7 @@ class _Components:
 
     def of_field(self, field: FieldDescriptor, *, nullable: bool) -> dict[str, Any]:
         """The schema of a field's values."""
-        message = cast("Descriptor | None", field.message_type)
+        message = field.message_type
         if message is not None and message.GetOptions().map_entry:
             return {"type": "object", "additionalProperties": self._single(_named(message, "value"))}
         if field.is_repeated:
@@ -188,17 +188,17 @@ class _Components:
 
     def _single(self, field: FieldDescriptor) -> dict[str, Any]:
         if field.message_type is not None:
-            return self.of_message(cast("Descriptor", field.message_type))
+            return self.of_message(field.message_type)
         if field.type == FieldDescriptor.TYPE_BYTES:
             return {"type": "string", "format": "byte"}
         if field.enum_type is not None:
-            return {"type": "string", "enum": list(cast("EnumDescriptor", field.enum_type).values_by_name)}
+            return {"type": "string", "enum": list(field.enum_type.values_by_name)}
         return dict(_SCALARS[field.cpp_type])
 
 
 def _fields(message: Descriptor) -> list[FieldDescriptor]:
-    return cast("list[FieldDescriptor]", list(message.fields))
+    return list(message.fields)
 
 
 def _named(message: Descriptor, name: str) -> FieldDescriptor:
-    return cast("FieldDescriptor", message.fields_by_name[name])
+    return message.fields_by_name[name]
