@@ -22,6 +22,7 @@ ROLES: Mapping[tuple[str, str], tuple[Role, ...]] = MappingProxyType(
     {
         ("GET", "/v1/status"): _READERS,
         ("GET", "/v1/gateways"): _READERS,
+        ("GET", "/v1/prometheus/targets"): _READERS,
         ("GET", "/v1/routes/{project}/{model}/comparison"): _READERS,
         ("GET", "/v1/routes/{project}/{model}/mirrors"): _READERS,
         ("GET", "/v1/packages"): _READERS,
