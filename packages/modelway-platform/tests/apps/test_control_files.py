@@ -30,14 +30,20 @@ def test_the_first_start_makes_an_admin_key_and_only_the_first(tmp_path: Path, k
     assert json.loads(path.read_text()) == {
         "control": URLS["control_url"],
         "gateway": URLS["gateway_url"],
+        "console": "",
         "key": secret,
     }
     assert path.stat().st_mode & 0o777 == 0o600
-    other = {"control_url": "http://127.0.0.1:1", "gateway_url": "http://127.0.0.1:2"}
+    other = {
+        "control_url": "http://127.0.0.1:1",
+        "gateway_url": "http://127.0.0.1:2",
+        "console_url": "http://127.0.0.1:3",
+    }
     assert ensure_context(path, keys, **other) == ""
     assert json.loads(path.read_text()) == {
         "control": "http://127.0.0.1:1",
         "gateway": "http://127.0.0.1:2",
+        "console": "http://127.0.0.1:3",
         "key": secret,
     }
     assert len(keys.list()) == 1
