@@ -40,7 +40,8 @@ def make(name: str, requirements: list[str]) -> Path:
     """
     folder = ENVIRONMENTS / name
     stamp = folder / "stamp"
-    mark = hashlib.sha256("\n".join(requirements).encode()).hexdigest()
+    own = (ROOT / "packages" / "modelway" / "pyproject.toml").read_text(encoding="utf-8")  # what ours needs may change
+    mark = hashlib.sha256("\n".join([*requirements, own]).encode()).hexdigest()
     if not stamp.exists() or stamp.read_text() != mark:
         print(f"bench-serving: making the environment of {name}", file=sys.stderr, flush=True)
         _uv("venv", "--clear", "--python", sys.executable, str(folder))
