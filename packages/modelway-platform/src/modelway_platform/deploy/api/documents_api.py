@@ -23,11 +23,8 @@ from modelway_platform.deploy.api.schema import documents_pb2
 from modelway_platform.deploy.api.streaming import changing
 from modelway_platform.deploy.api.watch_documents import document_changes
 from modelway_platform.domain.actor import Actor
-from modelway_platform.domain.admit_addressing import names_of
-from modelway_platform.domain.admit_assignment import arms_of
-from modelway_platform.domain.admit_clusters import deployments_on
-from modelway_platform.domain.admit_documents import problems_with, weight_of
-from modelway_platform.domain.admit_mirroring import mirrors_of
+from modelway_platform.domain.admit_documents import problems_with
+from modelway_platform.domain.admit_removals import needs_of
 from modelway_platform.domain.document_changes import Applied
 from modelway_platform.domain.document_json import Document, Kind
 from modelway_platform.domain.document_node import Mark
@@ -171,14 +168,14 @@ class _OneKind:
         if self._kind == "Route":
             number = self._documents.delete_route(_model_key(name), author=author, expected_revision=expected)
         elif self._kind == "Cluster":
-            admit = partial(_carries_nothing, name)
+            admit = partial(_not_needed, self._kind, name)
             number = self._documents.delete_cluster(name, author=author, expected_revision=expected, admit=admit)
         else:
             key = _version_key(name)
 
             def admit(after: Declared) -> None:
-                _no_traffic(key, after, force=force)
                 if not force:
+                    _not_needed(self._kind, name, after)
                     self._check_mass(key, after)
 
             number = self._documents.mark_deleting(key, author=author, expected_revision=expected, admit=admit)
@@ -224,34 +221,10 @@ def _declared(kind: Kind, name: str, after: Declared) -> Document:
     return next(record.route for record in after.routes if str(record.key) == name)
 
 
-def _carries_nothing(name: str, after: Declared) -> None:
-    carried = deployments_on(name, after)
-    if carried:
-        raise ConflictError(
-            f"cluster {name} still has {len(carried)} deployment(s), such as {carried[0]}",
-            hint="delete them or move them to another cluster first",
-        )
-
-
-def _no_traffic(key: VersionKey, after: Declared, *, force: bool) -> None:
-    weight = weight_of(key, after)
-    if weight and not force:
-        raise ConflictError(
-            f"route {key.model_key} gives version {key.version} a weight of {weight}",
-            hint="apply the route without it first; `?force=true` deletes it all the same",
-        )
-    names = names_of(key, after)
-    if names and not force:
-        raise ConflictError(
-            f"route {key.model_key} has {names[0]} mean version {key.version}",
-            hint="let it mean another version first; `?force=true` deletes it all the same",
-        )
-    uses = [*arms_of(key, after), *mirrors_of(key, after)]
-    if uses and not force:
-        raise ConflictError(
-            f"version {key.version} is {uses[0]} of route {key.model_key}",
-            hint="apply the route without that first; `?force=true` deletes it all the same",
-        )
+def _not_needed(kind: Kind, name: str, after: Declared) -> None:
+    for needed in needs_of(kind, name, after):
+        forced = "; `?force=true` deletes it all the same" if kind == "Deployment" else ""
+        raise ConflictError(needed.message, hint=needed.hint + forced)
 
 
 def _name(request: Any) -> str:
