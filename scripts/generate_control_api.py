@@ -68,8 +68,9 @@ def made() -> dict[str, str]:
                 text = DOCSTRING.format(name=path.stem.removesuffix("_pb2")) + text
             texts[path.name] = text
         described = descriptor_pb2.FileDescriptorSet.FromString((Path(work) / "set").read_bytes())
-    comments = {name: text for file in described.file for name, text in comments_in(file)}
-    texts["comments.json"] = json.dumps(comments, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    for file in described.file:
+        comments = json.dumps(dict(comments_in(file)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        texts[f"{Path(file.name).stem}.comments.json"] = comments
     return texts
 
 

@@ -5,18 +5,20 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.resources import files
+from pkgutil import iter_modules
 from typing import Any, cast
 
 from google.api import annotations_pb2
 from google.protobuf import message_factory
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
-from modelway_platform.deploy.api.schema import access_pb2, documents_pb2, rule_pb2
+from modelway_platform.deploy.api import schema
+from modelway_platform.deploy.api.schema import rule_pb2
 from modelway_platform.deploy.api.schema.rule_pb2 import Rule
 
-SCHEMA_FILES = (documents_pb2.DESCRIPTOR, access_pb2.DESCRIPTOR)
 _VARIABLE = re.compile(r"\{([^}]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -66,15 +68,25 @@ class Method:
 @cache
 def api_methods() -> tuple[Method, ...]:
     """Every method of the schema, in its order."""
-    services = [service for file in SCHEMA_FILES for service in file.services_by_name.values()]
+    services = [service for file in schema_files() for service in file.services_by_name.values()]
     return tuple(_method(each) for service in services for each in service.methods)
+
+
+@cache
+def schema_files() -> tuple[FileDescriptor, ...]:
+    """Every file of the schema that has been generated, by name: a new one in `proto/modelway/v1` needs no word here."""
+    names = sorted(each.name for each in iter_modules(schema.__path__) if each.name.endswith("_pb2"))
+    return tuple(cast("Any", import_module(f"{schema.__name__}.{name}")).DESCRIPTOR for name in names)
 
 
 @cache
 def comments() -> Mapping[str, str]:
     """What the schema says of a message, field, service or method, by its full name."""
-    text = (files("modelway_platform.deploy.api.schema") / "comments.json").read_text(encoding="utf-8")
-    return cast("dict[str, str]", json.loads(text))
+    found: dict[str, str] = {}
+    for each in files(schema.__name__).iterdir():
+        if each.name.endswith(".comments.json"):
+            found |= json.loads(each.read_text(encoding="utf-8"))
+    return found
 
 
 def service_names() -> tuple[str, ...]:
