@@ -7,6 +7,7 @@ from modelway_platform.domain.admit_addressing import addressing_problems
 from modelway_platform.domain.admit_assignment import assignment_problems
 from modelway_platform.domain.admit_clusters import cluster_problems
 from modelway_platform.domain.admit_mirroring import mirroring_problems
+from modelway_platform.domain.admit_stages import stage_problems
 from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_json import kind_of, name_of
@@ -15,6 +16,7 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.read_document import Written
 from modelway_platform.domain.records import Declared, PackageRecord
 from modelway_platform.domain.route import Route
+from modelway_platform.domain.stage import Stage
 
 
 def repeated_documents(documents: Iterable[Written]) -> list[Problem]:
@@ -47,11 +49,12 @@ def problems_with(
                 found.extend(_deployment_problems(written, deployment, after, packages))
             case Route() as route:
                 found.extend(_route_problems(written, route, after))
-            case Cluster():
+            case Cluster() | Stage():
                 pass
             case _:
                 assert_never(written.document)
     found.extend(cluster_problems(documents, after))
+    found.extend(stage_problems(documents, after))
     found.extend(addressing_problems(documents, after))
     found.extend(assignment_problems(documents, after))
     found.extend(mirroring_problems(documents, after))

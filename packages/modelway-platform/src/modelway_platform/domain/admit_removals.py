@@ -8,6 +8,7 @@ from modelway_platform.domain.admit_assignment import arms_of
 from modelway_platform.domain.admit_clusters import deployments_on
 from modelway_platform.domain.admit_documents import weight_of
 from modelway_platform.domain.admit_mirroring import mirrors_of
+from modelway_platform.domain.admit_stages import deployments_in
 from modelway_platform.domain.document_json import Kind
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import Declared
@@ -32,6 +33,22 @@ def needs_of(kind: Kind, name: str, after: Declared) -> Iterator[Needed]:
                 f"cluster {name} still has {len(carried)} deployment(s), such as {carried[0]}",
                 "delete them or move them to another cluster first",
             )
+    elif kind == "Stage":
+        yield from _needs_of_stage(name, after)
+
+
+def _needs_of_stage(name: str, after: Declared) -> Iterator[Needed]:
+    project, _, stage = name.partition("/")
+    others = [record.stage for record in after.stages if record.key.project == project]
+    inside = deployments_in(name, after)
+    if inside and others:  # with the last stage of a project, a deployment's stage is a word again
+        yield Needed(
+            f"stage {name} still has {len(inside)} deployment(s), such as {inside[0]}",
+            "delete them or move them to another stage first",
+        )
+    following = [each for each in others if each.after == stage]
+    if following:
+        yield Needed(f"stage {following[0].key} comes after stage {name}", "let it come after another one first")
 
 
 def _needs_of_version(key: VersionKey, after: Declared) -> Iterator[Needed]:

@@ -15,7 +15,7 @@ class Change:
     after: Any
 
 
-EffectKind = Literal["in-place", "start", "stop", "rolling-restart", "move", "build", "traffic", "cluster"]
+EffectKind = Literal["in-place", "start", "stop", "rolling-restart", "move", "build", "traffic", "cluster", "stage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

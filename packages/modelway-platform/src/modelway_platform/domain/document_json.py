@@ -20,10 +20,12 @@ from modelway_platform.domain.read_cluster import cluster_from_json, cluster_to_
 from modelway_platform.domain.read_resilience import resilience_from_json, resilience_to_json
 from modelway_platform.domain.resources import resources_from_json, resources_to_json
 from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.stage import Stage
+from modelway_platform.domain.stage_json import stage_from_json, stage_to_json
 
 API_VERSION = "modelway/v1"
 Kind = Literal["Deployment", "Route", "Cluster", "Stage"]
-Document = Deployment | Route | Cluster
+Document = Deployment | Route | Cluster | Stage
 
 
 def kind_of(document: Document) -> Kind:
@@ -35,12 +37,14 @@ def kind_of(document: Document) -> Kind:
             return "Route"
         case Cluster():
             return "Cluster"
+        case Stage():
+            return "Stage"
         case _:
             assert_never(document)
 
 
 def name_of(document: Document) -> str:
-    """`project/model/version` for a Deployment, `project/model` for a Route, its own name for another."""
+    """`project/model/version` for a Deployment, `project/model` for a Route, `project/stage` for a Stage, its own name for another."""
     return str(document.key)
 
 
@@ -59,6 +63,8 @@ def document_to_json(document: Document) -> dict[str, Any]:
             spec = _route_spec(document)
         case Cluster():
             metadata, spec = {"name": document.name}, cluster_to_json(document)
+        case Stage():
+            metadata, spec = {"project": document.key.project, "stage": document.key.stage}, stage_to_json(document)
         case _:
             assert_never(document)
     return {"apiVersion": API_VERSION, "kind": kind_of(document), "metadata": metadata, "spec": spec}
@@ -69,6 +75,8 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
     metadata, spec = value["metadata"], value["spec"]
     if value["kind"] == "Cluster":
         return cluster_from_json(metadata["name"], spec)
+    if value["kind"] == "Stage":
+        return stage_from_json(metadata["project"], metadata["stage"], spec)
     if value["kind"] == "Deployment":
         return Deployment(
             key=VersionKey(metadata["project"], metadata["model"], metadata["version"]),

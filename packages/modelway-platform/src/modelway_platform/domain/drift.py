@@ -53,4 +53,6 @@ def _specs(declared: Declared) -> dict[tuple[Kind, str], dict[str, Any]]:
         found["Route", str(route.key)] = document_to_json(route.route)["spec"]
     for cluster in declared.clusters:
         found["Cluster", cluster.key] = document_to_json(cluster.cluster)["spec"]
+    for stage in declared.stages:
+        found["Stage", str(stage.key)] = document_to_json(stage.stage)["spec"]
     return found

@@ -28,7 +28,7 @@ class GitSource:
         poll_seconds: How often the branch is looked at; a webhook or `sync` comes before.
         drift: What becomes of changes that somebody made elsewhere: only shown, or taken back.
         prune: Whether documents that a commit leaves out go, if an earlier commit of this source declared them.
-        projects: The projects it may declare; empty: all, and clusters.
+        projects: The projects it may declare; empty: all, and clusters and stages.
         credentials: A file on the platform's machine with `user:password` for the repository; empty: none is needed.
     """
 

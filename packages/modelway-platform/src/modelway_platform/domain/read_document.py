@@ -21,10 +21,11 @@ from modelway_platform.domain.read_cluster import read_cluster
 from modelway_platform.domain.read_limits import read_limits
 from modelway_platform.domain.read_mirroring import read_mirroring
 from modelway_platform.domain.read_resilience import read_resilience
+from modelway_platform.domain.read_stage import read_stage
 from modelway_platform.domain.resources import read_resources
 from modelway_platform.domain.route import Access, Route, VersionWeight
 
-KINDS = ("Deployment", "Route", "Cluster")
+KINDS = ("Deployment", "Route", "Cluster", "Stage")
 MAX_REPLICAS = 100
 MAX_WORKERS = 64
 MAX_ENVIRONMENT = 256
@@ -203,4 +204,5 @@ _READERS: Mapping[str, Callable[[Fields, Fields], Document]] = {
     "Deployment": _read_deployment,
     "Route": _read_route,
     "Cluster": read_cluster,
+    "Stage": read_stage,
 }

@@ -9,13 +9,14 @@ from modelway_platform.domain.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.route import Route
+from modelway_platform.domain.stage import Stage, StageKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """An accepted change of one document: numbered from 1 per document, kept for ever.
 
-    `name` is `project/model/version` for a Deployment, `project/model` for a Route, its own name for another. `document` is the normalised document
+    `name` is `project/model/version` for a Deployment, `project/model` for a Route, `project/stage` for a Stage, its own name for another. `document` is the normalised document
     as JSON values; empty for the revision that deleted it. `cause` says how it came about ("apply", "undo to revision 3",
     "delete"). `created_at` is Unix time in seconds.
     """
@@ -74,12 +75,27 @@ class ClusterRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageRecord:
+    """A stage as declared now."""
+
+    stage: Stage
+    revision: int
+    created_at: float
+    updated_at: float
+
+    @property
+    def key(self) -> StageKey:
+        return self.stage.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """All that is declared at one moment; decisions about a change are taken on it."""
 
     deployments: tuple[DeploymentRecord, ...]
     routes: tuple[RouteRecord, ...]
     clusters: tuple[ClusterRecord, ...] = ()
+    stages: tuple[StageRecord, ...] = ()
 
 
 class ReplicaState(StrEnum):

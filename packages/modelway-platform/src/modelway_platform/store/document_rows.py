@@ -8,8 +8,16 @@ import msgspec
 from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.document_json import document_from_json
-from modelway_platform.domain.records import ClusterRecord, Declared, DeploymentRecord, Revision, RouteRecord
+from modelway_platform.domain.records import (
+    ClusterRecord,
+    Declared,
+    DeploymentRecord,
+    Revision,
+    RouteRecord,
+    StageRecord,
+)
 from modelway_platform.domain.route import Route
+from modelway_platform.domain.stage import Stage
 
 
 def to_text(value: dict[str, Any]) -> str:
@@ -49,11 +57,22 @@ def cluster_record(row: Any) -> ClusterRecord:
     )
 
 
-Record = DeploymentRecord | RouteRecord | ClusterRecord
+def stage_record(row: Any) -> StageRecord:
+    """A row of `documents` whose kind is Stage."""
+    return StageRecord(
+        stage=cast("Stage", document_from_json(msgspec.json.decode(row.document))),
+        revision=row.revision,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+Record = DeploymentRecord | RouteRecord | ClusterRecord | StageRecord
 _READERS: Mapping[str, Callable[[Any], Record]] = {
     "Deployment": deployment_record,
     "Route": route_record,
     "Cluster": cluster_record,
+    "Stage": stage_record,
 }
 
 
@@ -91,4 +110,5 @@ class RecordCache:
             deployments=tuple(each for each in records if isinstance(each, DeploymentRecord)),
             routes=tuple(each for each in records if isinstance(each, RouteRecord)),
             clusters=tuple(each for each in records if isinstance(each, ClusterRecord)),
+            stages=tuple(each for each in records if isinstance(each, StageRecord)),
         )

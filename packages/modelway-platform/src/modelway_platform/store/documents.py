@@ -21,7 +21,14 @@ from modelway_platform.domain.document_json import (
     name_of,
 )
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.records import ClusterRecord, Declared, DeploymentRecord, Revision, RouteRecord
+from modelway_platform.domain.records import (
+    ClusterRecord,
+    Declared,
+    DeploymentRecord,
+    Revision,
+    RouteRecord,
+    StageRecord,
+)
 from modelway_platform.domain.route import Route
 from modelway_platform.store import audit, document_rows, schema
 from modelway_platform.store.database import Database
@@ -108,6 +115,10 @@ class Documents:
     def list_clusters(self) -> list[ClusterRecord]:
         """All clusters by name; `local`, which nobody declares, is not among them."""
         return list(self.declared().clusters)
+
+    def list_stages(self) -> list[StageRecord]:
+        """All stages by name."""
+        return list(self.declared().stages)
 
     def get_deployment(self, key: VersionKey) -> DeploymentRecord | None:
         """One deployment, or None."""
@@ -205,6 +216,22 @@ class Documents:
         """Forget a cluster; its history stays. Returns the number of the revision that says so."""
         with self._write() as connection:
             row = _existing(connection, "Cluster", name, expected_revision)
+            number = self._tombstone(connection, row, author, "removed")
+            admit(self._read_declared(connection))
+        self._notify()
+        return number
+
+    def delete_stage(
+        self,
+        name: str,
+        *,
+        author: Author = "system",
+        expected_revision: int | None = None,
+        admit: Admit = admit_everything,
+    ) -> int:
+        """Forget a stage (`project/stage`); its history stays. Returns the number of the revision that says so."""
+        with self._write() as connection:
+            row = _existing(connection, "Stage", name, expected_revision)
             number = self._tombstone(connection, row, author, "removed")
             admit(self._read_declared(connection))
         self._notify()

@@ -60,7 +60,7 @@ def _wait_until_gone(client: ControlClient, name: DocumentName, until: float) ->
 
 COMMAND = Command(
     name="delete",
-    help="remove a deployment, a route or a cluster",
+    help="remove a deployment, a route, a stage or a cluster",
     example="modelway delete deployment vision/digits/v1 --wait\nmodelway get routes -o name | xargs modelway delete",
     add_arguments=_add_arguments,
     run=_run,

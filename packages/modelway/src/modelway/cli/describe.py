@@ -62,11 +62,11 @@ def _run(args: argparse.Namespace) -> int:
             elif name.kind == "routes":
                 _print_versions(client, name, item)
             else:
-                _print_carried(client, name)
+                _print_carried(client, name, item)
             _print_table("Revisions", REVISION_COLUMNS, revision_rows(client.revisions(name.kind, name.name)))
             events = client.events(name.kind, name.name)[-_EVENTS_SHOWN:]
             _print_table("Events", EVENT_COLUMNS, event_rows(events), empty="none")
-            if name.kind != "clusters":
+            if name.kind in {"deployments", "routes"}:
                 _print_call(client, name, item, connection.gateway.url)
     return EXIT_OK
 
@@ -114,9 +114,16 @@ def _print_versions(client: ControlClient, name: DocumentName, item: Object) -> 
     _print_table("Versions", ("version", "weight", "phase", "ready"), rows, empty="none")
 
 
-def _print_carried(client: ControlClient, name: DocumentName) -> None:
-    """What runs on a cluster."""
-    deployments = [one for one in client.list_all("deployments") if text(member(one, "spec"), "cluster") == name.name]
+def _print_carried(client: ControlClient, name: DocumentName, item: Object) -> None:
+    """What runs on a cluster, or is in a stage."""
+    member_name = "cluster" if name.kind == "clusters" else "stage"
+    wanted = name.name if name.kind == "clusters" else _of(item, "stage")
+    deployments = [
+        one
+        for one in client.list_all("deployments")
+        if text(member(one, "spec"), member_name) == wanted
+        and (name.kind == "clusters" or _of(one, "project") == _of(item, "project"))
+    ]
     rows = [row_of("deployments", one, wide=False) for one in deployments]
     _print_table("Deployments", columns_of("deployments", wide=False), rows, empty="none")
 
@@ -189,7 +196,7 @@ def _print_table(title: str, columns: Sequence[str], rows: Sequence[Row], *, emp
 
 COMMAND = Command(
     name="describe",
-    help="everything about one deployment, route or cluster",
+    help="everything about one deployment, route, stage or cluster",
     example="modelway describe deployment vision/digits/v1\nmodelway describe route vision/digits",
     add_arguments=_add_arguments,
     run=_run,

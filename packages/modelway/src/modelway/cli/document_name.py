@@ -13,19 +13,21 @@ _KINDS: dict[str, DocumentKind] = {
     "routes": "routes",
     "cluster": "clusters",
     "clusters": "clusters",
+    "stage": "stages",
+    "stages": "stages",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentName:
-    """One deployment (`project/model/version`), route (`project/model`) or cluster."""
+    """One deployment (`project/model/version`), route (`project/model`), stage (`project/stage`) or cluster."""
 
     kind: DocumentKind
     name: str
 
     @property
     def word(self) -> str:
-        """`deployment`, `route` or `cluster`."""
+        """`deployment`, `route`, `stage` or `cluster`."""
         return self.kind.removesuffix("s")
 
     def __str__(self) -> str:
@@ -33,12 +35,12 @@ class DocumentName:
 
 
 def add_document_names(parser: argparse.ArgumentParser, *, several: bool) -> None:
-    """`deployment PROJECT/MODEL/VERSION`, `route PROJECT/MODEL`, `cluster NAME`, or the `kind/name` that `get -o name` prints."""
+    """`deployment PROJECT/MODEL/VERSION`, `route PROJECT/MODEL`, `stage PROJECT/STAGE`, `cluster NAME`, or the `kind/name` that `get -o name` prints."""
     parser.add_argument(
         "words",
         nargs="+",
         metavar="NAME",
-        help="deployment PROJECT/MODEL/VERSION, route PROJECT/MODEL or cluster NAME"
+        help="deployment PROJECT/MODEL/VERSION, route PROJECT/MODEL, stage PROJECT/STAGE or cluster NAME"
         + ("; several names may follow" if several else "")
         + "; KIND/NAME as `get -o name` prints it is understood, too",
     )
@@ -72,7 +74,7 @@ def _split(word: str) -> DocumentName:
     if not slash or head not in _KINDS:
         raise InvalidRequestError(
             f"{word!r} does not say what it is",
-            hint="write deployment PROJECT/MODEL/VERSION, route PROJECT/MODEL or cluster NAME",
+            hint="write deployment PROJECT/MODEL/VERSION, route PROJECT/MODEL, stage PROJECT/STAGE or cluster NAME",
         )
     return _checked(_KINDS[head], name)
 

@@ -41,9 +41,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "share": Verb("modelway.cli.share", "let somebody pull one package for a while"),
         "apply": Verb("modelway.cli.apply", "declare deployments and routes from files"),
         "diff": Verb("modelway.cli.diff", "what an apply would change, restart and do to traffic"),
-        "get": Verb("modelway.cli.get", "list deployments, routes, endpoints or packages"),
-        "describe": Verb("modelway.cli.describe", "everything about one deployment, route or cluster"),
-        "delete": Verb("modelway.cli.delete", "remove a deployment, a route or a cluster"),
+        "get": Verb("modelway.cli.get", "list deployments, routes, stages, endpoints or packages"),
+        "describe": Verb("modelway.cli.describe", "everything about one deployment, route, stage or cluster"),
+        "delete": Verb("modelway.cli.delete", "remove a deployment, a route, a stage or a cluster"),
         "rollout": Verb(
             "modelway.cli.rollout",
             "revisions: status, phases, pause, resume, abort, retry, history, undo; compare versions",

@@ -20,6 +20,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "deployments": ("name", "phase", "ready", "revision", "package", "age", "message"),
     "routes": ("name", "versions", "access", "revision", "age"),
     "clusters": ("name", "operator", "revision", "age"),
+    "stages": ("name", "after", "overrides", "gates", "approve phases", "revision", "age"),
     "endpoints": ("id", "model", "address", "gateway", "package"),
     "packages": ("name", "version", "size", "age", "digest"),
     "gateways": ("id", "table", "newest", "age", "message"),
@@ -70,7 +71,7 @@ def name_of(kind: str, item: Object) -> str:
         metadata = member(item, "metadata")
         parts = [text(metadata, part) for part in ("project", "model", "version")[: 3 if kind == "deployments" else 2]]
         return "/".join(parts)
-    if kind == "clusters":
+    if kind in {"clusters", "stages"}:
         return text(member(item, "metadata"), "name")
     return text(item, "id") if kind in {"endpoints", "gateways"} else text(item, "digest")
 
@@ -187,6 +188,20 @@ def _cluster_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noq
     }
 
 
+def _stage_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
+    metadata, spec = member(item, "metadata"), member(item, "spec")
+    phases: list[object] = spec.get("approvePhases", [])
+    return {
+        "name": name_of("stages", item),
+        "after": text(spec, "after") or "-",
+        "overrides": ", ".join(member(spec, "overrides")) or "-",
+        "gates": ", ".join(member(spec, "gates")) or "-",
+        "approve phases": one_line(", ".join(map(str, phases))) or "-",
+        "revision": text(metadata, "revision"),
+        "age": age(metadata.get("createdAt")),
+    }
+
+
 def _endpoint_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
     host = text(item, "host")
     package = text(item, "package")
@@ -225,6 +240,7 @@ _CELLS = {
     "deployments": _deployment_cells,
     "routes": _route_cells,
     "clusters": _cluster_cells,
+    "stages": _stage_cells,
     "endpoints": _endpoint_cells,
     "packages": _package_cells,
     "gateways": _gateway_cells,

@@ -16,14 +16,25 @@ from modelway.client.http_client import Answer, AnswerStream, HttpClient, Timeou
 from modelway.client.key_text import hint_for_unknown
 from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
 
-DocumentKind = Literal["deployments", "routes", "clusters"]
+DocumentKind = Literal["deployments", "routes", "clusters", "stages"]
 ListKind = Literal[
-    "deployments", "routes", "clusters", "endpoints", "packages", "gateways", "keys", "issuers", "sources", "tokens"
+    "deployments",
+    "routes",
+    "clusters",
+    "stages",
+    "endpoints",
+    "packages",
+    "gateways",
+    "keys",
+    "issuers",
+    "sources",
+    "tokens",
 ]
 _SEGMENTS: Mapping[DocumentKind, tuple[str, ...]] = {
     "deployments": ("project", "model", "version"),
     "routes": ("project", "model"),
     "clusters": ("name",),
+    "stages": ("project", "stage"),
 }
 _UPLOAD_SILENCE = 300.0  # the server verifies a whole archive before it answers
 _COMPARISON_SILENCE = 300.0  # much of the access log is read for it
@@ -175,7 +186,7 @@ class ControlClient:
                 yield _decode(line, _Items).items
 
     def get(self, kind: DocumentKind, name: str) -> dict[str, Any]:
-        """One deployment (`project/model/version`) route (`project/model`) or cluster."""
+        """One deployment (`project/model/version`) route (`project/model`), stage (`project/stage`) or cluster."""
         return self._object(self._http.request("GET", object_path(kind, name)))
 
     def delete(self, kind: DocumentKind, name: str, *, force: bool = False) -> None:

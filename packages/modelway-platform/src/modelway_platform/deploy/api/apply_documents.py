@@ -18,6 +18,7 @@ from modelway_platform.domain.document_node import Mark
 from modelway_platform.domain.document_problem import Problem, problem_detail
 from modelway_platform.domain.read_document import Written, documents_in, is_digest, read_document
 from modelway_platform.domain.records import Declared, PackageRecord
+from modelway_platform.domain.stage import Stage
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.packages import PackageStore
 
@@ -148,8 +149,8 @@ def declare_documents(
 
 
 def _project_of(document: Document) -> str:
-    """Empty for what belongs to no project."""
-    return "" if isinstance(document, Cluster) else document.key.project
+    """Empty for what only whoever may change everything may change: who may deploy does not say what is asked of deployments."""
+    return "" if isinstance(document, Cluster | Stage) else document.key.project
 
 
 def _read(files: Sequence[ApplyFile]) -> tuple[list[Written], list[Problem]]:

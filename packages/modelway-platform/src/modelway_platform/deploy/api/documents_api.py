@@ -17,6 +17,7 @@ from modelway_platform.deploy.api.object_json import (
     event_json,
     revision_json,
     route_json,
+    stage_json,
 )
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.schema import documents_pb2
@@ -48,6 +49,7 @@ class DocumentsService:
             "modelway.v1.Deployments": _OneKind(self._parts, "Deployment").answers("Deployment", "Deployments"),
             "modelway.v1.Routes": _OneKind(self._parts, "Route").answers("Route", "Routes"),
             "modelway.v1.Clusters": _OneKind(self._parts, "Cluster").answers("Cluster", "Clusters"),
+            "modelway.v1.Stages": _OneKind(self._parts, "Stage").answers("Stage", "Stages"),
         }
 
     async def apply(self, request: documents_pb2.ApplyRequest, call: Call) -> dict[str, Any]:
@@ -148,6 +150,8 @@ class _OneKind:
             return {"items": [deployment_json(record) for record in self._documents.list_deployments()]}
         if self._kind == "Route":
             return {"items": [route_json(record) for record in self._documents.list_routes()]}
+        if self._kind == "Stage":
+            return {"items": [stage_json(record) for record in self._documents.list_stages()]}
         return {"items": [cluster_json(record) for record in self._documents.list_clusters()]}
 
     def _find(self, name: str) -> dict[str, Any]:
@@ -157,6 +161,9 @@ class _OneKind:
         elif self._kind == "Cluster":
             clusters = (each for each in self._documents.list_clusters() if each.key == name)
             found = next((cluster_json(each) for each in clusters), None)
+        elif self._kind == "Stage":
+            stages = (each for each in self._documents.list_stages() if str(each.key) == name)
+            found = next((stage_json(each) for each in stages), None)
         else:
             route = self._documents.get_route(_model_key(name))
             found = None if route is None else route_json(route)
@@ -170,6 +177,9 @@ class _OneKind:
         elif self._kind == "Cluster":
             admit = partial(_not_needed, self._kind, name)
             number = self._documents.delete_cluster(name, author=author, expected_revision=expected, admit=admit)
+        elif self._kind == "Stage":
+            admit = partial(_not_needed, self._kind, name)
+            number = self._documents.delete_stage(name, author=author, expected_revision=expected, admit=admit)
         else:
             key = _version_key(name)
 
@@ -218,6 +228,8 @@ def _declared(kind: Kind, name: str, after: Declared) -> Document:
         return next(record.deployment for record in after.deployments if str(record.key) == name)
     if kind == "Cluster":
         return next(record.cluster for record in after.clusters if record.key == name)
+    if kind == "Stage":
+        return next(record.stage for record in after.stages if str(record.key) == name)
     return next(record.route for record in after.routes if str(record.key) == name)
 
 
@@ -228,7 +240,9 @@ def _not_needed(kind: Kind, name: str, after: Declared) -> None:
 
 
 def _name(request: Any) -> str:
-    parts = [getattr(request, name) for name in ("project", "model", "version", "name") if hasattr(request, name)]
+    parts = [
+        getattr(request, name) for name in ("project", "model", "version", "stage", "name") if hasattr(request, name)
+    ]
     if any("/" in part for part in parts):
         raise InvalidRequestError("the name has a slash in one of its parts", hint="names hold none")
     return "/".join(parts)

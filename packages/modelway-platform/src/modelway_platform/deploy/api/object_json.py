@@ -17,6 +17,7 @@ from modelway_platform.domain.records import (
     PackageRecord,
     Revision,
     RouteRecord,
+    StageRecord,
 )
 
 
@@ -54,6 +55,11 @@ def route_json(record: RouteRecord) -> dict[str, Any]:
 
 def cluster_json(record: ClusterRecord) -> dict[str, Any]:
     """A cluster; nothing is observed of it."""
+    return {**_object_json(record), "status": {}}
+
+
+def stage_json(record: StageRecord) -> dict[str, Any]:
+    """A stage; nothing is observed of it."""
     return {**_object_json(record), "status": {}}
 
 
@@ -139,7 +145,7 @@ def key_json(key: ApiKeyRecord, last_used_at: float | None = None) -> dict[str, 
     }
 
 
-def _object_json(record: DeploymentRecord | RouteRecord | ClusterRecord) -> dict[str, Any]:
+def _object_json(record: DeploymentRecord | RouteRecord | ClusterRecord | StageRecord) -> dict[str, Any]:
     match record:
         case DeploymentRecord():
             value = document_to_json(record.deployment)
@@ -147,6 +153,8 @@ def _object_json(record: DeploymentRecord | RouteRecord | ClusterRecord) -> dict
             value = document_to_json(record.route)
         case ClusterRecord():
             value = document_to_json(record.cluster)
+        case StageRecord():
+            value = document_to_json(record.stage)
     value["metadata"] |= {
         "name": str(record.key),
         "revision": record.revision,

@@ -10,6 +10,7 @@ from modelway_platform.domain.document_json import Document
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.records import Declared
 from modelway_platform.domain.route import Route
+from modelway_platform.domain.stage import Stage
 
 
 def effects_of(document: Document, before: Declared, after: Declared) -> tuple[Effect, ...]:
@@ -27,6 +28,8 @@ def effects_of(document: Document, before: Declared, after: Declared) -> tuple[E
             return tuple(_route_effects(document, before, after))
         case Cluster():
             return tuple(_cluster_effects(document, before, after))
+        case Stage():
+            return tuple(_stage_effects(document, before))
 
 
 def shares_of(route: Route | None) -> dict[str, float]:
@@ -127,6 +130,17 @@ def _cluster_effects(new: Cluster, before: Declared, after: Declared) -> Iterato
         return
     text = f"{carried} deployment(s) there are looked for at the new place; images are made and fetched as it says now"
     yield Effect(kind="cluster", text=text)
+
+
+def _stage_effects(new: Stage, before: Declared) -> Iterator[Effect]:
+    old = next((record.stage for record in before.stages if record.key == new.key), None)
+    if old == new:
+        return
+    if old is None:
+        yield Effect(kind="stage", text="deployments may name it from now on")
+    inside = sum(f"{each.key.project}/{each.deployment.stage}" == str(new.key) for each in before.deployments)
+    text = f"{inside} deployment(s) in it stay as they are; what is promoted from now on is asked and gets what it says"
+    yield Effect(kind="stage", text=text)
 
 
 def _deployment(key: VersionKey, declared: Declared) -> Deployment | None:

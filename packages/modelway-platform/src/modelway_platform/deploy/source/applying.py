@@ -103,7 +103,7 @@ class CommitApplier:
         def may_change(projects: Iterable[str]) -> None:
             outside = sorted(set(projects) - set(spec.projects)) if spec.projects else []
             if outside:
-                what = f"project {outside[0]}" if outside[0] else "clusters"
+                what = f"project {outside[0]}" if outside[0] else "clusters or stages"
                 raise ForbiddenError(
                     f"source {spec.name} may not declare {what}", hint=f"it may declare {', '.join(spec.projects)}"
                 )

@@ -101,7 +101,7 @@ class Change(_message.Message):
     def __init__(self, path: _Optional[str] = ..., to: _Optional[_Union[_struct_pb2.Value, _Mapping[str, _Any]]] = ..., **kwargs) -> None: ...
 
 class Metadata(_message.Message):
-    __slots__ = ("project", "model", "version", "name", "revision", "created_at", "updated_at")
+    __slots__ = ("project", "model", "version", "name", "revision", "created_at", "updated_at", "stage")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -109,6 +109,7 @@ class Metadata(_message.Message):
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
     project: str
     model: str
     version: str
@@ -116,7 +117,8 @@ class Metadata(_message.Message):
     revision: int
     created_at: str
     updated_at: str
-    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., name: _Optional[str] = ..., revision: _Optional[int] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ...) -> None: ...
+    stage: str
+    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., name: _Optional[str] = ..., revision: _Optional[int] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., stage: _Optional[str] = ...) -> None: ...
 
 class Deployment(_message.Message):
     __slots__ = ("api_version", "kind", "metadata", "spec", "status")
