@@ -1,9 +1,10 @@
-"""What several rooms share: a Kubernetes control plane, started once, if there is one."""
+"""What several rooms share: a Kubernetes control plane and a PostgreSQL server, started once, if there is one."""
 
 from collections.abc import Iterator
 
 import pytest
 from journeys.kubernetes_cluster import KubernetesCluster, missing
+from journeys.postgres_server import Postgres, programs, running_postgres
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +17,12 @@ def kubernetes_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kub
         yield cluster.start()
     finally:
         cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One for all tests; each takes a database of its own."""
+    if programs() is None:
+        pytest.skip("postgresql is not installed")
+    with running_postgres("-c", "fsync=off", "-c", "full_page_writes=off") as server:  # power cuts are not tested here
+        yield server

@@ -1,88 +1,21 @@
 """Real databases and brokers on loopback, started by the test and ended by pid; what is not installed skips by name."""
 
 import asyncio
-import os
-import pwd
 import shutil
-import signal
 import socket
 import subprocess
-import tempfile
-import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from journeys.postgres_server import free_port, wait_for
 
 from modelway_platform.gateway.jobs.port import JobStore
 from modelway_platform.gateway.jobs.store_nats import NatsJobStore
 from modelway_platform.gateway.jobs.store_sql import SqlJobStore
 
 StoreFactory = Callable[[], JobStore]
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
-
-
-class Postgres:
-    """A server of Debian's, with its files in a folder of its own and a socket there."""
-
-    def __init__(self, folder: Path, programs: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self._programs = programs
-        self._process: subprocess.Popen[bytes] | None = None
-        self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-        folder.mkdir(parents=True)
-        os.chown(folder, self._user.pw_uid, self._user.pw_gid)
-        self._run("initdb", "-D", str(folder / "data"), "-A", "trust", "-N", "-U", "postgres")
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
-
-    def start(self, *options: str) -> None:
-        data = str(self.folder / "data")
-        settings = ("-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder), *options)
-        self._process = subprocess.Popen(
-            [str(self._programs / "postgres"), "-D", data, *settings],
-            user=self._user.pw_uid,
-            group=self._user.pw_gid,
-            extra_groups=[],
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        ready = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL answers")
-
-    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(30)
-            self._process = None
-
-    def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
-            [str(self._programs / program), *arguments],
-            user=self._user.pw_uid,
-            group=self._user.pw_gid,
-            extra_groups=[],
-            cwd=self.folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
 
 
 class Nats:
@@ -116,21 +49,6 @@ class Nats:
             self._process.kill()
             self._process.wait(10)
             self._process = None
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Generator[Postgres]:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        pytest.skip("postgresql is not installed")
-    # Below pytest's own folders the server's user may not go.
-    folder = Path(tempfile.mkdtemp(prefix="modelway-postgres-"))
-    folder.chmod(0o755)
-    server = Postgres(folder / "server", found[-1].parent)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

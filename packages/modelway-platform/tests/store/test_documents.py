@@ -3,6 +3,7 @@
 import json
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -163,10 +164,10 @@ def test_status_is_kept_and_news_only_once(documents: Documents, notified: list[
     assert record.status == status
 
 
-def test_everything_is_back_after_reopening(database: Database) -> None:
+def test_everything_is_back_after_reopening(database: Database, place: Path | str) -> None:
     Documents(database).apply([DEPLOYMENT, ROUTE], author="a")
     before = Documents(database).declared()
-    with Database.open(database.path) as again:
+    with Database.open(place) as again:
         assert Documents(again).declared() == before
 
 
@@ -249,6 +250,6 @@ def test_histories(database: Database) -> None:
         pass
 
     Here.database = database
-    limits = settings(max_examples=25, stateful_step_count=20, deadline=None)
+    limits = settings(max_examples=8 if database.shared else 25, stateful_step_count=20, deadline=None)
     Here.TestCase.settings = limits
     Here.TestCase("runTest").runTest()

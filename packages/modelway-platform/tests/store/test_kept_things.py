@@ -1,8 +1,10 @@
 """Replicas, events, keys and counters."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from modelway.client.key_text import is_mistyped
 from modelway.errors import NotFoundError
@@ -69,8 +71,9 @@ def test_keys_open_until_revoked_and_are_kept_as_hashes(database: Database) -> N
     assert keys.find(secret + "x") is None
     assert keys.find("' OR '1'='1") is None
     assert keys.find("\udcff") is None
-    for path in database.path.parent.iterdir():
-        assert secret.encode() not in path.read_bytes()
+    with database.read() as connection:
+        assert secret not in str(connection.execute(text("SELECT * FROM keys")).all())
+        assert secret not in str(connection.execute(text("SELECT * FROM audit")).all())
     keys.revoke(record.id)
     keys.revoke(record.id)
     assert keys.find(secret) is None
@@ -79,9 +82,15 @@ def test_keys_open_until_revoked_and_are_kept_as_hashes(database: Database) -> N
         keys.revoke("key-unknown")
 
 
-def test_table_numbers_only_grow(database: Database) -> None:
+def test_a_secret_is_nowhere_in_the_file(sqlite_database: Database) -> None:
+    _, secret = Keys(sqlite_database).create(KeySpec(name="nightly", role="caller"))
+    for path in sqlite_database.path.parent.iterdir():
+        assert secret.encode() not in path.read_bytes()
+
+
+def test_table_numbers_only_grow(database: Database, place: Path | str) -> None:
     counters = Counters(database)
     assert [counters.next_table_number() for _ in range(3)] == [1, 2, 3]
     assert counters.next_table_number(after=100) == 101
-    with Database.open(database.path) as again:
+    with Database.open(place) as again:
         assert Counters(again).next_table_number() == 102

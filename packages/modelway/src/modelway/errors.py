@@ -84,6 +84,7 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
         "not_ready": Status(503, "UNAVAILABLE"),
         "no_ready_replica": Status(503, "UNAVAILABLE"),
         "jobs_unavailable": Status(503, "UNAVAILABLE"),
+        "database_unavailable": Status(503, "UNAVAILABLE"),
         "overloaded": Status(503, "RESOURCE_EXHAUSTED"),
         "deadline_exceeded": Status(504, "DEADLINE_EXCEEDED"),
         "http_version_unsupported": Status(505, "UNIMPLEMENTED"),

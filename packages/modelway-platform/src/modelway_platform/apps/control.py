@@ -18,7 +18,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from modelway.errors import ConflictError, ModelwayError
-from modelway_platform.apps import control_api, control_grpc, listening_ports
+from modelway_platform.apps import control_api, control_grpc, database_url, listening_ports
 from modelway_platform.apps.admin_key import ensure_context
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings, open_parts
 from modelway_platform.apps.event_log import event_log
@@ -85,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console_url=given.console,
         grpc_port=given.grpc_port,
         lifeline=given.lifeline,
+        database=os.environ.pop(database_url.VARIABLE, ""),  # no child of ours has business with it
     )
     with event_log(settings.directory.control_log):
         try:

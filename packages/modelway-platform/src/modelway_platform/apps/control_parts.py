@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
 import uv
@@ -61,6 +61,7 @@ class ControlSettings:
     console_url: str = ""
     grpc_port: int = 0
     lifeline: int
+    database: str = field(default="", repr=False)  # with a password, perhaps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ def open_parts(settings: ControlSettings) -> Generator[ControlParts]:
         ModelwayError: The state directory cannot be used.
     """
     directory, changes = settings.directory, Changes()
-    with Database.open(directory.database) as database:
+    with Database.open(settings.database or directory.database) as database:
         documents = Documents(database, changes.notify)
         keys = Keys(database, changes.notify)
         issuers = TokenIssuers(database, changes.notify)

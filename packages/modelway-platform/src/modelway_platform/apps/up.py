@@ -7,13 +7,21 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.output import note, paint
 from modelway.errors import InvalidRequestError
-from modelway_platform.apps import console_ports, control_grpc, grpc_ports, listening_ports, supervisor, tls_files
+from modelway_platform.apps import (
+    console_ports,
+    control_grpc,
+    database_url,
+    grpc_ports,
+    listening_ports,
+    supervisor,
+    tls_files,
+)
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
 from modelway_platform.apps.gateway_sockets import descriptors, shared_sockets
 from modelway_platform.apps.probes import until_answering
@@ -49,6 +57,7 @@ class UpSettings:
     grpc_port: int = 0
     console_port: int = 0
     control_grpc_port: int = 0
+    database: str = field(default="", repr=False)  # with a password, perhaps
 
     @property
     def gateway_url(self) -> str:
@@ -69,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     home = os.environ.get("MODELWAY_HOME") or "~/.modelway"
     add = parser.add_argument
     add("--directory", type=Path, default=Path(home), help="where all state is kept ($MODELWAY_HOME, else ~/.modelway)")
+    database_url.add_argument(parser)
     add("--host", default="127.0.0.1", help="address of the gateway (127.0.0.1)")
     add("--port", type=int, default=8000, help="port of the gateway; 0 for any free one (8000)")
     grpc_ports.add_argument(parser)
@@ -104,6 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
     read_providers(os.environ)  # an error now, not in control
     directory = StateDirectory(root=arguments.directory.expanduser().absolute())
     directory.make()
+    database = database_url.settle(arguments.database, os.environ, directory.root)
     with only_user(directory):
         end_left_over(directory.instance())
         directory.kept_secret(JOBS_SECRET)  # before several processes would make it at once
@@ -125,6 +136,7 @@ def run(arguments: argparse.Namespace) -> int:
                 arguments.control_host, arguments.control_grpc_port, arguments.control_port
             ),
             console_port=console_ports.settle(arguments.control_host, arguments.console_port, arguments.control_port),
+            database=database,
         )
         supervisor.adopt_orphans()
         try:
@@ -194,7 +206,8 @@ def _control(settings: UpSettings, lifeline: int) -> ChildSettings:
         "--console",
         settings.console_url,
     )
-    return _child(settings, "control", lifeline, arguments, output=None, stop_seconds=CONTROL_STOP_SECONDS)
+    child = _child(settings, "control", lifeline, arguments, output=None, stop_seconds=CONTROL_STOP_SECONDS)
+    return replace(child, environment=database_url.only_with(settings.database, child.environment))
 
 
 def _worker(settings: UpSettings, lifeline: int, index: int, listening: tuple[int, ...]) -> ChildSettings:
@@ -244,7 +257,7 @@ def _child(
     return ChildSettings(
         name=module,
         arguments=(sys.executable, "-m", f"modelway_platform.apps.{module}", *places, *arguments),
-        environment={**os.environ, PART_VARIABLE: settings.directory.instance()},
+        environment=database_url.only_with("", os.environ) | {PART_VARIABLE: settings.directory.instance()},
         lifeline=lifeline,
         output=output,
         stop_seconds=stop_seconds,

@@ -1,20 +1,22 @@
 """The database under all repositories: opens it safely, keeps its shape current, lends transactions.
 
-SQLite settings follow one promise: what was acknowledged survives a kill and a power cut (WAL with `synchronous=FULL`).
+An SQLite file unless a URL says PostgreSQL; what differs between the two is in `sqlite_engine` and `postgres_engine`.
 """
 
 import os
-import sqlite3
-import threading
+import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import URL, Connection, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from modelway.errors import ModelwayError
+from modelway.errors import InvalidRequestError, ModelwayError
+from modelway_platform.store.engine import DatabaseEngine, DatabaseUnavailableError
+from modelway_platform.store.sqlite_engine import SqliteEngine
 
 # The newest migration, repeated here so that an up-to-date database opens without loading Alembic (0.6 s).
 NEWEST_MIGRATION = "access"
@@ -24,33 +26,34 @@ _BUSY_SECONDS = 5.0
 class Database:
     """A database with its connections; `migrate` once before use, `close` at the end.
 
-    Reads run side by side. Writes queue: one at a time per process by a lock, between processes by SQLite's own.
+    Reads run side by side. Writes queue: one at a time, over all processes that use the database.
 
     Args:
-        url: An SQLAlchemy URL; `sqlite:////var/lib/modelway/modelway.db`.
-        busy_seconds: How long a write waits for another process to finish its own.
+        url: An SQLAlchemy URL; `sqlite:////var/lib/modelway/modelway.db` or `postgresql://user@host/database`.
+        busy_seconds: How long a write waits for another process to finish its own (SQLite).
+
+    Raises:
+        InvalidRequestError: The URL is not one of these; without its text, which may hold a password.
     """
 
     def __init__(self, url: str, *, busy_seconds: float = _BUSY_SECONDS) -> None:
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite" or not parsed.database:
-            raise ModelwayError(
-                f"database URL: cannot use {parsed.get_backend_name()!r}; this version keeps its state in an SQLite file",
-                hint="sqlite:////path/to/modelway.db",
-            )
-        self.path = Path(parsed.database)
-        self._engine: Engine = create_engine(parsed)
-        self._writing = threading.Lock()
-        self._busy_seconds = busy_seconds
-        event.listen(self._engine, "connect", self._set_up_connection)
-        event.listen(self._engine, "begin", _begin)
+        parsed = read_url(url)
+        self.shared = parsed.get_backend_name() == "postgresql"
+        self.path = Path() if self.shared else Path(parsed.database or "")
+        self.me = secrets.token_hex(8)  # whose changes need not be told to this process
+        self._engine = _postgres(parsed) if self.shared else SqliteEngine(parsed, busy_seconds)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """The database file at `path`, made readable for its owner only where new, with its shape current."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        database = cls(f"sqlite:///{path.absolute()}")
+    def open(cls, place: Path | str) -> Self:
+        """The database at a URL, or the file at a path, with its shape current.
+
+        A new file is readable for its owner only.
+        """
+        if isinstance(place, Path):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(place, os.O_CREAT | os.O_RDWR, 0o600))
+            place = f"sqlite:///{place.absolute()}"
+        database = cls(place)
         try:
             database.migrate()
         except BaseException:
@@ -58,46 +61,69 @@ class Database:
             raise
         return database
 
+    @property
+    def shown(self) -> str:
+        """What it is called in messages."""
+        return self._engine.shown
+
     def migrate(self) -> None:
-        """Bring the tables to this version's shape; refuses a file that a newer version wrote."""
-        with self.read() as connection:
-            current = _current_migration(connection)
-        if current == NEWEST_MIGRATION:
+        """Bring the tables to this version's shape; refuses a database that a newer version wrote."""
+        if self.migration() == NEWEST_MIGRATION:
             return
         from modelway_platform.store import migrate  # noqa: PLC0415 - Alembic takes 0.6 s to import
 
-        with self.write() as connection:
-            migrate.upgrade(connection, self.path)
+        with self.write(quiet=True) as connection:
+            migrate.upgrade(connection, self.shown)
+
+    def migration(self) -> str | None:
+        """The name of the shape its tables have; None for an empty one."""
+        with self.read() as connection:
+            if not self._engine.has_table(connection, "alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
     @contextmanager
     def read(self) -> Generator[Connection]:
         """A connection that sees one consistent state and writes nothing."""
-        with _translated(self.path, self._busy_seconds), self._engine.connect() as connection:
+        with self._translated(), self._engine.reading() as connection:
             yield connection
 
     @contextmanager
-    def write(self, *, keep: bool = True) -> Generator[Connection]:
-        """A transaction, committed and on disk when the block ends without an exception; undone if not to `keep`."""
-        with _translated(self.path, self._busy_seconds), self._writing, self._engine.connect() as plain:
-            connection = plain.execution_options(modelway_write=True)
-            with connection.begin() as transaction:
-                yield connection
-                if not keep:
-                    transaction.rollback()
+    def write(self, *, keep: bool = True, quiet: bool = False) -> Generator[Connection]:
+        """A transaction, committed and on disk when the block ends without an exception; undone if not to `keep`.
+
+        Other processes on the database are told that something changed, unless it is `quiet`.
+        """
+        committing: list[bool] = []
+        with self._translated(committing), self._engine.writing() as connection, connection.begin() as transaction:
+            yield connection
+            if not keep:
+                transaction.rollback()
+                return
+            if not quiet:
+                self._engine.tell(connection, self.me)
+            committing.append(True)
+
+    def tell(self, order: str) -> None:
+        """Say something to the other processes on the database, for those of them that listen just now."""
+        with self.write(quiet=True) as connection:
+            self._engine.tell(connection, f"{self.me} {order}")
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._engine.close()
 
-    def _set_up_connection(self, connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # transactions are begun by `_begin`, not by the driver's guess
-        for pragma in (
-            f"busy_timeout={int(self._busy_seconds * 1000)}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "trusted_schema=OFF",
-        ):
-            connection.execute(f"PRAGMA {pragma}").close()
+    @contextmanager
+    def _translated(self, committing: list[bool] | None = None) -> Generator[None]:
+        """The driver's errors in words a person can act on; what it is about stays in the log, not in answers."""
+        try:
+            yield
+        except DBAPIError as error:
+            said = self._engine.translate(error, committing=bool(committing))
+            if said is None:
+                raise
+            raise said from error
+        except PoolTimeoutError as error:
+            raise DatabaseUnavailableError(f"{self.shown} has no connection left", hint="try again") from error
 
     def __enter__(self) -> Self:
         return self
@@ -106,43 +132,30 @@ class Database:
         self.close()
 
 
-def _begin(connection: Connection) -> None:
-    # A writer takes the write lock at once: one that starts as a reader may find on upgrading that it must start over.
-    write = connection.get_execution_options().get("modelway_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+def read_url(url: str) -> URL:
+    """The parts of a database's URL.
 
-
-def _current_migration(connection: Connection) -> str | None:
-    known = connection.execute(text("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"))
-    if known.first() is None:
-        return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-
-
-@contextmanager
-def _translated(path: Path, busy_seconds: float) -> Generator[None]:
-    """The driver's errors in words a person can act on; the path stays in the log, not in answers."""
+    Raises:
+        InvalidRequestError: It is none, or of a database that cannot be used.
+    """
+    hint = "sqlite:////path/to/modelway.db or postgresql://user@host/database"
     try:
-        yield
-    except OperationalError as error:
-        reason = str(error.orig)
-        if "full" in reason or "disk I/O" in reason:
-            raise ModelwayError(
-                "nothing was saved: the disk with the platform's database is full or failing",
-                hint="free space there and try again",
-                code="storage_full",
-            ) from error
-        if "locked" in reason or "busy" in reason:
-            raise ModelwayError(
-                f"nothing was saved: the database stayed locked for {busy_seconds:g} s",
-                hint="try again; if it lasts, look for another process using the state directory",
-                code="overloaded",
-            ) from error
-        raise ModelwayError(f"the database cannot be used: {reason}", hint=f"look at {path.name}") from error
-    except DatabaseError as error:
-        if isinstance(error.orig, sqlite3.IntegrityError):
-            raise
+        parsed = make_url(url)
+        name = parsed.get_backend_name()
+    except (ArgumentError, ValueError):
+        raise InvalidRequestError("database URL: cannot be read", hint=hint) from None
+    if name not in {"sqlite", "postgresql"}:
+        raise InvalidRequestError(f"database URL: state cannot be kept in {name[:50]!r}", hint=hint)
+    if not parsed.database:
+        raise InvalidRequestError("database URL: names no database", hint=hint)
+    return parsed
+
+
+def _postgres(url: URL) -> DatabaseEngine:
+    try:
+        from modelway_platform.store.postgres_engine import PostgresEngine  # noqa: PLC0415 - a driver that most do not need
+    except ImportError as error:
         raise ModelwayError(
-            f"{path.name} is not a usable database: {error.orig}",
-            hint="restore it from a backup, or move it away to start empty",
+            "PostgreSQL needs a driver that is not installed", hint="pip install 'modelway-platform[postgres]'"
         ) from error
+    return PostgresEngine(url)

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Mapping
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from modelway_platform.domain.hold import Hold, HoldKind
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
+from modelway_platform.store.upsert import upsert
 
 
 class Holds:
@@ -29,10 +29,9 @@ class Holds:
 
     def put(self, name: str, revision: int, kind: HoldKind, author: str) -> None:
         """Hold a revision, in place of what was said before."""
-        values = {"revision": revision, "kind": kind.value, "author": author, "created_at": self._clock()}
-        statement = insert(schema.holds).values(name=name, **values)
+        row = {"name": name, "revision": revision, "kind": kind.value, "author": author, "created_at": self._clock()}
         with self._database.write() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+            upsert(connection, schema.holds, [row])
         self._notify()
 
     def lift(self, name: str) -> bool:

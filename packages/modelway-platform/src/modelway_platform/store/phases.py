@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from modelway_platform.domain.phases import PhaseName, PhaseRun, PhaseState
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
+from modelway_platform.store.upsert import upsert
 
 KEPT_REVISIONS = 10
 
@@ -57,11 +57,7 @@ class Phases:
         if not rows:
             return
         with self._database.write() as connection:
-            statement = insert(table)
-            columns = ("state", "attempts", "message", "done", "total", "started_at", "ended_at", "log")
-            update = {column: statement.excluded[column] for column in columns}
-            keys = ["name", "revision", "phase"]
-            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=update), rows)
+            upsert(connection, table, rows)
             for name in {row["name"] for row in rows}:
                 newest = select(table.c.revision).where(table.c.name == name).distinct()
                 kept = newest.order_by(table.c.revision.desc()).limit(KEPT_REVISIONS)

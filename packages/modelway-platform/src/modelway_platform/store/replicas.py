@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import msgspec
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
+from modelway_platform.store.upsert import upsert
 
 
 class Replicas:
@@ -46,7 +46,8 @@ class Replicas:
 
     def save(self, record: ReplicaRecord) -> None:
         """Keep `record`, in place of an older one with its id."""
-        values = {
+        row = {
+            "id": record.id,
             "project": record.key.project,
             "model": record.key.model,
             "version": record.key.version,
@@ -58,9 +59,8 @@ class Replicas:
             "started_at": record.started_at,
             "message": record.message,
         }
-        statement = insert(schema.replicas).values(id=record.id, **values)
         with self._database.write() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+            upsert(connection, schema.replicas, [row])
         self._notify()
 
     def delete(self, replica_id: str) -> None:

@@ -1,5 +1,6 @@
 """Requests in and answers out: typed JSON bodies within bounds, JSON answers, errors in the platform's one form."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -67,7 +68,7 @@ def error_answer(error: ModelwayError, request_id: str, allow: str = "") -> Resp
     if error.http == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if error.http in {429, 503}:
-        headers["Retry-After"] = "1"
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after or 0)))
     if allow:
         headers["Allow"] = allow
     return json_answer(error.as_json(request_id), error.http, headers)

@@ -6,6 +6,14 @@ from alembic import op
 revision = "access"
 down_revision = "holds"
 
+# In an order that both databases know, each its own number from 1.
+_SEQUENCE = """
+UPDATE documents SET sequence = (
+  SELECT count(*) FROM documents AS other
+  WHERE other.updated_at < documents.updated_at OR other.updated_at = documents.updated_at
+    AND (other.kind, other.name) <= (documents.kind, documents.name))
+"""
+
 
 def upgrade() -> None:
     """Add them."""
@@ -41,7 +49,7 @@ def upgrade() -> None:
     )
     op.create_index("audit_of_object", "audit", ["kind", "name", "number"])
     op.add_column("documents", sa.Column("sequence", sa.Integer, nullable=False, server_default="0"))
-    op.execute("UPDATE documents SET sequence = rowid")
+    op.execute(_SEQUENCE)
     op.create_index("documents_by_sequence", "documents", ["sequence"])
 
 

@@ -1,0 +1,63 @@
+"""Which database the platform keeps its state in: told by an option, the environment or a file, an SQLite file unless told."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from modelway.errors import InvalidRequestError
+from modelway_platform.store.database import read_url
+
+VARIABLE = "MODELWAY_DATABASE"
+FILE_NAME = "database.url"
+
+
+def add_argument(parser: argparse.ArgumentParser) -> None:
+    """Declares the option."""
+    parser.add_argument(
+        "--database",
+        default="",
+        metavar="URL",
+        help=f"postgresql://user@host/database, without a password (${VARIABLE}, else DIRECTORY/{FILE_NAME}, else an SQLite file)",
+    )
+
+
+def settle(given: str, environment: Mapping[str, str], directory: Path) -> str:
+    """The URL of the database; empty for the SQLite file of the state directory.
+
+    Raises:
+        InvalidRequestError: It cannot be used, or its password would be seen in the list of processes.
+    """
+    if given:
+        if read_url(given).password is not None:
+            raise InvalidRequestError(
+                "--database: a password there is seen by everybody who lists processes",
+                hint=f"set {VARIABLE} instead, or leave the password out and use PGPASSFILE or PGPASSWORD",
+            )
+        return given
+    found = environment.get(VARIABLE, "").strip() or _from_file(directory / FILE_NAME)
+    if found:
+        try:
+            read_url(found)
+        except InvalidRequestError as error:
+            raise InvalidRequestError(f"{VARIABLE} or {FILE_NAME}: {error.message}", hint=error.hint) from None
+    return found
+
+
+def only_with(url: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that may know `url`; with an empty one, of a process that has no business with it."""
+    others = {name: value for name, value in environment.items() if name != VARIABLE}
+    return others | ({VARIABLE: url} if url else {})
+
+
+def _from_file(path: Path) -> str:
+    try:
+        if path.stat().st_mode & 0o077:
+            raise InvalidRequestError(
+                f"{FILE_NAME}: others may read it, and it may hold a password", hint=f"chmod 600 {os.fspath(path)}"
+            )
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequestError(f"{FILE_NAME}: cannot be read", hint="a text file with one URL") from error
