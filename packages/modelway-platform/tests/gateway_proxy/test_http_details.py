@@ -116,11 +116,14 @@ def test_a_caller_that_ends_in_the_middle_is_not_waited_for(gateway: Any, replic
 
 
 def test_a_replica_that_half_closes_behind_its_answer_is_not_asked_again(gateway: Any, replica: Any, call: Any) -> None:
+    noticed = threading.Semaphore(0)
+
     def script(peer: Any) -> None:
         peer.request()
         peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
         peer.socket.shutdown(socket.SHUT_WR)
         peer.rest()
+        noticed.release()
 
     only = replica(script)
     gateway.table(only)
@@ -128,3 +131,4 @@ def test_a_replica_that_half_closes_behind_its_answer_is_not_asked_again(gateway
     for _ in range(3):
         caller.send(POST + b"content-length: 2\r\n\r\n{}")
         assert caller.answer().status == 200
+        assert noticed.acquire(timeout=30)  # before that, asking again is right: nobody could know
