@@ -12,7 +12,7 @@ from modelway.packaging.archive import write_archive
 from modelway.packaging.manifest import LOCK_ENTRY
 from modelway_platform.deploy.builder.environment import EnvironmentBuilder
 from modelway_platform.deploy.builder.failure import PreparationError
-from modelway_platform.deploy.builder.local_phases import LocalPhases
+from modelway_platform.deploy.builder.local_phases import LocalPhases, Report
 from modelway_platform.deploy.builder.preparation import PackagePreparer, unpacked_folder
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
@@ -124,12 +124,16 @@ def test_clean_removes_what_a_killed_process_left(make: Callable[[], PackagePrep
     assert not leftover.exists()
 
 
+async def no_fetch(package: str, report: Report) -> None:
+    report("it is there")
+
+
 async def test_a_failed_preparation_is_tried_again_later_and_then_succeeds(
     make: Callable[[], PackagePreparer], digest: str, tmp_path: Path
 ) -> None:
     now = 1000.0
     changed = asyncio.Event()
-    preparations = Preparations(lambda _: LocalPhases(make()), notify=changed.set, clock=lambda: now)
+    preparations = Preparations(lambda _: LocalPhases(make(), no_fetch), notify=changed.set, clock=lambda: now)
     (tmp_path / "broken").touch()
     preparations.begin("local", digest)
     while preparations.state("local", digest).stage is not Stage.FAILED:

@@ -50,6 +50,46 @@ def test_a_deployment_with_everything() -> None:
     assert document_from_json(document_to_json(written.document)) == written.document
 
 
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        f"spec: {{package: 's3://models/team/digits/1.0.0@{DIGEST}'}}",
+        f"spec: {{package: '{DIGEST}', origin: s3://models/team/digits/1.0.0}}",
+    ],
+)
+def test_a_package_in_a_store_is_named_by_address_and_digest(spec: str) -> None:
+    written = read(DEPLOYMENT + spec)
+    assert isinstance(written, Written)
+    assert isinstance(written.document, Deployment)
+    assert (written.document.package, written.document.origin) == (DIGEST, "s3://models/team/digits/1.0.0")
+    shown = document_to_json(written.document)
+    assert (shown["spec"]["package"], shown["spec"]["origin"]) == (DIGEST, "s3://models/team/digits/1.0.0")
+    assert document_from_json(shown) == written.document
+
+
+@pytest.mark.parametrize(
+    ("package", "why"),
+    [
+        ("s3://models/team/digits/1.0.0", "append @sha256:"),
+        (f"https://models/digits/1.0.0@{DIGEST}", "not an address of a store"),
+        (f"s3://key:secret@models/digits/1.0.0@{DIGEST}", "does not belong into a document"),
+        (f"s3://models/digits.mwpkg?X-Amz-Signature=1@{DIGEST}", "does not belong into a document"),
+        (f"s3://models/../digits/1.0.0@{DIGEST}", "not an address of a store"),
+        (f"s3://models/1.0.0@{DIGEST}", "names no package"),
+        (f"file://host/digits/1.0.0@{DIGEST}", "not an address of a store"),
+        (f"s3:///digits/1.0.0@{DIGEST}", "not an address of a store"),
+    ],
+)
+def test_an_address_that_cannot_be_one_is_refused(package: str, why: str) -> None:
+    (problem,) = problems(DEPLOYMENT + f"spec: {{package: '{package}'}}")
+    assert problem.startswith("4:17: spec.package: ")
+    assert why in problem
+    assert "secret@" not in problem
+
+
 def test_a_route_with_everything() -> None:
     written = read(
         ROUTE + "spec:\n  versions: [{version: v1, weight: 80}, {version: v2, weight: 0}]\n  access: open\n"

@@ -275,12 +275,9 @@ def test_a_ticket_never_reads_local_files(tmp_path: Path) -> None:
 
 def test_wrong_keys_and_addresses_are_said(s3: Any) -> None:
     bucket = s3.make_bucket()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (s3.variables | {"AWS_SECRET_ACCESS_KEY": "wrong"}).items():
-            patch.setenv(name, value)
-        with pytest.raises(ForbiddenError, match="access denied") as caught:
-            open_store(f"s3://{bucket}", s3.variables).get("x")
-        assert "wrong" not in str(caught.value)
+    with pytest.raises(ForbiddenError, match="access denied") as caught:
+        open_store(f"s3://{bucket}", s3.variables | {"AWS_SECRET_ACCESS_KEY": "wrong"}).get("x")
+    assert "wrong" not in str(caught.value)
     for address in ("", "ftp://host/x", "s3://"):
         with pytest.raises(InvalidRequestError):
             open_store(address, {})

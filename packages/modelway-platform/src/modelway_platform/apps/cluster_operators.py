@@ -13,6 +13,7 @@ from modelway.packaging import Progress, read_manifest
 from modelway_platform.apps.image_parts import base_opener, registry_http
 from modelway_platform.apps.kubernetes_clusters import pods_operator
 from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.deploy.builder.local_phases import Fetch
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
 from modelway_platform.deploy.images.base_image import BaseImage, machine_architecture
@@ -39,6 +40,7 @@ class ClusterSurroundings:
     Args:
         directory: Where state is kept.
         packages: The package store.
+        fetch: Gets packages into it.
         leases: Where replicas that do not register themselves are registered.
         environment: All that an installer of packages may see.
         on_change: Called with a replica's id as soon as it has ended.
@@ -46,6 +48,7 @@ class ClusterSurroundings:
 
     directory: StateDirectory
     packages: PackageStore
+    fetch: Fetch
     leases: Leases
     environment: Mapping[str, str]
     on_change: Callable[[str], None]
@@ -127,6 +130,7 @@ class MadeClusters:
         cache = LayerCache(folder / "layers")
         return ImagePhases(
             archive=around.packages.path,
+            fetch=around.fetch,
             builder=ImageBuilder(
                 cache=cache,
                 uv=UvCommand(path=uv.find_uv_bin(), environment=around.environment),

@@ -17,6 +17,9 @@ from modelway_platform.deploy.builder.local_phases import LocalPhases
 from modelway_platform.deploy.builder.preparation import PackagePreparer
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand, uv_environment
+from modelway_platform.deploy.fetch.fetch_package import PackageFetcher
+from modelway_platform.deploy.fetch.store_access import FILE_NAME as STORES_FILE
+from modelway_platform.deploy.fetch.store_access import StoreAccess
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.process import ProcessOperator
 from modelway_platform.deploy.operators.process_table import INSTANCE_VARIABLE
@@ -149,6 +152,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     replicas = Replicas(basis.database, changes.notify)
     sources = GitSources(basis.database, changes.notify)
     preparer = _preparer(directory, basis.packages, os.environ)
+    fetcher = _fetcher(directory, basis)
     phases = Phases(basis.database, changes.notify)
     holds = Holds(basis.database, changes.notify)
 
@@ -171,10 +175,11 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     )
     made = MadeClusters(
         local,
-        LocalPhases(preparer),
+        LocalPhases(preparer, fetcher.fetch),
         ClusterSurroundings(
             directory=directory,
             packages=basis.packages,
+            fetch=fetcher.fetch,
             leases=leases,
             environment=_installer_environment(directory, os.environ),
             on_change=ended,
@@ -221,6 +226,15 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
 def _source_follower(directory: StateDirectory, sources: GitSources, basis: _Basis, events: Events) -> SourceFollower:
     looker = Looker(directory.sources, os.environ, {INSTANCE_VARIABLE: directory.instance()})
     return SourceFollower(sources, basis.documents, looker, CommitApplier(basis.documents, basis.packages, events))
+
+
+def _fetcher(directory: StateDirectory, basis: _Basis) -> PackageFetcher:
+    def origins(package: str) -> list[tuple[str, str]]:
+        declared = [record.deployment for record in basis.documents.declared().deployments]
+        wanted = [each for each in declared if each.package == package and each.origin]
+        return list(dict.fromkeys((each.origin, each.key.project) for each in wanted))
+
+    return PackageFetcher(basis.packages, StoreAccess(directory.root / STORES_FILE), origins)
 
 
 def _preparer(directory: StateDirectory, packages: PackageStore, variables: Mapping[str, str]) -> PackagePreparer:

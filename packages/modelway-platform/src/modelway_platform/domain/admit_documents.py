@@ -82,7 +82,7 @@ def _versions(route: Route, after: Declared) -> list[str]:
 def _deployment_problems(
     written: Written, deployment: Deployment, after: Declared, packages: Mapping[str, PackageRecord]
 ) -> Iterator[Problem]:
-    if deployment.package not in packages:
+    if deployment.package not in packages and not deployment.origin:
         yield written.problem(
             "spec.package",
             f"the platform has no package {deployment.package}",

@@ -15,11 +15,13 @@ from modelway_platform.domain.resources import NO_LIMITS, Resources
 class Deployment:
     """What a person declares: this package, as this version, so many times, on that cluster.
 
-    `package` is `sha256:<64 hex>` once accepted; a path in a document is replaced by its digest when applied.
+    `package` is `sha256:<64 hex>` once accepted; a path in a document is replaced by its digest when applied. `origin` is the
+    store's address it is fetched from if nobody uploads it; empty where somebody has to.
     """
 
     key: VersionKey
     package: str
+    origin: str = ""
     cluster: str = LOCAL
     replicas: int = 1
     workers: int = 1

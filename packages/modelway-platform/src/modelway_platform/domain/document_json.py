@@ -81,6 +81,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
         return Deployment(
             key=VersionKey(metadata["project"], metadata["model"], metadata["version"]),
             package=spec["package"],
+            origin=spec.get("origin", ""),
             cluster=spec["cluster"],
             replicas=spec["replicas"],
             workers=spec["workers"],
@@ -110,6 +111,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
 def _deployment_spec(document: Deployment) -> dict[str, Any]:
     return {
         "package": document.package,
+        **({"origin": document.origin} if document.origin else {}),
         "cluster": document.cluster,
         "replicas": document.replicas,
         "workers": document.workers,

@@ -14,6 +14,7 @@ from modelway_platform.domain.document_node import ListNode, MapNode, Mark, Node
 from modelway_platform.domain.document_problem import Problem
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, VersionKey, is_name, is_version
 from modelway_platform.domain.model_processes import read_model_processes
+from modelway_platform.domain.package_origin import FORM, split_package
 from modelway_platform.domain.read_addressing import read_addressing
 from modelway_platform.domain.read_assignment import read_assignment
 from modelway_platform.domain.read_async import read_async
@@ -123,9 +124,11 @@ def _read_deployment(metadata: Fields, spec: Fields) -> Deployment:
     model = _read_model(metadata)
     version = metadata.string("version", check=is_version, rule=_VERSION_RULE)
     workers, resources = spec.integer("workers", 1, 1, MAX_WORKERS), read_resources(spec)
+    package, origin = _read_package(spec)
     return Deployment(
         key=VersionKey(model.project, model.model, version),
-        package=spec.string("package", check=_is_package, rule="sha256: and 64 hexadecimal digits, or a relative path"),
+        package=package,
+        origin=origin,
         cluster=spec.string("cluster", "local", check=is_name, rule=_NAME_RULE),
         replicas=spec.integer("replicas", 1, 0, MAX_REPLICAS),
         workers=workers,
@@ -135,6 +138,20 @@ def _read_deployment(metadata: Fields, spec: Fields) -> Deployment:
         resources=resources,
         processes=read_model_processes(spec, workers, resources),
     )
+
+
+def _read_package(spec: Fields) -> tuple[str, str]:
+    """What names the package, and where it comes from if that is a store: in one field, as `ORIGIN@DIGEST`, or in two."""
+    rule = f"sha256: and 64 hexadecimal digits, a relative path, or {FORM}"
+    text = spec.string("package", check=_is_package, rule=rule)
+    origin = spec.string("origin", "")
+    try:
+        package, named = split_package(f"{origin}@{text}" if origin else text)
+    except ValueError as error:
+        field = "origin" if origin else "package"
+        spec.complain(spec.mark_of(field), f"{spec.path_of(field)}: {error}")
+        return "", ""
+    return package, named
 
 
 def _is_package(text: str) -> bool:

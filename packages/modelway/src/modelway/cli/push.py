@@ -33,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
         note(f"sent {size_text(pushed.sent)}; files that were there already were not sent again")
     else:
         note(f"{store.address} has it already, since {reference.pushed_at}")
+    if store.address.startswith(("s3://", "file:///")):
+        note(f"\nnext: in a Deployment, package: {store.address.rstrip('/')}/{reference.label}@{reference.digest}")
     return EXIT_OK
 
 

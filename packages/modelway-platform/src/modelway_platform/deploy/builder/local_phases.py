@@ -1,7 +1,6 @@
 """The phases before the first replica where replicas are processes of this machine: no image is made."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
@@ -19,17 +18,23 @@ class Report(Protocol):
     def __call__(self, step: str, *, done: int | None = None, total: int | None = None) -> None: ...
 
 
+Fetch = Callable[[str, Report], Awaitable[None]]
+"""Has the archive with a digest in the package store, or raises `PreparationError`."""
+
+
 class LocalPhases:
     """Unpacks packages and builds their environments.
 
     Args:
         preparer: Does it.
+        fetch: Gets archives.
     """
 
     skips = SKIPS
 
-    def __init__(self, preparer: PackagePreparer) -> None:
+    def __init__(self, preparer: PackagePreparer, fetch: Fetch) -> None:
         self._preparer = preparer
+        self._fetch = fetch
 
     def is_startable(self, package: str, environment: str) -> bool:
         """Whether the unpacked package and the environment are there still."""
@@ -42,7 +47,10 @@ class LocalPhases:
             PreparationError: It cannot be done.
         """
         if phase is PhaseName.FETCH:
-            report(await asyncio.to_thread(self._preparer.find, package))
+            if self._preparer.is_unpacked(package):
+                report("unpacked already")
+            else:
+                await self._fetch(package, report)
         elif phase is PhaseName.VERIFY:
             report("checking and unpacking the archive")
             await self._preparer.unpack(package)

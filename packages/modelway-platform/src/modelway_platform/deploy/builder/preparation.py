@@ -51,15 +51,9 @@ class PackagePreparer:
         unpacked = unpacked_folder(self.folder, package) / MANIFEST_NAME
         return unpacked.exists() and self._environments.exists(environment)
 
-    def find(self, package: str) -> str:
-        """Looks for the archive; says what is there.
-
-        Raises:
-            PreparationError: Nothing is.
-        """
-        if (unpacked_folder(self.folder, package) / MANIFEST_NAME).exists():
-            return "unpacked already"
-        return f"{self._archive_of(package).stat().st_size} octets in the package store"
+    def is_unpacked(self, package: str) -> bool:
+        """Whether the package lies in its folder, so that its archive is not needed."""
+        return (unpacked_folder(self.folder, package) / MANIFEST_NAME).exists()
 
     async def unpack(self, package: str) -> Path:
         """The folder of the unpacked package.

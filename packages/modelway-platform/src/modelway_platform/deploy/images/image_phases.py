@@ -12,7 +12,7 @@ from modelway import packaging
 from modelway.errors import InvalidPackageError, InvalidRequestError, ModelwayError, NotFoundError
 from modelway.packaging import Progress
 from modelway_platform.deploy.builder.failure import PreparationError
-from modelway_platform.deploy.builder.local_phases import Report
+from modelway_platform.deploy.builder.local_phases import Fetch, Report
 from modelway_platform.deploy.images.base_image import BaseImage
 from modelway_platform.deploy.images.build_image import ImageBuilder
 from modelway_platform.deploy.images.descriptor import ImageError
@@ -38,6 +38,7 @@ class ImagePhases:
 
     Args:
         archive: Where the archive with a digest lies.
+        fetch: Gets archives.
         builder: Makes images.
         base: Opens the image below; told each step.
         layouts: Holds an image layout per package until it is delivered.
@@ -45,6 +46,7 @@ class ImagePhases:
     """
 
     archive: Callable[[str], Path]
+    fetch: Fetch
     builder: ImageBuilder
     base: Callable[[Progress], BaseImage]
     layouts: Path
@@ -61,8 +63,10 @@ class ImagePhases:
         Raises:
             PreparationError: It cannot be done.
         """
+        if phase is PhaseName.FETCH:
+            await self.fetch(package, report)
+            return made
         work = {
-            PhaseName.FETCH: self._fetch,
             PhaseName.VERIFY: self._verify,
             PhaseName.BUILD: self._build,
             PhaseName.PUSH: self._push,
@@ -76,14 +80,6 @@ class ImagePhases:
         except OSError as error:
             text = f"{phase.value}: {error.strerror or error}"
             raise PreparationError("ImageNotWritten", text) from error
-
-    def _fetch(self, package: str, made: str, report: Report) -> str:
-        archive = self.archive(package)
-        if not archive.exists():
-            text = f"the archive of {package[:19]}… is not in the package store; upload it again (`modelway apply`)"
-            raise PreparationError("PackageMissing", text)
-        report(f"{archive.stat().st_size} octets in the package store")
-        return made
 
     def _verify(self, package: str, made: str, report: Report) -> str:
         report("checking the archive")

@@ -143,7 +143,7 @@ class Preparations:
                     continue
                 made = await self._phase(preparer, phase, (package, made), work)
         except PreparationError as error:
-            self._fail(work, error.reason, error.message, lasting=error.lasting)
+            self._fail(work, error.reason, error.message, lasting=error.lasting, within=error.within)
         except Exception as error:  # the reconciler lives on, and says so
             log.exception("preparation failed", extra={"package": package, "cluster": cluster})
             self._fail(work, "PreparationFailed", f"unexpected {type(error).__name__}; see the control log")
@@ -181,8 +181,10 @@ class Preparations:
             self._go_on.clear()
             await self._go_on.wait()
 
-    def _fail(self, work: _Work, reason: str, message: str, *, lasting: bool = False) -> None:
-        delay = min(_RETRY_FIRST * 2.0 ** min(work.attempts - 1, 16), _RETRY_LONGEST)
+    def _fail(
+        self, work: _Work, reason: str, message: str, *, lasting: bool = False, within: float = _RETRY_LONGEST
+    ) -> None:
+        delay = min(_RETRY_FIRST * 2.0 ** min(work.attempts - 1, 16), _RETRY_LONGEST, within)
         if not lasting:
             tried = "once" if work.attempts == 1 else f"{work.attempts} times"
             message = f"{message} (tried {tried}; next attempt after {delay:.0f} s)"

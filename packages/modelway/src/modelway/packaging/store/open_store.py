@@ -128,13 +128,22 @@ class Store:
             raise UnavailableError(f"{self.address}: {_first_line(error)}", hint="try again; check address.") from error
 
 
-def open_store(address: str = "", variables: Mapping[str, str] | None = None, *, make: bool = False) -> Store:
+def open_store(
+    address: str = "",
+    variables: Mapping[str, str] | None = None,
+    *,
+    make: bool = False,
+    anonymous: bool = False,
+    client: "ClientConfig | None" = None,
+) -> Store:
     """The store at an address.
 
     Args:
         address: `s3://bucket/prefix`, `file:///folder` or a folder's path; `MODELWAY_STORE` unless given.
         variables: The environment: for S3 the AWS_… variables as everywhere.
         make: Whether a folder that is not there is made; else it is taken for a mistake.
+        anonymous: Whether requests to S3 go unsigned, whatever the environment has.
+        client: What is set otherwise of obstore's client; among it the time limits.
 
     Raises:
         NotFoundError: There is no such folder.
@@ -163,16 +172,29 @@ def open_store(address: str = "", variables: Mapping[str, str] | None = None, *,
         return Store(address, LocalStore(folder.resolve()))
     if scheme != "s3" or not urlsplit(address).netloc:
         raise InvalidRequestError(f"{address!r} is no address of a store", hint="s3://bucket/prefix, or a folder.")
-    endpoint = variables.get("AWS_ENDPOINT_URL_S3") or variables.get("AWS_ENDPOINT_URL") or ""
-    region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or "us-east-1"
-    settings: S3Config = {"region": region, "endpoint": endpoint} if endpoint else {"region": region}
-    client: ClientConfig = {"allow_http": endpoint.startswith("http://"), "timeout": "300s"}
+    settings = _s3_settings(variables, anonymous=anonymous)
+    options: ClientConfig = {"allow_http": settings.get("endpoint", "").startswith("http://"), "timeout": "300s"}
+    options |= client or {}
     try:
         return Store(
-            address, S3Store.from_url(address, config=settings, client_options=client, retry_config={"max_retries": 4})
+            address, S3Store.from_url(address, config=settings, client_options=options, retry_config={"max_retries": 4})
         )
     except Exception as error:
         raise InvalidRequestError(f"{address}: {_first_line(error)}", hint=_HINT_ACCESS) from error
+
+
+def _s3_settings(variables: Mapping[str, str], *, anonymous: bool) -> "S3Config":
+    region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or "us-east-1"
+    settings: S3Config = {"region": region}
+    if endpoint := variables.get("AWS_ENDPOINT_URL_S3") or variables.get("AWS_ENDPOINT_URL"):
+        settings["endpoint"] = endpoint
+    if anonymous:
+        settings["skip_signature"] = True
+    elif (key := variables.get("AWS_ACCESS_KEY_ID")) and (secret := variables.get("AWS_SECRET_ACCESS_KEY")):
+        settings |= {"access_key_id": key, "secret_access_key": secret}
+        if token := variables.get("AWS_SESSION_TOKEN"):
+            settings["session_token"] = token
+    return settings
 
 
 def _first_line(error: BaseException) -> str:
