@@ -51,7 +51,19 @@ def test_body_path_query_and_header_make_one_message() -> None:
     ("name", "more", "words"),
     [
         ("Apply", {"body": b"[]"}, "expected an object"),
-        ("Apply", {"body": b'{"file": []}'}, 'no field named "file"'),
+        ("Apply", {"body": b'{"file": []}'}, "there is no member 'file'"),
+        ("Apply", {"body": b'{"files": [{"nam": "a"}]}'}, "files[0]: there is no member 'nam'"),
+        ("Apply", {"body": b'{"files": {}}'}, "files: expected a list, got an object"),
+        ("Apply", {"body": b'{"packages": {"a": 1}}'}, "packages['a']: expected a text, got a number"),
+        ("Apply", {"body": b'{"dryRun": true, "dry_run": true}'}, "dryRun: named twice"),
+        (
+            "RegisterEndpoint",
+            {"path": {"id": "a"}, "body": b'{"port": "1"}'},
+            "port: expected a whole number, got a text",
+        ),
+        ("SetSource", {"path": {"name": "a"}, "body": b'{"prune": 1}'}, "prune: expected true or false, got a number"),
+        ("SetIssuer", {"path": {"name": "a"}, "body": b'{"keySet": []}'}, "keySet: expected an object, got a list"),
+        ("SendFeedback", {"body": b'{"label": [9007199254740993]}'}, "label: a whole number beyond 2^53"),
         ("Apply", {"body": b'{"files": [{"name": 3}]}'}, "files"),
         ("Apply", {"body": b"{}", "query": [("dryRun", "yes")]}, "dryRun: expected true or false"),
         ("Apply", {"body": b"{}", "query": [("dryRun", "true"), ("dryRun", "true")]}, "given twice"),
@@ -60,6 +72,7 @@ def test_body_path_query_and_header_make_one_message() -> None:
         ("UndoRoute", {"body": b'{"toRevision": 99999999999}'}, "toRevision"),
         ("UndoRoute", {"body": b'{"project": "b"}', "path": {"project": "a", "model": "m"}}, "told by the path"),
         ("DeleteRoute", {"query": [("expectedRevision", "1e3")]}, "expected a whole number"),
+        ("GetRouteTable", {"query": [("wait", "nan")]}, "expected a number"),
         ("DeleteRoute", {"if_match": '"one"'}, "If-Match"),
         ("ListRoutes", {"query": [("x" * 99, "")]}, "unknown query parameter"),
     ],
@@ -85,3 +98,27 @@ def test_a_stream_is_lines_or_events(api: Any) -> None:
         connection.close()
     assert api.ask("GET", "/v1/routes?watch=perhaps").status == 400
     assert api.ask("GET", "/v1/routes?watch=false").json == {"items": []}
+
+
+def test_a_misspelt_name_is_told_what_was_meant() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        read("CreateKey", body=b'{"nmae": "a"}')
+    assert refused.value.hint == "did you mean name? known: consumer, expires, limits, name, quotas, role, scopes"
+    with pytest.raises(InvalidRequestError) as refused:
+        read("ReadLogs", query=[("projct", "a")])
+    assert refused.value.hint.startswith("did you mean project? known: consumer, experiment, follow, mirrored")
+
+
+def test_what_has_to_be_given_is_named(steady_api: Any) -> None:
+    for verb, path, body, words in (
+        ("POST", "/v1/keys", {}, "name: has to be given"),
+        (
+            "POST",
+            "/v1/feedback",
+            {"items": [{"requestId": "a", "reward": 1}, {}]},
+            "items[1].requestId: has to be given",
+        ),
+        ("GET", "/v1/routes/p/m/comparison?baseline=v1", None, "candidate: has to be given"),
+    ):
+        refused = steady_api.ask(verb, path, body)
+        assert (refused.status, refused.error["message"]) == (400, words)

@@ -15,7 +15,7 @@ MAX_PROJECTS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSpec:
-    """A token to be made; a deployer has `projects`. `lifetime` in seconds, None for one without an end."""
+    """A token to be made. A deployer has `projects`, a reader may: it sees these alone. `lifetime` in seconds, None for one without an end."""
 
     name: str
     role: TokenRole
@@ -56,8 +56,8 @@ def _problems(name: str, role: str, projects: Sequence[str], expires: str) -> It
         yield f"role {role[:50]!r}: expected {', '.join(ROLES)}"
     if role == "deployer" and not projects:
         yield "projects: a deployer has at least one"
-    if role != "deployer" and projects:
-        yield f"projects: only a deployer has them, {role[:50]} is for all"
+    if role == "admin" and projects:
+        yield "projects: an admin is for all"
     if len(projects) > MAX_PROJECTS:
         yield f"projects: at most {MAX_PROJECTS}"
     for project in projects:

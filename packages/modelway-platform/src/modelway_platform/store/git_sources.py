@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from modelway.errors import ConflictError, NotFoundError
+from modelway_platform.domain.actor import Author
+from modelway_platform.domain.document_changes import changes_between
 from modelway_platform.domain.git_source import GitSource, Owned, SeenCommit, SourceRecord
 from modelway_platform.domain.git_source_json import (
     commit_from_json,
@@ -17,7 +19,7 @@ from modelway_platform.domain.git_source_json import (
     source_from_json,
     source_to_json,
 )
-from modelway_platform.store import schema
+from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 
 MAX_SOURCES = 50
@@ -40,23 +42,33 @@ class GitSources:
         self._notify = notify
         self._clock = clock
 
-    def declare(self, spec: GitSource) -> SourceRecord:
+    def declare(self, spec: GitSource, *, author: Author = "system") -> SourceRecord:
         """Add a source, or replace the one of this name; it is looked at anew, and what it owns stays its own.
 
         Raises:
             ConflictError: There are too many.
         """
-        table = schema.git_sources
-        text = json.dumps(source_to_json(spec))
+        table, now = schema.git_sources, self._clock()
+        value = source_to_json(spec)
         with self._database.write() as connection:
-            names = set(connection.execute(select(table.c.name)).scalars())
-            if spec.name in names:
-                values = {"spec": text, "head": "", "checked_at": None, "problem": ""}
+            known = {row.name: json.loads(row.spec) for row in connection.execute(select(table.c.name, table.c.spec))}
+            before = known.get(spec.name)
+            if before is not None:
+                values = {"spec": json.dumps(value), "head": "", "checked_at": None, "problem": ""}
                 connection.execute(update(table).where(table.c.name == spec.name).values(**values))
-            elif len(names) >= MAX_SOURCES:
+            elif len(known) >= MAX_SOURCES:
                 raise ConflictError(f"there are {MAX_SOURCES} sources already", hint="modelway source remove NAME")
             else:
-                connection.execute(insert(table).values(name=spec.name, spec=text, created_at=self._clock()))
+                connection.execute(insert(table).values(name=spec.name, spec=json.dumps(value), created_at=now))
+            audit.record(
+                connection,
+                author,
+                now,
+                action="created" if before is None else "changed",
+                kind="Source",
+                name=spec.name,
+                changes=changes_between(before or {}, value),
+            )
         self._notify()
         return self.get(spec.name)
 
@@ -80,7 +92,7 @@ class GitSources:
         with self._database.read() as connection:
             return [commit_from_json(json.loads(text)) for text in connection.execute(query).scalars()]
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *, author: Author = "system") -> None:
         """Follow it no more; what it declared stays declared.
 
         Raises:
@@ -91,6 +103,7 @@ class GitSources:
             if connection.execute(delete(table).where(table.c.name == name)).rowcount == 0:
                 raise _missing(name)
             connection.execute(delete(schema.git_commits).where(schema.git_commits.c.source == name))
+            audit.record(connection, author, self._clock(), action="deleted", kind="Source", name=name)
         self._notify()
 
     def looked(self, spec: GitSource, problem: str = "") -> None:

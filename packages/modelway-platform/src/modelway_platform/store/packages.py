@@ -21,11 +21,16 @@ MAX_PACKAGE_BYTES = 32 * 1024**3
 _CHUNK = 1024 * 1024
 
 Inspect = Callable[[Path], PackageRecord]
+Admit = Callable[[PackageRecord], None]
 
 
 def inspect_nothing(path: Path) -> PackageRecord:
     """The inspection of a caller that only stores: size and digest are filled in by the store."""
     return PackageRecord(digest="", name="", version="", size=0, endpoints=(), added_at=0.0)
+
+
+def _admit_all(record: PackageRecord) -> None:
+    """Whatever passes inspection."""
 
 
 class PackageStore:
@@ -101,13 +106,14 @@ class PackageStore:
         for path in self.root.glob(".incoming-*"):
             path.unlink(missing_ok=True)
 
-    def keep(self, temporary: Path, digest: str) -> PackageRecord:
-        """Give a complete, synced file its name, after inspection. For `IncomingPackage`."""
+    def keep(self, temporary: Path, digest: str, admit: Admit = _admit_all) -> PackageRecord:
+        """Give a complete, synced file its name, after inspection and `admit`. For `IncomingPackage`."""
         path = self.path(digest)
         if path.is_file():
             temporary.unlink()
             return self.get(digest)
         record = self._describe(temporary, digest, self._clock())
+        admit(record)
         _write_durably(path.with_suffix(".json"), msgspec.json.encode(record))
         temporary.replace(path)
         sync_directory(self.root)
@@ -145,13 +151,13 @@ class IncomingPackage:
         except OSError as error:
             raise _full() from error
 
-    def finish(self) -> PackageRecord:
-        """Check it and let it be seen."""
+    def finish(self, admit: Admit = _admit_all) -> PackageRecord:
+        """Check it and let it be seen; `admit` is told what it is before that, and not if it has been here already."""
         try:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            return self._store.keep(self._path, f"sha256:{self._hash.hexdigest()}")
+            return self._store.keep(self._path, f"sha256:{self._hash.hexdigest()}", admit)
         except OSError as error:
             raise _full() from error
 

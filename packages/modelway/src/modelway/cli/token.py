@@ -26,7 +26,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="readers look, deployers change what is in their projects, too, admins do everything; default: reader",
     )
     create.add_argument(
-        "--project", action="append", default=[], metavar="PROJECT", help="what a deployer may change; repeat for more"
+        "--project",
+        action="append",
+        default=[],
+        metavar="PROJECT",
+        help="all it sees, and what a deployer may change; repeat for more; default: everything",
     )
     create.add_argument(
         "--expires", default="", metavar="TIME", help="90d, 12h: when it ends by itself; default: never"

@@ -11,28 +11,48 @@ from starlette.routing import Match
 
 from modelway_platform.deploy.api.access_api import AccessService
 from modelway_platform.deploy.api.authentication import Authentication
-from modelway_platform.deploy.api.by_hand import guarded
-from modelway_platform.deploy.api.comparison_api import ComparisonApi
+from modelway_platform.deploy.api.comparison_api import ComparisonService
 from modelway_platform.deploy.api.dispatch import Dispatch
 from modelway_platform.deploy.api.documents_api import DocumentsService
-from modelway_platform.deploy.api.endpoints_api import EndpointsApi
-from modelway_platform.deploy.api.explain_api import ExplainApi
-from modelway_platform.deploy.api.feedback_api import FeedbackApi
-from modelway_platform.deploy.api.frontier import Frontier
+from modelway_platform.deploy.api.endpoints_api import EndpointsService
+from modelway_platform.deploy.api.explain_api import ExplainService
+from modelway_platform.deploy.api.feedback_api import FeedbackService
+from modelway_platform.deploy.api.frontier import OPEN_PATHS, Frontier
+from modelway_platform.deploy.api.gateways_api import GatewaysService
 from modelway_platform.deploy.api.health_api import HealthApi
-from modelway_platform.deploy.api.issuers_api import IssuersApi
-from modelway_platform.deploy.api.keys_api import KeysApi
-from modelway_platform.deploy.api.log_export_api import LogExportApi
-from modelway_platform.deploy.api.log_queries_api import LogQueriesApi
-from modelway_platform.deploy.api.logs_api import LogsApi
-from modelway_platform.deploy.api.mirrors_api import MirrorsApi
-from modelway_platform.deploy.api.packages_api import PackagesApi
+from modelway_platform.deploy.api.issuers_api import IssuersService
+from modelway_platform.deploy.api.keys_api import KeysService
+from modelway_platform.deploy.api.log_export_api import LogExportService
+from modelway_platform.deploy.api.log_queries_api import LogQueriesService
+from modelway_platform.deploy.api.logs_api import LogsService
+from modelway_platform.deploy.api.mirrors_api import MirrorsService
+from modelway_platform.deploy.api.packages_api import PackagesService
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.phases_api import PhasesService
-from modelway_platform.deploy.api.prometheus_api import PrometheusApi
-from modelway_platform.deploy.api.route_table_api import RouteTableApi
-from modelway_platform.deploy.api.sources_api import SourcesApi
+from modelway_platform.deploy.api.platform_api import PlatformService
+from modelway_platform.deploy.api.sources_api import SourcesService
 from modelway_platform.deploy.api.transcode import rest_paths
+
+# Who answers the methods of the schema; all of them together answer each exactly once.
+_SERVICES = (
+    DocumentsService,
+    PhasesService,
+    AccessService,
+    KeysService,
+    IssuersService,
+    SourcesService,
+    PackagesService,
+    EndpointsService,
+    GatewaysService,
+    ExplainService,
+    LogsService,
+    LogQueriesService,
+    LogExportService,
+    FeedbackService,
+    ComparisonService,
+    MirrorsService,
+    PlatformService,
+)
 
 
 def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
@@ -43,25 +63,11 @@ def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
         dispatch: Who answers the methods of the schema; one of its own unless it is shared with gRPC.
     """
     counts: Counter[tuple[str, int]] = Counter()
-    by_hand = [
-        *HealthApi(parts, counts).paths(),
-        *ComparisonApi(parts).paths(),
-        *MirrorsApi(parts).paths(),
-        *PackagesApi(parts).paths(),
-        *EndpointsApi(parts).paths(),
-        *KeysApi(parts).paths(),
-        *IssuersApi(parts).paths(),
-        *SourcesApi(parts).paths(),
-        *LogsApi(parts).paths(),
-        *LogQueriesApi(parts).paths(),
-        *PrometheusApi(parts).paths(),
-        *LogExportApi(parts).paths(),
-        *FeedbackApi(parts).paths(),
-        *ExplainApi(parts).paths(),
-        *RouteTableApi(parts).paths(),
-    ]
+    open_paths = HealthApi(parts, counts).paths()
+    if wrong := {path.path for path in open_paths} ^ OPEN_PATHS:
+        raise ValueError(f"served without a key but not named, or the reverse: {', '.join(sorted(wrong))}")
     return Starlette(
-        routes=[*rest_paths(dispatch or make_dispatch(parts)), *(guarded(path) for path in by_hand)],
+        routes=[*rest_paths(dispatch or make_dispatch(parts)), *open_paths],
         exception_handlers={HTTPException: _leave_to_frontier},
         middleware=[
             Middleware(Frontier, authentication=authentication_of(parts), counts=counts),
@@ -71,8 +77,7 @@ def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
 
 def make_dispatch(parts: ApiParts) -> Dispatch:
     """Who answers which method of the schema."""
-    services = (DocumentsService(parts), PhasesService(parts), AccessService(parts))
-    return Dispatch(each.implementation() for each in services)
+    return Dispatch(service(parts).implementation() for service in _SERVICES)
 
 
 def authentication_of(parts: ApiParts) -> Authentication:

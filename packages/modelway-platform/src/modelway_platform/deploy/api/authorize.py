@@ -17,6 +17,7 @@ _MAY = {
 }
 
 
+_NAMED = frozenset({Rule.Scope.BY_REQUEST, Rule.Scope.BY_ANSWER})
 _DEPLOYERS = frozenset({Rule.Role.DEPLOYER, Rule.Role.ANY_DEPLOYER})
 
 
@@ -29,19 +30,32 @@ def check_role(method: Method, caller: Caller) -> None:
     role = method.rule.role
     if caller.role not in _MAY.get(role, frozenset()):
         raise ForbiddenError(
-            f"{caller.name}, {caller.role}, may not do {method.service.rpartition('.')[2]}.{method.short_name}",
+            f"{caller.name}, {caller.role}, may not do {method.called}",
             hint=_hint(role, caller),
         )
 
 
 def check_message(method: Method, request: Any, caller: Caller) -> None:
-    """Let a call pass by what it is about.
+    """Let a call pass by what it is about: what is refused is refused whether it exists or not.
 
     Raises:
         ForbiddenError: The project is not one of this caller's.
     """
-    if method.rule.role == Rule.Role.DEPLOYER:
+    rule = method.rule
+    if rule.role == Rule.Role.DEPLOYER:
         check_project(caller, request.project)
+    elif caller.projects and rule.scope in _NAMED:
+        named: str = request.project if method.has_field("project") else ""
+        if not named and rule.scope == Rule.Scope.BY_REQUEST:
+            raise ForbiddenError(
+                f"{caller.name} is bound to {_projects(caller)}, and {method.called} was asked of everything",
+                hint="name one of them" if method.has_field("project") else "it takes a token for all projects",
+            )
+        if named and not caller.sees(named):
+            raise ForbiddenError(
+                f"{caller.name} is bound to {_projects(caller)}, not project {named[:63]!r}",
+                hint="an admin can make a token for it: modelway token create NAME --project PROJECT",
+            )
 
 
 def check_project(caller: Caller, project: str) -> None:
@@ -56,6 +70,11 @@ def check_project(caller: Caller, project: str) -> None:
         f"{caller.name}, {caller.role}, may not change project {project[:63]!r}",
         hint="an admin can make a token for it: modelway token create NAME --role deployer --project PROJECT",
     )
+
+
+def _projects(caller: Caller) -> str:
+    shown = ", ".join(caller.projects[:5])
+    return f"project {shown}" if len(caller.projects) == 1 else f"projects {shown}"
 
 
 def _hint(role: int, caller: Caller) -> str:

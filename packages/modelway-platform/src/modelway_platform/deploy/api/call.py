@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 from modelway_platform.domain.actor import Actor
 
@@ -13,11 +13,15 @@ Transport = Literal["rest", "grpc"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks; `name` is what revisions and events show. A deployer may change what is in `projects`."""
+    """Who asks; `name` is what revisions and events show. Whoever has `projects` sees these alone; a deployer may change them."""
 
     name: str
     role: Role
     projects: tuple[str, ...] = ()
+
+    def sees(self, project: str) -> bool:
+        """Whether what belongs to a project is shown."""
+        return not self.projects or project in self.projects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,9 @@ class Call:
         request_id: What answers, errors and the log name it by.
         origin: The address it came from.
         transport: What it came over.
+        method: What is called, as `Routes.UndoRoute`; the dispatch says so.
+        asked_at: `https://HOST:PORT` as the caller has it; empty where that is not known.
+        length: How many octets the request announced; None where it did not.
         left: Set when nobody waits for the answer any more.
     """
 
@@ -36,21 +43,43 @@ class Call:
     request_id: str
     origin: str
     transport: Transport
+    method: str = ""
+    asked_at: str = ""
+    length: int | None = None
     left: threading.Event = field(default_factory=threading.Event)
 
-    def actor(self, method: str) -> Actor:
-        """Who this is to the audit log; `method` is what was called, as `Routes.UndoRoute`."""
+    def to(self, method: str) -> Self:
+        """The same call, of a method that is known now."""
+        return replace(self, method=method)
+
+    def actor(self, method: str = "") -> Actor:
+        """Who this is to the audit log; `method` only where it is not the one that is called."""
         return Actor(
             name=self.caller.name,
             role=self.caller.role,
             origin=self.origin,
             transport=self.transport,
             request_id=self.request_id,
-            method=method,
+            method=method or self.method,
         )
 
 
-# An answer is JSON values, or JSON already written. Between the pieces of a stream, None says that it goes on.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Octets:
+    """What is no JSON, `google.api.HttpBody`: an answer, or a piece of one, whose first piece says what all of it is.
+
+    Args:
+        data: The octets.
+        content_type: What they are.
+        total: How many all pieces have; None where nobody knows.
+    """
+
+    data: bytes
+    content_type: str = "application/octet-stream"
+    total: int | None = None
+
+
+# An answer is JSON values, JSON already written, `Octets`, or None for nothing. In a stream, None says that it goes on.
 Answerer = Callable[[Any, Call], Awaitable[Any]]
 Streamer = Callable[[Any, Call], AsyncIterator[Any]]
 Implementation = Mapping[str, Answerer | Streamer]

@@ -7,7 +7,9 @@ from google.protobuf.message import Message
 
 from modelway_platform.deploy.api.authorize import check_message, check_role
 from modelway_platform.deploy.api.call import Answerer, Call, Caller, Implementation, Streamer
+from modelway_platform.deploy.api.json_messages import check_required
 from modelway_platform.deploy.api.methods import Method, api_methods
+from modelway_platform.deploy.api.visible import is_filtered, visible_answer, visible_stream
 
 
 class Dispatch:
@@ -40,13 +42,21 @@ class Dispatch:
         check_role(method, caller)
 
     async def answer(self, method: Method, request: Message | AsyncIterator[Message], call: Call) -> Any:
-        """The answer of a method that has one: JSON values, or JSON already written."""
-        check_role(method, call.caller)
-        check_message(method, request, call.caller)
-        return await cast("Answerer", self._found[method.name])(request, call)
+        """The answer of a method that has one: JSON values, JSON already written, `Octets`, or None for nothing."""
+        self._check(method, request, call)
+        answering = cast("Answerer", self._found[method.name])(request, call.to(method.called))
+        if is_filtered(method, call.caller):
+            return await visible_answer(method, answering, call.caller)
+        return await answering
 
     def stream(self, method: Method, request: Message, call: Call) -> AsyncIterator[Any]:
         """The answers of a method that has many; None while there is none."""
+        self._check(method, request, call)
+        answers = cast("Streamer", self._found[method.name])(request, call.to(method.called))
+        return visible_stream(method, answers, call) if is_filtered(method, call.caller) else answers
+
+    def _check(self, method: Method, request: Message | AsyncIterator[Message], call: Call) -> None:
         check_role(method, call.caller)
-        check_message(method, request, call.caller)
-        return cast("Streamer", self._found[method.name])(request, call)
+        if isinstance(request, Message):
+            check_message(method, request, call.caller)
+            check_required(request)

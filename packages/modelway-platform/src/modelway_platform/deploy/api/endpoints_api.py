@@ -1,64 +1,55 @@
-"""`/v1/endpoints`: replicas register, renew and leave; people look."""
+"""Endpoints: replicas register, renew and leave; people look."""
 
-from typing import Any, Literal
-
-import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route as Path
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from modelway.errors import InvalidRequestError
-from modelway_platform.deploy.api.exchange import flag, json_answer, read_json
+from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.object_json import endpoint_json
 from modelway_platform.deploy.api.parts import ApiParts
-from modelway_platform.deploy.api.streaming import watch
+from modelway_platform.deploy.api.schema import endpoints_pb2
+from modelway_platform.deploy.api.streaming import changing
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.endpoint_check import endpoint_problem
 from modelway_platform.domain.identity import VersionKey
 
-
-class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `PUT /v1/endpoints/{id}`."""
-
-    project: str
-    model: str
-    version: str
-    host: str
-    port: int
-    package: str = ""
-    grpc_port: int = msgspec.field(default=0, name="grpcPort")
-    scheme: Literal["http", "https"] = "http"
-    ttl_seconds: float = msgspec.field(default=15.0, name="ttlSeconds")
+_USUAL_SECONDS = 15.0
 
 
-class EndpointsApi:
-    """Handlers around the endpoint registry."""
+class EndpointsService:
+    """The methods around the endpoint registry."""
 
     def __init__(self, parts: ApiParts) -> None:
         self._parts = parts
         self._endpoints = parts.endpoints
 
-    def paths(self) -> list[Path]:
-        """Where the handlers are found."""
-        return [
-            Path("/v1/endpoints", self.list_all, methods=["GET"]),
-            Path("/v1/endpoints/{id}", self.register, methods=["PUT"]),
-            Path("/v1/endpoints/{id}", self.deregister, methods=["DELETE"]),
-        ]
+    def implementation(self) -> Mapping[str, Implementation]:
+        """What answers which method."""
+        return {
+            "modelway.v1.Endpoints": {
+                "ListEndpoints": self.list_all,
+                "WatchEndpoints": self.watch,
+                "RegisterEndpoint": self.register,
+                "DeregisterEndpoint": self.deregister,
+            }
+        }
 
-    async def list_all(self, request: Request) -> Response:
+    async def list_all(self, request: endpoints_pb2.ListEndpointsRequest, call: Call) -> dict[str, Any]:
         """All registered replicas."""
-        return watch(self._parts, self._items) if flag(request, "watch") else json_answer(self._items())
+        return self._items()
 
-    async def register(self, request: Request) -> Response:
+    def watch(self, request: endpoints_pb2.WatchEndpointsRequest, call: Call) -> AsyncIterator[bytes | None]:
+        """The same, again and again."""
+        return changing(self._parts, self._items)
+
+    async def register(self, request: endpoints_pb2.RegisterEndpointRequest, call: Call) -> dict[str, Any]:
         """Note or renew a replica; the answer says for how long."""
-        body = await read_json(request, Registration)
-        granted = self._endpoints.register(_endpoint(request.path_params["id"], body), body.ttl_seconds)
-        return json_answer({"ttlSeconds": granted})
+        seconds = request.ttl_seconds if request.HasField("ttl_seconds") else _USUAL_SECONDS
+        return {"ttlSeconds": self._endpoints.register(_endpoint(request, seconds), seconds)}
 
-    async def deregister(self, request: Request) -> Response:
+    async def deregister(self, request: endpoints_pb2.DeregisterEndpointRequest, call: Call) -> dict[str, Any]:
         """Forget a replica; it is no error if it is unknown, as leases end by themselves."""
-        return json_answer({"known": self._endpoints.deregister(request.path_params["id"])})
+        return {"known": self._endpoints.deregister(request.id)}
 
     def _items(self) -> dict[str, Any]:
         left_out = self._parts.replicas_left_out()
@@ -67,17 +58,19 @@ class EndpointsApi:
         }
 
 
-def _endpoint(endpoint_id: str, body: Registration) -> Endpoint:
+def _endpoint(request: endpoints_pb2.RegisterEndpointRequest, seconds: float) -> Endpoint:
     endpoint = Endpoint(
-        id=endpoint_id,
-        key=VersionKey(body.project, body.model, body.version),
-        host=body.host,
-        port=body.port,
-        package=body.package,
-        secure=body.scheme == "https",
-        grpc_port=body.grpc_port,
+        id=request.id,
+        key=VersionKey(request.project, request.model, request.version),
+        host=request.host,
+        port=request.port,
+        package=request.package,
+        secure=request.scheme == "https",
+        grpc_port=request.grpc_port,
     )
-    problem = endpoint_problem(endpoint) or ("" if 0 < body.ttl_seconds < 86_400 else "ttlSeconds")
+    problem = endpoint_problem(endpoint) or ("" if 0 < seconds < 86_400 else "ttlSeconds")
+    if not problem and request.scheme not in {"", "http", "https"}:
+        problem = "scheme"
     if problem:
         raise InvalidRequestError(f"endpoint: {problem} is not usable", hint="see docs/http-api.md")
     return endpoint

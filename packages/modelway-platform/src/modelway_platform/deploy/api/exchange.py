@@ -1,35 +1,14 @@
-"""Requests in and answers out: typed JSON bodies within bounds, JSON answers, errors in the platform's one form."""
+"""Requests in and answers out: bodies within bounds, JSON answers, errors in the platform's one form."""
 
 import math
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modelway.errors import InvalidRequestError, ModelwayError
-
-MAX_BODY_BYTES = 64 * 1024
-Body = TypeVar("Body")
-
-
-async def read_json(request: Request, into: type[Body], limit: int = MAX_BODY_BYTES) -> Body:
-    """The body as `into`; unknown members are refused by types that forbid them.
-
-    Raises:
-        InvalidRequestError: Not JSON, or not of that shape.
-        ModelwayError: Code `payload_too_large`.
-    """
-    body = await read_body(request, limit)
-    try:
-        return msgspec.json.decode(body, type=into)
-    except msgspec.ValidationError as error:
-        raise InvalidRequestError(f"the request's body: {error}", hint="see docs/http-api.md") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidRequestError(
-            f"the request's body is not JSON: {error}", hint="send JSON in UTF-8", code="invalid_json"
-        ) from error
+from modelway.errors import ModelwayError
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -72,14 +51,6 @@ def error_answer(error: ModelwayError, request_id: str, allow: str = "") -> Resp
     if allow:
         headers["Allow"] = allow
     return json_answer(error.as_json(request_id), error.http, headers)
-
-
-def flag(request: Request, name: str) -> bool:
-    """A query parameter that is `true` or `false`, false when absent."""
-    value = request.query_params.get(name, "false")
-    if value not in {"true", "false"}:
-        raise InvalidRequestError(f"query parameter {name}: expected true or false")
-    return value == "true"
 
 
 def moment(seconds: float | None) -> str | None:

@@ -13,6 +13,8 @@ from modelway_platform.deploy.api.authentication import Authentication
 from modelway_platform.deploy.api.exchange import error_answer
 from modelway_platform.deploy.api.failures import as_refusal
 
+# What is no method of the schema and needs no key: probes cannot carry one and want plain words, Prometheus' own text is no JSON,
+# and the description says nothing of what is there.
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

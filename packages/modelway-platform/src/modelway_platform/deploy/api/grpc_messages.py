@@ -4,12 +4,14 @@ from typing import Any
 
 import grpc
 import msgspec
+from google.api import httpbody_pb2
 from google.protobuf import any_pb2, json_format, struct_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from modelway.errors import ModelwayError
 from modelway.protos.statuses import NUMBERS, Metadata, metadata_of, status_of, text_of
+from modelway_platform.deploy.api.call import Octets
 from modelway_platform.deploy.api.methods import Method
 
 DOMAIN = "modelway"
@@ -22,9 +24,13 @@ def answer_message(method: Method, value: Any, *, strict: bool = False) -> Messa
 
     Args:
         method: Whose answer it is.
-        value: JSON values, or JSON already written.
+        value: JSON values, JSON already written, `Octets`, or None for nothing.
         strict: Fail where the schema has no place for something; else that is left out, as older clients leave it out.
     """
+    if isinstance(value, Octets):
+        return httpbody_pb2.HttpBody(content_type=value.content_type, data=value.data)
+    if value is None:
+        return method.answer_class()
     read = msgspec.json.decode(value) if isinstance(value, bytes) else value
     return json_format.ParseDict(read, method.answer_class(), ignore_unknown_fields=not strict)
 

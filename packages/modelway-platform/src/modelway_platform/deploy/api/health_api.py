@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz`, `/metrics` and `/v1/status`: how the control process itself is."""
+"""`/livez`, `/readyz`, `/metrics` and `/openapi.json`: the paths that are no methods of the schema, and are open to everybody."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route as Path
 
 from modelway.errors import UnavailableError
-from modelway_platform.deploy.api.exchange import json_answer, moment
+from modelway_platform.deploy.api.exchange import json_answer
 from modelway_platform.deploy.api.exposition import families, family
 from modelway_platform.deploy.api.openapi import openapi_document
 from modelway_platform.deploy.api.parts import ApiParts
@@ -34,8 +34,6 @@ class HealthApi:
             Path("/readyz", self.ready, methods=["GET"]),
             Path("/metrics", self.metrics, methods=["GET"]),
             Path("/openapi.json", self.description, methods=["GET"]),
-            Path("/v1/status", self.status, methods=["GET"]),
-            Path("/v1/gateways", self.gateways, methods=["GET"]),
         ]
 
     async def live(self, request: Request) -> Response:
@@ -49,15 +47,6 @@ class HealthApi:
             raise UnavailableError("the control process is still starting", hint="ask again in a moment")
         return PlainTextResponse("ok\n")
 
-    async def status(self, request: Request) -> Response:
-        """What is there, in numbers."""
-        return json_answer(await asyncio.to_thread(self._status))
-
-    async def gateways(self, request: Request) -> Response:
-        """Which route table each gateway worker uses, and why not the newest."""
-        items = await asyncio.to_thread(self._parts.gateways)
-        return json_answer({"items": list(items)})
-
     async def description(self, request: Request) -> Response:
         """OpenAPI; it says nothing of what is there."""
         return json_answer(await asyncio.to_thread(openapi_document))
@@ -66,17 +55,6 @@ class HealthApi:
         """Prometheus text."""
         text = await asyncio.to_thread(self._metrics)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
-
-    def _status(self) -> dict[str, Any]:
-        declared = self._parts.documents.declared()
-        return {
-            "version": self._version,
-            "startedAt": moment(self._started_at),
-            "deployments": len(declared.deployments),
-            "routes": len(declared.routes),
-            "endpoints": len(self._parts.endpoints.endpoints()),
-            **self._parts.status(),
-        }
 
     def _metrics(self) -> str:
         deployments = self._parts.documents.list_deployments()

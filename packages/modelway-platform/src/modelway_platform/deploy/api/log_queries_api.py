@@ -1,119 +1,77 @@
-"""`/v1/logs/query`, `/v1/logs/ask` and `/v1/logs/questions`: SQL over the collected records, answered in a process of its own."""
+"""Questions of the collected records: SQL and ready ones, answered in a process of its own."""
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route as Path
 
 from modelway.errors import InvalidRequestError
-from modelway_platform.deploy.api.comparison_api import moment_of
-from modelway_platform.deploy.api.exchange import json_answer, read_json
+from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.read_moment import moment_of
+from modelway_platform.deploy.api.schema import logs_pb2
 from modelway_platform.domain.record_query import MOST_ROWS, MOST_SECONDS, Asked, RecordQuery
 
-Answer = TypeVar("Answer")
+_QUERY_ROWS, _ASKED_ROWS, _SECONDS = 1000, 20, 30.0
 
 
-class QueryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/logs/query`; `since` is `90m` (ago) or a time with its zone, empty for all there is."""
-
-    sql: str
-    since: str = ""
-    rows: int = 1000
-    seconds: float = 30.0
-
-
-class AskRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/logs/ask`; an empty text stands for any project, model or version."""
-
-    question: str
-    since: str = "1h"
-    project: str = ""
-    model: str = ""
-    version: str = ""
-    rows: int = 20
-    seconds: float = 30.0
-
-
-class LogQueriesApi:
-    """The handlers around the desk."""
+class LogQueriesService:
+    """The methods around the desk."""
 
     def __init__(self, parts: ApiParts) -> None:
         self._parts = parts
 
-    def paths(self) -> list[Path]:
-        """Where the handlers are found."""
-        return [
-            Path("/v1/logs/query", self.query, methods=["POST"]),
-            Path("/v1/logs/ask", self.ask, methods=["POST"]),
-            Path("/v1/logs/questions", self.questions, methods=["GET"]),
-        ]
+    def implementation(self) -> Mapping[str, Implementation]:
+        """What answers which method."""
+        return {
+            "modelway.v1.Logs": {
+                "QueryLogs": self.query,
+                "AskLogs": self.ask,
+                "ListLogQuestions": self.questions,
+            }
+        }
 
-    async def query(self, request: Request) -> Response:
+    async def query(self, request: logs_pb2.QueryLogsRequest, call: Call) -> bytes:
         """Columns and rows."""
-        body = await read_json(request, QueryRequest)
-        _check(body.rows, body.seconds)
-        query = RecordQuery(sql=body.sql, since=_since(body.since), rows=body.rows, seconds=body.seconds)
+        rows, seconds = _bounds(request, _QUERY_ROWS)
+        query = RecordQuery(sql=request.sql, since=_since(request.since), rows=rows, seconds=seconds)
+        return await asyncio.to_thread(lambda: self._parts.log_queries.query(query, abandoned=self._abandoned(call)))
 
-        def answer(abandoned: Callable[[], bool]) -> bytes:
-            return self._parts.log_queries.query(query, abandoned=abandoned)
-
-        return Response(await self._while_wanted(request, answer), media_type="application/json")
-
-    async def ask(self, request: Request) -> Response:
+    async def ask(self, request: logs_pb2.AskLogsRequest, call: Call) -> bytes:
         """The SQL, columns and rows."""
-        body = await read_json(request, AskRequest)
-        _check(body.rows, body.seconds)
+        rows, seconds = _bounds(request, _ASKED_ROWS)
         asked = Asked(
-            name=body.question,
-            project=body.project,
-            model=body.model,
-            version=body.version,
-            since=_since(body.since),
-            rows=body.rows,
-            seconds=body.seconds,
+            name=request.question,
+            project=request.project,
+            model=request.model,
+            version=request.version,
+            since=_since(request.since if request.HasField("since") else "1h"),
+            rows=rows,
+            seconds=seconds,
         )
+        sql, found = await asyncio.to_thread(
+            lambda: self._parts.log_queries.ask(asked, abandoned=self._abandoned(call))
+        )
+        return msgspec.json.encode({"sql": sql, "answer": msgspec.Raw(found)})
 
-        def answer(abandoned: Callable[[], bool]) -> tuple[str, bytes]:
-            return self._parts.log_queries.ask(asked, abandoned=abandoned)
-
-        sql, found = await self._while_wanted(request, answer)
-        return json_answer({"sql": sql, "answer": msgspec.Raw(found)})
-
-    async def questions(self, request: Request) -> Response:
+    async def questions(self, request: logs_pb2.ListLogQuestionsRequest, call: Call) -> dict[str, Any]:
         """Those that need not be written."""
-        items = [{"name": each.name, "about": each.about} for each in self._parts.log_queries.questions()]
-        return json_answer({"items": items})
+        return {"items": [{"name": each.name, "about": each.about} for each in self._parts.log_queries.questions()]}
 
-    async def _while_wanted(self, request: Request, answer: Callable[[Callable[[], bool]], Answer]) -> Answer:
-        """The answer, made in a thread that is told when the caller has left or the server stops."""
-        left = threading.Event()
-
-        async def watch() -> None:
-            # Until it says `http.disconnect`: the body has been read.
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-            left.set()
-
-        watching = asyncio.create_task(watch())
-        try:
-            return await asyncio.to_thread(answer, lambda: left.is_set() or self._parts.closing.is_set())
-        finally:
-            left.set()
-            watching.cancel()
+    def _abandoned(self, call: Call) -> Callable[[], bool]:
+        return lambda: call.left.is_set() or self._parts.closing.is_set()
 
 
-def _check(rows: int, seconds: float) -> None:
+def _bounds(request: logs_pb2.QueryLogsRequest | logs_pb2.AskLogsRequest, usual_rows: int) -> tuple[int, float]:
+    rows = request.rows if request.HasField("rows") else usual_rows
+    seconds = request.seconds if request.HasField("seconds") else _SECONDS
     if not 1 <= rows <= MOST_ROWS:
         raise InvalidRequestError(f"rows: expected 1 to {MOST_ROWS}")
     if not 0.1 <= seconds <= MOST_SECONDS:
         raise InvalidRequestError(f"seconds: expected 0.1 to {MOST_SECONDS:g}")
+    return rows, seconds
 
 
 def _since(text: str) -> float:

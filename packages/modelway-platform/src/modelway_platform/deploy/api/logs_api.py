@@ -1,74 +1,53 @@
-"""`/v1/logs`: access records of the gateway and what the model servers wrote, as newline-delimited JSON."""
+"""Log records: access records of the gateway and what the model servers wrote, at once or as they come."""
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route as Path
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from modelway.errors import InvalidRequestError
-from modelway_platform.deploy.api.exchange import flag
+from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.parts import ApiParts, LogQuery
 from modelway_platform.deploy.api.record_filter import read_filter
-from modelway_platform.deploy.api.streaming import follow
+from modelway_platform.deploy.api.schema import logs_pb2
+from modelway_platform.deploy.api.streaming import following
 
 MAX_TAIL = 10_000
-_KNOWN = frozenset(
-    {
-        "source",
-        "project",
-        "model",
-        "version",
-        "replica",
-        "requestId",
-        "experiment",
-        "mirrored",
-        "status",
-        "slower",
-        "consumer",
-        "tail",
-        "follow",
-    }
-)
+_USUAL_TAIL = 100
 
 
-class LogsApi:
-    """The handler around the log reader."""
+class LogsService:
+    """The method around the log reader."""
 
     def __init__(self, parts: ApiParts) -> None:
         self._parts = parts
 
-    def paths(self) -> list[Path]:
-        """Where the handler is found."""
-        return [Path("/v1/logs", self.read, methods=["GET"])]
+    def implementation(self) -> Mapping[str, Implementation]:
+        """What answers which method."""
+        return {"modelway.v1.Logs": {"ReadLogs": self.read}}
 
-    async def read(self, request: Request) -> Response:
+    def read(self, request: logs_pb2.ReadLogsRequest, call: Call) -> AsyncIterator[Mapping[str, Any] | None]:
         """The last records, and those to come if asked to follow."""
-        return follow(self._parts, self._parts.logs.read(_query(request)))
+        return following(self._parts, self._parts.logs.read(_query(request)))
 
 
-def _query(request: Request) -> LogQuery:
-    given = dict(request.query_params)
-    unknown = sorted(given.keys() - _KNOWN)
-    if unknown:
-        raise InvalidRequestError(
-            f"unknown query parameter {unknown[0][:50]!r}", hint=f"known: {', '.join(sorted(_KNOWN))}"
-        )
-    tail = given.get("tail", "100")
-    if not tail.isascii() or not tail.isdigit() or int(tail[:9]) > MAX_TAIL:
+def _query(request: logs_pb2.ReadLogsRequest) -> LogQuery:
+    tail = request.tail if request.HasField("tail") else _USUAL_TAIL
+    if not 0 <= tail <= MAX_TAIL:
         raise InvalidRequestError(f"query parameter tail: expected 0 to {MAX_TAIL}")
-    match given.get("source", "access"):
+    match request.source if request.HasField("source") else "access":
         case "access" | "server" | "inference" as source:
+            given = {"status": request.status, "slower": request.slower, "consumer": request.consumer}
             return LogQuery(
                 source=source,
-                project=given.get("project", ""),
-                model=given.get("model", ""),
-                version=given.get("version", ""),
-                replica=given.get("replica", ""),
-                request_id=given.get("requestId", ""),
-                experiment=given.get("experiment", ""),
-                mirrored=flag(request, "mirrored") if "mirrored" in given else None,
+                project=request.project,
+                model=request.model,
+                version=request.version,
+                replica=request.replica,
+                request_id=request.request_id,
+                experiment=request.experiment,
+                mirrored=request.mirrored if request.HasField("mirrored") else None,
                 only=read_filter(given, source),
-                tail=int(tail),
-                follow=flag(request, "follow"),
+                tail=tail,
+                follow=request.follow,
             )
         case other:
             raise InvalidRequestError(

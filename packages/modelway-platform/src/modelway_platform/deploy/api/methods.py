@@ -19,17 +19,22 @@ from modelway_platform.deploy.api import schema
 from modelway_platform.deploy.api.schema import rule_pb2
 from modelway_platform.deploy.api.schema.rule_pb2 import Rule
 
+HTTP_BODY = "google.api.HttpBody"
 _VARIABLE = re.compile(r"\{([^}]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """Where REST finds a method: `body` is "" for none, "*" for the whole message, or the name of one field."""
+    """Where REST finds a method: `body` is "" for none, "*" for the whole message, or the name of one field.
+
+    `answers` is "" for the whole answer, or the name of the member that is told alone.
+    """
 
     verb: str
     path: str
     body: str
+    answers: str
     variables: tuple[str, ...]
 
 
@@ -47,6 +52,19 @@ class Method:
     @property
     def short_name(self) -> str:
         return self.descriptor.name
+
+    @property
+    def called(self) -> str:
+        """As people and the audit log name it, `Routes.GetRoute`."""
+        return f"{self.descriptor.containing_service.name}.{self.descriptor.name}"
+
+    @property
+    def takes_octets(self) -> bool:
+        return self.descriptor.input_type.full_name == HTTP_BODY
+
+    @property
+    def answers_octets(self) -> bool:
+        return self.descriptor.output_type.full_name == HTTP_BODY
 
     @property
     def service(self) -> str:
@@ -114,7 +132,7 @@ def _binding(rule: Any) -> Binding:
     kind = rule.WhichOneof("pattern")
     verb, path = (rule.custom.kind, rule.custom.path) if kind == "custom" else (kind.upper(), getattr(rule, kind))
     variables = tuple(_variables(path))
-    return Binding(verb=verb, path=path, body=rule.body, variables=variables)
+    return Binding(verb=verb, path=path, body=rule.body, answers=rule.response_body, variables=variables)
 
 
 def _variables(path: str) -> Iterator[str]:

@@ -1,53 +1,51 @@
-"""`/v1/routes/{project}/{model}/mirrors`: how often the answers to copies agree with the primary's, and the worst examples."""
+"""How often the answers to copies agree with the primary's, and the worst examples."""
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route as Path
-
 from modelway.errors import InvalidRequestError
-from modelway_platform.deploy.api.comparison_api import model_of, moment_of
-from modelway_platform.deploy.api.exchange import json_answer, moment
+from modelway_platform.deploy.api.call import Call, Implementation
+from modelway_platform.deploy.api.comparison_api import model_of
+from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.read_moment import moment_of
+from modelway_platform.deploy.api.schema import reports_pb2
 from modelway_platform.domain.mirror_report import MirrorPair, MirrorQuery, MirrorReport
 
 MAX_EXAMPLES = 100
-_KNOWN = frozenset({"since", "examples"})
+_USUAL_EXAMPLES = 5
 
 
-class MirrorsApi:
-    """The handler around the reporter; one report at a time, for each reads much of the log."""
+class MirrorsService:
+    """The method around the reporter; one report at a time, for each reads much of the log."""
 
     def __init__(self, parts: ApiParts) -> None:
         self._parts = parts
         self._turn = asyncio.Semaphore(1)
 
-    def paths(self) -> list[Path]:
-        """Where the handler is found."""
-        return [Path("/v1/routes/{project}/{model}/mirrors", self.report, methods=["GET"])]
+    def implementation(self) -> Mapping[str, Implementation]:
+        """What answers which method."""
+        return {"modelway.v1.Reports": {"ReportMirrors": self.report}}
 
-    async def report(self, request: Request) -> Response:
+    async def report(self, request: reports_pb2.ReportMirrorsRequest, call: Call) -> dict[str, Any]:
         """Pairs of versions with their numbers."""
-        given = dict(request.query_params)
-        if unknown := sorted(given.keys() - _KNOWN):
-            raise InvalidRequestError(
-                f"unknown query parameter {unknown[0][:50]!r}", hint=f"known: {', '.join(sorted(_KNOWN))}"
-            )
-        model, now = model_of(request), time.time()
-        examples = given.get("examples", "5")
-        if not examples.isascii() or not examples.isdigit() or int(examples[:9]) > MAX_EXAMPLES:
+        model, now = model_of(request.project, request.model), time.time()
+        examples = request.examples if request.HasField("examples") else _USUAL_EXAMPLES
+        if not 0 <= examples <= MAX_EXAMPLES:
             raise InvalidRequestError(f"query parameter examples: expected 0 to {MAX_EXAMPLES}")
-        since = moment_of(given["since"], now) if "since" in given else now - 86_400.0
-        query = MirrorQuery(model=model, since=since, until=now, examples=int(examples))
+        since = moment_of(request.since, now) if request.HasField("since") else now - 86_400.0
+        query = MirrorQuery(model=model, since=since, until=now, examples=examples)
+
+        def abandoned() -> bool:
+            return call.left.is_set() or self._parts.closing.is_set()
 
         def report() -> MirrorReport:
-            return self._parts.mirror_reports.report(query, abandoned=self._parts.closing.is_set)
+            return self._parts.mirror_reports.report(query, abandoned=abandoned)
 
         async with self._turn:
-            return json_answer(_report_json(await asyncio.to_thread(report)))
+            return _report_json(await asyncio.to_thread(report))
 
 
 def _report_json(report: MirrorReport) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from modelway_platform.deploy.api.json_messages import fields_of, is_required
 from modelway_platform.deploy.api.methods import Binding, Method, api_methods, comments
 from modelway_platform.deploy.api.request_messages import EXPECTED_REVISION
 from modelway_platform.deploy.api.schema.rule_pb2 import Rule
@@ -96,15 +97,23 @@ def _operation(method: Method, binding: Binding, components: "_Components") -> d
         "summary": comments().get(method.name, ""),
         "description": f"Takes the role {role}.",
         "parameters": list(_parameters(method, binding, components)),
-        "responses": {str(method.rule.http_status or 200): _answer(method, components), "default": _failure()},
+        "responses": {
+            str(method.rule.http_status or 200): _answer(method, binding.answers, components),
+            "default": _failure(),
+        },
     }
     if binding.body:
         operation["requestBody"] = {"required": True, "content": _body(method, binding, components)}
     return operation
 
 
-def _answer(method: Method, components: "_Components") -> dict[str, Any]:
+def _answer(method: Method, answers: str, components: "_Components") -> dict[str, Any]:
+    if method.answers_octets:
+        schema = {} if method.rule.media_type == "application/json" else {"type": "string", "format": "binary"}
+        return {"description": "The octets.", "content": {method.rule.media_type: {"schema": schema}}}
     schema = components.of_message(method.descriptor.output_type)
+    if answers:
+        schema = components.of_field(_named(method.descriptor.output_type, answers), nullable=False)
     kinds = ("application/x-ndjson", "text/event-stream") if method.streams_answers else ("application/json",)
     text = "One after another, as lines of JSON or as server-sent events." if method.streams_answers else "The answer."
     # What a stream's schema describes is each of its pieces; tools that know no streams see text.
@@ -121,7 +130,7 @@ def _failure() -> dict[str, Any]:
 
 
 def _parameters(method: Method, binding: Binding, components: "_Components") -> Iterator[dict[str, Any]]:
-    for field in _fields(method.descriptor.input_type):
+    for field in fields_of(method.descriptor.input_type):
         about = comments().get(f"{method.descriptor.input_type.full_name}.{field.name}", "")
         told = {"description": about} if about else {}
         if field.name in binding.variables:
@@ -132,7 +141,9 @@ def _parameters(method: Method, binding: Binding, components: "_Components") -> 
             about = "Refuse unless the document is at this revision."
             yield {"name": "If-Match", "in": "header", "schema": schema, "description": about}
         elif not binding.body and field.message_type is None:
-            yield {"name": field.json_name, "in": "query", "schema": components.of_field(field, nullable=False), **told}
+            schema = components.of_field(field, nullable=False)
+            needed = {"required": True} if is_required(field) else {}
+            yield {"name": field.json_name, "in": "query", "schema": schema, **needed, **told}
 
 
 def _body(method: Method, binding: Binding, components: "_Components") -> dict[str, Any]:
@@ -159,11 +170,14 @@ class _Components:
 
     def message_schema(self, message: Descriptor, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
         """The schema of a message, without some of its fields."""
-        fields = [each for each in _fields(message) if each.name not in leave_out]
+        fields = [each for each in fields_of(message) if each.name not in leave_out]
         schema: dict[str, Any] = {
             "type": "object",
             "properties": {each.json_name: self._property(each) for each in fields},
         }
+        needed = [each.json_name for each in fields if is_required(each)]
+        if needed:
+            schema["required"] = needed
         about = comments().get(message.full_name)
         return {"description": about, **schema} if about else schema
 
@@ -194,10 +208,6 @@ class _Components:
         if field.enum_type is not None:
             return {"type": "string", "enum": list(field.enum_type.values_by_name)}
         return dict(_SCALARS[field.cpp_type])
-
-
-def _fields(message: Descriptor) -> list[FieldDescriptor]:
-    return list(message.fields)
 
 
 def _named(message: Descriptor, name: str) -> FieldDescriptor:

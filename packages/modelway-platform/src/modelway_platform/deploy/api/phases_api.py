@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from modelway.errors import InvalidRequestError, NotFoundError, UnavailableError
+from modelway.errors import ConflictError, InvalidRequestError, NotFoundError, UnavailableError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.streaming import changing
+from modelway_platform.domain.actor import Actor
 from modelway_platform.domain.hold import HoldKind
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.phases import PhaseRun, nothing_yet
@@ -46,23 +47,30 @@ class PhasesService:
         key, action = _key(request), request.action
         if action not in _ACTIONS:
             raise InvalidRequestError(f"action: expected {', '.join(_ACTIONS)}, got {action[:40]!r}")
-        revision = await asyncio.to_thread(self._hold, key, action, call.caller.name)
+        expected = request.expected_revision if request.HasField("expected_revision") else None
+        revision = await asyncio.to_thread(self._hold, key, action, call.actor(), expected)
         if action == "retry":
             await self._parts.retry(key)
         return {"revision": revision, "action": action}
 
-    def _hold(self, key: VersionKey, action: str, author: str) -> int:
+    def _hold(self, key: VersionKey, action: str, author: Actor, expected: int | None) -> int:
         record = self._parts.documents.get_deployment(key)
         if record is None or record.deleting:
             raise NotFoundError(f"no deployment {key}", hint="modelway get deployments")
         holds = self._parts.holds
         if holds is None:
             raise UnavailableError("nothing is deployed from here", hint="ask the platform that `modelway up` runs")
+        if expected is not None and expected != record.revision:
+            raise ConflictError(
+                f"deployment {key} is at revision {record.revision}, not at {expected}: someone changed it",
+                hint="look at it again: modelway describe deployment",
+            )
+        said = _REASONS[action].lower()
         if action in _KINDS:
-            holds.put(str(key), record.revision, _KINDS[action], author)
+            holds.put(str(key), record.revision, _KINDS[action], author, said)
         else:
-            holds.lift(str(key))
-        text = f"revision {record.revision}: {action} by {author}"
+            holds.lift(str(key), revision=record.revision, author=author, action=said)
+        text = f"revision {record.revision}: {action} by {author.name}"
         self._parts.events.add("Deployment", str(key), "Normal", _REASONS[action], text)
         return record.revision
 

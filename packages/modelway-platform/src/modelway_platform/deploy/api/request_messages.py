@@ -3,26 +3,19 @@
 Beside them: a query parameter may stand beside a body (`?dryRun=true`), and `If-Match` is the field `expected_revision`.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
-from google.protobuf import json_format
-from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from modelway.errors import InvalidRequestError
+from modelway_platform.deploy.api.json_messages import FRACTIONS, HINT, WHOLE, closest, fields_of, read_members, scalar
 from modelway_platform.deploy.api.methods import Binding, Method
 
 EXPECTED_REVISION = "expected_revision"
-_WHOLE = {
-    FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
-    FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
-    FieldDescriptor.CPPTYPE_UINT32: (0, 2**32 - 1),
-    FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
-}
-_FRACTIONS = {FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT}
-HINT = "see docs/http-api.md, or /openapi.json"
 
 
 def read_request(
@@ -75,34 +68,22 @@ def _read_body(message: Message, binding: Binding, body: bytes) -> None:
     for name in binding.variables:
         if binding.body == "*" and (name in members or _field(message, name).json_name in members):
             raise InvalidRequestError(f"the request's body: {name} is told by the path", hint=HINT)
-    try:
-        json_format.ParseDict(members, target)
-    except (json_format.ParseError, TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequestError(f"the request's body: {_plain(str(error))}", hint=HINT) from error
-
-
-def _plain(text: str) -> str:
-    """The library's words without the names of Python and of messages."""
-    text = text.split("\n", maxsplit=1)[0].split(" Available Fields", maxsplit=1)[0]
-    return text.replace("Message type ", "type ")[:300]
+    read_members(target, members)
 
 
 def _read_query(message: Message, binding: Binding, query: Iterable[tuple[str, str]]) -> None:
     seen: set[str] = set()
     known = {
         name: field
-        for field in cast("list[FieldDescriptor]", message.DESCRIPTOR.fields)
+        for field in fields_of(message.DESCRIPTOR)
         if field.message_type is None and field.name not in binding.variables
         for name in (field.json_name, field.name)
     }
     for name, text in query:
         field = known.get(name)
         if field is None:
-            names = sorted({each.json_name for each in known.values()})
-            raise InvalidRequestError(
-                f"unknown query parameter {name[:50]!r}",
-                hint=f"known: {', '.join(names)}" if names else "there is none",
-            )
+            names = list({each.json_name: None for each in known.values()})
+            raise InvalidRequestError(f"unknown query parameter {name[:50]!r}", hint=closest(name, names))
         if field.name in seen and not field.is_repeated:
             raise InvalidRequestError(f"query parameter {name}: given twice")
         seen.add(field.name)
@@ -130,20 +111,18 @@ def _value(field: FieldDescriptor, text: str, where: str) -> Any:
         if text not in {"true", "false"}:
             raise InvalidRequestError(f"{where}: expected true or false")
         return text == "true"
-    if kind in _WHOLE:
-        low, high = _WHOLE[kind]
+    if kind in WHOLE:
+        low, high = WHOLE[kind]
         digits = text.removeprefix("-")
         if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and low <= int(text) <= high):
             raise InvalidRequestError(f"{where}: expected a whole number")
         return int(text)
-    if kind in _FRACTIONS:
+    if kind in FRACTIONS:
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
-            raise InvalidRequestError(f"{where}: expected a number") from None
-    if kind == FieldDescriptor.CPPTYPE_ENUM:
-        values = cast("EnumDescriptor", field.enum_type).values_by_name
-        if text not in values:
-            raise InvalidRequestError(f"{where}: expected one of {', '.join(values)}")
-        return values[text].number
-    return text
+            number = math.nan
+        if not math.isfinite(number):
+            raise InvalidRequestError(f"{where}: expected a number")
+        return number
+    return scalar(field, text, where)

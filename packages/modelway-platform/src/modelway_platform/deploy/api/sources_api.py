@@ -1,16 +1,14 @@
-"""`/v1/sources`: Git repositories whose files say what is declared; set, shown with their commits and drift, removed."""
+"""Sources: Git repositories whose files say what is declared; set, shown with their commits and drift, removed."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route as Path
-
 from modelway.errors import InvalidRequestError
-from modelway_platform.deploy.api.exchange import json_answer, moment, read_json
+from modelway_platform.deploy.api.call import Call, Implementation
+from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.schema import sources_pb2
 from modelway_platform.domain.drift import Drifted, drift_of
 from modelway_platform.domain.git_source import SourceRecord, source_problems
 from modelway_platform.domain.git_source_json import commit_to_json, source_from_json, source_to_json
@@ -18,79 +16,63 @@ from modelway_platform.domain.git_source_json import commit_to_json, source_from
 SHOWN_COMMITS = 50
 
 
-class SourceRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of `PUT /v1/sources/{name}`."""
-
-    repository: str
-    branch: str = "main"
-    path: str = ""
-    poll_seconds: float = 30.0
-    drift: str = "report"
-    prune: bool = True
-    projects: tuple[str, ...] = ()
-    credentials: str = ""
-
-
-class SourcesApi:
-    """Handlers around `GitSources`."""
+class SourcesService:
+    """The methods around `GitSources`."""
 
     def __init__(self, parts: ApiParts) -> None:
         self._parts = parts
         self._sources = parts.sources
 
-    def paths(self) -> list[Path]:
-        """Where the handlers are found."""
-        return [
-            Path("/v1/sources", self.list_all, methods=["GET"]),
-            Path("/v1/sources/{name}", self.get, methods=["GET"]),
-            Path("/v1/sources/{name}", self.declare, methods=["PUT"]),
-            Path("/v1/sources/{name}", self.remove, methods=["DELETE"]),
-            Path("/v1/sources/{name}/sync", self.sync, methods=["POST"]),
-        ]
+    def implementation(self) -> Mapping[str, Implementation]:
+        """What answers which method."""
+        return {
+            "modelway.v1.Sources": {
+                "ListSources": self.list_all,
+                "GetSource": self.get,
+                "SetSource": self.declare,
+                "RemoveSource": self.remove,
+                "SyncSource": self.sync,
+            }
+        }
 
-    async def list_all(self, request: Request) -> Response:
+    async def list_all(self, request: sources_pb2.ListSourcesRequest, call: Call) -> dict[str, Any]:
         """All sources and where they stand."""
 
         def render() -> list[dict[str, Any]]:
             return [self._json(each) for each in self._sources.list()]
 
-        return json_answer({"items": await asyncio.to_thread(render)})
+        return {"items": await asyncio.to_thread(render)}
 
-    async def get(self, request: Request) -> Response:
+    async def get(self, request: sources_pb2.GetSourceRequest, call: Call) -> dict[str, Any]:
         """One source with its last commits."""
-        name: str = request.path_params["name"]
 
         def render() -> dict[str, Any]:
-            commits = [commit_to_json(each) for each in self._sources.commits(name, SHOWN_COMMITS)]
+            commits = [commit_to_json(each) for each in self._sources.commits(request.name, SHOWN_COMMITS)]
             for each in commits:
                 each |= {"seenAt": moment(each["seenAt"]), "committedAt": moment(each["committedAt"])}
-            return {**self._json(self._sources.get(name)), "commits": commits}
+            return {**self._json(self._sources.get(request.name)), "commits": commits}
 
-        return json_answer(await asyncio.to_thread(render))
+        return await asyncio.to_thread(render)
 
-    async def declare(self, request: Request) -> Response:
+    async def declare(self, request: sources_pb2.SetSourceRequest, call: Call) -> dict[str, Any]:
         """Follow a repository, or replace the source of this name."""
-        body = await read_json(request, SourceRequest)
-        value: dict[str, Any] = msgspec.to_builtins(body)
-        spec = source_from_json({**value, "name": request.path_params["name"]})
+        spec = source_from_json(_spec(request))
         problems = list(source_problems(spec))
         if problems:
             raise InvalidRequestError("; ".join(problems), hint="modelway source set --help")
-        return json_answer(self._json(await asyncio.to_thread(self._sources.declare, spec)))
+        return self._json(await asyncio.to_thread(lambda: self._sources.declare(spec, author=call.actor())))
 
-    async def remove(self, request: Request) -> Response:
+    async def remove(self, request: sources_pb2.RemoveSourceRequest, call: Call) -> dict[str, Any]:
         """Follow it no more."""
-        name: str = request.path_params["name"]
-        await asyncio.to_thread(self._sources.remove, name)
-        return json_answer({"name": name, "removed": True})
+        await asyncio.to_thread(lambda: self._sources.remove(request.name, author=call.actor()))
+        return {"name": request.name, "removed": True}
 
-    async def sync(self, request: Request) -> Response:
+    async def sync(self, request: sources_pb2.SyncSourceRequest, call: Call) -> dict[str, Any]:
         """Look at the branch now; what comes of it is seen in the source."""
-        name: str = request.path_params["name"]
-        await asyncio.to_thread(self._sources.get, name)
-        self._parts.want_source(name)
+        await asyncio.to_thread(self._sources.get, request.name)
+        self._parts.want_source(request.name)
         self._parts.changes.notify()
-        return json_answer({"name": name}, 202)
+        return {"name": request.name}
 
     def _json(self, record: SourceRecord) -> dict[str, Any]:
         drift = drift_of(record.owned, self._parts.documents.declared())
@@ -104,6 +86,20 @@ class SourcesApi:
             "problem": record.problem,
             "createdAt": moment(record.created_at),
         }
+
+
+def _spec(request: sources_pb2.SetSourceRequest) -> dict[str, Any]:
+    return {
+        "name": request.name,
+        "repository": request.repository,
+        "branch": request.branch if request.HasField("branch") else "main",
+        "path": request.path,
+        "pollSeconds": request.poll_seconds if request.HasField("poll_seconds") else 30.0,
+        "drift": request.drift if request.HasField("drift") else "report",
+        "prune": request.prune if request.HasField("prune") else True,
+        "projects": list(request.projects),
+        "credentials": request.credentials,
+    }
 
 
 def _drifted_json(drifted: Drifted) -> dict[str, Any]:

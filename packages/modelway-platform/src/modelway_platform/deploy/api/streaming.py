@@ -6,7 +6,6 @@ from contextlib import aclosing
 from typing import Any
 
 import msgspec
-from starlette.responses import StreamingResponse
 
 from modelway_platform.deploy.api.parts import ApiParts
 
@@ -37,21 +36,3 @@ async def following(parts: ApiParts, records: Any) -> AsyncIterator[Mapping[str,
             if parts.closing.is_set():
                 return
             yield record
-
-
-def watch(parts: ApiParts, render: Callable[[], Any]) -> StreamingResponse:
-    """`changing` as newline-delimited JSON, for paths that are not in the schema yet."""
-    return StreamingResponse(_lines(changing(parts, render)), media_type="application/x-ndjson")
-
-
-def follow(parts: ApiParts, records: AsyncIterator[Mapping[str, Any] | None]) -> StreamingResponse:
-    """`following` as newline-delimited JSON, for paths that are not in the schema yet."""
-    return StreamingResponse(_lines(following(parts, records)), media_type="application/x-ndjson")
-
-
-async def _lines(values: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-    async for value in values:
-        if value is None:
-            yield b"\n"
-        else:
-            yield (value if isinstance(value, bytes) else msgspec.json.encode(value)) + b"\n"

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as Path
 
 from modelway.errors import InvalidRequestError, ModelwayError
-from modelway_platform.deploy.api.call import Call, Caller
+from modelway_platform.deploy.api.call import Call, Caller, Octets
 from modelway_platform.deploy.api.dispatch import Dispatch
 from modelway_platform.deploy.api.exchange import json_answer, read_body
 from modelway_platform.deploy.api.failures import as_refusal
@@ -62,9 +62,12 @@ class RestMethod:
         self._dispatch.admit(method, call.caller)
         message = await self._message(method, request, query)
         if method.streams_answers:
-            return _stream(self._dispatch.stream(method, cast("Message", message), call), request, call)
+            values = self._dispatch.stream(method, cast("Message", message), call)
+            return (
+                await _octet_stream(values, request, call) if method.answers_octets else _stream(values, request, call)
+            )
         value = await _while_wanted(request, call, self._dispatch.answer(method, message, call))
-        return _unary(method, value)
+        return _unary(method, self._binding, value)
 
     def _watched(self, query: Iterable[tuple[str, str]]) -> tuple[Method, list[tuple[str, str]]]:
         rest, asked = [each for each in query if each[0] != "watch"], [text for name, text in query if name == "watch"]
@@ -97,23 +100,35 @@ class RestMethod:
 def call_of(request: Request) -> Call:
     """What the frontier found of a request."""
     origin = request.client.host if request.client else ""
+    length = request.headers.get("content-length", "")
     return Call(
         caller=cast("Caller", request.scope["modelway.caller"]),
         request_id=str(request.scope["modelway.request_id"]),
         origin=origin,
         transport="rest",
+        asked_at=f"{request.url.scheme}://{request.url.netloc}",
+        length=int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None,
     )
 
 
 async def _pieces(method: Method, binding: Binding, request: Request) -> AsyncIterator[Message]:
     make = cast("Callable[..., Message]", method.request_class)
+    member = "data" if method.takes_octets else binding.body
     async for chunk in request.stream():
         if chunk:
-            yield make(**{binding.body: bytes(chunk)})
+            yield make(**{member: bytes(chunk)})
 
 
 async def _while_wanted(request: Request, call: Call, answering: Any) -> Any:
-    """The answer; `call.left` is set when the caller has gone meanwhile."""
+    """The answer, after which nobody waits any more."""
+    try:
+        return await _watched(request, call, answering)
+    finally:
+        call.left.set()
+
+
+async def _watched(request: Request, call: Call, answering: Any) -> Any:
+    """What is awaited; `call.left` is set when the caller has gone meanwhile."""
 
     async def watch() -> None:
         # Until it says `http.disconnect`: the body has been read.
@@ -126,15 +141,20 @@ async def _while_wanted(request: Request, call: Call, answering: Any) -> Any:
     try:
         return await answering
     finally:
-        call.left.set()
         if watching is not None:
             watching.cancel()
 
 
-def _unary(method: Method, value: Any) -> Response:
+def _unary(method: Method, binding: Binding, value: Any) -> Response:
     rule, headers = method.rule, dict[str, str]()
+    if value is None:
+        return Response(status_code=204)
+    if isinstance(value, Octets):
+        return Response(value.data, rule.http_status or 200, media_type=value.content_type)
     if isinstance(value, bytes):
         return Response(value, rule.http_status or 200, media_type="application/json")
+    if binding.answers:
+        return json_answer(value[binding.answers], rule.http_status or 200)
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
         revision = cast("dict[str, Any]", members.get("metadata") or {}).get("revision")
@@ -156,6 +176,29 @@ def _stream(values: AsyncIterator[Any], request: Request, call: Call) -> Respons
         media_type=EVENT_STREAM if events else "application/x-ndjson",
         headers={"Cache-Control": "no-store"},
     )
+
+
+async def _octet_stream(values: AsyncIterator[Any], request: Request, call: Call) -> Response:
+    """The octets as they are; what fails before the first of them is an error like any other."""
+    try:
+        first: Octets | None = await _watched(request, call, anext(values, None))
+    except BaseException:
+        call.left.set()
+        raise
+    if first is None:
+        first = Octets(data=b"", total=0)
+    length = {} if first.total is None else {"Content-Length": str(first.total)}
+    return StreamingResponse(_octets(first, values, call), media_type=first.content_type, headers=length)
+
+
+async def _octets(first: Octets, values: Any, call: Call) -> AsyncIterator[bytes]:
+    try:
+        async with aclosing(values) as source:
+            yield first.data
+            async for value in source:
+                yield value.data
+    finally:
+        call.left.set()
 
 
 async def _written(values: Any, call: Call, write: Callable[[Any], bytes]) -> AsyncIterator[bytes]:

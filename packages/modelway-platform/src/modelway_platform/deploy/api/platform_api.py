@@ -1,0 +1,68 @@
+"""The platform itself: what is there in numbers, and what Prometheus should scrape.
+
+The form of the latter: https://prometheus.io/docs/prometheus/latest/http_sd/
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import urlsplit
+
+from modelway_platform.deploy.api.call import Call, Implementation
+from modelway_platform.deploy.api.exchange import moment
+from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.schema import platform_pb2
+
+
+class PlatformService:
+    """The methods around everything there is."""
+
+    def __init__(self, parts: ApiParts) -> None:
+        self._parts = parts
+        self._started_at = time.time()
+        self._version = version("modelway-platform")
+
+    def implementation(self) -> Mapping[str, Implementation]:
+        """What answers which method."""
+        return {
+            "modelway.v1.Platform": {"GetStatus": self.status, "ListPrometheusTargets": self.targets},
+        }
+
+    async def status(self, request: platform_pb2.GetStatusRequest, call: Call) -> dict[str, Any]:
+        """What is there, in numbers."""
+        return await asyncio.to_thread(self._status)
+
+    async def targets(self, request: platform_pb2.ListPrometheusTargetsRequest, call: Call) -> dict[str, Any]:
+        """Control, the gateway and every registered replica; a replica is gone from here when its lease ends."""
+        own = [_target(call.asked_at, "control", "/metrics")] if call.asked_at else []
+        return {"items": [*own, *await asyncio.to_thread(lambda: list(self._others()))]}
+
+    def _status(self) -> dict[str, Any]:
+        declared = self._parts.documents.declared()
+        return {
+            "version": self._version,
+            "startedAt": moment(self._started_at),
+            "deployments": len(declared.deployments),
+            "routes": len(declared.routes),
+            "endpoints": len(self._parts.endpoints.endpoints()),
+            **self._parts.status(),
+        }
+
+    def _others(self) -> Iterator[dict[str, Any]]:
+        gateway = str(self._parts.status().get("gateway", ""))
+        if gateway:
+            yield _target(gateway, "gateway", "/_/metrics")
+        for each in sorted(self._parts.endpoints.endpoints(), key=lambda each: each.id):
+            host = f"[{each.host}]" if ":" in each.host else each.host
+            key = each.key
+            labels = {"project": key.project, "model": key.model, "version": key.version, "replica": each.id}
+            scheme = "https" if each.secure else "http"
+            yield _target(f"{scheme}://{host}:{each.port}", "model-server", "/metrics", **labels)
+
+
+def _target(url: str, component: str, path: str, **labels: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    more = {"component": component, "__metrics_path__": path, "__scheme__": parts.scheme}
+    return {"targets": [parts.netloc], "labels": more | labels}
