@@ -92,7 +92,7 @@ def test_says_what_is_needed_once_and_ends_completely(start: Callable[[], Up]) -
     assert one.context["gateway"] in one.said()
     assert one.context["control"] in one.said()
     assert one.context["console"] in one.said()
-    assert len(one.parts()) == 6, "control, two workers, jobs, console, collector"
+    assert len(one.parts()) == 7, "control, two workers, jobs, console, collector, watcher"
     assert one.status("/v1/status") == 200
     assert one.status("/_/readyz", "gateway") == 200
     assert one.status("/livez", "console") == 200

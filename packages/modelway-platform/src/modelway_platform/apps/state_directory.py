@@ -97,6 +97,15 @@ class StateDirectory:
         return self.root / "logs" / "store"
 
     @property
+    def series(self) -> Path:
+        """What the watcher counted out of it."""
+        return self.root / "series" / "series.db"
+
+    @property
+    def watcher_log(self) -> Path:
+        return self.root / "logs" / "watcher.log"
+
+    @property
     def jobs_database(self) -> Path:
         return self.root / "jobs.db"
 

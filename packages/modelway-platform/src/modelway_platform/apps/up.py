@@ -166,7 +166,7 @@ async def supervise(settings: UpSettings) -> None:
             parts = supervisor.Supervisor(
                 _control(settings, lifeline),
                 workers,
-                callers=(_jobs(settings, lifeline), *_console(settings, lifeline)),
+                callers=(_jobs(settings, lifeline), *_console(settings, lifeline), _watcher(settings, lifeline)),
                 collector=_child(settings, "collector", lifeline, (), output=None, stop_seconds=WORKER_STOP_SECONDS),
                 say=note,
             )
@@ -242,6 +242,10 @@ def _console(settings: UpSettings, lifeline: int) -> tuple[ChildSettings, ...]:
         *("--control", settings.control_url, "--gateway", settings.gateway_url),
     )
     return (_child(settings, "console", lifeline, arguments, output=None, stop_seconds=WORKER_STOP_SECONDS),)
+
+
+def _watcher(settings: UpSettings, lifeline: int) -> ChildSettings:
+    return _child(settings, "watcher", lifeline, (), output=None, stop_seconds=WORKER_STOP_SECONDS)
 
 
 def _child(

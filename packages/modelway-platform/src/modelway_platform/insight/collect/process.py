@@ -1,13 +1,10 @@
 """The collector process: a turn every few seconds until told to stop; what fails is said once and tried again."""
 
 import logging
-import os
-import select
-import signal
 import sqlite3
 import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +13,7 @@ from modelway_platform.insight.collect.files import StoreFolder
 from modelway_platform.insight.collect.plan import Keeping
 from modelway_platform.insight.collect.source import Source
 from modelway_platform.insight.collect.state import CollectorState, KindState, write_state
+from modelway_platform.insight.orders import orders_of, told
 
 if TYPE_CHECKING:
     from modelway_platform.insight.collect.collector import Collector
@@ -48,13 +46,13 @@ class CollectorSettings:
 
 def run(settings: CollectorSettings) -> None:
     """Collects until SIGTERM, SIGINT or the supervisor's end; then once more, and returns."""
-    with _orders(settings.lifeline) as orders:
+    with orders_of(settings.lifeline) as orders:
         turns = _Turns(settings)
         try:
             while True:
                 began = time.monotonic()
                 turns.take()
-                if _told(orders, max(0.0, began + settings.turn_seconds - time.monotonic())):
+                if told(orders, max(0.0, began + settings.turn_seconds - time.monotonic())):
                     break
             turns.take()
         finally:
@@ -152,28 +150,3 @@ def _state_of(collector: "Collector", source: Source) -> KindState:
         latest=max((each.last for each in files), default=0.0),
         behind=behind,
     )
-
-
-@contextmanager
-def _orders(lifeline: int | None) -> Generator[list[int]]:
-    """Descriptors that become readable when it is time to stop."""
-    woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-
-    def stop(_number: int, _frame: object) -> None:
-        with suppress(BlockingIOError):
-            os.write(wake, b"!")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield [woken] if lifeline is None else [woken, lifeline]
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(woken)
-        os.close(wake)
-
-
-def _told(orders: Sequence[int], seconds: float) -> bool:
-    """Waits; whether to stop."""
-    ready, _, _ = select.select(orders, [], [], seconds)
-    return bool(ready)

@@ -1,0 +1,201 @@
+"""The file of the series: one process writes, others read; what is in it could be counted again from the records.
+
+A sample that is not there is a zero if its time was looked at (`looks`), and unknown if not: a platform that was off is no silence.
+"""
+
+import sqlite3
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.sample import Sample, merged
+from modelway_platform.insight.series.tiers import Tiers
+
+_SHAPE = 1
+_TABLES = """
+CREATE TABLE IF NOT EXISTS samples (
+    step INTEGER NOT NULL, at INTEGER NOT NULL, project TEXT NOT NULL, model TEXT NOT NULL, version TEXT NOT NULL,
+    sample BLOB NOT NULL, PRIMARY KEY (step, project, model, at, version)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS samples_by_time ON samples (step, at);
+CREATE TABLE IF NOT EXISTS looks (
+    step INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (step, at)
+) STRICT, WITHOUT ROWID;
+"""
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Sample)
+Samples = Mapping[VersionKey, Sample]
+
+
+class SeriesStore:
+    """Opened by the one process that writes.
+
+    Args:
+        path: The SQLite file; made when missing.
+        tiers: What is kept for how long.
+
+    Raises:
+        sqlite3.Error: It cannot be used.
+    """
+
+    def __init__(self, path: Path, tiers: Tiers) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = path
+        self.tiers = tiers
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=10)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is counted again
+        with self._transaction():
+            shape = int(self._database.execute("PRAGMA user_version").fetchone()[0])
+            if shape > _SHAPE:
+                raise sqlite3.DatabaseError(f"{path} is of a newer Modelway")
+            for statement in _TABLES.split(";"):
+                self._database.execute(statement)
+            self._database.execute(f"PRAGMA user_version = {_SHAPE}")
+
+    def close(self) -> None:
+        self._database.close()
+
+    def put(
+        self, step: int, begin: int, end: int, samples: Iterable[tuple[VersionKey, Sample]], *, running: bool = True
+    ) -> None:
+        """From now on this is what there was from `begin` to `end`, whatever was said before.
+
+        Args:
+            step: Seconds of a sample.
+            begin: Unix time.
+            end: Not included.
+            samples: Of these times.
+            running: Whether the platform ran all the time; if nobody knows, a time without any record was not looked at.
+        """
+        given = list(samples)
+        looks = range(begin, end, step) if running else {each.at for _, each in given}
+        with self._transaction():
+            self._database.execute("DELETE FROM samples WHERE step = ? AND at >= ? AND at < ?", (step, begin, end))
+            self._database.executemany(
+                "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?)",
+                ((step, each.at, key.project, key.model, key.version, _encode(each)) for key, each in given),
+            )
+            self._database.executemany("INSERT OR IGNORE INTO looks VALUES (?, ?)", ((step, at) for at in looks))
+
+    def last_look(self, step: int) -> int | None:
+        """The beginning of the newest stretch that was looked at."""
+        return self._database.execute("SELECT max(at) FROM looks WHERE step = ?", (step,)).fetchone()[0]
+
+    def roll_up(self, until: int) -> None:
+        """Makes the coarser samples of every time that ended by `until`, once."""
+        finer = self.tiers.base
+        for tier in self.tiers.coarse:
+            newest = self.last_look(tier.step)
+            begin = newest + tier.step if newest is not None else self._first_look(finer.step, tier.step)
+            while begin is not None and begin + tier.step <= until:
+                self._roll(finer.step, tier.step, begin)
+                begin += tier.step
+                if not self._looked(finer.step, begin, begin + tier.step):
+                    begin = self._first_look(finer.step, tier.step, begin)
+            finer = tier
+
+    def let_go(self, now: float, most_bytes: int) -> None:
+        """Removes what is too old; and the oldest, finest first, while all of it is larger than `most_bytes`."""
+        for tier in self.tiers.all:
+            self._forget(tier.step, int(now - tier.keep))
+        for share in (2, 4, 8):
+            if self._used() <= most_bytes:
+                return
+            for tier in self.tiers.all:
+                self._forget(tier.step, int(now - tier.keep // share))
+
+    def _first_look(self, finer: int, step: int, since: int = 0) -> int | None:
+        first = self._database.execute(
+            "SELECT min(at) FROM looks WHERE step = ? AND at >= ?", (finer, since)
+        ).fetchone()[0]
+        return None if first is None else first - first % step
+
+    def _looked(self, step: int, begin: int, end: int) -> bool:
+        found = "SELECT 1 FROM looks WHERE step = ? AND at >= ? AND at < ? LIMIT 1"
+        return self._database.execute(found, (step, begin, end)).fetchone() is not None
+
+    def _roll(self, finer: int, step: int, begin: int) -> None:
+        """Half of the time has to have been looked at, or nothing is known of it."""
+        looks = len(_looks(self._database, finer, begin, begin + step))
+        if looks * finer * 2 < step:
+            return
+        parts: dict[VersionKey, list[Sample]] = {}
+        for key, sample in _rows(self._database, finer, begin, begin + step):
+            parts.setdefault(key, []).append(sample)
+        self.put(step, begin, begin + step, ((key, merged(each, begin, step)) for key, each in parts.items()))
+
+    def _forget(self, step: int, before: int) -> None:
+        with self._transaction():
+            self._database.execute("DELETE FROM samples WHERE step = ? AND at < ?", (step, before))
+            self._database.execute("DELETE FROM looks WHERE step = ? AND at < ?", (step, before))
+
+    def _used(self) -> int:
+        pages, free, size = (
+            int(self._database.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * size
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+
+class SeriesReader:
+    """As any process reads them; where there is no file, there is nothing yet.
+
+    Args:
+        path: The SQLite file.
+        tiers: As it was written.
+    """
+
+    def __init__(self, path: Path, tiers: Tiers) -> None:
+        self._path = path
+        self.tiers = tiers
+
+    def read(
+        self, step: int, begin: int, end: int, *, project: str = "", model: str = ""
+    ) -> tuple[Sequence[int], Mapping[VersionKey, Sequence[Sample]]]:
+        """The times that were looked at, and the samples of each version in order of time.
+
+        Raises:
+            sqlite3.Error: It cannot be read.
+        """
+        if not self._path.exists():
+            return (), {}
+        database = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+        with closing(database):
+            found: dict[VersionKey, list[Sample]] = {}
+            for key, sample in _rows(database, step, begin, end, (project, model)):
+                found.setdefault(key, []).append(sample)
+            return _looks(database, step, begin, end), found
+
+
+def _rows(
+    database: sqlite3.Connection, step: int, begin: int, end: int, of: tuple[str, str] = ("", "")
+) -> Generator[tuple[VersionKey, Sample]]:
+    rows = database.execute(
+        "SELECT project, model, version, sample FROM samples WHERE step = ?1 AND at >= ?2 AND at < ?3"
+        " AND (?4 = '' OR project = ?4) AND (?5 = '' OR model = ?5) ORDER BY at",
+        (step, begin, end, *of),
+    )
+    for of_project, of_model, version, sample in rows:
+        yield VersionKey(of_project, of_model, version), _decoder.decode(sample)
+
+
+def _looks(database: sqlite3.Connection, step: int, begin: int, end: int) -> list[int]:
+    rows = database.execute(
+        "SELECT at FROM looks WHERE step = ? AND at >= ? AND at < ? ORDER BY at", (step, begin, end)
+    )
+    return [at for (at,) in rows]
