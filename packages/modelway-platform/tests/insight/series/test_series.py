@@ -1,27 +1,106 @@
 """Series: counted once the collector has passed, again for what came late, coarser with age, and never without a look."""
 
-from typing import TYPE_CHECKING
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.sample import REST, Sample, bounded, latency_bin, merged
+from modelway_platform.insight.collect.collector import Collector
+from modelway_platform.insight.collect.files import StoreFolder
+from modelway_platform.insight.collect.kinds import ACCESS, INFERENCE
+from modelway_platform.insight.collect.plan import Keeping
+from modelway_platform.insight.collect.process import state_of
+from modelway_platform.insight.collect.source import Source
+from modelway_platform.insight.collect.state import CollectorState, write_state
+from modelway_platform.insight.series.counting import RecordCounter
+from modelway_platform.insight.series.looking import Looking, Lookout
 from modelway_platform.insight.series.store import SeriesReader, SeriesStore
-from modelway_platform.insight.series.tiers import Tier, Tiers
+from modelway_platform.insight.series.tiers import Tier, Tiers, tiers_of
 
-if TYPE_CHECKING:
-    from conftest import Recorded, Watched
-
+HOUR = 3600
 V1 = VersionKey("vision", "digits", "v1")
 
 
-def samples(watched: "Watched", begin: float, end: float, step: int = 60) -> list[Sample]:
+class Recorded:
+    """A store that records are collected into, as of a time of the test's."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store = root / "store"
+        self.start = int(time.time()) // HOUR * HOUR - 6 * HOUR
+        (root / "access").mkdir()
+        self._collector = Collector(
+            StoreFolder(self.store),
+            [Source(ACCESS, root / "access"), Source(INFERENCE, root / "replicas", "inference")],
+            Keeping(seconds=1e9, octets=1 << 40),
+        )
+
+    def access(self, moments: Iterable[float], **fields: Any) -> None:
+        """One record per moment, given in seconds since `start`."""
+        self._append(self.root / "access" / "worker-0-1.ndjson", moments, {"duration_us": 1000, "status": 200} | fields)
+
+    def inference(self, moments: Iterable[float], **fields: Any) -> None:
+        path = self.root / "replicas" / "r1" / "inference" / "worker-0-1.ndjson"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._append(path, moments, {"status": 200, "bytes_in": 100} | fields)
+
+    def collected(self, until: float) -> None:
+        """Everything until then, in seconds since `start`, is in the store."""
+        while self._collector.collect():
+            pass
+        write_state(state_of(self.store), CollectorState(at=self.start + until))
+
+    def close(self) -> None:
+        self._collector.close()
+
+    def _append(self, path: Path, moments: Iterable[float], fields: dict[str, Any]) -> None:
+        named = {"project": "vision", "model": "digits", "version": "v1"} | fields
+        lines = [json.dumps({"time": self.start + each, "request_id": f"r{each}"} | named) + "\n" for each in moments]
+        with path.open("a") as file:
+            file.writelines(lines)
+
+
+class Watched:
+    """Series of what is recorded."""
+
+    def __init__(self, recorded: Recorded, tiers: Tiers) -> None:
+        self.recorded = recorded
+        self.series = SeriesStore(recorded.root / "series" / "series.db", tiers)
+        counter = RecordCounter(recorded.store, recorded.root / "series")
+        self.lookout = Lookout(Looking(folder=recorded.store), self.series, counter)
+        self.reader = SeriesReader(self.series.path, tiers)
+
+    def turn(self, at: float) -> int | None:
+        """A turn at a time in seconds since `start`."""
+        return self.lookout.turn(self.recorded.start + at)
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Iterable[Recorded]:
+    found = Recorded(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def watched(recorded: Recorded) -> Iterable[Watched]:
+    found = Watched(recorded, tiers_of(60))
+    yield found
+    found.series.close()
+
+
+def samples(watched: Watched, begin: float, end: float, step: int = 60) -> list[Sample]:
     start = watched.recorded.start
     _, found = watched.reader.read(step, start + int(begin), start + int(end))
     return list(found.get(V1, ()))
 
 
-def test_each_minute_is_counted_by_status_duration_and_payload(recorded: "Recorded", watched: "Watched") -> None:
+def test_each_minute_is_counted_by_status_duration_and_payload(recorded: Recorded, watched: Watched) -> None:
     recorded.access([0, 1, 2], duration_us=10_000)
     recorded.access([3], status=503, duration_us=2_000_000)
     recorded.access([4], status=422)
@@ -46,7 +125,7 @@ def test_each_minute_is_counted_by_status_duration_and_payload(recorded: "Record
     assert set(minute.inputs) == {"octets", "size"}
 
 
-def test_a_minute_that_the_collector_has_not_passed_is_not_counted(recorded: "Recorded", watched: "Watched") -> None:
+def test_a_minute_that_the_collector_has_not_passed_is_not_counted(recorded: Recorded, watched: Watched) -> None:
     recorded.access([0, 61, 121])
     recorded.collected(until=122)
     assert watched.turn(500) == recorded.start + 60
@@ -55,9 +134,7 @@ def test_a_minute_that_the_collector_has_not_passed_is_not_counted(recorded: "Re
     assert [each.at for each in found[V1]] == [recorded.start]
 
 
-def test_what_comes_late_is_counted_by_the_second_look_and_nothing_twice(
-    recorded: "Recorded", watched: "Watched"
-) -> None:
+def test_what_comes_late_is_counted_by_the_second_look_and_nothing_twice(recorded: Recorded, watched: Watched) -> None:
     recorded.access([0])
     recorded.collected(until=70)
     watched.turn(70)
@@ -69,7 +146,7 @@ def test_what_comes_late_is_counted_by_the_second_look_and_nothing_twice(
 
 
 def test_a_time_without_a_look_is_unknown_and_one_without_a_record_is_silent(
-    recorded: "Recorded", watched: "Watched"
+    recorded: Recorded, watched: Watched
 ) -> None:
     recorded.access([0])
     recorded.collected(until=200)
@@ -82,7 +159,7 @@ def test_a_time_without_a_look_is_unknown_and_one_without_a_record_is_silent(
     assert [each.at - recorded.start for each in found[V1]] == [0, 1800]
 
 
-def test_a_new_series_begins_with_the_hours_that_are_on_record(recorded: "Recorded", watched: "Watched") -> None:
+def test_a_new_series_begins_with_the_hours_that_are_on_record(recorded: Recorded, watched: Watched) -> None:
     recorded.access(range(0, 4 * 3600, 60))
     recorded.collected(until=5 * 3600)
     watched.turn(5 * 3600)
@@ -90,7 +167,7 @@ def test_a_new_series_begins_with_the_hours_that_are_on_record(recorded: "Record
     assert [each.requests for each in hours] == [60, 60, 60]  # the first hour may have begun before the record
 
 
-def test_older_samples_become_coarser_and_go(recorded: "Recorded") -> None:
+def test_older_samples_become_coarser_and_go(recorded: Recorded) -> None:
     tiers = Tiers(base=Tier(60, 1200), coarse=(Tier(600, 3600), Tier(3600, 7200)))
     store = SeriesStore(recorded.root / "own.db", tiers)
     start = recorded.start
@@ -109,7 +186,7 @@ def test_older_samples_become_coarser_and_go(recorded: "Recorded") -> None:
     store.close()
 
 
-def test_a_period_that_was_hardly_looked_at_has_no_coarse_sample(recorded: "Recorded") -> None:
+def test_a_period_that_was_hardly_looked_at_has_no_coarse_sample(recorded: Recorded) -> None:
     store = SeriesStore(recorded.root / "own.db", Tiers())
     start = recorded.start
     for minute in (0, 1, 2, 10, 11, 12, 13, 14, 15):
@@ -123,7 +200,7 @@ def test_a_period_that_was_hardly_looked_at_has_no_coarse_sample(recorded: "Reco
     assert [each.requests for each in found[V1]] == [6]
 
 
-def test_payloads_that_are_no_json_or_endless_do_no_harm(recorded: "Recorded", watched: "Watched") -> None:
+def test_payloads_that_are_no_json_or_endless_do_no_harm(recorded: Recorded, watched: Watched) -> None:
     recorded.access([0])
     recorded.inference([0], request={"a": [[1e308] * 50] * 50}, answer={str(n): {"b": [1, "x"]} for n in range(500)})
     recorded.inference([1], request=10**400, answer=[float(1)] * 5)
