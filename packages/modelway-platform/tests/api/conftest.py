@@ -39,6 +39,7 @@ from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases, Runs
+from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.replicas import Replicas
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
@@ -152,6 +153,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             status=lambda: {"routeTable": {"number": 3}},
             phases=Phases(database, changes.notify).of,
             holds=Holds(database, changes.notify),
+            promotions=Promotions(database, changes.notify),
             gauges=lambda: {"modelway_route_table_number": 3.0},
         )
         _, secret = keys.create(KeySpec(name="tester", role="admin"))

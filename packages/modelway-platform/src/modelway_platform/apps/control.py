@@ -119,6 +119,7 @@ async def serve(settings: ControlSettings) -> None:
             asyncio.create_task(parts.leases.expire_forever(), name="route provider"),
             *(asyncio.create_task(each.run(), name=f"follower of {each.name}") for each in parts.followers),
             asyncio.create_task(parts.source_follower.run(parts.changes), name="Git follower"),
+            asyncio.create_task(parts.promoter.run(parts.changes), name="promoter"),
             asyncio.create_task(KeySets(parts.issuers).run(parts.changes), name="key sets"),
             *_grpc(settings, dispatch, parts),
             asyncio.create_task(server.serve(sockets=[listening]), name="API"),

@@ -10,6 +10,7 @@ from math import inf
 import uv
 
 from modelway_platform.apps.cluster_operators import ClusterSurroundings, MadeClusters
+from modelway_platform.apps.promoting import make_promoter
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.builder.environment import EnvironmentBuilder
@@ -24,6 +25,7 @@ from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.process import ProcessOperator
 from modelway_platform.deploy.operators.process_table import INSTANCE_VARIABLE
 from modelway_platform.deploy.operators.serve_command import ServeCommand
+from modelway_platform.deploy.promote.promoter import Promoter
 from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.loop import Reconciler
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
@@ -45,6 +47,7 @@ from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases
+from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.replicas import Replicas
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
@@ -90,6 +93,8 @@ class ControlParts:
     preparations: Preparations
     phases: Phases
     holds: Holds
+    promotions: Promotions
+    promoter: Promoter
     reconciler: Reconciler
     replica_token: str
 
@@ -155,6 +160,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     fetcher = _fetcher(directory, basis)
     phases = Phases(basis.database, changes.notify)
     holds = Holds(basis.database, changes.notify)
+    promotions = Promotions(basis.database, changes.notify)
 
     def ended(replica_id: str) -> None:
         leases.drop(replica_id)
@@ -218,6 +224,16 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         preparations=preparations,
         phases=phases,
         holds=holds,
+        promotions=promotions,
+        promoter=make_promoter(
+            directory=directory,
+            promotions=promotions,
+            documents=basis.documents,
+            packages=basis.packages,
+            events=events,
+            endpoints=leases.endpoints,
+            sources=sources,
+        ),
         reconciler=reconciler,
         replica_token=replica_token,
     )

@@ -90,12 +90,16 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """All that is declared at one moment; decisions about a change are taken on it."""
+    """All that is declared at one moment; decisions about a change are taken on it.
+
+    `entries` is what has passed the gates of a stage: deployment, package, stage.
+    """
 
     deployments: tuple[DeploymentRecord, ...]
     routes: tuple[RouteRecord, ...]
     clusters: tuple[ClusterRecord, ...] = ()
     stages: tuple[StageRecord, ...] = ()
+    entries: frozenset[tuple[str, str, str]] = frozenset()
 
 
 class ReplicaState(StrEnum):

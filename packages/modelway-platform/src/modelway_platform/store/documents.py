@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ from modelway_platform.domain.records import (
     StageRecord,
 )
 from modelway_platform.domain.route import Route
-from modelway_platform.store import audit, document_rows, schema
+from modelway_platform.store import audit, document_rows, promotions, schema
 from modelway_platform.store.database import Database
 
 Admit = Callable[[Declared], None]
@@ -68,14 +69,20 @@ class Documents:
         dry_run: bool = False,
         cause: str = "apply",
         without: Sequence[tuple[Kind, str]] = (),
+        expected_revision: int | None = None,
         admit: Admit = admit_everything,
     ) -> tuple[Applied, ...]:
         """Declare all of `wanted` and that those of `without` go, or nothing.
 
         Deployments of `without` go as with `mark_deleting`; names that nothing has are passed over. `admit` is called, inside the transaction, with everything that would be declared afterwards; what it raises undoes
         all. With `dry_run` the outcome is told and nothing is kept.
+
+        Raises:
+            ConflictError: The first of `wanted` is not at `expected_revision`.
         """
         with self._write(keep=not dry_run) as connection:
+            if expected_revision is not None:
+                _existing(connection, kind_of(wanted[0]), name_of(wanted[0]), expected_revision)
             applied = [self._apply_one(connection, item, author, cause) for item in wanted]
             for kind, name in without:
                 row = _find(connection, kind, name)
@@ -273,7 +280,8 @@ class Documents:
     def _read_declared(self, connection: Connection) -> Declared:
         table = schema.documents
         rows = connection.execute(select(table).where(table.c.removed == 0).order_by(table.c.name)).all()
-        return self._records.of(rows)
+        declared = self._records.of(rows)
+        return replace(declared, entries=promotions.entries(connection)) if declared.stages else declared
 
     def _notify_if(self, changed: bool) -> None:  # noqa: FBT001 - the one thing it is about
         if changed:

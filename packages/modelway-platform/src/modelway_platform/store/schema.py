@@ -164,6 +164,32 @@ holds = Table(
     Column("created_at", Float, nullable=False),
 )
 
+# `record` is the whole promotion; the columns beside it are what is asked for.
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("deployment", String, nullable=False),
+    Column("to_stage", String, nullable=False),
+    Column("package", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index("promotions_of_deployment", "deployment", "number"),
+    Index("promotions_by_state", "state"),
+)
+
+phase_approvals = Table(
+    "phase_approvals",
+    metadata,
+    Column("name", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("phase", String, nullable=False),
+    Column("author", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    PrimaryKeyConstraint("name", "revision", "phase"),
+)
+
 token_issuers = Table(
     "token_issuers",
     metadata,

@@ -57,6 +57,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "token": Verb("modelway.cli.token", "create, list and revoke tokens of the control API: who may change what"),
         "audit": Verb("modelway.cli.audit", "who changed what, when and from where"),
         "issuer": Verb("modelway.cli.issuer", "declare whose JSON Web Tokens are taken beside keys"),
+        "promote": Verb("modelway.cli.promote", "move a deployment into the next stage of its project"),
+        "promotion": Verb(
+            "modelway.cli.promotion", "promotions: list, show with gates, approve, reject, pause, resume, abort, retry"
+        ),
         "source": Verb("modelway.cli.source", "follow Git repositories whose files say what is declared"),
     }
 )

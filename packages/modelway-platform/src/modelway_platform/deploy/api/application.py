@@ -30,6 +30,7 @@ from modelway_platform.deploy.api.packages_api import PackagesService
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.phases_api import PhasesService
 from modelway_platform.deploy.api.platform_api import PlatformService
+from modelway_platform.deploy.api.promotions_api import PromotionsService
 from modelway_platform.deploy.api.sources_api import SourcesService
 from modelway_platform.deploy.api.transcode import rest_paths
 
@@ -38,6 +39,7 @@ _SERVICES = (
     DocumentsService,
     PhasesService,
     AccessService,
+    PromotionsService,
     KeysService,
     IssuersService,
     SourcesService,

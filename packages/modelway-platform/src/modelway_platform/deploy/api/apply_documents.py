@@ -9,6 +9,7 @@ from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
 from modelway_platform.deploy.reconcile.effects import effects_of
 from modelway_platform.domain.actor import Author
 from modelway_platform.domain.admit_documents import problems_with, repeated_documents
+from modelway_platform.domain.admit_entries import entry_problems
 from modelway_platform.domain.admit_removals import needs_of
 from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment
@@ -131,7 +132,8 @@ def declare_documents(
 
     def admit(after: Declared) -> None:
         seen.append(after)
-        _refuse([*problems_with(written, after, resolved.known), *comparator_problems(written)], resolved.texts)
+        found = [*problems_with(written, after, resolved.known), *entry_problems(written, before, after)]
+        _refuse([*found, *comparator_problems(written)], resolved.texts)
         for kind, name in without:
             for needed in needs_of(kind, name, after):
                 raise ConflictError(f"{kind} {name} cannot go: {needed.message}", hint=needed.hint)

@@ -25,6 +25,7 @@ from modelway_platform.deploy.api.streaming import changing
 from modelway_platform.deploy.api.watch_documents import document_changes
 from modelway_platform.domain.actor import Actor
 from modelway_platform.domain.admit_documents import problems_with
+from modelway_platform.domain.admit_entries import entry_problems
 from modelway_platform.domain.admit_removals import needs_of
 from modelway_platform.domain.document_changes import Applied
 from modelway_platform.domain.document_json import Document, Kind
@@ -203,8 +204,10 @@ class _OneKind:
             )
 
     def _undo(self, name: str, to_revision: int | None, author: Actor, expected: int | None) -> dict[str, Any]:
+        before = self._documents.declared()
+
         def admit(after: Declared) -> None:
-            self._admit(_declared(self._kind, name, after), after)
+            self._admit(_declared(self._kind, name, after), before, after)
 
         applied = self._documents.undo(
             self._kind, name, to_revision, author=author, expected_revision=expected, admit=admit
@@ -214,12 +217,12 @@ class _OneKind:
             self._parts.events.add(self._kind, name, "Normal", "Undone", message)
         return self._find(name)
 
-    def _admit(self, document: Document, after: Declared) -> None:
+    def _admit(self, document: Document, before: Declared, after: Declared) -> None:
         packages = self._parts.packages
         digests = {record.deployment.package for record in after.deployments}
         known = {digest: packages.get(digest) for digest in digests if packages.has(digest)}
         written = Written(document=document, file="the earlier revision", marks={"": Mark(1, 1)})
-        for problem in problems_with([written], after, known):
+        for problem in (*problems_with([written], after, known), *entry_problems([written], before, after)):
             raise ConflictError(f"that revision cannot be declared again: {problem.message}", hint=problem.hint)
 
 

@@ -24,6 +24,7 @@ from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
 
@@ -247,6 +248,7 @@ class ApiParts:
         replicas_left_out: How many gateway workers leave a replica out at present, by its id; those that none does are not in it.
         phases: The phases of a deployment's revision, by both; empty before the first began.
         holds: What people said of revisions under way; None where nothing is deployed.
+        promotions: Deployments on their way into the next stage; None where nothing is deployed.
         retry: Has whatever failed of a deployment tried again now.
         tables: The route table for gateways on other machines.
         ready: Whether `/readyz` says yes.
@@ -279,6 +281,7 @@ class ApiParts:
     replicas_left_out: Callable[[], Mapping[str, int]] = none_left_out
     phases: Callable[[str, int], tuple[PhaseRun, ...]] = no_phases
     holds: Holds | None = None
+    promotions: Promotions | None = None
     retry: Callable[[VersionKey], Awaitable[None]] = nothing_to_retry
     tables: TableServer | None = None
     ready: Callable[[], bool] = always_ready

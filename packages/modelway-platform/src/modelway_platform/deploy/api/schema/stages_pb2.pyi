@@ -70,3 +70,119 @@ class UndoStageRequest(_message.Message):
     to_revision: int
     expected_revision: int
     def __init__(self, project: _Optional[str] = ..., stage: _Optional[str] = ..., to_revision: _Optional[int] = ..., expected_revision: _Optional[int] = ...) -> None: ...
+
+class Promotion(_message.Message):
+    __slots__ = ("number", "deployment", "from_stage", "to_stage", "package", "state", "message", "promoter", "reason", "revision", "result_revision", "source", "commit", "gates", "approvals", "created_at", "updated_at", "ended_at")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
+    FROM_STAGE_FIELD_NUMBER: _ClassVar[int]
+    TO_STAGE_FIELD_NUMBER: _ClassVar[int]
+    PACKAGE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    PROMOTER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    RESULT_REVISION_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
+    GATES_FIELD_NUMBER: _ClassVar[int]
+    APPROVALS_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    deployment: str
+    from_stage: str
+    to_stage: str
+    package: str
+    state: str
+    message: str
+    promoter: str
+    reason: str
+    revision: int
+    result_revision: int
+    source: str
+    commit: str
+    gates: _containers.RepeatedCompositeFieldContainer[Gate]
+    approvals: _containers.RepeatedCompositeFieldContainer[Approval]
+    created_at: str
+    updated_at: str
+    ended_at: str
+    def __init__(self, number: _Optional[int] = ..., deployment: _Optional[str] = ..., from_stage: _Optional[str] = ..., to_stage: _Optional[str] = ..., package: _Optional[str] = ..., state: _Optional[str] = ..., message: _Optional[str] = ..., promoter: _Optional[str] = ..., reason: _Optional[str] = ..., revision: _Optional[int] = ..., result_revision: _Optional[int] = ..., source: _Optional[str] = ..., commit: _Optional[str] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping[str, _Any]]]] = ..., approvals: _Optional[_Iterable[_Union[Approval, _Mapping[str, _Any]]]] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., ended_at: _Optional[str] = ...) -> None: ...
+
+class Gate(_message.Message):
+    __slots__ = ("gate", "state", "message", "evidence", "at")
+    GATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    gate: str
+    state: str
+    message: str
+    evidence: _struct_pb2.Struct
+    at: str
+    def __init__(self, gate: _Optional[str] = ..., state: _Optional[str] = ..., message: _Optional[str] = ..., evidence: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ..., at: _Optional[str] = ...) -> None: ...
+
+class Approval(_message.Message):
+    __slots__ = ("author", "approved", "comment", "at")
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    author: str
+    approved: bool
+    comment: str
+    at: str
+    def __init__(self, author: _Optional[str] = ..., approved: _Optional[bool] = ..., comment: _Optional[str] = ..., at: _Optional[str] = ...) -> None: ...
+
+class PromotionList(_message.Message):
+    __slots__ = ("items",)
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[Promotion]
+    def __init__(self, items: _Optional[_Iterable[_Union[Promotion, _Mapping[str, _Any]]]] = ...) -> None: ...
+
+class PromoteRequest(_message.Message):
+    __slots__ = ("project", "model", "version", "to", "reason")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    model: str
+    version: str
+    to: str
+    reason: str
+    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., to: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ListPromotionsRequest(_message.Message):
+    __slots__ = ("project", "model", "version", "open", "most")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    model: str
+    version: str
+    open: bool
+    most: int
+    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., open: _Optional[bool] = ..., most: _Optional[int] = ...) -> None: ...
+
+class GetPromotionRequest(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    def __init__(self, number: _Optional[int] = ...) -> None: ...
+
+class SteerPromotionRequest(_message.Message):
+    __slots__ = ("number", "action", "comment")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    action: str
+    comment: str
+    def __init__(self, number: _Optional[int] = ..., action: _Optional[str] = ..., comment: _Optional[str] = ...) -> None: ...

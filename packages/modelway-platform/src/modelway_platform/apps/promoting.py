@@ -1,0 +1,47 @@
+"""Whoever carries promotions on, wired."""
+
+from collections.abc import Callable, Sequence
+
+from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.deploy.promote.evidence import Evidence
+from modelway_platform.deploy.promote.promoter import Promoter, PromoterParts
+from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.insight.mirror_report import MirrorReports
+from modelway_platform.store.documents import Documents
+from modelway_platform.store.events import Events
+from modelway_platform.store.git_sources import GitSources
+from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.promotions import Promotions
+
+
+def make_promoter(
+    *,
+    directory: StateDirectory,
+    promotions: Promotions,
+    documents: Documents,
+    packages: PackageStore,
+    events: Events,
+    endpoints: Callable[[], Sequence[Endpoint]],
+    sources: GitSources,
+) -> Promoter:
+    """The promoter of a control process."""
+    evidence = Evidence(packages, endpoints, MirrorReports(directory.access_logs))
+
+    def source_of(deployment: str) -> str:
+        owners = (
+            each
+            for each in sources.list()
+            if ("Deployment", deployment) in {(own.kind, own.name) for own in each.owned}
+        )
+        return next((each.spec.name for each in owners), "")
+
+    return Promoter(
+        PromoterParts(
+            promotions=promotions,
+            documents=documents,
+            packages=packages,
+            events=events,
+            evidence=evidence,
+            source_of=source_of,
+        )
+    )
