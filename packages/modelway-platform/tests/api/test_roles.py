@@ -51,7 +51,7 @@ def secrets(steady_api: Any) -> dict[str, str]:
 
 
 def filled(path: str) -> str:
-    values = {"project": "vision", "model": "no-such-model", "version": "v9"}
+    values = {"project": "vision", "model": "no-such-model", "version": "v9", "number": "4711"}
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], "x"), path)
 
 
