@@ -38,6 +38,7 @@ from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.phases import Phases, Runs
 from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.replicas import Replicas
@@ -154,6 +155,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             phases=Phases(database, changes.notify).of,
             holds=Holds(database, changes.notify),
             promotions=Promotions(database, changes.notify),
+            phase_approvals=PhaseApprovals(database, changes.notify),
             gauges=lambda: {"modelway_route_table_number": 3.0},
         )
         _, secret = keys.create(KeySpec(name="tester", role="admin"))

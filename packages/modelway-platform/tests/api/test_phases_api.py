@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from modelway_platform.domain.api_token import TokenSpec
 from modelway_platform.domain.phases import PhaseName, PhaseRun, PhaseState, nothing_yet
 
 PATH = "/v1/deployments/vision/digits/v1/phases"
@@ -58,3 +59,29 @@ def test_a_revision_is_steered(api: Any, write: Any, uploaded: dict[str, str]) -
     assert api.ask("POST", path.replace("v1/steer", "v2/steer"), {"action": "pause"}).status == 404
     reasons = [event["reason"] for event in api.ask("GET", PATH.replace("/phases", "/events")).json["items"]]
     assert reasons == ["Applied", "Paused", "Aborted", "Resumed", "Retried"]
+
+
+def test_a_phase_that_waits_is_approved_by_whoever_may(api: Any, write: Any, uploaded: dict[str, str]) -> None:
+    declared(api, write, uploaded)
+    path = PATH.replace("/phases", "/steer")
+    assert "waits for nobody" in api.ask("POST", path, {"action": "approve"}).error["message"]
+    stages = (
+        "apiVersion: modelway/v1\nkind: Stage\nmetadata: {project: vision, stage: development}\nspec: {}\n---\n"
+        "apiVersion: modelway/v1\nkind: Stage\nmetadata: {project: vision, stage: production}\n"
+        "spec: {after: development, approvePhases: [place, build], gates: {approval: {approvers: [bob]}}}\n"
+    )
+    assert api.apply(stages).status == 200
+    assert "bob" in api.ask("POST", path, {"action": "approve"}).error["message"], "others do not approve"
+    bob = api.parts.tokens.create(TokenSpec(name="bob", role="deployer", projects=("vision",)))[1]
+    assert (
+        api.ask("POST", path, {"action": "approve", "phase": "fetch"}, key=bob).error["hint"]
+        == "it has build, place wait"
+    )
+    assert api.ask("POST", path, {"action": "pause", "phase": "build"}, key=bob).status == 400
+    for _ in range(2):
+        assert api.ask("POST", path, {"action": "approve", "phase": "build"}, key=bob).status == 200
+    assert api.ask("POST", path, {"action": "approve"}, key=bob).json == {"revision": 1, "action": "approve"}
+    assert api.parts.phase_approvals.all() == {("vision/digits/v1", 1): {PhaseName.BUILD, PhaseName.PLACE}}
+    assert "waits for nobody" in api.ask("POST", path, {"action": "approve"}, key=bob).error["message"]
+    audited = api.ask("GET", "/v1/audit?actor=bob").json["items"]
+    assert [each["action"] for each in audited] == ["phase approved", "phase approved"]

@@ -7,9 +7,11 @@ import pytest
 from modelway_platform.deploy.reconcile.decision import (
     ForgetReplica,
     Preparation,
+    Prepare,
     Replica,
     RestartReplica,
     Stage,
+    StartReplica,
     Step,
     StopReplica,
     decide,
@@ -19,6 +21,7 @@ from modelway_platform.deploy.reconcile.holding import decide_held, told
 from modelway_platform.domain.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.hold import Hold, HoldKind
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.phases import PhaseName
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 
 DEPLOYMENT = Deployment(key=VersionKey("vision", "digits", "v1"), package="sha256:" + "a" * 64, replicas=2)
@@ -44,6 +47,9 @@ READY = [replica("old-1", ReplicaState.READY), replica("old-2", ReplicaState.REA
         (PAUSED, [*READY, replica("new-1", ReplicaState.READY)], ()),
         (PAUSED, [replica("old-1", ReplicaState.CRASHED)], (RestartReplica(id="old-1"),)),
         (PAUSED, [replica("old-1", ReplicaState.STOPPED)], (ForgetReplica(id="old-1"),)),
+        (replace(PAUSED, before=PhaseName.PLACE), READY, ()),
+        (replace(PAUSED, before=PhaseName.READY), READY, (StartReplica(),)),
+        (replace(PAUSED, before=PhaseName.READY), [*READY, replica("new-1", ReplicaState.READY)], ()),
         (ABORTED, READY, ()),
         (
             ABORTED,
@@ -74,3 +80,12 @@ def test_people_are_told_who_held_it(hold: Hold, *, status: bool | None) -> None
     condition = told(RECORD.status, RECORD, hold).conditions[0]
     assert (condition.type, condition.status, condition.reason) == ("Progressing", status, hold.kind.value)
     assert "by ada" in condition.message
+
+
+def test_what_waits_for_a_yes_is_prepared_up_to_there_and_says_so() -> None:
+    hold = replace(PAUSED, author="stage production", before=PhaseName.PLACE)
+    assert decide_held(RECORD, Preparation(), READY, hold, 100.0) == (Prepare(),)
+    condition = told(DeploymentStatus(), RECORD, hold).conditions[0]
+    assert (condition.reason, condition.status) == ("WaitsForApproval", None)
+    assert "waits before phase place" in condition.message
+    assert "modelway rollout approve deployment vision/digits/v1" in condition.message

@@ -30,11 +30,13 @@ from modelway_platform.domain.hold import HoldKind
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.phases import PhaseName, PhaseState
 from modelway_platform.domain.records import DeploymentRecord, ReplicaRecord
+from modelway_platform.domain.stage import Stage, StageKey
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.holds import Holds
+from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.phases import Phases
 from modelway_platform.store.replicas import Replicas
 
@@ -127,6 +129,7 @@ class Control:
         self.preparations = Preparations(lambda _: self.preparer, notify=notify)
         self.phases = Phases(self.database, notify)
         self.holds = Holds(self.database, notify)
+        self.approvals = PhaseApprovals(self.database, notify)
         fleet = Fleet(
             store=self.replicas, events=self.events, clusters=self.clusters, drop_endpoint=self.registered.discard
         )
@@ -137,6 +140,7 @@ class Control:
             preparations=self.preparations,
             book=PhaseBook(self.phases),
             holds=self.holds.all,
+            approved=self.approvals.all,
             changes=self.changes,
             registered=lambda: self.registered,
         )
@@ -298,6 +302,38 @@ async def test_a_paused_revision_waits_and_an_aborted_one_leaves(
     one.holds.put(str(KEY), 3, HoldKind.ABORTED, "ada")
     await until(lambda: {record.id for record in one.replicas.list()} == set(after))
     assert processes(instance) == after, "those that answered go on"
+
+
+async def test_a_stage_has_phases_wait_for_a_yes_over_kills(control: Callable[..., Control], instance: str) -> None:
+    waiting = Stage(key=StageKey("vision", "production"), approve_phases=(PhaseName.BUILD, PhaseName.READY))
+    one = control()
+    one.documents.apply([waiting, DEPLOYMENT], author="ada")
+
+    def reason(of: Control) -> str:
+        record = of.record()
+        return record.status.conditions[0].reason if record and record.status.conditions else ""
+
+    def states(of: Control, revision: int) -> list[str]:
+        return [run.state.value for run in of.phases.of(str(KEY), revision)]
+
+    await until(lambda: states(one, 1)[:3] == ["Done", "Done", "Waiting"] and reason(one) == "WaitsForApproval")
+    assert not processes(instance)
+    assert "somebody's yes" in one.phases.of(str(KEY), 1)[2].message
+    await one.kill()
+    two = control()
+    await until(lambda: reason(two) == "WaitsForApproval")
+    assert not processes(instance), "a kill is nobody's yes"
+    two.approvals.approve(str(KEY), 1, PhaseName.BUILD, author="bob")
+    await until(lambda: two.through(1))
+
+    before = processes(instance)
+    two.documents.apply_deployment(replace(DEPLOYMENT, env={"MODE": "serve"}))
+    two.approvals.approve(str(KEY), 2, PhaseName.BUILD, author="bob")
+    await until(lambda: reason(two) == "WaitsForApproval" and len(processes(instance)) == 3)
+    assert before.keys() <= processes(instance).keys(), "one new beside all old ones, until somebody says yes"
+    two.approvals.approve(str(KEY), 2, PhaseName.READY, author="bob")
+    await until(lambda: two.through(2))
+    assert not before.keys() & processes(instance).keys()
 
 
 async def test_phases_go_on_where_a_killed_control_was(control: Callable[..., Control]) -> None:

@@ -58,6 +58,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         phases=parts.phases.of,
         holds=parts.holds,
         promotions=parts.promotions,
+        phase_approvals=parts.phase_approvals,
         retry=parts.reconciler.retry,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
         replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),

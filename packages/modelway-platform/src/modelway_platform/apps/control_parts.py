@@ -46,6 +46,7 @@ from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.phases import Phases
 from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.replicas import Replicas
@@ -94,6 +95,7 @@ class ControlParts:
     phases: Phases
     holds: Holds
     promotions: Promotions
+    phase_approvals: PhaseApprovals
     promoter: Promoter
     reconciler: Reconciler
     replica_token: str
@@ -161,6 +163,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     phases = Phases(basis.database, changes.notify)
     holds = Holds(basis.database, changes.notify)
     promotions = Promotions(basis.database, changes.notify)
+    phase_approvals = PhaseApprovals(basis.database, changes.notify)
 
     def ended(replica_id: str) -> None:
         leases.drop(replica_id)
@@ -201,6 +204,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         preparations=preparations,
         book=PhaseBook(phases),
         holds=holds.all,
+        approved=phase_approvals.all,
         changes=changes,
         registered=lambda: {endpoint.id for endpoint in leases.endpoints()},
     )
@@ -225,6 +229,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         phases=phases,
         holds=holds,
         promotions=promotions,
+        phase_approvals=phase_approvals,
         promoter=make_promoter(
             directory=directory,
             promotions=promotions,

@@ -46,7 +46,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "delete": Verb("modelway.cli.delete", "remove a deployment, a route, a stage or a cluster"),
         "rollout": Verb(
             "modelway.cli.rollout",
-            "revisions: status, phases, pause, resume, abort, retry, history, undo; compare versions",
+            "revisions: status, phases, pause, resume, approve, abort, retry, history, undo; compare versions",
         ),
         "route": Verb("modelway.cli.route", "explain which version and replica would answer a request, and why"),
         "mirror": Verb("modelway.cli.mirror", "copies of requests: how often another version says the same"),

@@ -20,6 +20,7 @@ from modelway.errors import InvalidRequestError
 _STEERING = {
     "pause": "begin and replace nothing more of the revision under way",
     "resume": "let it go on",
+    "approve": "say yes to a phase that its stage has wait",
     "abort": "give it up: its replicas leave, older ones stay",
     "retry": "try at once again what failed",
 }
@@ -27,7 +28,7 @@ _STEERING = {
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(
-        dest="verb", required=True, metavar="status|phases|pause|resume|abort|retry|history|undo|compare"
+        dest="verb", required=True, metavar="status|phases|pause|resume|approve|abort|retry|history|undo|compare"
     )
     status = verbs.add_parser("status", help="where it stands", formatter_class=HelpFormatter)
     status.add_argument(
@@ -40,6 +41,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     phases.add_argument("--log", action="store_true", help="with the last lines each phase wrote")
     phases.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
     steering = [verbs.add_parser(verb, help=text, formatter_class=HelpFormatter) for verb, text in _STEERING.items()]
+    approve = steering[list(_STEERING).index("approve")]
+    approve.add_argument("--phase", default="", metavar="PHASE", help="which; default: the first that waits")
     history = verbs.add_parser("history", help="every accepted change", formatter_class=HelpFormatter)
     history.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
     undo = verbs.add_parser(
@@ -69,8 +72,8 @@ def _run(args: argparse.Namespace) -> int:
         match args.verb:
             case "status":
                 return _status(client, name, watch=args.watch, timeout=args.timeout)
-            case "pause" | "resume" | "abort" | "retry":
-                return _steer(client, name, args.verb)
+            case "pause" | "resume" | "approve" | "abort" | "retry":
+                return _steer(client, name, args)
             case "phases":
                 return _phases(client, name, args)
             case "history":
@@ -93,11 +96,12 @@ def _follow(client: ControlClient, name: DocumentName, revision: int, timeout: f
     return EXIT_OK if follow_until_ready(client, {name.name: revision}, timeout=timeout) else EXIT_ERROR
 
 
-def _steer(client: ControlClient, name: DocumentName, verb: str) -> int:
+def _steer(client: ControlClient, name: DocumentName, args: argparse.Namespace) -> int:
     if name.kind != "deployments":
         raise InvalidRequestError(f"a {name.word} has no phases", hint="deployments have: deployment P/M/VERSION")
-    revision = number(client.steer(name.name, verb), "revision")
-    print(f"{name}  revision {revision}: {verb}")
+    phase = args.phase if args.verb == "approve" else ""
+    revision = number(client.steer(name.name, args.verb, phase=phase), "revision")
+    print(f"{name}  revision {revision}: {args.verb}{' ' + phase if phase else ''}")
     return EXIT_OK
 
 
@@ -141,7 +145,7 @@ def _undo(client: ControlClient, name: DocumentName, args: argparse.Namespace) -
 
 COMMAND = Command(
     name="rollout",
-    help="revisions: status, phases, pause, resume, abort, retry, history, undo; compare versions",
+    help="revisions: status, phases, pause, resume, approve, abort, retry, history, undo; compare versions",
     example="modelway rollout status deployment vision/digits/v1 --watch\n"
     "modelway rollout history route vision/digits\n"
     "modelway rollout undo route vision/digits --to-revision 3\n"

@@ -213,9 +213,10 @@ class ControlClient:
         path = object_path("deployments", name) + "/phases"
         return self._object(self._http.request("GET", path, query=query))
 
-    def steer(self, name: str, action: str) -> dict[str, Any]:
-        """Says of a deployment's newest revision: `pause`, `resume`, `abort` or `retry`."""
-        return self._object(self._post(object_path("deployments", name) + "/steer", {"action": action}))
+    def steer(self, name: str, action: str, *, phase: str = "") -> dict[str, Any]:
+        """Says of a deployment's newest revision: `pause`, `resume`, `approve` (of the phase that waits, or `phase`), `abort` or `retry`."""
+        body = {"action": action, **({"phase": phase} if phase else {})}
+        return self._object(self._post(object_path("deployments", name) + "/steer", body))
 
     def promote(self, name: str, *, to: str = "", reason: str = "") -> dict[str, Any]:
         """Asks for a deployment to move into the next stage of its project; `to` says which that should be."""

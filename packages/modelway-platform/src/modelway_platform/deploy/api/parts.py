@@ -24,6 +24,7 @@ from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
@@ -249,6 +250,7 @@ class ApiParts:
         phases: The phases of a deployment's revision, by both; empty before the first began.
         holds: What people said of revisions under way; None where nothing is deployed.
         promotions: Deployments on their way into the next stage; None where nothing is deployed.
+        phase_approvals: What people said yes to, where a stage has phases wait; None where nothing is deployed.
         retry: Has whatever failed of a deployment tried again now.
         tables: The route table for gateways on other machines.
         ready: Whether `/readyz` says yes.
@@ -282,6 +284,7 @@ class ApiParts:
     phases: Callable[[str, int], tuple[PhaseRun, ...]] = no_phases
     holds: Holds | None = None
     promotions: Promotions | None = None
+    phase_approvals: PhaseApprovals | None = None
     retry: Callable[[VersionKey], Awaitable[None]] = nothing_to_retry
     tables: TableServer | None = None
     ready: Callable[[], bool] = always_ready

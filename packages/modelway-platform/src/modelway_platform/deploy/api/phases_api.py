@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from modelway.errors import ConflictError, InvalidRequestError, NotFoundError, UnavailableError
+from modelway.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError, UnavailableError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
@@ -12,9 +12,14 @@ from modelway_platform.deploy.api.streaming import changing
 from modelway_platform.domain.actor import Actor
 from modelway_platform.domain.hold import HoldKind
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.phases import PhaseRun, nothing_yet
+from modelway_platform.domain.phase_waits import waiting_phase
+from modelway_platform.domain.phases import PhaseName, PhaseRun, nothing_yet
+from modelway_platform.domain.records import DeploymentRecord
+from modelway_platform.domain.stage import StageKey
+from modelway_platform.domain.stage_gates import may_approve
+from modelway_platform.domain.stage_order import stage_named
 
-_ACTIONS = ("pause", "resume", "abort", "retry")
+_ACTIONS = ("pause", "resume", "approve", "abort", "retry")
 _KINDS = {"pause": HoldKind.PAUSED, "abort": HoldKind.ABORTED}
 _REASONS = {"pause": "Paused", "resume": "Resumed", "abort": "Aborted", "retry": "Retried"}
 
@@ -48,23 +53,58 @@ class PhasesService:
         if action not in _ACTIONS:
             raise InvalidRequestError(f"action: expected {', '.join(_ACTIONS)}, got {action[:40]!r}")
         expected = request.expected_revision if request.HasField("expected_revision") else None
-        revision = await asyncio.to_thread(self._hold, key, action, call.actor(), expected)
+        if request.phase and action != "approve":
+            raise InvalidRequestError(f"phase: only approve takes one, not {action}")
+        if action == "approve":
+            revision = await asyncio.to_thread(self._approve, key, request.phase, call.actor(), expected)
+        else:
+            revision = await asyncio.to_thread(self._hold, key, action, call.actor(), expected)
         if action == "retry":
             await self._parts.retry(key)
         return {"revision": revision, "action": action}
 
-    def _hold(self, key: VersionKey, action: str, author: Actor, expected: int | None) -> int:
+    def _current(self, key: VersionKey, expected: int | None) -> DeploymentRecord:
         record = self._parts.documents.get_deployment(key)
         if record is None or record.deleting:
             raise NotFoundError(f"no deployment {key}", hint="modelway get deployments")
-        holds = self._parts.holds
-        if holds is None:
-            raise UnavailableError("nothing is deployed from here", hint="ask the platform that `modelway up` runs")
         if expected is not None and expected != record.revision:
             raise ConflictError(
                 f"deployment {key} is at revision {record.revision}, not at {expected}: someone changed it",
                 hint="look at it again: modelway describe deployment",
             )
+        return record
+
+    def _approve(self, key: VersionKey, wanted: str, author: Actor, expected: int | None) -> int:
+        record, approvals = self._current(key, expected), self._parts.phase_approvals
+        if approvals is None:
+            raise _nothing_here()
+        stage = stage_named(StageKey(key.project, record.deployment.stage), self._parts.documents.declared())
+        known = [] if stage is None else [each.value for each in stage.approve_phases]
+        phase = None if stage is None else waiting_phase(stage, record, approvals.all())
+        if wanted and wanted not in known:
+            raise ConflictError(
+                f"stage {record.deployment.stage!r} does not have phase {wanted[:40]!r} wait",
+                hint=f"it has {', '.join(known)} wait" if known else "no phase waits there",
+            )
+        if stage is None or (phase is None and not wanted):
+            raise ConflictError(f"revision {record.revision} of {key} waits for nobody", hint="modelway rollout status")
+        gate = stage.gates.approval
+        if gate is not None and (why := may_approve(gate, author.name, self._author_of(record))):
+            raise ForbiddenError(why, hint=f"modelway describe stage {stage.key}")
+        chosen = PhaseName(wanted) if wanted else phase or PhaseName.FETCH
+        if approvals.approve(str(key), record.revision, chosen, author=author):
+            text = f"revision {record.revision}: phase {chosen} approved by {author.name}"
+            self._parts.events.add("Deployment", str(key), "Normal", "PhaseApproved", text)
+        return record.revision
+
+    def _author_of(self, record: DeploymentRecord) -> str:
+        revisions = self._parts.documents.revisions("Deployment", str(record.key))
+        return next((each.author for each in revisions if each.number == record.revision), "")
+
+    def _hold(self, key: VersionKey, action: str, author: Actor, expected: int | None) -> int:
+        record, holds = self._current(key, expected), self._parts.holds
+        if holds is None:
+            raise _nothing_here()
         said = _REASONS[action].lower()
         if action in _KINDS:
             holds.put(str(key), record.revision, _KINDS[action], author, said)
@@ -82,6 +122,10 @@ class PhasesService:
             raise NotFoundError(f"no {what}", hint="modelway rollout history deployment NAME")
         runs = self._parts.phases(str(key), number) or nothing_yet()
         return {"revision": number, "items": [phase_json(run) for run in runs]}
+
+
+def _nothing_here() -> UnavailableError:
+    return UnavailableError("nothing is deployed from here", hint="ask the platform that `modelway up` runs")
 
 
 def phase_json(run: PhaseRun) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """The decision for a revision that somebody paused or gave up, and what people are told of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from modelway_platform.deploy.reconcile.decision import (
     ForgetReplica,
     Preparation,
+    Prepare,
     Replica,
     RestartReplica,
+    StartReplica,
     Step,
     StopReplica,
     Wait,
@@ -16,8 +18,20 @@ from modelway_platform.deploy.reconcile.decision import (
 )
 from modelway_platform.domain.deployment import Condition, DeploymentStatus
 from modelway_platform.domain.hold import Hold, HoldKind
+from modelway_platform.domain.phases import PhaseName
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 
+_ALWAYS = (RestartReplica, ForgetReplica, Wait)
+# Who prepares looks at holds before each of its phases.
+_UNTIL_PLACED = (*_ALWAYS, Prepare)
+_ALLOWED: Mapping[PhaseName | None, tuple[type[Step], ...]] = {
+    PhaseName.FETCH: _UNTIL_PLACED,
+    PhaseName.VERIFY: _UNTIL_PLACED,
+    PhaseName.BUILD: _UNTIL_PLACED,
+    PhaseName.PUSH: _UNTIL_PLACED,
+    PhaseName.PLACE: _UNTIL_PLACED,
+    PhaseName.READY: (*_UNTIL_PLACED, StartReplica),
+}
 _LEAVING = frozenset({ReplicaState.DRAINING, ReplicaState.STOPPED})
 
 
@@ -30,14 +44,14 @@ def decide_held(
 ) -> tuple[Step, ...]:
     """The next steps, where somebody may have said to wait or to give up.
 
-    Paused: nothing is begun, started or replaced; what falls over is started again. Aborted: replicas of the revision leave,
+    Paused before a phase: what comes before that phase is done; old replicas stay until the last one may begin. Paused: nothing is begun, started or replaced; what falls over is started again. Aborted: replicas of the revision leave,
     older ones stay. A deployment that is being deleted goes all the same.
     """
     if hold is None or hold.revision != declared.revision or declared.deleting:
         return decide(declared, preparation, replicas, now)
     steps = decide(declared, preparation, replicas, now)
     if hold.kind is HoldKind.PAUSED:
-        return tuple(step for step in steps if isinstance(step, RestartReplica | ForgetReplica | Wait))
+        return tuple(step for step in steps if isinstance(step, _ALLOWED.get(hold.before, _ALWAYS)))
     template = template_of(declared.deployment)
     own = {replica.id for replica in replicas if replica.template == template}
     found: list[Step] = []
@@ -54,6 +68,8 @@ def told(status: DeploymentStatus, declared: DeploymentRecord, hold: Hold | None
     """The status with a condition that says who holds the revision, where somebody does."""
     if hold is None or hold.revision != declared.revision or declared.deleting:
         return status
+    if hold.before is not None:
+        return replace(status, conditions=(_waits(declared, hold), *status.conditions))
     paused = hold.kind is HoldKind.PAUSED
     what = "paused" if paused else "aborted: its replicas leave, older ones stay"
     then = "resume it" if paused else "resume it, undo it, or apply something else"
@@ -65,3 +81,14 @@ def told(status: DeploymentStatus, declared: DeploymentRecord, hold: Hold | None
         since=hold.since,
     )
     return replace(status, conditions=(condition, *status.conditions))
+
+
+def _waits(declared: DeploymentRecord, hold: Hold) -> Condition:
+    how = f"`modelway rollout approve deployment {declared.key}`"
+    return Condition(
+        type="Progressing",
+        status=None,
+        reason="WaitsForApproval",
+        message=f"revision {hold.revision} waits before phase {hold.before}: {hold.author} wants somebody's yes, {how}",
+        since=hold.since,
+    )

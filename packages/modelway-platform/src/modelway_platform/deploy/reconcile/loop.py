@@ -21,6 +21,7 @@ from modelway_platform.deploy.reconcile.decision import (
     StopReplica,
     Wait,
 )
+from modelway_platform.deploy.reconcile.early_phases import EARLY
 from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.holding import decide_held, told
 from modelway_platform.deploy.reconcile.late_phases import phases_of
@@ -29,7 +30,9 @@ from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.deploy.reconcile.status import status_of, unreachable
 from modelway_platform.domain.hold import Hold, HoldKind
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.records import DeploymentRecord, ReplicaState
+from modelway_platform.domain.phase_waits import Approved, marked, waits_of
+from modelway_platform.domain.phases import PhaseName
+from modelway_platform.domain.records import Declared, DeploymentRecord, ReplicaState
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
@@ -51,6 +54,7 @@ class Reconciler:
         preparations: Packages being made startable.
         book: How far each phase is.
         holds: What people said of revisions under way.
+        approved: The phases that they said yes to, where a stage has them wait.
         changes: Whoever changes anything this depends on notifies it.
         registered: The ids of all registered endpoints, now.
         clock: Unix time in seconds.
@@ -65,6 +69,7 @@ class Reconciler:
         preparations: Preparations,
         book: PhaseBook,
         holds: Callable[[], Mapping[str, Hold]] = dict[str, Hold],
+        approved: Callable[[], Approved] = dict[tuple[str, int], frozenset[PhaseName]],
         changes: Changes,
         registered: Callable[[], Collection[str]],
         clock: Callable[[], float] = time.time,
@@ -76,7 +81,8 @@ class Reconciler:
         self._book = book
         self._read_holds = holds
         self._holds: Mapping[str, Hold] = {}
-        self._held_places: frozenset[tuple[str, str]] = frozenset()
+        self._held_places: frozenset[tuple[str, str, PhaseName]] = frozenset()
+        self._read_approved = approved
         preparations.held = self._is_held
         self._changes = changes
         self._registered = registered
@@ -111,20 +117,27 @@ class Reconciler:
             await self._fleet.hurry(key)
             self._changes.notify()
 
-    def _is_held(self, cluster: str, package: str) -> bool:
-        return (cluster, package) in self._held_places
+    def _is_held(self, cluster: str, package: str, phase: PhaseName) -> bool:
+        return (cluster, package, phase) in self._held_places
 
-    def _paused_places(self, records: Sequence[DeploymentRecord]) -> frozenset[tuple[str, str]]:
-        """Clusters and packages that nobody wants now: all who did have paused."""
-
-        def is_paused(record: DeploymentRecord) -> bool:
+    def _paused_places(self, records: Sequence[DeploymentRecord]) -> frozenset[tuple[str, str, PhaseName]]:
+        """Phases, of packages on clusters, that nobody wants begun now: all who want the package there have paused."""
+        held: set[tuple[str, str, PhaseName]] = set()
+        wanted: set[tuple[str, str, PhaseName]] = set()
+        for record in records:
             hold = self._holds.get(str(record.key))
-            return hold is not None and hold.kind is HoldKind.PAUSED and hold.revision == record.revision
+            paused = hold is not None and hold.kind is HoldKind.PAUSED and hold.revision == record.revision
+            before = hold.before if hold is not None else None
+            place = (record.deployment.cluster, record.deployment.package)
+            for phase in EARLY:
+                (held if paused and before in {None, phase} else wanted).add((*place, phase))
+        return frozenset(held - wanted)
 
-        places = [((each.deployment.cluster, each.deployment.package), is_paused(each)) for each in records]
-        return frozenset(place for place, paused in places if paused) - {
-            place for place, paused in places if not paused
-        }
+    def _holds_of(self, declared: Declared, kept: Mapping[str, Hold], approved: Approved) -> Mapping[str, Hold]:
+        """What people said comes before what stages have wait."""
+        waits = waits_of(declared, approved, self._book.of)
+        current = {name for name, hold in kept.items() if name not in waits or hold.revision == waits[name].revision}
+        return {**waits, **{name: kept[name] for name in current}}
 
     def finish(self) -> None:
         """Lets `run` return after the pass it is in: cancelled in the middle of a start, it would lose a process."""
@@ -148,7 +161,8 @@ class Reconciler:
     async def _pass(self) -> float:
         declared = await asyncio.to_thread(self._documents.declared)
         records = declared.deployments
-        self._holds = await asyncio.to_thread(self._read_holds)
+        kept = await asyncio.to_thread(self._read_holds)
+        self._holds = self._holds_of(declared, kept, await self._approvals(declared))
         self._held_places = self._paused_places(records)
         self._preparations.wake()
         await self._fleet.settle(record.cluster for record in declared.clusters)
@@ -164,6 +178,10 @@ class Reconciler:
             await self._clear(key)
         await self._book.flush()
         return wake_at
+
+    async def _approvals(self, declared: Declared) -> Approved:
+        asked = any(record.stage.approve_phases for record in declared.stages)
+        return await asyncio.to_thread(self._read_approved) if asked else {}
 
     async def _reconcile(self, record: DeploymentRecord) -> float:
         """Takes the next steps of one deployment; returns when to look again at the latest."""
@@ -189,7 +207,7 @@ class Reconciler:
         kept = self._book.of(record)
         stage = preparation.stage
         runs = phases_of(record, kept, early, stage=stage, replicas=after, status=status, now=now)
-        self._book.note(record, runs)
+        self._book.note(record, marked(runs, hold))
         if status != record.status:
             await asyncio.to_thread(self._documents.save_status, key, status)
         return wake_at

@@ -61,7 +61,7 @@ class Preparations:
     Args:
         preparer_of: Who does it for a cluster, by the cluster's name.
         notify: Called on the loop whenever a state changed.
-        held: Whether the next phase has to wait, as everybody who wants this package there has paused.
+        held: Whether a phase has to wait, as everybody who wants this package there has paused, or waits before this phase.
         clock: Unix time in seconds.
     """
 
@@ -70,7 +70,7 @@ class Preparations:
         preparer_of: Callable[[str], Preparer],
         *,
         notify: Callable[[], None],
-        held: Callable[[str, str], bool] = lambda _cluster, _package: False,
+        held: Callable[[str, str, PhaseName], bool] = lambda _cluster, _package, _phase: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._preparer_of = preparer_of
@@ -137,7 +137,7 @@ class Preparations:
         try:
             preparer = self._preparer_of(cluster)
             for phase in EARLY:
-                await self._until_not_held(cluster, package)
+                await self._until_not_held(cluster, package, phase)
                 if phase in preparer.skips:
                     work.runs[phase] = skipped(phase, preparer.skips[phase], self._clock())
                     continue
@@ -176,8 +176,8 @@ class Preparations:
         report.end(PhaseState.DONE, "")
         return made
 
-    async def _until_not_held(self, cluster: str, package: str) -> None:
-        while self.held(cluster, package):
+    async def _until_not_held(self, cluster: str, package: str, phase: PhaseName) -> None:
+        while self.held(cluster, package, phase):
             self._go_on.clear()
             await self._go_on.wait()
 

@@ -215,18 +215,20 @@ class Phase(_message.Message):
     def __init__(self, phase: _Optional[str] = ..., state: _Optional[str] = ..., attempts: _Optional[int] = ..., message: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., started_at: _Optional[str] = ..., ended_at: _Optional[str] = ..., log: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SteerDeploymentRequest(_message.Message):
-    __slots__ = ("project", "model", "version", "action", "expected_revision")
+    __slots__ = ("project", "model", "version", "action", "expected_revision", "phase")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
     project: str
     model: str
     version: str
     action: str
     expected_revision: int
-    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., action: _Optional[str] = ..., expected_revision: _Optional[int] = ...) -> None: ...
+    phase: str
+    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., action: _Optional[str] = ..., expected_revision: _Optional[int] = ..., phase: _Optional[str] = ...) -> None: ...
 
 class Steered(_message.Message):
     __slots__ = ("revision", "action")
