@@ -22,6 +22,7 @@ from modelway_platform.apps import control_api, control_grpc, database_url, list
 from modelway_platform.apps.admin_key import ensure_context
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings, open_parts
 from modelway_platform.apps.event_log import event_log
+from modelway_platform.apps.load_following import follow_load
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.api.application import make_app, make_dispatch
 from modelway_platform.deploy.api.authentication import Authentication
@@ -118,6 +119,7 @@ async def serve(settings: ControlSettings) -> None:
             asyncio.create_task(parts.publisher.run(parts.changes), name="publisher"),
             asyncio.create_task(parts.leases.expire_forever(), name="route provider"),
             *(asyncio.create_task(each.run(), name=f"follower of {each.name}") for each in parts.followers),
+            asyncio.create_task(follow_load(settings.directory, parts), name="autoscaler"),
             asyncio.create_task(parts.source_follower.run(parts.changes), name="Git follower"),
             asyncio.create_task(parts.promoter.run(parts.changes), name="promoter"),
             asyncio.create_task(KeySets(parts.issuers).run(parts.changes), name="key sets"),

@@ -1,7 +1,7 @@
 """The parts of the control process as its REST API needs them."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from modelway_platform.apps import grpc_ports
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings
@@ -19,6 +19,7 @@ from modelway_platform.insight.query.export import Exporter
 from modelway_platform.store.audit import Audit
 from modelway_platform.store.feedback_segments import FeedbackSegments
 from modelway_platform.store.key_uses import last_uses
+from modelway_platform.store.load_reports import WorkerLoad
 
 
 def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
@@ -52,9 +53,10 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),
         replica_token=parts.replica_token,
         status=lambda: {"gateway": settings.gateway_url, "routeTable": facts.status(), **_grpc(settings)},
-        gauges=lambda: {**facts.gauges(), **_collector_gauges(settings)},
+        gauges=lambda: {**facts.gauges(), **parts.autoscaler.gauges(), **_collector_gauges(settings)},
         gateways=facts.gateways,
         tables=tables,
+        heard_load=lambda gateway, words: _heard_load(parts, gateway, words),
         phases=parts.phases.of,
         holds=parts.holds,
         promotions=parts.promotions,
@@ -64,6 +66,11 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),
         ready=lambda: publisher.table is not None,
     )
+
+
+def _heard_load(parts: ControlParts, gateway: str, words: Sequence[WorkerLoad]) -> None:
+    if parts.loads.heard(gateway, words):
+        parts.autoscaler.wake()
 
 
 def _grpc(settings: ControlSettings) -> Mapping[str, str]:

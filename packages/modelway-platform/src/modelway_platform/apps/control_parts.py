@@ -26,7 +26,9 @@ from modelway_platform.deploy.operators.process import ProcessOperator
 from modelway_platform.deploy.operators.process_table import INSTANCE_VARIABLE
 from modelway_platform.deploy.operators.serve_command import ServeCommand
 from modelway_platform.deploy.promote.promoter import Promoter
+from modelway_platform.deploy.reconcile.autoscaler import Autoscaler
 from modelway_platform.deploy.reconcile.fleet import Fleet
+from modelway_platform.deploy.reconcile.load_book import LoadBook
 from modelway_platform.deploy.reconcile.loop import Reconciler
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
@@ -98,6 +100,8 @@ class ControlParts:
     phase_approvals: PhaseApprovals
     promoter: Promoter
     reconciler: Reconciler
+    autoscaler: Autoscaler
+    loads: LoadBook
     replica_token: str
 
 
@@ -197,8 +201,17 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     preparations = Preparations(made.preparer_of, notify=changes.notify)
     clusters = made.operators
     fleet = Fleet(store=replicas, events=events, clusters=clusters, drop_endpoint=leases.drop)
+    loads = LoadBook(directory.gateway)
+    autoscaler = Autoscaler(
+        documents=basis.documents,
+        events=events,
+        replicas=lambda key: [held.seen() for held in fleet.of(key)],
+        measure=loads.measure,
+        changes=changes,
+    )
     reconciler = Reconciler(
         documents=basis.documents,
+        autoscaler=autoscaler,
         events=events,
         fleet=fleet,
         preparations=preparations,
@@ -240,6 +253,8 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
             sources=sources,
         ),
         reconciler=reconciler,
+        autoscaler=autoscaler,
+        loads=loads,
         replica_token=replica_token,
     )
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,13 +21,15 @@ from modelway.client.connection import Server
 from modelway.client.http_client import HttpClient, Timeouts
 from modelway.errors import ModelwayError, NotFoundError
 from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.domain.scale_decision import STALE_SECONDS
 from modelway_platform.domain.split_table import SplitTable
 from modelway_platform.store.acknowledgements import read_acknowledgements
+from modelway_platform.store.load_reports import Bell, WorkerLoad, read_loads
 from modelway_platform.store.table_file import InvalidTableError, TableReader, TableWriter
 
 KEY_VARIABLE = "MODELWAY_GATEWAY_KEY"
 WAIT_SECONDS = 20.0
-SAY_SECONDS = 2.0
+SAY_SECONDS = 1.0
 AGAIN_SECONDS = 0.5
 
 
@@ -69,7 +72,8 @@ class Follower:
             ModelwayError: It cannot be reached or refuses.
         """
         workers = [msgspec.to_builtins(each) for each in read_acknowledgements(self._path.parent)]
-        body = msgspec.json.encode({"workers": workers})
+        load = [_load_json(word) for age, word in read_loads(self._path.parent) if age < STALE_SECONDS]
+        body = msgspec.json.encode({"workers": workers, "load": load})
         headers = {"Content-Type": "application/json"}
         self._http.request("PUT", f"/v1/route-table/gateways/{self._name}", body=body, headers=headers)
 
@@ -78,6 +82,21 @@ class Follower:
             return self._http.request("GET", f"/v1/route-table/parts/{digest}").body
         except NotFoundError:
             raise FileNotFoundError(digest) from None
+
+
+def _load_json(word: WorkerLoad) -> dict[str, Any]:
+    """As proto/modelway/v1 has it."""
+    versions = [
+        {
+            "name": each.name,
+            "inFlight": each.in_flight,
+            "held": each.held,
+            "active": each.active,
+            "refused": each.refused,
+        }
+        for each in word.versions
+    ]
+    return {"worker": word.worker, "versions": versions}
 
 
 def _number_at(path: Path) -> int:
@@ -100,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     http = HttpClient(server.url, headers=server.headers, timeouts=Timeouts(silence=WAIT_SECONDS + 10))
     follower = Follower(http, directory.table, given.name)
     threading.Thread(target=_end_with_supervisor, args=(given.lifeline,), daemon=True).start()
-    threading.Thread(target=_say_forever, args=(follower,), daemon=True).start()
+    threading.Thread(target=_say_forever, args=(follower, directory.gateway), daemon=True).start()
     problem = ""
     while True:
         try:
@@ -113,9 +132,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             time.sleep(AGAIN_SECONDS)
 
 
-def _say_forever(follower: Follower) -> None:
+def _say_forever(follower: Follower, folder: Path) -> None:
+    bell = Bell(folder)
     while True:
-        time.sleep(SAY_SECONDS)
+        select.select([bell.descriptor], [], [], SAY_SECONDS)  # at once when a worker holds its first request
+        bell.hear()
         try:
             follower.say()
         except ModelwayError:

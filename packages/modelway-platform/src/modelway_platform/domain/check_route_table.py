@@ -5,6 +5,7 @@ from itertools import chain
 from weakref import WeakKeyDictionary
 
 from modelway_platform.domain.async_policy import async_problem
+from modelway_platform.domain.autoscale import scaling_problem
 from modelway_platform.domain.check_addressing import addressing_faults
 from modelway_platform.domain.check_assignment import assignment_faults
 from modelway_platform.domain.check_mirroring import mirroring_faults
@@ -121,6 +122,7 @@ def _model_problems(model: ModelEntry) -> Iterator[str]:
     if not model.versions:
         yield f"model {name}: no version"
     yield from _repeated(f"version of {name}", (version.version for version in model.versions))
+    yield from (f"model {name}: {text}" for each in model.versions if (text := scaling_problem(each.scaling)))
     for version in model.versions:
         if not is_version(version.version):
             yield f"model {name}: version {version.version!r} is not a usable name"

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from modelway_platform.domain.compile_route_table import compile_model, compile_table, replica_entry
+from modelway_platform.domain.autoscale import ScalingEntry
+from modelway_platform.domain.compile_route_table import compile_model, compile_table, record_scaling, replica_entry
 from modelway_platform.domain.endpoint import Endpoint, EndpointView
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.records import ApiKeyRecord, Declared, DeploymentRecord
@@ -12,7 +13,7 @@ from modelway_platform.domain.route import Route
 from modelway_platform.domain.route_table import ModelEntry, RouteTable
 from modelway_platform.domain.token_issuer import TokenIssuerRecord
 
-Wish = tuple[Route | None, tuple[VersionKey, ...]]
+Wish = tuple[Route | None, tuple[tuple[VersionKey, ScalingEntry | None], ...]]
 """What is declared of a model: its Route, and its versions in the order in which they were declared."""
 
 
@@ -71,7 +72,10 @@ class TableCompiler:
         wishes: dict[ModelKey, Wish] = {
             key: (
                 routes.get(key),
-                tuple(each.key for each in sorted(records, key=lambda each: (each.created_at, each.key))),
+                tuple(
+                    (each.key, record_scaling(each))
+                    for each in sorted(records, key=lambda each: (each.created_at, each.key))
+                ),
             )
             for key, records in versions.items()
         }
@@ -89,9 +93,11 @@ class TableCompiler:
             return known is not None
         route, versions = wish
         found = {
-            version.version: tuple(replica_entry(each) for each in by_version.get(version, ())) for version in versions
+            version.version: tuple(replica_entry(each) for each in by_version.get(version, ()))
+            for version, _ in versions
         }
-        entry = compile_model(key, route, found, known or self._before.get(key))
+        scaling = {version.version: entry for version, entry in versions if entry is not None}
+        entry = compile_model(key, route, found, known or self._before.get(key), scaling)
         if entry == known:
             return False
         if known is None:

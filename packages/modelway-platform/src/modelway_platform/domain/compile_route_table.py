@@ -2,7 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
+from modelway_platform.domain.autoscale import ScalingEntry, scaling_entry
+from modelway_platform.domain.deployment import Phase
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.issuer_entries import issuer_entry
@@ -51,7 +54,8 @@ def compile_table(
             record.key.version: tuple(replicas[key.project, key.model, record.key.version])
             for record in sorted(records, key=lambda each: (each.created_at, each.key))
         }
-        models.append(compile_model(key, routes.get(key), found, before.get(key)))
+        scaling = {record.key.version: entry for record in records if (entry := record_scaling(record)) is not None}
+        models.append(compile_model(key, routes.get(key), found, before.get(key), scaling))
     vouching = tuple(issuer_entry(each) for each in sorted(issuers, key=lambda each: each.spec.name))
     return RouteTable(number=number, models=tuple(models), keys=_keys(keys), issuers=vouching)
 
@@ -67,8 +71,19 @@ def replica_entry(endpoint: Endpoint) -> ReplicaEntry:
     )
 
 
+def record_scaling(record: DeploymentRecord) -> ScalingEntry | None:
+    """What gateways are told of a deployment whose number of replicas follows its load."""
+    if record.deployment.autoscale is None:
+        return None
+    return scaling_entry(record.deployment.autoscale, broken=record.status.phase is Phase.FAILED)
+
+
 def compile_model(
-    key: ModelKey, route: Route | None, found: Mapping[str, tuple[ReplicaEntry, ...]], before: ModelEntry | None
+    key: ModelKey,
+    route: Route | None,
+    found: Mapping[str, tuple[ReplicaEntry, ...]],
+    before: ModelEntry | None,
+    scaling: Mapping[str, ScalingEntry] = MappingProxyType({}),
 ) -> ModelEntry:
     """One model's entry.
 
@@ -77,11 +92,14 @@ def compile_model(
         route: Its Route, if it has one.
         found: The replicas of each declared version, in the order in which versions were declared.
         before: Its entry in the table before, which decides where there is no Route.
+        scaling: The versions whose number of replicas follows their load.
     """
-    return _model(route or _implicit_route(key, found, before), found)
+    return _model(route or _implicit_route(key, found, before, scaling), found, scaling)
 
 
-def _model(route: Route, found: Mapping[str, tuple[ReplicaEntry, ...]]) -> ModelEntry:
+def _model(
+    route: Route, found: Mapping[str, tuple[ReplicaEntry, ...]], scaling: Mapping[str, ScalingEntry]
+) -> ModelEntry:
     weights = {item.version: item.weight for item in route.versions if item.version in found}
     order = [*weights, *(version for version in sorted(found) if version not in weights)]
     return ModelEntry(
@@ -99,17 +117,30 @@ def _model(route: Route, found: Mapping[str, tuple[ReplicaEntry, ...]]) -> Model
         mirroring=route.mirroring,
         asynchronous=route.asynchronous,
         versions=tuple(
-            VersionEntry(version=version, weight=weights.get(version, 0), replicas=found[version]) for version in order
+            VersionEntry(
+                version=version,
+                weight=weights.get(version, 0),
+                replicas=found[version],
+                scaling=scaling.get(version),
+            )
+            for version in order
         ),
     )
 
 
-def _implicit_route(key: ModelKey, found: Mapping[str, tuple[ReplicaEntry, ...]], before: ModelEntry | None) -> Route:
+def _implicit_route(
+    key: ModelKey,
+    found: Mapping[str, tuple[ReplicaEntry, ...]],
+    before: ModelEntry | None,
+    scaling: Mapping[str, ScalingEntry],
+) -> Route:
     heaviest = max(before.versions, key=lambda each: each.weight, default=None) if before else None
     if heaviest is not None and heaviest.weight > 0 and heaviest.version in found:
         chosen = heaviest.version
     else:
         chosen = next((version for version, replicas in found.items() if replicas), None)
+        if chosen is None:  # one that sleeps can be woken
+            chosen = next((each for each in found if each in scaling and scaling[each].hold_requests), None)
     return Route(key=key, versions=() if chosen is None else (VersionWeight(version=chosen, weight=1),))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from modelway_platform.domain.autoscale import Autoscale
 from modelway_platform.domain.cluster import LOCAL
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.model_processes import IN_THE_WORKER, ModelProcesses
@@ -17,6 +18,7 @@ class Deployment:
 
     `package` is `sha256:<64 hex>` once accepted; a path in a document is replaced by its digest when applied. `origin` is the
     store's address it is fetched from if nobody uploads it; empty where somebody has to.
+    With `autoscale` the load decides how many there are; `replicas` is then how many a new revision begins with.
     """
 
     key: VersionKey
@@ -30,6 +32,7 @@ class Deployment:
     drain_seconds: float = 10.0
     resources: Resources = NO_LIMITS
     processes: ModelProcesses = IN_THE_WORKER
+    autoscale: Autoscale | None = None
 
 
 class Phase(StrEnum):
@@ -49,7 +52,7 @@ class Phase(StrEnum):
 class Condition:
     """One fact about a deployment with its reason, in words a person can act on.
 
-    Types in use: `PackageVerified`, `EnvironmentBuilt`, `ReplicasReady`. `status` is true, false, or None for unknown.
+    Types in use: `PackageVerified`, `EnvironmentBuilt`, `ReplicasReady`, `Autoscaled`. `status` is true, false, or None for unknown.
     `since` is in seconds of Unix time.
     """
 
@@ -62,10 +65,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentStatus:
-    """What is really there: written by the reconciler, read by people."""
+    """What is really there: written by the reconciler, read by people.
+
+    `wanted_replicas` is how many the load asks for at present; None where the document says how many.
+    """
 
     phase: Phase = Phase.PENDING
     observed_revision: int = 0
     ready_replicas: int = 0
     updated_replicas: int = 0
     conditions: tuple[Condition, ...] = ()
+    wanted_replicas: int | None = None

@@ -9,6 +9,7 @@ from typing import Any, Literal, assert_never
 
 from modelway_platform.domain.addressing_json import addressing_from_json, addressing_to_json
 from modelway_platform.domain.assignment_json import assignment_from_json, assignment_to_json
+from modelway_platform.domain.autoscale import autoscale_from_json, autoscale_to_json
 from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
@@ -78,18 +79,20 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
     if value["kind"] == "Stage":
         return stage_from_json(metadata["project"], metadata["stage"], spec)
     if value["kind"] == "Deployment":
+        autoscale = autoscale_from_json(spec)
         return Deployment(
             key=VersionKey(metadata["project"], metadata["model"], metadata["version"]),
             package=spec["package"],
             origin=spec.get("origin", ""),
             cluster=spec["cluster"],
-            replicas=spec["replicas"],
+            replicas=spec["replicas"] if autoscale is None else autoscale.first,
             workers=spec["workers"],
             stage=spec["stage"],
             env=MappingProxyType(dict(spec["env"])),
             drain_seconds=float(spec["drainSeconds"]),
             resources=resources_from_json(spec),
             processes=model_processes_from_json(spec),
+            autoscale=autoscale,
         )
     return Route(
         key=ModelKey(metadata["project"], metadata["model"]),
@@ -113,13 +116,14 @@ def _deployment_spec(document: Deployment) -> dict[str, Any]:
         "package": document.package,
         **({"origin": document.origin} if document.origin else {}),
         "cluster": document.cluster,
-        "replicas": document.replicas,
+        **({"replicas": document.replicas} if document.autoscale is None else {}),
         "workers": document.workers,
         "stage": document.stage,
         "env": dict(sorted(document.env.items())),
         "drainSeconds": _plain(document.drain_seconds),
         **resources_to_json(document.resources),
         **model_processes_to_json(document.processes),
+        **autoscale_to_json(document.autoscale),
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import cast
 
+from modelway_platform.domain.autoscale import Autoscale, read_autoscale
 from modelway_platform.domain.check_route_table import MAX_WEIGHT
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_fields import Fields
@@ -125,18 +126,20 @@ def _read_deployment(metadata: Fields, spec: Fields) -> Deployment:
     version = metadata.string("version", check=is_version, rule=_VERSION_RULE)
     workers, resources = spec.integer("workers", 1, 1, MAX_WORKERS), read_resources(spec)
     package, origin = _read_package(spec)
+    autoscale = read_autoscale(spec)
     return Deployment(
         key=VersionKey(model.project, model.model, version),
         package=package,
         origin=origin,
         cluster=spec.string("cluster", "local", check=is_name, rule=_NAME_RULE),
-        replicas=spec.integer("replicas", 1, 0, MAX_REPLICAS),
+        replicas=_read_replicas(spec, autoscale),
         workers=workers,
         stage=spec.string("stage", "production", check=is_name, rule=_NAME_RULE),
         env=_read_environment(spec),
         drain_seconds=spec.number("drainSeconds", 10.0, 0, 3600),
         resources=resources,
         processes=read_model_processes(spec, workers, resources),
+        autoscale=autoscale,
     )
 
 
@@ -152,6 +155,17 @@ def _read_package(spec: Fields) -> tuple[str, str]:
         spec.complain(spec.mark_of(field), f"{spec.path_of(field)}: {error}")
         return "", ""
     return package, named
+
+
+def _read_replicas(spec: Fields, autoscale: Autoscale | None) -> int:
+    found = spec.integer("replicas", 1, 0, MAX_REPLICAS)
+    if autoscale is None:
+        return found
+    if "replicas" in spec.names():
+        spec.complain(
+            spec.mark_of("replicas"), "spec.replicas: autoscale decides how many there are", "leave one of them out"
+        )
+    return autoscale.first
 
 
 def _is_package(text: str) -> bool:

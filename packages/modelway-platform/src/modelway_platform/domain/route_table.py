@@ -5,6 +5,7 @@ from typing import Literal
 
 from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
 from modelway_platform.domain.async_policy import DEFAULT_ASYNC, AsyncPolicy
+from modelway_platform.domain.autoscale import ScalingEntry
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.mirrors import NO_MIRRORING, Mirroring
 from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
@@ -25,11 +26,20 @@ class ReplicaEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionEntry:
-    """A version that can be asked for; `weight` 0 means by its pinned URL only. It may have no replica at the moment."""
+    """A version that can be asked for; `weight` 0 means by its pinned URL only. It may have no replica at the moment.
+
+    `scaling` is there where the number of replicas follows the load.
+    """
 
     version: str
     weight: int
     replicas: tuple[ReplicaEntry, ...]
+    scaling: ScalingEntry | None = None
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether it has a replica, or requests wait until it has one."""
+        return bool(self.replicas) or (self.scaling is not None and self.scaling.hold_requests > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,11 @@ from modelway.errors import InvalidRequestError, NotFoundError
 from modelway_platform.deploy.api.call import Call, Implementation, Octets
 from modelway_platform.deploy.api.parts import ApiParts, TableServer
 from modelway_platform.deploy.api.schema import gateways_pb2
+from modelway_platform.store.load_reports import VersionLoad, WorkerLoad
 
 LONGEST_WAIT = 60.0
 MOST_WORKERS = 256
+MOST_IN_FLIGHT = 1e9
 _JSON = "application/json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -51,13 +53,14 @@ class GatewaysService:
 
     async def said(self, request: gateways_pb2.ReportGatewayRequest, call: Call) -> dict[str, Any]:
         """What the workers of a gateway said last."""
-        if not _NAME.fullmatch(request.name) or len(request.workers) > MOST_WORKERS:
+        if not _NAME.fullmatch(request.name) or max(len(request.workers), len(request.load)) > MOST_WORKERS:
             raise InvalidRequestError(f"not a gateway's name, or more than {MOST_WORKERS} workers")
         words = [
             {"worker": each.worker, "number": each.number, "reason": each.reason, "at": each.at}
             for each in request.workers
         ]
         self._tables.said(request.name, words)
+        self._parts.heard_load(request.name, [_load(each) for each in request.load])
         return {}
 
     @property
@@ -65,3 +68,18 @@ class GatewaysService:
         if self._parts.tables is None:
             raise NotFoundError("this control process publishes no route table")
         return self._parts.tables
+
+
+def _load(said: gateways_pb2.WorkerLoad) -> WorkerLoad:
+    """One worker's load; numbers below nothing, or that are none, count as nothing."""
+    versions = tuple(
+        VersionLoad(
+            name=each.name,
+            in_flight=each.in_flight if 0 <= each.in_flight < MOST_IN_FLIGHT else 0.0,
+            held=max(each.held, 0),
+            active=each.active,
+            refused=max(each.refused, 0),
+        )
+        for each in said.versions
+    )
+    return WorkerLoad(worker=said.worker, versions=versions)

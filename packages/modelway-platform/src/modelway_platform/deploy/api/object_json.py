@@ -30,7 +30,7 @@ def deployment_json(record: DeploymentRecord) -> dict[str, Any]:
         "message": _message(status.conditions),
         "observedRevision": status.observed_revision,
         "replicas": {
-            "wanted": 0 if record.deleting else record.deployment.replicas,
+            "wanted": 0 if record.deleting else _wanted(record),
             "ready": status.ready_replicas,
             "updated": status.updated_replicas,
         },
@@ -46,6 +46,12 @@ def deployment_json(record: DeploymentRecord) -> dict[str, Any]:
         ],
     }
     return value
+
+
+def _wanted(record: DeploymentRecord) -> int:
+    """As many as the load asks for where that decides, else as many as are declared."""
+    by_load = record.status.wanted_replicas if record.deployment.autoscale is not None else None
+    return record.deployment.replicas if by_load is None else by_load
 
 
 def route_json(record: RouteRecord) -> dict[str, Any]:

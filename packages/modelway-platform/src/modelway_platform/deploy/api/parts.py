@@ -23,6 +23,7 @@ from modelway_platform.store.events import Events
 from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
+from modelway_platform.store.load_reports import WorkerLoad
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.promotions import Promotions
@@ -190,6 +191,10 @@ def no_facts() -> Mapping[str, Any]:
     return {}
 
 
+def nobody_listens(gateway: str, words: Sequence[WorkerLoad]) -> None:
+    """For a process that scales nothing."""
+
+
 def no_gateways() -> Sequence[Mapping[str, Any]]:
     """For a process without gateway workers."""
     return ()
@@ -253,6 +258,7 @@ class ApiParts:
         phase_approvals: What people said yes to, where a stage has phases wait; None where nothing is deployed.
         retry: Has whatever failed of a deployment tried again now.
         tables: The route table for gateways on other machines.
+        heard_load: Told the load of the workers of a gateway elsewhere.
         ready: Whether `/readyz` says yes.
         keys_last_used: When each key was used last at the gateway (Unix time in seconds by key id), to the minute.
         log_queries: Answers questions of the collected records.
@@ -287,6 +293,7 @@ class ApiParts:
     phase_approvals: PhaseApprovals | None = None
     retry: Callable[[VersionKey], Awaitable[None]] = nothing_to_retry
     tables: TableServer | None = None
+    heard_load: Callable[[str, Sequence[WorkerLoad]], None] = nobody_listens
     ready: Callable[[], bool] = always_ready
     keys_last_used: Callable[[], Mapping[str, float]] = nobody
     want_source: Callable[[str], None] = nothing_follows

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from modelway_platform.deploy.reconcile.autoscaler import Autoscaler
 from modelway_platform.deploy.reconcile.decision import (
     ForgetReplica,
     Preparation,
@@ -57,6 +58,7 @@ class Reconciler:
         approved: The phases that they said yes to, where a stage has them wait.
         changes: Whoever changes anything this depends on notifies it.
         registered: The ids of all registered endpoints, now.
+        autoscaler: Says how many replicas there shall be where the load decides.
         clock: Unix time in seconds.
     """
 
@@ -72,6 +74,7 @@ class Reconciler:
         approved: Callable[[], Approved] = dict[tuple[str, int], frozenset[PhaseName]],
         changes: Changes,
         registered: Callable[[], Collection[str]],
+        autoscaler: Autoscaler | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._documents = documents
@@ -86,6 +89,7 @@ class Reconciler:
         preparations.held = self._is_held
         self._changes = changes
         self._registered = registered
+        self._autoscaler = autoscaler
         self._clock = clock
         self._told: dict[VersionKey, Preparation] = {}
         self._finishing = False
@@ -185,6 +189,8 @@ class Reconciler:
 
     async def _reconcile(self, record: DeploymentRecord) -> float:
         """Takes the next steps of one deployment; returns when to look again at the latest."""
+        if self._autoscaler is not None:
+            record = self._autoscaler.scaled(record)
         key, now = record.deployment.key, self._clock()
         place = (record.deployment.cluster, record.deployment.package)
         preparation = self._preparations.state(*place)
@@ -203,6 +209,8 @@ class Reconciler:
         status = told(status_of(record, preparation, after, now), record, hold)
         if trouble:
             status = unreachable(status, record, trouble, now)
+        if self._autoscaler is not None:
+            status = self._autoscaler.told(status, record)
         early = self._preparations.runs(*place)
         kept = self._book.of(record)
         stage = preparation.stage

@@ -85,7 +85,7 @@ class LiveAssignment:
         self._turns = turns
         splits: list[tuple[NamedExperiment | None, _Split]] = []
         for experiment in entry.assignment.experiments:
-            ready = {each.version for each in entry.versions if each.replicas}
+            ready = {each.version for each in entry.versions if each.takes_requests}
             by = experiment.key.by.encode()
             arms = [
                 (arm.name, versions[arm.version.encode()], Assigned(by, experiment.name, arm.name), arm.weight)

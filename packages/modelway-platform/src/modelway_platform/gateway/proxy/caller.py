@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from math import inf
 from time import perf_counter
 
 from modelway.http1 import Listener, Request, ServerConnection
@@ -135,7 +136,9 @@ class CallerConnection(ServerConnection):
 
     def answer_overdue(self) -> None:
         exchange = self._exchange
-        if exchange is None or (exchange.admission.timed and self._goes_on(exchange)):
+        if exchange is None or (exchange.held is not None and self._may_wait(exchange)):
+            return
+        if exchange.admission.timed and self._goes_on(exchange):
             return
         given = exchange.admission.deadline is not None
         if exchange.replica is not None and not self.answer_started and not given:
@@ -265,9 +268,9 @@ class CallerConnection(ServerConnection):
                 self.deadline = self._listener.clock + self._listener.limits.body_idle_seconds
 
     def wait_is_over(self, exchange: Exchange) -> None:
-        """There is a place for a request that waited (`gate.py`): go on with it."""
+        """There is a place for a request that waited (`gate.py`), or a replica (`hold_line.py`): go on with it."""
         exchange.waited = perf_counter() - exchange.started
-        refusal = pipeline.choose(exchange)
+        refusal = pipeline.go_on(exchange)
         if refusal is not None:
             self.refuse(exchange, refusal)
             return
@@ -295,7 +298,7 @@ class CallerConnection(ServerConnection):
         if connection is None:
             if exchange.pending_bytes > PENDING_BYTES:
                 self._transport.pause_reading()
-                if exchange.waiting:
+                if exchange.waiting or exchange.held is not None:
                     self.pause_request()
         elif connection.write_paused:
             self.pause_request()
@@ -315,6 +318,16 @@ class CallerConnection(ServerConnection):
         if self.request_complete:
             self.begin_try(exchange)
         return True
+
+    def _may_wait(self, exchange: Exchange) -> bool:
+        """Who waits for a replica to start has the time that the caller gives; the route's begins with the replica."""
+        given = exchange.admission.deadline
+        if given is None:
+            self.deadline = inf  # the line has its own
+            return True
+        left = given - (perf_counter() - exchange.started)
+        self.deadline = self._worker.loop.time() + left
+        return left > 0
 
     def _goes_on(self, exchange: Exchange) -> bool:
         """Only a try's time is over: another replica gets the request, or this one the rest of the time."""
@@ -360,6 +373,8 @@ class CallerConnection(ServerConnection):
         metrics.retries += exchange.retries
         if exchange.gate is not None:
             exchange.gate.leave(exchange)
+        if exchange.held is not None:
+            exchange.held.leave(exchange)
         if exchange.guard is not None:
             exchange.guard.leave(None if self.answer_started else ended - exchange.started - exchange.waited)
         self._worker.log.record(exchange, status, code, ended)

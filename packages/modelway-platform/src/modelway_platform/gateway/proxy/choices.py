@@ -26,7 +26,8 @@ def choose_version(exchange: Exchange) -> Refusal | None:
             version = next(model.turns, None)
         if version is not None:
             exchange.version = version
-            refusal = _enter(exchange, version.guard) if version.guard is not None else None
+            # Who waits for a first replica is bounded by other means.
+            refusal = _enter(exchange, version.guard) if version.guard is not None and version.replicas else None
             if model.mirrors is not None and refusal is None:
                 model.mirrors.plan(exchange)
             return refusal
@@ -51,6 +52,8 @@ def choose_replica(exchange: Exchange) -> Refusal | None:
         if replica is not None:
             exchange.replica = replica
             return None
+        if version.line is not None and version.line.holds and not version.replicas:
+            return version.line.enter(exchange)
     return no_ready_replica(exchange)
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.assigning import Assigned
     from modelway_platform.gateway.proxy.caller import CallerConnection
     from modelway_platform.gateway.proxy.gate import Gate
+    from modelway_platform.gateway.proxy.hold_line import HoldLine
     from modelway_platform.gateway.proxy.live_mirrors import Copies
     from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
     from modelway_platform.gateway.proxy.overload_guard import OverloadGuard
@@ -50,7 +51,8 @@ class Exchange:
     assigned: "Assigned | None" = None
     gate: "Gate | None" = None  # which it passed, or waits before
     waiting = False
-    waited = 0.0  # seconds before the gate
+    waited = 0.0  # seconds before the gate, or for a first replica
+    held: "HoldLine | None" = None  # where it waits for a first replica
     copies: "Copies | None" = None
 
     def __init__(self, caller: "CallerConnection", request: Request, worker: "WorkerState", clock: float) -> None:

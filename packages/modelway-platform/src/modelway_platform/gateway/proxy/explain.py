@@ -139,6 +139,8 @@ class Explainer:
         table = RouteTable(number=1, models=(entry,), keys=())
         fresh = live_routes.build(split_table(table), LiveRoutes(), WorkerMetrics().version)
         (exchange.admission.model,) = fresh.models.values()
+        for line in fresh.scaled:
+            line.version.line = None  # nobody waits for an answer
         for replica in fresh.replicas.values():
             if sum(each.out for each in doubts.get(replica.entry.id, ())) >= max(workers, 1):
                 replica.leave_out(_WHILE_ASKED)

@@ -11,6 +11,7 @@ import ssl
 
 from modelway_platform.domain.resilience import Retries
 from modelway_platform.gateway.proxy import time_limits
+from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.choices import no_ready_replica
 from modelway_platform.gateway.proxy.deferring import JOBS_AWAY
 from modelway_platform.gateway.proxy.exchange import REPLAY_BYTES, Exchange
@@ -86,7 +87,19 @@ def connection_failed(exchange: Exchange, replica: LiveReplica, *, reached: bool
     if exchange.admission.deferred:
         caller.refuse(exchange, JOBS_AWAY)
     elif not try_again(exchange, "reset" if reached else "connect"):
-        caller.refuse(exchange, BROKEN_OFF if reached else no_ready_replica(exchange))
+        refusal = BROKEN_OFF if reached else _wait_for_another(exchange)
+        if refusal is not None:
+            caller.refuse(exchange, refusal)
+
+
+def _wait_for_another(exchange: Exchange) -> Refusal | None:
+    """The last replica of a version that may sleep went just now: wait for the next, or say that there is none."""
+    version = exchange.version
+    if version is None or version.line is None or not version.line.holds or not exchange.replayable:
+        return no_ready_replica(exchange)
+    exchange.replica, exchange.tried = None, ()
+    exchange.rewind()
+    return version.line.enter_again(exchange)
 
 
 def try_again(exchange: Exchange, cause: str) -> bool:

@@ -9,6 +9,7 @@ from modelway_platform.gateway.proxy.metrics import VersionMetrics
 from modelway_platform.gateway.proxy.overload_guard import OverloadGuard
 
 if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.hold_line import HoldLine
     from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
     from modelway_platform.gateway.proxy.replica_health import SeenReplica
 
@@ -231,9 +232,12 @@ class LiveReplica:
 
 
 class LiveVersion:
-    """A version's replicas, taken in turn; `guard` sheds what they cannot answer in time, where the Route wants that."""
+    """A version's replicas, taken in turn.
 
-    __slots__ = ("_next", "guard", "health", "log_prefix", "metrics", "name", "replicas")
+    `guard` sheds what they cannot answer in time, where the Route wants that; `line` is there where their number follows the load.
+    """
+
+    __slots__ = ("_next", "guard", "health", "line", "log_prefix", "metrics", "name", "replicas")
 
     def __init__(self, name: str, metrics: VersionMetrics, log_prefix: bytes) -> None:
         self.name = name.encode()
@@ -242,6 +246,7 @@ class LiveVersion:
         self.replicas: list[LiveReplica] = []
         self.health: HealthPolicy = USUAL.health
         self.guard: OverloadGuard | None = None
+        self.line: HoldLine | None = None
         self._next = 0
 
     def choose_replica(self, clock: float, tried: tuple[LiveReplica, ...]) -> LiveReplica | None:

@@ -15,6 +15,7 @@ from modelway_platform.gateway.proxy import least_in_flight
 from modelway_platform.gateway.proxy.admission import Admission
 from modelway_platform.gateway.proxy.assigning import LiveAssignment
 from modelway_platform.gateway.proxy.credentials import Credentials
+from modelway_platform.gateway.proxy.hold_line import HoldLine
 from modelway_platform.gateway.proxy.limiting import LimitBook
 from modelway_platform.gateway.proxy.live_mirrors import LiveMirrors
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
@@ -105,9 +106,11 @@ class LiveModel:
 
     def shares(self) -> list[tuple[bytes, int]]:
         """(version, weight) of those that take turns."""
-        return [
-            (each.version.encode(), each.weight) for each in self.entry.versions if each.weight > 0 and each.replicas
-        ]
+        weighted = [each for each in self.entry.versions if each.weight > 0]
+        able = [each for each in weighted if each.takes_requests]
+        # One that cannot start at present has its share only where nobody else is there to say so.
+        able = [each for each in able if each.scaling is None or not each.scaling.broken or each.replicas] or able
+        return [(each.version.encode(), each.weight) for each in able]
 
 
 def _turns(versions: list[LiveVersion], weights: list[int]) -> Iterator[LiveVersion]:
@@ -142,6 +145,7 @@ class LiveRoutes:
         "number",
         "parts",
         "replicas",
+        "scaled",
         "urls",
     )
 
@@ -158,6 +162,7 @@ class LiveRoutes:
         self.urls = UrlRouter()
         self.checked: list[LiveVersion] = []  # by active checks
         self.guarded: list[LiveVersion] = []  # from overload
+        self.scaled: list[HoldLine] = []  # by their load
 
     def forget_admissions(self) -> None:
         """Decide anew about every head: what was decided may be out of date."""
@@ -168,13 +173,14 @@ class LiveRoutes:
 class LivePart:
     """What a part of the table became: its models and replicas by name, and the URLs they publish."""
 
-    __slots__ = ("checked", "guarded", "models", "replicas", "urls")
+    __slots__ = ("checked", "guarded", "models", "replicas", "scaled", "urls")
 
     def __init__(self) -> None:
         self.models: dict[bytes, LiveModel] = {}
         self.replicas: dict[str, LiveReplica] = {}
         self.checked: list[LiveVersion] = []
         self.guarded: list[LiveVersion] = []
+        self.scaled: list[HoldLine] = []
         self.urls: tuple[tuple[ModelKey, tuple[PublishedUrl, ...]], ...] = ()
 
 
@@ -229,6 +235,7 @@ class _Builder:
             routes.replicas.update(part.replicas)
             routes.checked += part.checked
             routes.guarded += part.guarded
+            routes.scaled += part.scaled
         routes.models = models
         urls = tuple(each for part in routes.parts.values() for each in part.urls)
         routes.urls = before.urls if before.urls.urls == urls else UrlRouter(urls, before.urls)
@@ -254,6 +261,8 @@ class _Builder:
                 live.checked.append(version)
             if version.guard is not None:
                 live.guarded.append(version)
+            if version.line is not None:
+                live.scaled.append(version.line)
         return live
 
     def _model(self, entry: ModelEntry) -> LiveModel:
@@ -280,6 +289,11 @@ class _Builder:
         else:
             version = kind(entry.version, self._metrics_for(model.project, model.model, entry.version), prefix)
         resilience = model.resilience or USUAL
+        if entry.scaling is None:
+            version.line = None
+        else:
+            version.line = version.line or HoldLine(f"{model.project}/{model.model}/{entry.version}", version)
+            version.line.entry = entry.scaling
         version.health = resilience.health
         had_others = bool(version.replicas)
         version.replicas = [self._replica(each, version, had_others=had_others) for each in entry.replicas]

@@ -5,7 +5,8 @@
    authenticate, require the route, find its limits, limit head and body, prepare what is passed on.
 3. limit (`limiting.py`), where a limit applies: a token of each, or no further; a place among those at work (`gate.py`), or wait for one.
 4. choose (`choices.py`), or hand over to the jobs process what asked for that (`deferring.py`); decided anew each time: the version, by who calls
-   (`assigning.py`) or by exact weights, which copies for mirrors there shall be (`live_mirrors.py`), the replica in turn.
+   (`assigning.py`) or by exact weights, which copies for mirrors there shall be (`live_mirrors.py`), the replica in turn; or wait for the
+   first one of a version that sleeps (`hold_line.py`).
 5. forward: over a kept connection, again where that is safe (`forwarding.py`); the answer comes back (`replica_connection.py`).
 6. record: counters and one line in the access log (`metrics.py`, `access_log.py`); copies for mirrors are made now (`mirror_desk.py`).
 
@@ -52,3 +53,8 @@ def choose(exchange: Exchange) -> Refusal | None:
         exchange.replica = exchange.worker.jobs.replica
         return None
     return choices.choose_version(exchange) or choices.choose_replica(exchange)
+
+
+def go_on(exchange: Exchange) -> Refusal | None:
+    """A wait is over: before the gate, where nothing was chosen yet, or for the first replica of the version that was."""
+    return choose(exchange) if exchange.version is None else choices.choose_replica(exchange)

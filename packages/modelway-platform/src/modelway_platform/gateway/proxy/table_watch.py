@@ -54,6 +54,8 @@ class TableWatch:
             print(f"gateway: route table refused, the last good one stays: {error}", file=sys.stderr)  # noqa: T201
             return
         worker.ready = True
+        if worker.held_lines:
+            worker.look_at_held()
         self._say("")
 
     def _say(self, reason: str) -> None:

@@ -122,6 +122,7 @@ async def serve(settings: WorkerSettings) -> None:
         edge.count()
         _write_snapshot(worker, listener, settings.metrics_path)
         acknowledgement_path(settings.table_path.parent, settings.index).unlink(missing_ok=True)
+        worker.load.end()
 
 
 def _told_to_stop(settings: WorkerSettings, loop: asyncio.AbstractEventLoop) -> asyncio.Event:
@@ -259,6 +260,7 @@ async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Pat
             if version.guard is not None:
                 version.guard.adjust(FLUSH_SECONDS)
         tunnel.check_all(worker, listener.clock)
+        worker.load.sample(worker.routes.scaled)
         flushes += 1
         if worker.routes.limits is not None:
             worker.routes.limits.give_back()
@@ -270,6 +272,7 @@ async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Pat
         if flushes % SNAPSHOT_EVERY == 0:
             edge.count()
             _write_snapshot(worker, listener, metrics_path)
+            worker.load.tell(worker.routes.scaled)
             for replica in worker.routes.replicas.values():
                 forwarding.close_idle(replica, listener.clock)
             worker.mirrors.close_idle(worker.routes.models.values())

@@ -30,7 +30,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from modelway_platform.deploy.api.schema import rule_pb2 as modelway_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amodelway/v1/gateways.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16modelway/v1/rule.proto\"\x15\n\x13ListGatewaysRequest\"2\n\x0bGatewayList\x12#\n\x05items\x18\x01 \x03(\x0b\x32\x14.modelway.v1.Gateway\"h\n\x07Gateway\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\x03\x12\x0e\n\x06newest\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x15\n\x08taken_at\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\x0b\n\t_taken_at\"3\n\x14GetRouteTableRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x01\x12\x0c\n\x04wait\x18\x02 \x01(\x01\"*\n\x18GetRouteTablePartRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"N\n\x14ReportGatewayRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x07workers\x18\x02 \x03(\x0b\x32\x17.modelway.v1.WorkerWord\"H\n\nWorkerWord\x12\x0e\n\x06worker\x18\x01 \x01(\x05\x12\x0e\n\x06number\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\n\n\x02\x61t\x18\x04 \x01(\x01\"\x11\n\x0fReportedGateway\"\x9e\x01\n\x15\x45xplainRequestRequest\x12\x14\n\x06target\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x06method\x18\x02 \x01(\tH\x00\x88\x01\x01\x12+\n\x07headers\x18\x03 \x03(\x0b\x32\x1a.google.protobuf.ListValue\x12\x0e\n\x06\x61s_key\x18\x04 \x01(\t\x12\x12\n\nbody_bytes\x18\x05 \x01(\x03\x42\t\n\x07_method\"\xd1\x02\n\x0b\x45xplanation\x12\r\n\x05table\x18\x01 \x01(\x03\x12(\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x18.modelway.v1.LocalAnswer\x12\r\n\x05route\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0f\n\x07replica\x18\x05 \x01(\t\x12\x0c\n\x04sent\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x08 \x01(\t\x12)\n\x05steps\x18\t \x03(\x0b\x32\x1a.modelway.v1.ExplainedStep\x12,\n\x08versions\x18\n \x03(\x0b\x32\x1a.modelway.v1.VersionChance\x12/\n\x08replicas\x18\x0b \x03(\x0b\x32\x1d.modelway.v1.ExplainedReplica\x12\x0e\n\x06limits\x18\x0c \x03(\t\x12\x0e\n\x06\x63opies\x18\r \x03(\t\"J\n\x0bLocalAnswer\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0c\n\x04hint\x18\x04 \x01(\t\"/\n\rExplainedStep\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\"a\n\rVersionChance\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x05\x12\r\n\x05share\x18\x03 \x01(\x01\x12\x10\n\x08replicas\x18\x04 \x01(\x05\x12\x0e\n\x06\x63hosen\x18\x05 \x01(\x08\"N\n\x10\x45xplainedReplica\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0e\n\x06\x63hosen\x18\x04 \x01(\x08\x32\xf5\x04\n\x08Gateways\x12h\n\x0cListGateways\x12 .modelway.v1.ListGatewaysRequest\x1a\x18.modelway.v1.GatewayList\"\x1c\xea\xe0\x18\x04\x08\x01\x38\x02\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/gateways\x12y\n\rGetRouteTable\x12!.modelway.v1.GetRouteTableRequest\x1a\x14.google.api.HttpBody\"/\xea\xe0\x18\x14\x08\x06J\x10\x61pplication/json\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/route-table\x12\x90\x01\n\x11GetRouteTablePart\x12%.modelway.v1.GetRouteTablePartRequest\x1a\x14.google.api.HttpBody\">\xea\xe0\x18\x14\x08\x06J\x10\x61pplication/json\x82\xd3\xe4\x93\x02 \x12\x1e/v1/route-table/parts/{digest}\x12\x82\x01\n\rReportGateway\x12!.modelway.v1.ReportGatewayRequest\x1a\x1c.modelway.v1.ReportedGateway\"0\xea\xe0\x18\x02\x08\x06\x82\xd3\xe4\x93\x02$\x1a\x1f/v1/route-table/gateways/{name}:\x01*\x12l\n\x0e\x45xplainRequest\x12\".modelway.v1.ExplainRequestRequest\x1a\x18.modelway.v1.Explanation\"\x1c\xea\xe0\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/explain:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amodelway/v1/gateways.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16modelway/v1/rule.proto\"\x15\n\x13ListGatewaysRequest\"2\n\x0bGatewayList\x12#\n\x05items\x18\x01 \x03(\x0b\x32\x14.modelway.v1.Gateway\"h\n\x07Gateway\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\x03\x12\x0e\n\x06newest\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x15\n\x08taken_at\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\x0b\n\t_taken_at\"3\n\x14GetRouteTableRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x01\x12\x0c\n\x04wait\x18\x02 \x01(\x01\"*\n\x18GetRouteTablePartRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"u\n\x14ReportGatewayRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x07workers\x18\x02 \x03(\x0b\x32\x17.modelway.v1.WorkerWord\x12%\n\x04load\x18\x03 \x03(\x0b\x32\x17.modelway.v1.WorkerLoad\"H\n\nWorkerWord\x12\x0e\n\x06worker\x18\x01 \x01(\x05\x12\x0e\n\x06number\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\n\n\x02\x61t\x18\x04 \x01(\x01\"H\n\nWorkerLoad\x12\x0e\n\x06worker\x18\x01 \x01(\x05\x12*\n\x08versions\x18\x02 \x03(\x0b\x32\x18.modelway.v1.VersionLoad\"]\n\x0bVersionLoad\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tin_flight\x18\x02 \x01(\x01\x12\x0c\n\x04held\x18\x03 \x01(\x05\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x08\x12\x0f\n\x07refused\x18\x05 \x01(\x05\"\x11\n\x0fReportedGateway\"\x9e\x01\n\x15\x45xplainRequestRequest\x12\x14\n\x06target\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x06method\x18\x02 \x01(\tH\x00\x88\x01\x01\x12+\n\x07headers\x18\x03 \x03(\x0b\x32\x1a.google.protobuf.ListValue\x12\x0e\n\x06\x61s_key\x18\x04 \x01(\t\x12\x12\n\nbody_bytes\x18\x05 \x01(\x03\x42\t\n\x07_method\"\xd1\x02\n\x0b\x45xplanation\x12\r\n\x05table\x18\x01 \x01(\x03\x12(\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x18.modelway.v1.LocalAnswer\x12\r\n\x05route\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0f\n\x07replica\x18\x05 \x01(\t\x12\x0c\n\x04sent\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x10\n\x08\x63onsumer\x18\x08 \x01(\t\x12)\n\x05steps\x18\t \x03(\x0b\x32\x1a.modelway.v1.ExplainedStep\x12,\n\x08versions\x18\n \x03(\x0b\x32\x1a.modelway.v1.VersionChance\x12/\n\x08replicas\x18\x0b \x03(\x0b\x32\x1d.modelway.v1.ExplainedReplica\x12\x0e\n\x06limits\x18\x0c \x03(\t\x12\x0e\n\x06\x63opies\x18\r \x03(\t\"J\n\x0bLocalAnswer\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x0c\n\x04hint\x18\x04 \x01(\t\"/\n\rExplainedStep\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\"a\n\rVersionChance\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x05\x12\r\n\x05share\x18\x03 \x01(\x01\x12\x10\n\x08replicas\x18\x04 \x01(\x05\x12\x0e\n\x06\x63hosen\x18\x05 \x01(\x08\"N\n\x10\x45xplainedReplica\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0e\n\x06\x63hosen\x18\x04 \x01(\x08\x32\xf5\x04\n\x08Gateways\x12h\n\x0cListGateways\x12 .modelway.v1.ListGatewaysRequest\x1a\x18.modelway.v1.GatewayList\"\x1c\xea\xe0\x18\x04\x08\x01\x38\x02\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/gateways\x12y\n\rGetRouteTable\x12!.modelway.v1.GetRouteTableRequest\x1a\x14.google.api.HttpBody\"/\xea\xe0\x18\x14\x08\x06J\x10\x61pplication/json\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/route-table\x12\x90\x01\n\x11GetRouteTablePart\x12%.modelway.v1.GetRouteTablePartRequest\x1a\x14.google.api.HttpBody\">\xea\xe0\x18\x14\x08\x06J\x10\x61pplication/json\x82\xd3\xe4\x93\x02 \x12\x1e/v1/route-table/parts/{digest}\x12\x82\x01\n\rReportGateway\x12!.modelway.v1.ReportGatewayRequest\x1a\x1c.modelway.v1.ReportedGateway\"0\xea\xe0\x18\x02\x08\x06\x82\xd3\xe4\x93\x02$\x1a\x1f/v1/route-table/gateways/{name}:\x01*\x12l\n\x0e\x45xplainRequest\x12\".modelway.v1.ExplainRequestRequest\x1a\x18.modelway.v1.Explanation\"\x1c\xea\xe0\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/explain:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,23 +60,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETROUTETABLEPARTREQUEST']._serialized_start=421
   _globals['_GETROUTETABLEPARTREQUEST']._serialized_end=463
   _globals['_REPORTGATEWAYREQUEST']._serialized_start=465
-  _globals['_REPORTGATEWAYREQUEST']._serialized_end=543
-  _globals['_WORKERWORD']._serialized_start=545
-  _globals['_WORKERWORD']._serialized_end=617
-  _globals['_REPORTEDGATEWAY']._serialized_start=619
-  _globals['_REPORTEDGATEWAY']._serialized_end=636
-  _globals['_EXPLAINREQUESTREQUEST']._serialized_start=639
-  _globals['_EXPLAINREQUESTREQUEST']._serialized_end=797
-  _globals['_EXPLANATION']._serialized_start=800
-  _globals['_EXPLANATION']._serialized_end=1137
-  _globals['_LOCALANSWER']._serialized_start=1139
-  _globals['_LOCALANSWER']._serialized_end=1213
-  _globals['_EXPLAINEDSTEP']._serialized_start=1215
-  _globals['_EXPLAINEDSTEP']._serialized_end=1262
-  _globals['_VERSIONCHANCE']._serialized_start=1264
-  _globals['_VERSIONCHANCE']._serialized_end=1361
-  _globals['_EXPLAINEDREPLICA']._serialized_start=1363
-  _globals['_EXPLAINEDREPLICA']._serialized_end=1441
-  _globals['_GATEWAYS']._serialized_start=1444
-  _globals['_GATEWAYS']._serialized_end=2073
+  _globals['_REPORTGATEWAYREQUEST']._serialized_end=582
+  _globals['_WORKERWORD']._serialized_start=584
+  _globals['_WORKERWORD']._serialized_end=656
+  _globals['_WORKERLOAD']._serialized_start=658
+  _globals['_WORKERLOAD']._serialized_end=730
+  _globals['_VERSIONLOAD']._serialized_start=732
+  _globals['_VERSIONLOAD']._serialized_end=825
+  _globals['_REPORTEDGATEWAY']._serialized_start=827
+  _globals['_REPORTEDGATEWAY']._serialized_end=844
+  _globals['_EXPLAINREQUESTREQUEST']._serialized_start=847
+  _globals['_EXPLAINREQUESTREQUEST']._serialized_end=1005
+  _globals['_EXPLANATION']._serialized_start=1008
+  _globals['_EXPLANATION']._serialized_end=1345
+  _globals['_LOCALANSWER']._serialized_start=1347
+  _globals['_LOCALANSWER']._serialized_end=1421
+  _globals['_EXPLAINEDSTEP']._serialized_start=1423
+  _globals['_EXPLAINEDSTEP']._serialized_end=1470
+  _globals['_VERSIONCHANCE']._serialized_start=1472
+  _globals['_VERSIONCHANCE']._serialized_end=1569
+  _globals['_EXPLAINEDREPLICA']._serialized_start=1571
+  _globals['_EXPLAINEDREPLICA']._serialized_end=1649
+  _globals['_GATEWAYS']._serialized_start=1652
+  _globals['_GATEWAYS']._serialized_end=2281
 # @@protoc_insertion_point(module_scope)

@@ -51,12 +51,14 @@ class GetRouteTablePartRequest(_message.Message):
     def __init__(self, digest: _Optional[str] = ...) -> None: ...
 
 class ReportGatewayRequest(_message.Message):
-    __slots__ = ("name", "workers")
+    __slots__ = ("name", "workers", "load")
     NAME_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
     name: str
     workers: _containers.RepeatedCompositeFieldContainer[WorkerWord]
-    def __init__(self, name: _Optional[str] = ..., workers: _Optional[_Iterable[_Union[WorkerWord, _Mapping[str, _Any]]]] = ...) -> None: ...
+    load: _containers.RepeatedCompositeFieldContainer[WorkerLoad]
+    def __init__(self, name: _Optional[str] = ..., workers: _Optional[_Iterable[_Union[WorkerWord, _Mapping[str, _Any]]]] = ..., load: _Optional[_Iterable[_Union[WorkerLoad, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class WorkerWord(_message.Message):
     __slots__ = ("worker", "number", "reason", "at")
@@ -69,6 +71,28 @@ class WorkerWord(_message.Message):
     reason: str
     at: float
     def __init__(self, worker: _Optional[int] = ..., number: _Optional[int] = ..., reason: _Optional[str] = ..., at: _Optional[float] = ...) -> None: ...
+
+class WorkerLoad(_message.Message):
+    __slots__ = ("worker", "versions")
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    worker: int
+    versions: _containers.RepeatedCompositeFieldContainer[VersionLoad]
+    def __init__(self, worker: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[VersionLoad, _Mapping[str, _Any]]]] = ...) -> None: ...
+
+class VersionLoad(_message.Message):
+    __slots__ = ("name", "in_flight", "held", "active", "refused")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    in_flight: float
+    held: int
+    active: bool
+    refused: int
+    def __init__(self, name: _Optional[str] = ..., in_flight: _Optional[float] = ..., held: _Optional[int] = ..., active: _Optional[bool] = ..., refused: _Optional[int] = ...) -> None: ...
 
 class ReportedGateway(_message.Message):
     __slots__ = ()

@@ -46,9 +46,12 @@ class RpcCaller:
         return self._worker.loop.time()
 
     def wait_is_over(self, exchange: Exchange) -> None:
-        """There is a place for a call that waited."""
+        """There is a place for a call that waited, or a replica."""
         if not self.waited.done():
-            self.waited.set_result(pipeline.choose(exchange))
+            refusal = pipeline.go_on(exchange)
+            if refusal is not None or exchange.held is None:
+                exchange.waited = perf_counter() - exchange.started
+                self.waited.set_result(refusal)
 
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         """There is none."""

@@ -104,7 +104,7 @@ class RpcProxy:
         self, exchange: Exchange, caller: RpcCaller, method: str, metadata: tuple[Pair, ...], side: CallerSide
     ) -> Outcome:
         refusal = pipeline.decide(exchange)
-        if refusal is None and exchange.waiting:
+        if refusal is None and (exchange.waiting or exchange.held is not None):
             refusal = await caller.waited
         exchange.copies = None  # calls are not mirrored
         if refusal is not None:
@@ -119,6 +119,8 @@ class RpcProxy:
         metrics.retries += exchange.retries
         if exchange.gate is not None:
             exchange.gate.leave(exchange)
+        if exchange.held is not None:
+            exchange.held.leave(exchange)
         if exchange.guard is not None:
             took = ended - exchange.started - exchange.waited
             exchange.guard.leave(None if exchange.caller.answer_started else took)

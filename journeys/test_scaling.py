@@ -1,0 +1,178 @@
+"""Deployments whose replicas follow their load, on a real platform: to sleep, woken, held, and what is hurt meanwhile."""
+
+import asyncio
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from examples.digits.traffic import Reply
+from journeys.conftest import PlatformFactory
+from journeys.load import Load
+from journeys.projects import route
+from journeys.running_platform import RunningPlatform, wait_for
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+SLEEPY = "minReplicas: 0, maxReplicas: 3, scaleToZero: {idleSeconds: 2, holdSeconds: 90}"
+
+
+def scaled(name: str, package: str, policy: str = SLEEPY, *, target: float = 50, **env: str) -> str:
+    """A Deployment that follows its load, with windows as short as they may be."""
+    project, model, version = name.split("/")
+    variables = ", ".join(f'{key}: "{value}"' for key, value in env.items())
+    windows = "stableWindowSeconds: 3, panicWindowSeconds: 1, scaleDownDelaySeconds: 2"
+    return (
+        "apiVersion: modelway/v1\nkind: Deployment\n"
+        f"metadata: {{project: {project}, model: {model}, version: {version}}}\n"
+        f'spec: {{package: "{package}", env: {{{variables}}}, '
+        f"autoscale: {{{policy}, {windows}, target: {{inFlightPerReplica: {target}}}}}}}\n"
+    )
+
+
+def wait_asleep(platform: RunningPlatform, name: str) -> None:
+    def asleep() -> bool:
+        found = platform.deployment(name)
+        return found is not None and found["status"]["replicas"] | {"updated": 0} == {
+            "wanted": 0,
+            "ready": 0,
+            "updated": 0,
+        }
+
+    wait_for(f"{name} sleeps", lambda: asleep() and not platform.endpoints(name), 90)
+
+
+async def ask_at_once(platform: RunningPlatform, path: str, count: int) -> list[Reply]:
+    """So many requests, each on a connection of its own."""
+
+    async def ask(number: int) -> Reply:
+        async with platform.caller() as caller:
+            return await caller.post(path, json.dumps({"text": f"{number}"}).encode())
+
+    return list(await asyncio.gather(*(ask(number) for number in range(count))))
+
+
+def in_background(work: Callable[[], list[Reply]]) -> tuple[threading.Thread, list[Reply]]:
+    replies: list[Reply] = []
+    thread = threading.Thread(target=lambda: replies.extend(work()))
+    thread.start()
+    return thread, replies
+
+
+def held_requests(platform: RunningPlatform) -> float:
+    """As gateways told control."""
+    loads = [json.loads(path.read_bytes()) for path in (platform.home / "gateway").glob("worker-*.load.json")]
+    return sum(version.get("held", 0) for load in loads for version in load.get("versions", []))
+
+
+def test_two_hundred_requests_wake_a_model_and_none_fails(
+    own_platform: PlatformFactory, echo_package: Path, record_property: Callable[[str, object], None]
+) -> None:
+    platform = own_platform().start()
+    digest, name, path = platform.upload(echo_package), "sleep/echo/v1", "/sleep/echo/echo"
+    platform.apply(scaled(name, digest), route("sleep/echo", {"v1": 1}))
+    wait_asleep(platform, name)
+    began = time.monotonic()
+    replies = asyncio.run(ask_at_once(platform, path, 200))
+    seconds = time.monotonic() - began
+    assert Counter(reply.status for reply in replies) == {200: 200}
+    print(f"200 requests to a model that slept: all answered within {seconds:.1f} s")
+    record_property("wake_200_s", round(seconds, 2))
+    events = platform.cli("describe", "deployment", name).stdout
+    assert "WokenUp" in events
+    assert "ScaledToZero" in events
+    _flapping(platform, name, path)
+    _control_dies(platform, name, path)
+    _worker_dies(platform, name, path)
+
+
+def _flapping(platform: RunningPlatform, name: str, path: str) -> None:
+    """It is asked again and again just when it goes to sleep."""
+    statuses: Counter[int] = Counter()
+    ends, pause = time.monotonic() + 8, 1.7
+    while time.monotonic() < ends:
+        statuses.update(reply.status for reply in asyncio.run(ask_at_once(platform, path, 4)))
+        time.sleep(pause)
+        pause = 1.7 if pause > 3.4 else pause + 0.3
+    assert statuses.keys() == {200}, statuses
+
+
+def _control_dies(platform: RunningPlatform, name: str, path: str) -> None:
+    """Requests come while control is away: they wait for it, too."""
+    wait_asleep(platform, name)
+    control = platform.control_process()
+    assert control is not None
+    os.kill(control, signal.SIGKILL)
+    thread, replies = in_background(lambda: asyncio.run(ask_at_once(platform, path, 20)))
+    thread.join(120)
+    assert Counter(reply.status for reply in replies) == {200: 20}
+
+
+def _worker_dies(platform: RunningPlatform, name: str, path: str) -> None:
+    """What waits at another worker goes on; who was connected to the dead one sees its connection end, and asks again."""
+    wait_asleep(platform, name)
+    answered: Counter[int] = Counter()
+
+    async def ask_until_answered(number: int) -> None:
+        status = 0
+        while not status:  # the connection ended
+            async with platform.caller() as caller:
+                status = (await caller.post(path, json.dumps({"text": f"{number}"}).encode())).status
+            answered[status] += 1
+
+    async def ask_all() -> None:
+        asking = [asyncio.create_task(ask_until_answered(number)) for number in range(20)]
+        await asyncio.sleep(0.3)
+        os.kill(platform.gateway_workers()[0], signal.SIGKILL)
+        await asyncio.gather(*asking)
+
+    asyncio.run(ask_all())
+    assert answered[200] == 20
+    assert answered.keys() <= {200, 0}
+
+
+def test_one_that_can_no_longer_start_is_said_so_soon(own_platform: PlatformFactory, echo_package: Path) -> None:
+    platform = own_platform(workers=1).start()
+    digest, name, path = platform.upload(echo_package), "fail/echo/v1", "/fail/echo/v1/echo"
+    platform.apply(scaled(name, digest))
+    wait_asleep(platform, name)
+    for environment in (platform.home / "environments").iterdir():
+        for module in environment.rglob("modelway/serving/open_model.py"):
+            module.write_text("raise RuntimeError('this environment is broken')\n")
+    (reply,) = asyncio.run(ask_at_once(platform, path, 1))
+    assert reply.status == 503
+    assert "does not start" in reply.body.decode()
+    assert "broken" not in reply.body.decode()  # why is for those who run it
+    began = time.monotonic()
+    (reply,) = asyncio.run(ask_at_once(platform, path, 1))
+    assert (reply.status, time.monotonic() - began < 30) == (503, True)
+
+
+def test_replicas_follow_the_load_through_a_rolling_update(own_platform: PlatformFactory, echo_package: Path) -> None:
+    platform = own_platform(workers=2).start()
+    digest, name = platform.upload(echo_package), "grow/echo/v1"
+    policy = "minReplicas: 1, maxReplicas: 3"
+    platform.apply(scaled(name, digest, policy, target=2, LABEL="one"), route("grow/echo", {"v1": 1}))
+    platform.wait_ready(name)
+    platform.wait_routed("/grow/echo/v1/echo")
+    body = b'{"text": "x", "seconds": 0.05}'
+    with Load(lambda _: platform.caller(), "/grow/echo/echo", body=body, connections=6) as load:
+        wait_for("three replicas", lambda: len(platform.endpoints(name)) == 3, 90)
+        platform.apply(scaled(name, digest, policy, target=2, LABEL="two"))
+        platform.wait_ready(name, seconds=90)
+        wait_for("three replicas of the new one", lambda: len(platform.endpoints(name)) == 3, 90)
+    assert not load.failed, load.summary()
+    labels = [each.answer["label"] for each in sorted(load.sent, key=lambda each: each.at)]
+    assert labels[0] == "one"
+    assert labels[-1] == "two"
+    wait_for("one replica", lambda: len(platform.endpoints(name)) == 1, 90)
+    status = platform.deployment(name)
+    assert status is not None
+    assert status["status"]["replicas"]["wanted"] == 1
+    metrics = platform.cli("describe", "deployment", name).stdout
+    assert "ScaledUp" in metrics
+    assert "ScaledDown" in metrics

@@ -1,0 +1,24 @@
+"""The autoscaler as control runs it: measured every second, and at once when a gateway rings."""
+
+import asyncio
+
+from modelway_platform.apps.control_parts import ControlParts
+from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.store.load_reports import Bell
+
+
+async def follow_load(directory: StateDirectory, parts: ControlParts) -> None:
+    """Runs until it is cancelled."""
+    loop = asyncio.get_running_loop()
+    bell = Bell(directory.gateway)
+
+    def rung() -> None:
+        bell.hear()
+        parts.autoscaler.wake()
+
+    loop.add_reader(bell.descriptor, rung)
+    try:
+        await parts.autoscaler.run()
+    finally:
+        loop.remove_reader(bell.descriptor)
+        bell.close()
