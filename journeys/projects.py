@@ -50,6 +50,9 @@ class Echo(Handler):
 EXAMPLES = '[{"endpoint": "echo", "request": {"text": "hello"}}]\n'
 
 
+SLEEPY = "minReplicas: 0, maxReplicas: 3, scaleToZero: {idleSeconds: 2, holdSeconds: 90}"
+
+
 def write_echo(directory: Path) -> Path:
     """A project whose answers name the replica and the deployment's LABEL."""
     directory.mkdir(parents=True)
@@ -66,6 +69,19 @@ def package(project: Path, out: Path) -> Path:
     assert done.returncode == 0, done.stderr
     (archive,) = out.glob("*.mwpkg")
     return archive
+
+
+def scaled(name: str, package: str, policy: str = SLEEPY, *, target: float = 50, **env: str) -> str:
+    """A Deployment that follows its load, with windows as short as they may be."""
+    project, model, version = name.split("/")
+    variables = ", ".join(f'{key}: "{value}"' for key, value in env.items())
+    windows = "stableWindowSeconds: 3, panicWindowSeconds: 1, scaleDownDelaySeconds: 2"
+    return (
+        "apiVersion: modelway/v1\nkind: Deployment\n"
+        f"metadata: {{project: {project}, model: {model}, version: {version}}}\n"
+        f'spec: {{package: "{package}", env: {{{variables}}}, '
+        f"autoscale: {{{policy}, {windows}, target: {{inFlightPerReplica: {target}}}}}}}\n"
+    )
 
 
 def deployment(name: str, package: str, *, replicas: int = 1, **env: str) -> str:

@@ -17,7 +17,7 @@ from typing import Self
 import pytest
 from journeys.conftest import PlatformFactory
 from journeys.load import Load
-from journeys.projects import deployment, route
+from journeys.projects import deployment, route, scaled
 from journeys.running_platform import RunningPlatform, free_ports, wait_for
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]
@@ -149,7 +149,7 @@ def test_a_gateway_elsewhere_follows_and_serves_on_without_control(
     def answers(path: str, key: str = platform.key) -> int | None:
         asked = urllib.request.Request(url + path, REQUEST, {"Authorization": f"Bearer {key}"})
         try:
-            with urllib.request.urlopen(asked, timeout=10) as answer:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -167,12 +167,21 @@ def test_a_gateway_elsewhere_follows_and_serves_on_without_control(
     platform.apply(deployment("far/echo/v2", digest))
     platform.wait_ready("far/echo/v2")
     wait_for("a change is seen there", lambda: answers("/far/echo/v2/echo") == 200 or None)
+    platform.apply(scaled("far/sleepy/v1", digest))
+    wait_for("it sleeps", lambda: not platform.endpoints("far/sleepy/v1") and _was(platform, "ScaledToZero"), 90)
+    assert answers("/far/sleepy/v1/echo") == 200  # held there, and control hears of it
+    assert _was(platform, "WokenUp")
     wait_for("control is stopped", lambda: _stopped(platform) or None)
     assert answers("/far/echo/echo") == 200
     process.send_signal(signal.SIGTERM)
     process.wait(30)
     url, process = remote_gateway(platform, secret)
     wait_for("it serves by its own last table", lambda: answers("/far/echo/v2/echo") == 200 or None, 60)
+
+
+def _was(platform: RunningPlatform, reason: str) -> bool:
+    with platform.control() as control:
+        return any(event["reason"] == reason for event in control.events("deployments", "far/sleepy/v1"))
 
 
 def _stopped(platform: RunningPlatform) -> bool:

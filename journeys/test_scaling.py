@@ -14,24 +14,10 @@ import pytest
 from examples.digits.traffic import Reply
 from journeys.conftest import PlatformFactory
 from journeys.load import Load
-from journeys.projects import route
+from journeys.projects import route, scaled
 from journeys.running_platform import RunningPlatform, wait_for
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
-SLEEPY = "minReplicas: 0, maxReplicas: 3, scaleToZero: {idleSeconds: 2, holdSeconds: 90}"
-
-
-def scaled(name: str, package: str, policy: str = SLEEPY, *, target: float = 50, **env: str) -> str:
-    """A Deployment that follows its load, with windows as short as they may be."""
-    project, model, version = name.split("/")
-    variables = ", ".join(f'{key}: "{value}"' for key, value in env.items())
-    windows = "stableWindowSeconds: 3, panicWindowSeconds: 1, scaleDownDelaySeconds: 2"
-    return (
-        "apiVersion: modelway/v1\nkind: Deployment\n"
-        f"metadata: {{project: {project}, model: {model}, version: {version}}}\n"
-        f'spec: {{package: "{package}", env: {{{variables}}}, '
-        f"autoscale: {{{policy}, {windows}, target: {{inFlightPerReplica: {target}}}}}}}\n"
-    )
 
 
 def wait_asleep(platform: RunningPlatform, name: str) -> None:
@@ -173,6 +159,6 @@ def test_replicas_follow_the_load_through_a_rolling_update(own_platform: Platfor
     status = platform.deployment(name)
     assert status is not None
     assert status["status"]["replicas"]["wanted"] == 1
-    metrics = platform.cli("describe", "deployment", name).stdout
-    assert "ScaledUp" in metrics
-    assert "ScaledDown" in metrics
+    with platform.control() as control:
+        happened = {event["reason"] for event in control.events("deployments", name)}
+    assert {"ScaledUp", "ScaledDown"} <= happened

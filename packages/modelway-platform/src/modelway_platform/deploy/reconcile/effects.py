@@ -44,13 +44,15 @@ def _deployment_effects(new: Deployment, before: Declared, after: Declared) -> I
         return
     if old is None:
         yield _build(new)
-        yield Effect(kind="start", text=f"{_replicas(new.replicas)} on {new.cluster}")
+        yield Effect(kind="start", text=f"{_replicas(new.replicas)} on {new.cluster}{_then(new)}")
         yield _new_version_traffic(new, after)
         return
     if new.package != old.package or new.cluster != old.cluster:
         yield _build(new)
     if template_of(new) != template_of(old):
         yield _replacement(old, new)
+    elif new.autoscale is not None and new.autoscale != old.autoscale:
+        yield Effect(kind="in-place", text=f"nothing is restarted{_then(new)}")
     elif new.replicas > old.replicas:
         yield Effect(kind="start", text=f"{_replicas(new.replicas - old.replicas)} more; those there stay")
     elif new.replicas < old.replicas:
@@ -66,6 +68,14 @@ def _build(new: Deployment) -> Effect:
         "an environment, unless one with the same lock is there" if new.cluster == LOCAL else "an image, layers reused"
     )
     return Effect(kind="build", text=f"{what}, of package {new.package[:19]}…")
+
+
+def _then(new: Deployment) -> str:
+    """What the number of replicas follows from then on."""
+    policy = new.autoscale
+    if policy is None:
+        return ""
+    return f"; their number follows the load, from {policy.min_replicas} to {policy.max_replicas}"
 
 
 def _replacement(old: Deployment, new: Deployment) -> Effect:
@@ -154,7 +164,7 @@ def _route(key: ModelKey, declared: Declared) -> Route | None:
 
 def _serves(key: VersionKey, declared: Declared) -> bool:
     found = _deployment(key, declared)
-    return found is not None and found.replicas > 0
+    return found is not None and found.replicas > 0  # one that sleeps can be woken: it begins with one
 
 
 def _replicas(count: int) -> str:
