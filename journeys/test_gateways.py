@@ -169,6 +169,7 @@ def test_a_gateway_elsewhere_follows_and_serves_on_without_control(
     wait_for("a change is seen there", lambda: answers("/far/echo/v2/echo") == 200 or None)
     platform.apply(scaled("far/sleepy/v1", digest))
     wait_for("it sleeps", lambda: not platform.endpoints("far/sleepy/v1") and _was(platform, "ScaledToZero"), 90)
+    wait_for("it knows there", lambda: _knows_the_newest(platform))
     assert answers("/far/sleepy/v1/echo") == 200  # held there, and control hears of it
     assert _was(platform, "WokenUp")
     wait_for("control is stopped", lambda: _stopped(platform) or None)
@@ -177,6 +178,11 @@ def test_a_gateway_elsewhere_follows_and_serves_on_without_control(
     process.wait(30)
     url, process = remote_gateway(platform, secret)
     wait_for("it serves by its own last table", lambda: answers("/far/echo/v2/echo") == 200 or None, 60)
+
+
+def _knows_the_newest(platform: RunningPlatform) -> bool:
+    with platform.control() as control:
+        return all(each["table"] == each["newest"] for each in control.list_all("gateways"))
 
 
 def _was(platform: RunningPlatform, reason: str) -> bool:
