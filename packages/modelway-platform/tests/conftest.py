@@ -1,8 +1,11 @@
-"""What several rooms share: a Kubernetes control plane and a PostgreSQL server, started once, if there is one."""
+"""What several rooms share: a Kubernetes control plane, a Slurm and a PostgreSQL server, each started once, if there is one."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from journeys import slurm_cluster as slurm
 from journeys.kubernetes_cluster import KubernetesCluster, missing
 from journeys.postgres_server import Postgres, programs, running_postgres
 
@@ -26,3 +29,16 @@ def postgres() -> Iterator[Postgres]:
         pytest.skip("postgresql is not installed")
     with running_postgres("-c", "fsync=off", "-c", "full_page_writes=off") as server:  # power cuts are not tested here
         yield server
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster() -> Iterator[slurm.SlurmCluster]:
+    """One for all tests; each waits until what it has started is gone."""
+    if lacks := slurm.missing():
+        pytest.skip(f"Slurm is not installed: {lacks}")
+    with TemporaryDirectory(prefix="slurm-") as folder:  # sockets lie in it, whose paths have to be short
+        cluster = slurm.SlurmCluster(Path(folder))
+        try:
+            yield cluster.start()
+        finally:
+            cluster.stop()

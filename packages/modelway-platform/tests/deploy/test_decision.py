@@ -61,6 +61,7 @@ def replica(words: str) -> Replica:
         started_at=float(name[-1]),
         failures=int(more.get("failures", 0)),
         exited_at=float(more.get("exited", 0)),
+        ends_soon=more.get("ends", ""),
     )
 
 
@@ -138,6 +139,10 @@ CASES = [
     Case("crash: at most 60 s", "new-1 ready, new-2 crashed failures=40 exited=990", "wait 1050"),
     Case("recorded but never started", "new-1 crashed, new-2 ready", "restart new-1"),
     Case("told to go and gone", "new-1 ready, new-2 ready, old-3 stopped", "forget old-3"),
+    Case("its time ends soon: another starts first", "new-1 ready ends=soon, new-2 ready", "start"),
+    Case("its time ends soon: it stays until that is ready", "new-1 ready ends=soon, new-2 ready, new-3 starting", ""),
+    Case("its time ends soon: then it leaves", "new-1 ready ends=soon, new-2 ready, new-3 ready", "stop new-1"),
+    Case("its time ends soon, not prepared after a restart", "new-1 ready ends=soon", "prepare", 1, UNPREPARED),
     Case("delete drains all", "new-1 ready, old-2 starting", "stop new-1, stop old-2", deleting=True),
     Case("delete waits for the last", "new-1 draining, old-2 stopped", "forget old-2", deleting=True),
     Case("delete, all gone", "new-1 stopped, new-2 crashed", "forget new-1, forget new-2, remove", deleting=True),

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from journeys.kubernetes_cluster import KubernetesCluster
 from journeys.operator_benches import Bench, KubernetesBench, ProcessBench
+from journeys.slurm_bench import SlurmBench
 
 from modelway.errors import ModelwayError
 from modelway_platform.deploy.operators import pod_state
@@ -20,13 +21,15 @@ from modelway_platform.domain.resources import Resources
 pytestmark = [pytest.mark.slow]
 
 
-@pytest_asyncio.fixture(params=["process", "kubernetes"])
+@pytest_asyncio.fixture(params=["process", "kubernetes", "slurm"])
 async def bench(
     request: pytest.FixtureRequest, tmp_path: Path, launch: Callable[[ReplicaSpec], Launch]
 ) -> AsyncIterator[Bench]:
     made: Bench
     if request.param == "process":
         made = ProcessBench(tmp_path, launch)
+    elif request.param == "slurm":
+        made = SlurmBench(request.getfixturevalue("slurm_cluster"), tmp_path, launch)
     else:
         cluster = request.getfixturevalue("kubernetes_cluster")
         made = KubernetesBench(cluster, tmp_path, tmp_path / "stand_in.py")

@@ -129,3 +129,49 @@ def test_clusters_of_pods_that_cannot_be_meant(before: str, after: str, message:
     problems = read(PODS.replace(before, after))
     assert isinstance(problems, list)
     assert any(message in each for each in problems), problems
+
+
+SLURM = HEAD + (
+    "metadata: {name: hpc}\n"
+    "spec: {operator: slurm, slurm: {folder: /shared/m, partition: 'gpu,long', account: vision, gpuType: a100, timeLimit: 2d,\n"
+    "  renewBefore: 30m, requeue: false, register: 'consul://10.0.0.1:8500', address: node, python: /opt/py, look: 5s}}\n"
+)
+
+
+def test_a_cluster_of_slurm_is_read_kept_and_shown_alike() -> None:
+    cluster = written(SLURM).document
+    assert isinstance(cluster, Cluster)
+    found = cluster.slurm
+    assert (found.partition, found.gpu_type, found.time_limit, found.renew_before) == ("gpu,long", "a100", 172800, 1800)
+    assert (found.requeue, found.address, found.look) == (False, "node", 5)
+    assert document_from_json(document_to_json(cluster)) == cluster
+    short = written(HEAD + "metadata: {name: hpc}\nspec: {operator: slurm, slurm: {folder: /s}}\n").document
+    assert document_from_json(document_to_json(short)) == short
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("/shared/m", "'/shared/my models'", "spec.slurm.folder: '/shared/my models' is not allowed"),
+        ("/shared/m", "/shared/../m", "spec.slurm.folder"),
+        ("'gpu,long'", "'gpu --wrap'", "spec.slurm.partition"),
+        ("renewBefore: 30m", "renewBefore: 25h", "spec.slurm.renewBefore: 25h is more than half of timeLimit"),
+        ("timeLimit: 2d", "timeLimit: 1m", "spec.slurm.timeLimit: outside 5m to 365d"),
+        ("address: node", "address: name", "spec.slurm.address: expected route or node"),
+        ("look: 5s", "look: 5d", "spec.slurm.look: outside"),
+        ("consul://10.0.0.1:8500", "ftp://x", "spec.slurm.register"),
+        ("gpuType", "gpuKind", "unknown field spec.slurm.gpuKind"),
+    ],
+)
+def test_what_is_wrong_with_a_cluster_of_slurm_is_said(before: str, after: str, message: str) -> None:
+    assert any(each.startswith(message) for each in read(SLURM.replace(before, after)))  # type: ignore[union-attr]
+
+
+def test_slurm_gives_whole_cpus() -> None:
+    hpc = ClusterRecord(cluster=Cluster(name="hpc", operator="slurm"), revision=1, created_at=0, updated_at=0)
+    after = Declared(deployments=(), routes=(), clusters=(hpc,))
+    placed = PLACED.replace("CLUSTER", "hpc")
+    half = written(placed.replace("LIMITS", "{cpus: 0.5}"))
+    assert ["gives whole CPUs" in each.message for each in problems_with([half], after, PACKAGES)] == [True]
+    whole = written(placed.replace("LIMITS", "{cpus: 2, memory: 1Gi, gpus: 1}"))
+    assert not problems_with([whole], after, PACKAGES)

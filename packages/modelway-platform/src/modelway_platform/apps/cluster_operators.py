@@ -12,6 +12,7 @@ from modelway.errors import InvalidRequestError
 from modelway.packaging import Progress, read_manifest
 from modelway_platform.apps.image_parts import base_opener, registry_http
 from modelway_platform.apps.kubernetes_clusters import pods_operator
+from modelway_platform.apps.slurm_clusters import SlurmNeeds, jobs_operator, shared_phases
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.builder.local_phases import Fetch
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
@@ -43,6 +44,8 @@ class ClusterSurroundings:
         fetch: Gets packages into it.
         leases: Where replicas that do not register themselves are registered.
         environment: All that an installer of packages may see.
+        register_url: Where replicas that register themselves do so.
+        register_token: What they register with; it opens nothing else.
         on_change: Called with a replica's id as soon as it has ended.
     """
 
@@ -51,6 +54,8 @@ class ClusterSurroundings:
     fetch: Fetch
     leases: Leases
     environment: Mapping[str, str]
+    register_url: str
+    register_token: str
     on_change: Callable[[str], None]
 
 
@@ -89,6 +94,10 @@ class MadeClusters:
                 leases=around.leases,
                 on_change=around.on_change,
             )
+        if cluster.operator == "slurm":
+            needs = self._needs_of_jobs()
+            self._preparers[cluster.name] = shared_phases(cluster, needs)
+            return jobs_operator(cluster, needs)
         engine = DockerEngine(settings.socket)
         self._preparers[cluster.name] = self._image_phases(cluster, engine)
         return DockerOperator(
@@ -103,6 +112,18 @@ class MadeClusters:
                 credentials=partial(_credentials, plain_http=settings.plain_http),
                 on_change=around.on_change,
             ),
+        )
+
+    def _needs_of_jobs(self) -> SlurmNeeds:
+        around = self._around
+        return SlurmNeeds(
+            instance=around.directory.instance(),
+            replicas=around.directory.replicas,
+            archive=around.packages.path,
+            environment=around.environment,
+            register_url=around.register_url,
+            register_token=around.register_token,
+            on_change=around.on_change,
         )
 
     def _image_phases(self, cluster: Cluster, engine: DockerEngine) -> ImagePhases:

@@ -173,6 +173,8 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         leases.drop(replica_id)
         changes.notify()
 
+    register_url = basis.providers.consul or settings.control_url
+    register_token = basis.providers.register_token if basis.providers.consul else replica_token
     local = ProcessOperator(
         directory.replicas,
         instance=directory.instance(),
@@ -180,8 +182,8 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
             packages=directory.unpacked,
             environments=directory.environments,
             replicas=directory.replicas,
-            register_url=basis.providers.consul or settings.control_url,
-            register_token=basis.providers.register_token if basis.providers.consul else replica_token,
+            register_url=register_url,
+            register_token=register_token,
             variables=os.environ,
         ),
         on_change=ended,
@@ -195,6 +197,8 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
             fetch=fetcher.fetch,
             leases=leases,
             environment=_installer_environment(directory, os.environ),
+            register_url=register_url,
+            register_token=register_token,
             on_change=ended,
         ),
     )

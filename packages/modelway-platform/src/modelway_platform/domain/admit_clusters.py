@@ -1,6 +1,7 @@
 """Whether clusters and the deployments on them can be meant: an impossible wish is refused when it is applied."""
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 
 from modelway_platform.domain.cluster import LOCAL, Cluster
 from modelway_platform.domain.deployment import Deployment
@@ -39,5 +40,11 @@ def _deployment_problems(written: Written, deployment: Deployment, clusters: dic
         yield written.problem(
             "spec.resources",
             f"cluster {cluster.name!r} runs plain processes and cannot limit what they use",
-            "leave it out, or name a cluster whose operator is docker or kubernetes",
+            "leave it out, or name a cluster whose operator is docker, kubernetes or slurm",
+        )
+    elif cluster.operator == "slurm" and not deployment.resources.cpus.is_integer():
+        yield written.problem(
+            "spec.resources.cpus",
+            f"cluster {cluster.name!r} gives whole CPUs, not {deployment.resources.cpus:g}",
+            f"ask for {ceil(deployment.resources.cpus)}",
         )

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from modelway_platform.domain.kubernetes_cluster import KubernetesSettings
+from modelway_platform.domain.slurm_cluster import SlurmSettings
 
-OperatorKind = Literal["process", "docker", "kubernetes"]
-OPERATORS: tuple[OperatorKind, ...] = ("process", "docker", "kubernetes")
+OperatorKind = Literal["process", "docker", "kubernetes", "slurm"]
+OPERATORS: tuple[OperatorKind, ...] = ("process", "docker", "kubernetes", "slurm")
 LOCAL = "local"
 
 
@@ -37,6 +38,7 @@ class Cluster:
     operator: OperatorKind = "process"
     docker: DockerSettings = field(default_factory=DockerSettings)
     kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
+    slurm: SlurmSettings = field(default_factory=SlurmSettings)
 
     @property
     def key(self) -> str:

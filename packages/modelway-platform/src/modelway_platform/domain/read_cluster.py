@@ -13,6 +13,7 @@ from modelway_platform.domain.kubernetes_cluster import (
     kubernetes_to_json,
     read_kubernetes,
 )
+from modelway_platform.domain.slurm_cluster import SlurmSettings, read_slurm, slurm_from_json, slurm_to_json
 
 _NAME_RULE = f"use lower-case letters, digits and dashes, at most 63; `{LOCAL}` is the platform's own machine"
 _REGISTRY = re.compile(r"[A-Za-z0-9.\[\]:-]+(?:/[a-z0-9]+(?:[._/-][a-z0-9]+)*)?")
@@ -24,13 +25,16 @@ def read_cluster(metadata: Fields, spec: Fields) -> Cluster:
     operator = cast("OperatorKind", spec.choice("operator", [each for each in OPERATORS if each != "process"]))
     docker = _read_docker(spec) if operator == "docker" else DockerSettings()
     kubernetes = read_kubernetes(spec) if operator == "kubernetes" else KubernetesSettings()
-    return Cluster(name=name, operator=operator, docker=docker, kubernetes=kubernetes)
+    slurm = read_slurm(spec) if operator == "slurm" else SlurmSettings()
+    return Cluster(name=name, operator=operator, docker=docker, kubernetes=kubernetes, slurm=slurm)
 
 
 def cluster_to_json(cluster: Cluster) -> dict[str, Any]:
     """The `spec` of the normal form."""
     if cluster.operator == "kubernetes":
         return {"operator": cluster.operator, "kubernetes": kubernetes_to_json(cluster.kubernetes)}
+    if cluster.operator == "slurm":
+        return {"operator": cluster.operator, "slurm": slurm_to_json(cluster.slurm)}
     docker = cluster.docker
     section = {
         "socket": docker.socket,
@@ -52,7 +56,8 @@ def cluster_from_json(name: str, spec: Mapping[str, Any]) -> Cluster:
         network=section.get("network", "bridge"),
     )
     kubernetes = kubernetes_from_json(spec.get("kubernetes", {}))
-    return Cluster(name=name, operator=spec["operator"], docker=docker, kubernetes=kubernetes)
+    slurm = slurm_from_json(spec.get("slurm", {}))
+    return Cluster(name=name, operator=spec["operator"], docker=docker, kubernetes=kubernetes, slurm=slurm)
 
 
 def _read_docker(spec: Fields) -> DockerSettings:

@@ -45,10 +45,17 @@ class EnvironmentBuilder:
 
     An environment appears under its key complete or not at all; what a killed process left unfinished is removed by
     `clean`.
+
+    Args:
+        folder: Holds them.
+        uv: Makes them.
+        sdk: What is put into each.
+        interpreter: Which Python they are made of; empty for our own, or whatever uv finds in the version asked for.
     """
 
-    def __init__(self, folder: Path, *, uv: UvCommand, sdk: SdkCopy) -> None:
+    def __init__(self, folder: Path, *, uv: UvCommand, sdk: SdkCopy, interpreter: str = "") -> None:
         self._folder = folder
+        self._interpreter = interpreter
         self._uv = uv
         self._sdk = sdk
         self._builds: dict[str, asyncio.Task[Environment]] = {}
@@ -94,6 +101,7 @@ class EnvironmentBuilder:
         except OSError as error:
             raise PreparationError("PackageInvalid", "the package has no environment lock", lasting=True) from error
         parts = (hashlib.sha256(content).hexdigest(), python, self._sdk.digest())
+        parts += (self._interpreter,) if self._interpreter else ()
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     async def _make(self, key: str, lock: Path, python: str, progress: Progress) -> Environment:
@@ -113,7 +121,7 @@ class EnvironmentBuilder:
 
     async def _fill(self, folder: Path, lock: Path, python: str, progress: Progress) -> None:
         progress(f"making an environment for Python {python}")
-        await self._uv.run("venv", "--relocatable", "--python", _interpreter(python), str(folder))
+        await self._uv.run("venv", "--relocatable", "--python", self._interpreter or _interpreter(python), str(folder))
         progress("installing what the package's lock names")
         arguments = ("--require-hashes", "--python", str(python_of(folder)), str(lock))
         await self._uv.run("pip", "sync", *arguments, progress=lambda line: _tell(line, progress))

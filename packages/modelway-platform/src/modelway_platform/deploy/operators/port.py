@@ -37,12 +37,14 @@ class Observed:
 
     `exited_at` is None while it runs. `reason` says how it ended, with its last words, as half a sentence:
     "exited with status 1: ModuleNotFoundError: No module named 'x'". `waiting` says why it does not run yet, as far as that
-    is out of the ordinary: "waits for a node: 0/3 nodes are available".
+    is out of the ordinary: "waits for a node: 0/3 nodes are available". `ends_soon` says why it will end by itself before
+    long, so that another shall take its place: "its time ends at 12:00:00".
     """
 
     exited_at: float | None = None
     reason: str = ""
     waiting: str = ""
+    ends_soon: str = ""
 
 
 class Operator(Protocol):

@@ -28,6 +28,7 @@ class ServeCommand:
         register_url: Where replicas register.
         register_token: What they register with; it opens nothing else.
         variables: The environment of the platform, of which a fixed list is passed on.
+        host: The address that replicas bind, and are reached by.
     """
 
     packages: Path
@@ -36,13 +37,14 @@ class ServeCommand:
     register_url: str
     register_token: str
     variables: Mapping[str, str]
+    host: str = "127.0.0.1"
 
     def __call__(self, spec: ReplicaSpec) -> Launch:
         environment = self.environments / spec.environment
         arguments = (
             *(str(python_of(environment)), "-m", "modelway.cli.main", "serve"),
             str(unpacked_folder(self.packages, spec.package)),
-            *("--host", "127.0.0.1", "--port", "0", *serve_options(spec)),
+            *("--host", self.host, "--port", "0", *serve_options(spec)),
         )
         return Launch(arguments=arguments, environment=self._environment(spec, environment))
 

@@ -6,7 +6,8 @@ The rules, in the order they apply:
 2. A replica that was told to go and has gone is forgotten.
 3. A replica that fell over is started again after a back-off, whatever it runs: an old version serves until the switch.
 4. Nothing else changes for a new package until its folder and environment are ready, except that `replicas: 0` stops all.
-5. Replacement is rolling with one replica more than declared: an old one leaves only when enough new ones are ready.
+5. Replacement is rolling with one replica more than declared: an old one leaves only when enough new ones are ready. One
+   whose time ends soon counts as an old one.
 6. Too many are stopped, those that do not answer first; too few are started.
 """
 
@@ -52,7 +53,8 @@ class Replica:
     """One replica as the decision sees it.
 
     `template` says what it was started from (see `template_of`). `failures` counts falls in a row without having been
-    ready in between; `exited_at` is 0 while it runs and for one that was recorded but never started.
+    ready in between; `exited_at` is 0 while it runs and for one that was recorded but never started. One that `ends_soon`
+    is replaced as one of an older revision is.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Replica:
     failures: int = 0
     exited_at: float = 0.0
     message: str = ""
+    ends_soon: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +142,8 @@ def decide(
     steps: list[Step] = [ForgetReplica(id=replica.id) for replica in replicas if replica.state is ReplicaState.STOPPED]
     kept = [r for r in replicas if r.state not in {ReplicaState.STOPPED, ReplicaState.DRAINING}]
     template = template_of(declared.deployment)
-    current = [replica for replica in kept if replica.template == template]
-    old = [replica for replica in kept if replica.template != template]
+    current = [replica for replica in kept if replica.template == template and not replica.ends_soon]
+    old = [replica for replica in kept if replica.template != template or replica.ends_soon]
     wanted = declared.deployment.replicas
 
     may_replace = preparation.stage is Stage.PREPARED
@@ -193,7 +196,7 @@ def _surplus_current(current: Sequence[Replica], wanted: int) -> list[StopReplic
 def _surplus_old(current: Sequence[Replica], old: Sequence[Replica], wanted: int) -> list[StopReplica | ForgetReplica]:
     ready = sum(replica.state is ReplicaState.READY for replica in current)
     surplus = sorted(old, key=_least_useful_first)[: max(len(old) - max(wanted - ready, 0), 0)]
-    return [_leave(replica, "replaced by a newer revision") for replica in surplus]
+    return [_leave(replica, replica.ends_soon or "replaced by a newer revision") for replica in surplus]
 
 
 def _least_useful_first(replica: Replica) -> tuple[int, float, str]:

@@ -18,7 +18,7 @@ class HeldReplica:
     """One replica; everything needed to adopt it, judge it and start it again.
 
     `failures` counts falls in a row without having been ready, `restarts` all of them. `answered` says whether it has been
-    ready since it was last started. `placement` is the operator's.
+    ready since it was last started. `placement` is the operator's, `ends_soon` what it says now and is not kept.
     """
 
     spec: ReplicaSpec
@@ -32,6 +32,7 @@ class HeldReplica:
     exited_at: float = 0.0
     answered: bool = False
     message: str = ""
+    ends_soon: str = ""
 
     @property
     def id(self) -> str:
@@ -47,6 +48,7 @@ class HeldReplica:
             failures=self.failures,
             exited_at=self.exited_at,
             message=self.message,
+            ends_soon=self.ends_soon,
         )
 
     def to_record(self) -> ReplicaRecord:
@@ -120,6 +122,7 @@ def judge(held: HeldReplica, observed: Observed | None, now: float, *, registere
         return replace(held, state=ReplicaState.CRASHED, exited_at=0.0)
     if observed.exited_at is not None:
         return _fallen(held, observed.exited_at, observed.reason)
+    held = replace(held, ends_soon=observed.ends_soon)
     if registered:
         return replace(held, state=ReplicaState.READY, answered=True, failures=0, message="")
     return replace(
@@ -137,7 +140,9 @@ def started_again(held: HeldReplica, now: float, environment: str) -> HeldReplic
     spec = replace(held.spec, environment=environment)
     state = ReplicaState.STARTING
     nothing: Mapping[str, Any] = MappingProxyType({})
-    return replace(held, spec=spec, state=state, started_at=now, exited_at=0.0, answered=False, placement=nothing)
+    return replace(
+        held, spec=spec, state=state, started_at=now, exited_at=0.0, answered=False, placement=nothing, ends_soon=""
+    )
 
 
 def _fallen(held: HeldReplica, exited_at: float, reason: str) -> HeldReplica:
@@ -149,4 +154,5 @@ def _fallen(held: HeldReplica, exited_at: float, reason: str) -> HeldReplica:
         failures=1 if held.answered else held.failures + 1,
         restarts=held.restarts + 1,
         message=reason,
+        ends_soon="",
     )
