@@ -120,6 +120,7 @@ class MadeClusters:
             instance=around.directory.instance(),
             replicas=around.directory.replicas,
             archive=around.packages.path,
+            fetch=around.fetch,
             environment=around.environment,
             register_url=around.register_url,
             register_token=around.register_token,

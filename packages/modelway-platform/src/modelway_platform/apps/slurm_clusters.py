@@ -10,7 +10,7 @@ from types import MappingProxyType
 import uv
 
 from modelway_platform.deploy.builder.environment import EnvironmentBuilder
-from modelway_platform.deploy.builder.local_phases import LocalPhases, Report
+from modelway_platform.deploy.builder.local_phases import Fetch, LocalPhases, Report
 from modelway_platform.deploy.builder.preparation import PackagePreparer
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
@@ -34,6 +34,7 @@ class SlurmNeeds:
         instance: The mark of this platform instance.
         replicas: Holds a folder per replica.
         archive: Where the archive with a digest lies.
+        fetch: Gets archives.
         environment: All that an installer of packages may see.
         register_url: Where replicas register, unless the document says otherwise.
         register_token: What they register with; it opens nothing else.
@@ -43,6 +44,7 @@ class SlurmNeeds:
     instance: str
     replicas: Path
     archive: Callable[[str], Path]
+    fetch: Fetch
     environment: Mapping[str, str]
     register_url: str
     register_token: str
@@ -54,8 +56,8 @@ class SharedPhases(LocalPhases):
 
     skips = _SKIPS
 
-    def __init__(self, preparer: PackagePreparer) -> None:
-        super().__init__(preparer)
+    def __init__(self, preparer: PackagePreparer, fetch: Fetch) -> None:
+        super().__init__(preparer, fetch)
         self._clean: asyncio.Task[None] | None = None
 
     async def do(self, phase: PhaseName, package: str, made: str, report: Report) -> str:
@@ -79,7 +81,8 @@ def shared_phases(cluster: Cluster, needs: SlurmNeeds) -> SharedPhases:
         sdk=SdkCopy.of_this_process(),
         interpreter=cluster.slurm.python,
     )
-    return SharedPhases(PackagePreparer(folder / "packages", archive=needs.archive, environments=environments))
+    preparer = PackagePreparer(folder / "packages", archive=needs.archive, environments=environments)
+    return SharedPhases(preparer, needs.fetch)
 
 
 def jobs_operator(cluster: Cluster, needs: SlurmNeeds) -> SlurmOperator:
