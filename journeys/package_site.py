@@ -11,6 +11,7 @@ from modelway.packaging.store import open_store
 from modelway_platform.deploy.fetch.fetch_package import PackageFetcher
 from modelway_platform.deploy.fetch.store_access import FILE_NAME, StoreAccess
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.signatures import PackageSignatures
 
 LOCK = b"six==1.17.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
 ACCESS_KEY, SECRET_KEY = "AKIATESTSOFFETCH", "secret-of-tests-7f3a"
@@ -67,6 +68,7 @@ class Site:
     archive: Path
     port: int
     project: str = "vision"
+    refused: str = ""
 
     @property
     def digest(self) -> str:
@@ -87,7 +89,13 @@ class Site:
 
     def fetcher(self, *origins: str, variables: dict[str, str] | None = None) -> PackageFetcher:
         access = StoreAccess(self.folder / FILE_NAME, self.variables if variables is None else variables)
-        return PackageFetcher(self.packages, access, lambda _: [(each, self.project) for each in origins])
+        return PackageFetcher(
+            self.packages,
+            access,
+            lambda _: [(each, self.project) for each in origins],
+            PackageSignatures(self.packages),
+            refused=lambda _: self.refused,
+        )
 
     @property
     def packages(self) -> PackageStore:

@@ -22,6 +22,7 @@ from modelway_platform.deploy.api.application import make_app
 from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.trust.trust import Trust
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.insight.compare_versions import AccessComparison
@@ -42,6 +43,7 @@ from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.phases import Phases, Runs
 from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.signatures import PackageSignatures
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
 
@@ -133,6 +135,8 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
         replicas = Replicas(database, changes.notify)
         for folder in ("access", "replicas"):
             (root / folder).mkdir()
+        packages = PackageStore(root / "packages", inspect_package, limit=1_000_000)
+        signatures = PackageSignatures(packages)
         parts = ApiParts(
             documents=Documents(database, changes.notify),
             events=Events(database, changes.notify),
@@ -141,7 +145,9 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             audit=Audit(database),
             issuers=TokenIssuers(database),
             sources=GitSources(database, changes.notify),
-            packages=PackageStore(root / "packages", inspect_package, limit=1_000_000),
+            packages=packages,
+            signatures=signatures,
+            package_refusal=Trust(root / "signing.toml", signatures).refusal,
             endpoints=leases,
             changes=changes,
             logs=FileLogs(root / "access", root / "replicas", replicas.list),

@@ -1,6 +1,7 @@
 """Packages out of buckets and folders: whole and as declared, whatever the store or the link to it does."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
@@ -11,8 +12,10 @@ from journeys.ceph_gateway import CephGateway
 from journeys.faulty_link import Fault, FaultyLink
 from journeys.package_site import ACCESS_KEY, SECRET_KEY, Site, Told
 
-from modelway.packaging.store import open_store, push
+from modelway.packaging.signing import make_key_pair, read_private_key, sign_file
+from modelway.packaging.store import open_store, push, push_signatures
 from modelway_platform.deploy.builder.failure import PreparationError
+from modelway_platform.store.signatures import PackageSignatures
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 
@@ -161,6 +164,25 @@ async def test_a_full_disk_is_no_fault_of_the_store(pushed: Site) -> None:
     (stage / "archive").symlink_to("/dev/full")
     error = await refused(pushed, origins(pushed)[1])
     assert "cannot be written here" in error.message
+
+
+@pytest.mark.parametrize("form", [0, 1], ids=["version", "archive"])
+async def test_signatures_come_along_also_those_made_later(pushed: Site, form: int) -> None:
+    key = read_private_key(make_key_pair(pushed.folder / "ada")[0])
+    signatures = PackageSignatures(pushed.packages)
+    await pushed.fetcher(origins(pushed)[form]).fetch(pushed.digest, Told())
+    assert signatures.of(pushed.digest) == ()
+    bundle, path = sign_file(pushed.archive, key, now=dt.datetime.now(dt.UTC))
+    push_signatures(pushed.archive, pushed.digest, open_store(f"s3://{pushed.bucket}/team", pushed.variables))
+    pushed.put("archives/digits.mwpkg.sigstore.json", path.read_bytes())
+    await pushed.fetcher(origins(pushed)[form]).fetch(pushed.digest, Told())
+    assert signatures.of(pushed.digest) == (), "nobody misses one"
+    await replace(pushed, refused="it is not signed").fetcher(origins(pushed)[form]).fetch(pushed.digest, Told())
+    assert signatures.of(pushed.digest) == (bundle,)
+    pushed.packages.path(pushed.digest).unlink()
+    pushed.packages.path(pushed.digest).with_suffix(".sigstore.json").unlink()
+    await pushed.fetcher(origins(pushed)[form]).fetch(pushed.digest, Told())
+    assert signatures.of(pushed.digest) == (bundle,)
 
 
 async def test_without_origin_it_has_to_be_uploaded(site: Site) -> None:

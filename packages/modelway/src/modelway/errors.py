@@ -9,6 +9,7 @@
     ├── InvalidInputError        JSON fine, values not what was declared    422
     ├── InvalidDocumentError     a document that cannot be accepted         422
     ├── InvalidPackageError      a package that cannot be made or opened    422
+    ├── PackageNotTrustedError   signed by nobody who is trusted            422
     ├── InvalidHandlerError      a handler class that cannot be served      422
     ├── HandlerError             the modeller's own code failed             500
     │   ├── StepError            a step of a pipeline failed                500
@@ -65,6 +66,7 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
         "invalid_input": Status(422, "INVALID_ARGUMENT"),
         "invalid_document": Status(422, "INVALID_ARGUMENT"),
         "invalid_package": Status(422, "INVALID_ARGUMENT"),
+        "package_not_trusted": Status(422, "FAILED_PRECONDITION"),
         "invalid_handler": Status(422, "FAILED_PRECONDITION"),
         "too_many_requests": Status(429, "RESOURCE_EXHAUSTED"),
         "rate_limited": Status(429, "RESOURCE_EXHAUSTED"),
@@ -195,6 +197,12 @@ class InvalidPackageError(ModelwayError):
     """A package that cannot be made, or an archive that must not be opened."""
 
     code = "invalid_package"
+
+
+class PackageNotTrustedError(ModelwayError):
+    """A package that nobody who is trusted has signed."""
+
+    code = "package_not_trusted"
 
 
 class InvalidHandlerError(ModelwayError):

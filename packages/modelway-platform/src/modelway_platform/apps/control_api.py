@@ -38,6 +38,8 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         sources=parts.sources,
         want_source=parts.source_follower.want,
         packages=parts.packages,
+        signatures=parts.signatures,
+        package_refusal=parts.trust.refusal,
         endpoints=parts.leases,
         changes=parts.changes,
         logs=FileLogs(

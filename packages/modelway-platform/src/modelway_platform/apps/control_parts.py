@@ -21,6 +21,7 @@ from modelway_platform.deploy.builder.uv_command import UvCommand, uv_environmen
 from modelway_platform.deploy.fetch.fetch_package import PackageFetcher
 from modelway_platform.deploy.fetch.store_access import FILE_NAME as STORES_FILE
 from modelway_platform.deploy.fetch.store_access import StoreAccess
+from modelway_platform.deploy.fetch.wanted import Wanted
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.process import ProcessOperator
 from modelway_platform.deploy.operators.process_table import INSTANCE_VARIABLE
@@ -35,6 +36,10 @@ from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.deploy.source.applying import CommitApplier
 from modelway_platform.deploy.source.follower import SourceFollower
 from modelway_platform.deploy.source.looking import Looker
+from modelway_platform.deploy.trust.package_gate import PackageGate
+from modelway_platform.deploy.trust.policy import FILE_NAME as POLICY_FILE
+from modelway_platform.deploy.trust.trust import Trust
+from modelway_platform.deploy.trust.trusted_preparer import TrustedPreparer
 from modelway_platform.discovery.embedded import GRACE_SECONDS, Leases
 from modelway_platform.discovery.follower import Follower
 from modelway_platform.discovery.providers import ProviderSettings, make_followers, read_providers
@@ -52,6 +57,7 @@ from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.phases import Phases
 from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.signatures import PackageSignatures
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
 
@@ -88,6 +94,8 @@ class ControlParts:
     source_follower: SourceFollower
     replicas: Replicas
     packages: PackageStore
+    signatures: PackageSignatures
+    trust: Trust
     leases: Leases
     followers: tuple[Follower, ...]
     publisher: Publisher
@@ -163,7 +171,16 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     replicas = Replicas(basis.database, changes.notify)
     sources = GitSources(basis.database, changes.notify)
     preparer = _preparer(directory, basis.packages, os.environ)
-    fetcher = _fetcher(directory, basis)
+    signatures = PackageSignatures(basis.packages)
+    trust = Trust(directory.root / POLICY_FILE, signatures)
+    wanted = Wanted(basis.documents)
+    fetcher = PackageFetcher(
+        basis.packages,
+        StoreAccess(directory.root / STORES_FILE),
+        wanted.origins,
+        signatures,
+        refused=lambda package: trust.refused_by_all(wanted.projects(package), package),
+    )
     phases = Phases(basis.database, changes.notify)
     holds = Holds(basis.database, changes.notify)
     promotions = Promotions(basis.database, changes.notify)
@@ -202,7 +219,9 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
             on_change=ended,
         ),
     )
-    preparations = Preparations(made.preparer_of, notify=changes.notify)
+    preparations = Preparations(
+        lambda cluster: TrustedPreparer(made.preparer_of(cluster), trust, wanted.projects), notify=changes.notify
+    )
     clusters = made.operators
     fleet = Fleet(store=replicas, events=events, clusters=clusters, drop_endpoint=leases.drop)
     loads = LoadBook(directory.gateway)
@@ -222,6 +241,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         book=PhaseBook(phases),
         holds=holds.all,
         approved=phase_approvals.all,
+        gate=PackageGate(trust.refusal, basis.packages).refusal,
         changes=changes,
         registered=lambda: {endpoint.id for endpoint in leases.endpoints()},
     )
@@ -234,9 +254,11 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         tokens=Tokens(basis.database, changes.notify),
         issuers=basis.issuers,
         sources=sources,
-        source_follower=_source_follower(directory, sources, basis, events),
+        source_follower=_source_follower(directory, sources, basis, events, trust),
         replicas=replicas,
         packages=basis.packages,
+        signatures=signatures,
+        trust=trust,
         leases=leases,
         followers=make_followers(basis.providers, leases),
         publisher=basis.publisher,
@@ -263,18 +285,12 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     )
 
 
-def _source_follower(directory: StateDirectory, sources: GitSources, basis: _Basis, events: Events) -> SourceFollower:
+def _source_follower(
+    directory: StateDirectory, sources: GitSources, basis: _Basis, events: Events, trust: Trust
+) -> SourceFollower:
     looker = Looker(directory.sources, os.environ, {INSTANCE_VARIABLE: directory.instance()})
-    return SourceFollower(sources, basis.documents, looker, CommitApplier(basis.documents, basis.packages, events))
-
-
-def _fetcher(directory: StateDirectory, basis: _Basis) -> PackageFetcher:
-    def origins(package: str) -> list[tuple[str, str]]:
-        declared = [record.deployment for record in basis.documents.declared().deployments]
-        wanted = [each for each in declared if each.package == package and each.origin]
-        return list(dict.fromkeys((each.origin, each.key.project) for each in wanted))
-
-    return PackageFetcher(basis.packages, StoreAccess(directory.root / STORES_FILE), origins)
+    applier = CommitApplier(basis.documents, basis.packages, events, refusal=trust.refusal)
+    return SourceFollower(sources, basis.documents, looker, applier)
 
 
 def _preparer(directory: StateDirectory, packages: PackageStore, variables: Mapping[str, str]) -> PackagePreparer:

@@ -93,7 +93,7 @@ class PackageStore:
             return msgspec.json.decode(described.read_bytes(), type=PackageRecord)
         except (OSError, msgspec.DecodeError):
             record = self._describe(path, digest, path.stat().st_mtime)
-            _write_durably(described, msgspec.json.encode(record))
+            write_durably(described, msgspec.json.encode(record))
             return record
 
     def list(self) -> list[PackageRecord]:
@@ -114,7 +114,7 @@ class PackageStore:
             return self.get(digest)
         record = self._describe(temporary, digest, self._clock())
         admit(record)
-        _write_durably(path.with_suffix(".json"), msgspec.json.encode(record))
+        write_durably(path.with_suffix(".json"), msgspec.json.encode(record))
         temporary.replace(path)
         sync_directory(self.root)
         return record
@@ -184,7 +184,8 @@ def _full() -> ModelwayError:
     )
 
 
-def _write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes) -> None:
+    """The file has this content afterwards, or the one it had; also after a loss of power."""
     temporary = path.with_name(f".incoming-{path.name}-{os.urandom(4).hex()}")
     with temporary.open("wb") as file:
         file.write(data)

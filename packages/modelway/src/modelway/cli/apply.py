@@ -19,6 +19,7 @@ from modelway.cli.table_text import Cell, one_line, table_lines
 from modelway.cli.upload_bar import UploadBar
 from modelway.client import ApplyResult, ControlClient, DocumentFile
 from modelway.errors import ConflictError, InvalidDocumentError, InvalidRequestError
+from modelway.packaging.signing import parse_bundles, signature_path
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _ACTION_STYLES: Mapping[str, Style] = {"created": "green", "changed": "yellow", "unchanged": "dim"}
@@ -103,6 +104,10 @@ def _upload(client: ControlClient, path: Path) -> str:
         bar.clear()
         raise
     bar.done(uploaded.digest)
+    signatures = signature_path(path)
+    for bundle in parse_bundles(signatures.read_bytes()) if signatures.is_file() else ():
+        if bundle.statement.digest == uploaded.digest:  # one of an earlier package says nothing of this one
+            client.add_signature(uploaded.digest, bundle.to_bytes())
     return uploaded.digest
 
 

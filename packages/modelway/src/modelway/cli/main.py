@@ -34,6 +34,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "serve": Verb("modelway.cli.serve", "answer requests from a handler, a project or a package"),
         "quarantine": Verb("modelway.cli.quarantine", "look at inputs that a model failed on, and send them again"),
         "package": Verb("modelway.cli.package", "make the archive that is deployed"),
+        "sign": Verb("modelway.cli.sign", "vouch for a package with a key of your own"),
+        "verify": Verb("modelway.cli.verify", "check that a package is whole and signed by somebody you trust"),
         "client": Verb("modelway.cli.client", "make a typed Python package with which others call a model"),
         "push": Verb("modelway.cli.push", "send a package to a store: a bucket or a folder"),
         "pull": Verb("modelway.cli.pull", "fetch a package from a store"),
@@ -64,7 +66,21 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "source": Verb("modelway.cli.source", "follow Git repositories whose files say what is declared"),
     }
 )
-_LOCAL = ("new", "import", "check", "serve", "quarantine", "package", "client", "push", "pull", "list", "share")
+_LOCAL = (
+    "new",
+    "import",
+    "check",
+    "serve",
+    "quarantine",
+    "package",
+    "sign",
+    "verify",
+    "client",
+    "push",
+    "pull",
+    "list",
+    "share",
+)
 _GROUPS = (("On your machine", _LOCAL), ("With a platform", tuple(name for name in VERBS if name not in _LOCAL)))
 
 

@@ -1,12 +1,13 @@
 """`modelway package`: makes the archive that is deployed."""
 
 import argparse
-import os
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
+from modelway.cli.near_path import near_path
 from modelway.cli.output import Steps, counted, note, paint, size_text
 from modelway.cli.package_report import content_lines
+from modelway.cli.sign_package import sign_package
 from modelway.packaging import build, read_project
 from modelway.packaging.ignore_file import IGNORE_FILE
 from modelway.packaging.project_files import ignored_by_file
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", action="store_true", help="list every file with its size, and what .modelwayignore leaves out"
     )
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="sign it with this private key (modelway sign)")
     add_timeout(parser)
 
 
@@ -72,14 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(line)
     if arguments.report and (left_out := ignored_by_file(read_project(arguments.directory))):
         print(f"left out by {IGNORE_FILE}: {', '.join(left_out)}")
+    if arguments.sign is not None:
+        sign_package(built.path, arguments.sign)
     note(f"\nnext: modelway serve {path}")
     return EXIT_OK
-
-
-def near_path(path: Path) -> str:
-    """The path as a person would type it: relative when that is shorter."""
-    relative = os.path.relpath(path)
-    return min(relative, str(path), key=len)
 
 
 COMMAND = Command(

@@ -4,12 +4,13 @@ import argparse
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.output import note, paint
-from modelway.cli.package import near_path
+from modelway.cli.near_path import near_path
+from modelway.cli.output import counted, note, paint
 from modelway.cli.store_options import add_store_option, find_version, store_of
 from modelway.cli.transfer_bar import TransferBar
 from modelway.errors import InvalidRequestError, NotFoundError
-from modelway.packaging.store import pull, read_ticket
+from modelway.packaging.signing import signature_path
+from modelway.packaging.store import Store, pull, pull_signatures, read_ticket
 
 EXAMPLE = """
 modelway pull digits/1.0.0 --store s3://models/team
@@ -42,8 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
         reference = find_version(source, arguments.package)
     with TransferBar(f"pulling {reference.label}") as bar:
         path = pull(reference, source, arguments.output, bar)
+    signatures = pull_signatures(reference.digest, source) if isinstance(source, Store) else ()  # a ticket has none
+    if signatures:
+        signature_path(path).write_bytes(b"".join(each.to_bytes() for each in signatures))
     print(f"{paint('package', 'bold')}  {near_path(path)}")
     print(f"{paint('digest', 'bold')}   {reference.digest}")
+    if signatures:
+        note(f"with {counted(len(signatures), 'signature')}")
     note(f"\nnext: modelway serve {near_path(path)}")
     return EXIT_OK
 

@@ -328,6 +328,15 @@ class ControlClient:
             raise InvalidRequestError(f"cannot read the package {path}: {error.strerror}") from error
         return _convert(answer.json(), UploadedPackage)
 
+    def add_signature(self, digest: str, bundle: bytes) -> None:
+        """Hands over a signature of a package that the platform has, as `modelway sign` writes it.
+
+        Raises:
+            InvalidPackageError: It is none.
+            ConflictError: It is of another package.
+        """
+        self._post(f"/v1/packages/{digest}/signatures", {"bundle": bundle.decode()})
+
     # Keys
 
     def create_key(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from modelway.errors import ConflictError, InvalidDocumentError, InvalidRequestError
 from modelway_platform.deploy.api.comparators import comparator_problems
+from modelway_platform.deploy.api.package_refusals import Refusal, no_refusal, refused_packages
 from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
 from modelway_platform.deploy.reconcile.effects import effects_of
 from modelway_platform.domain.actor import Author
@@ -66,6 +67,7 @@ def apply_documents(
     author: Author,
     dry_run: bool,
     may_change: Callable[[Iterable[str]], None] = lambda _: None,
+    refusal: Refusal = no_refusal,
 ) -> tuple[Applied, ...]:
     """Declare what the files say.
 
@@ -73,7 +75,7 @@ def apply_documents(
         InvalidDocumentError: With every problem and its place in `details`. Nothing was changed.
         ConflictError: Code `package_needed`, with the packages to upload in `details`. Nothing was changed.
     """
-    resolved = resolve_documents(request, documents, packages, dry_run=dry_run, may_change=may_change)
+    resolved = resolve_documents(request, documents, packages, dry_run=dry_run, may_change=may_change, refusal=refusal)
     return declare_documents(resolved, documents, author=author, dry_run=dry_run)
 
 
@@ -84,8 +86,11 @@ def resolve_documents(
     *,
     dry_run: bool = False,
     may_change: Callable[[Iterable[str]], None] = lambda _: None,
+    refusal: Refusal = no_refusal,
 ) -> Resolved:
     """Read the files; `may_change` is told the projects they are about, and raises where that is not allowed.
+
+    `refusal` says why a project may not deploy a package that is here.
 
     Raises:
         InvalidDocumentError: With every problem and its place in `details`.
@@ -105,6 +110,7 @@ def resolve_documents(
     may_change(dict.fromkeys(_project_of(item.document) for item in written))
     _refuse(problems, texts)
     resolved = _resolve_packages(written, request.packages, packages, dry_run=dry_run)
+    _refuse(refused_packages(resolved, packages, refusal), texts)
     known = _known_packages(resolved, documents.declared(), packages)
     if dry_run:
         # What is to be uploaded is not here yet; that alone does not make the documents wrong.

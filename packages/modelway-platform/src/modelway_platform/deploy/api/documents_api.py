@@ -73,6 +73,7 @@ class DocumentsService:
                 author=author,
                 dry_run=request.dry_run,
                 may_change=may_change,
+                refusal=self._parts.package_refusal,
             )
             if not request.dry_run:
                 self._tell(applied, author)

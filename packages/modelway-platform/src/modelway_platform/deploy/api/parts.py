@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from modelway.errors import UnavailableError
+from modelway_platform.deploy.api.package_refusals import Refusal, no_refusal
 from modelway_platform.deploy.api.record_filter import EVERY_RECORD, RecordFilter
 from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.endpoint import Endpoint
@@ -27,6 +28,7 @@ from modelway_platform.store.load_reports import WorkerLoad
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.promotions import Promotions
+from modelway_platform.store.signatures import PackageSignatures
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
 
@@ -261,6 +263,8 @@ class ApiParts:
         heard_load: Told the load of the workers of a gateway elsewhere.
         ready: Whether `/readyz` says yes.
         keys_last_used: When each key was used last at the gateway (Unix time in seconds by key id), to the minute.
+        signatures: Who vouches for packages; None where none are kept.
+        package_refusal: Why a project may not deploy a package, by both; empty if it may.
         log_queries: Answers questions of the collected records.
         exports: Makes data sets of them.
         feedback: Keeps what callers say afterwards of answers.
@@ -297,6 +301,8 @@ class ApiParts:
     ready: Callable[[], bool] = always_ready
     keys_last_used: Callable[[], Mapping[str, float]] = nobody
     want_source: Callable[[str], None] = nothing_follows
+    signatures: PackageSignatures | None = None
+    package_refusal: Refusal = no_refusal
     log_queries: LogQueries = field(default_factory=NoLogQueries)
     exports: RecordExports = field(default_factory=NoExports)
     feedback: FeedbackTaker = field(default_factory=NoFeedback)

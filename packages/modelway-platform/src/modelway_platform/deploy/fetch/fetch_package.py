@@ -5,17 +5,20 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from modelway.errors import ForbiddenError, InvalidPackageError, InvalidRequestError, ModelwayError, NotFoundError
 from modelway.packaging import Progress
 from modelway_platform.deploy.builder.failure import PreparationError
 from modelway_platform.deploy.fetch.fetch_object import fetch_object, object_size
+from modelway_platform.deploy.fetch.fetch_signatures import fetch_signatures
 from modelway_platform.deploy.fetch.fetch_version import Report, fetch_version
 from modelway_platform.deploy.fetch.partial_file import arrived, begun, discard, sha256
 from modelway_platform.deploy.fetch.store_access import OpenedStore, StoreAccess
 from modelway_platform.domain.package_origin import ARCHIVE_SUFFIX
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.signatures import PackageSignatures
 
 STAGE_PREFIX = ".fetching-"
 # How soon to look again for what may come back by itself; what is wrong for good is asked for ever more seldom.
@@ -33,6 +36,8 @@ class PackageFetcher:
         packages: Where they go.
         access: Opens stores.
         origins: Where they come from.
+        signatures: Where what vouches for them is kept.
+        refused: Why nobody may run a package that is here, for want of a signature; empty otherwise.
         clock: Seconds.
     """
 
@@ -41,11 +46,16 @@ class PackageFetcher:
         packages: PackageStore,
         access: StoreAccess,
         origins: Origins,
+        signatures: PackageSignatures,
+        *,
+        refused: Callable[[str], str] = lambda _: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._packages = packages
         self._access = access
         self._origins = origins
+        self._signatures = signatures
+        self._refused = refused
         self._clock = clock
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -57,6 +67,8 @@ class PackageFetcher:
         """
         async with self._locks.setdefault(package, asyncio.Lock()):
             if self._packages.has(package):
+                if await asyncio.to_thread(self._refused, package):
+                    await self._look_for_signatures(package)
                 report(f"{self._packages.path(package).stat().st_size} octets in the package store")
                 return
             origins = await asyncio.to_thread(self._origins, package)
@@ -91,11 +103,20 @@ class PackageFetcher:
             report("checking the archive")
             size = arrived(archive)
             await asyncio.to_thread(self._keep, archive, package)
+            await fetch_signatures(opened.store, rest, package, self._signatures)
             await asyncio.to_thread(shutil.rmtree, stage, ignore_errors=True)
         except (ModelwayError, OSError) as error:
             text = opened.censored(_words(error)) if opened is not None else _words(error)
             raise _failure(error, f"{origin}: {text}" if origin not in text else text) from None
         report(f"{size} octets fetched from {origin} in {self._clock() - started:.1f} s")
+
+    async def _look_for_signatures(self, package: str) -> None:
+        """It may have been signed since it was fetched; a store that does not answer leaves things as they are."""
+        for origin, project in await asyncio.to_thread(self._origins, package):
+            address, _, rest = _split(origin)
+            with suppress(ModelwayError):
+                opened = await asyncio.to_thread(self._access.open, origin, address, project)
+                await fetch_signatures(opened.store, rest, package, self._signatures)
 
     def _stage(self, package: str) -> Path:
         stage = self._packages.root / f"{STAGE_PREFIX}{package.removeprefix('sha256:')}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelway.errors import ForbiddenError, InvalidRequestError
 from modelway.packaging.store.open_store import Store, open_store
-from modelway_platform.deploy.fetch.read_table import Table
+from modelway_platform.deploy.read_table import Table
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig

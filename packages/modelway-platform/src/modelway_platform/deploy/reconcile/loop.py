@@ -24,6 +24,7 @@ from modelway_platform.deploy.reconcile.decision import (
 )
 from modelway_platform.deploy.reconcile.early_phases import EARLY
 from modelway_platform.deploy.reconcile.fleet import Fleet
+from modelway_platform.deploy.reconcile.gate import Gate, behind, open_gate
 from modelway_platform.deploy.reconcile.holding import decide_held, told
 from modelway_platform.deploy.reconcile.late_phases import phases_of
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
@@ -56,6 +57,7 @@ class Reconciler:
         book: How far each phase is.
         holds: What people said of revisions under way.
         approved: The phases that they said yes to, where a stage has them wait.
+        gate: What speaks against starting a deployment whose package is prepared.
         changes: Whoever changes anything this depends on notifies it.
         registered: The ids of all registered endpoints, now.
         autoscaler: Says how many replicas there shall be where the load decides.
@@ -72,6 +74,7 @@ class Reconciler:
         book: PhaseBook,
         holds: Callable[[], Mapping[str, Hold]] = dict[str, Hold],
         approved: Callable[[], Approved] = dict[tuple[str, int], frozenset[PhaseName]],
+        gate: Gate = open_gate,
         changes: Changes,
         registered: Callable[[], Collection[str]],
         autoscaler: Autoscaler | None = None,
@@ -87,6 +90,7 @@ class Reconciler:
         self._held_places: frozenset[tuple[str, str, PhaseName]] = frozenset()
         self._read_approved = approved
         preparations.held = self._is_held
+        self._gate = gate
         self._changes = changes
         self._registered = registered
         self._autoscaler = autoscaler
@@ -193,7 +197,7 @@ class Reconciler:
             record = self._autoscaler.scaled(record)
         key, now = record.deployment.key, self._clock()
         place = (record.deployment.cluster, record.deployment.package)
-        preparation = self._preparations.state(*place)
+        preparation = behind(self._gate, record, self._preparations.state(*place))
         await self._tell(key, preparation)
         seen = [held.seen() for held in self._fleet.of(key)]
         wake_at = now + RESYNC_SECONDS
@@ -205,7 +209,7 @@ class Reconciler:
             else:
                 await self._take(step, record)
         after = [held.seen() for held in self._fleet.of(key)]
-        preparation = self._preparations.state(*place)
+        preparation = behind(self._gate, record, self._preparations.state(*place))
         status = told(status_of(record, preparation, after, now), record, hold)
         if trouble:
             status = unreachable(status, record, trouble, now)

@@ -13,6 +13,7 @@ from modelway_platform.deploy.api.apply_documents import (
     declare_documents,
     resolve_documents,
 )
+from modelway_platform.deploy.api.package_refusals import Refusal, no_refusal
 from modelway_platform.deploy.source.fetch_commit import Answer
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_changes import Applied
@@ -42,15 +43,23 @@ class CommitApplier:
         packages: What documents may name.
         events: Where changes are told.
         clock: Unix time in seconds.
+        refusal: Why a project may not deploy a package.
     """
 
     def __init__(
-        self, documents: Documents, packages: PackageStore, events: Events, clock: Callable[[], float] = time.time
+        self,
+        documents: Documents,
+        packages: PackageStore,
+        events: Events,
+        clock: Callable[[], float] = time.time,
+        *,
+        refusal: Refusal = no_refusal,
     ) -> None:
         self._documents = documents
         self._packages = packages
         self._events = events
         self._clock = clock
+        self._refusal = refusal
 
     def apply(self, source: SourceRecord, answer: Answer) -> Outcome:
         """Declare what the commit's files say, and let go what an earlier commit of the source declared and this one does not."""
@@ -108,7 +117,9 @@ class CommitApplier:
                     f"source {spec.name} may not declare {what}", hint=f"it may declare {', '.join(spec.projects)}"
                 )
 
-        return resolve_documents(request, self._documents, self._packages, dry_run=False, may_change=may_change)
+        return resolve_documents(
+            request, self._documents, self._packages, dry_run=False, may_change=may_change, refusal=self._refusal
+        )
 
     def _declare(self, source: SourceRecord, resolved: Resolved, commit: str) -> tuple[Applied, ...]:
         spec = source.spec

@@ -5,5 +5,17 @@ from modelway.packaging.store.open_store import Store, open_store
 from modelway.packaging.store.pull import pull
 from modelway.packaging.store.push import push
 from modelway.packaging.store.share import Ticket, read_ticket, share
+from modelway.packaging.store.signatures import pull_signatures, push_signatures
 
-__all__ = ["Reference", "Store", "Ticket", "open_store", "pull", "push", "read_ticket", "share"]
+__all__ = [
+    "Reference",
+    "Store",
+    "Ticket",
+    "open_store",
+    "pull",
+    "pull_signatures",
+    "push",
+    "push_signatures",
+    "read_ticket",
+    "share",
+]

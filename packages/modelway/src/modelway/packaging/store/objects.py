@@ -3,6 +3,7 @@
     versions/{name}/{version}.json   the entry: created once, never replaced
     blobs/{sha256}                   a manifest, or a file of packages of at most `SEGMENT` bytes
     blobs/{sha256}.{index}           a larger file, in segments of `SEGMENT` bytes
+    signatures/{sha256}/{key}.json   who vouches for the archive with this digest; see `signatures`
 
 Files are named by their content: weights that two versions share are sent and kept once, and what a broken transfer has
 sent is not sent again.

@@ -102,13 +102,17 @@ class Store:
     def references(self, name: str = "") -> Iterator[Reference]:
         """All versions of a model, or of all models, in the order of their names."""
         prefix = f"versions/{name}/" if name else "versions/"
-        keys: list[str] = []
+        for key in self.keys(prefix, largest=MAX_REFERENCE_BYTES):
+            yield parse_reference(self.get(key), key)
+
+    def keys(self, prefix: str, *, largest: int) -> list[str]:
+        """The objects below a prefix that have at most `largest` octets, in the order of their names."""
+        found: list[str] = []
         with self.explained(prefix):
             chunks: Iterable[Any] = self._api.list(self.backend, prefix=prefix)  # pyright: ignore[reportUnknownMemberType]
             for chunk in chunks:
-                keys += [each["path"] for each in chunk if each["size"] <= MAX_REFERENCE_BYTES]
-        for key in sorted(keys):
-            yield parse_reference(self.get(key), key)
+                found += [each["path"] for each in chunk if each["size"] <= largest]
+        return sorted(found)
 
     @contextmanager
     def explained(self, key: str) -> Generator[None]:
