@@ -11,20 +11,25 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import grpc
 import pytest
 import uvicorn
 
 from modelway.packaging import Environment, Example, FileEntry, Framework, Manifest
 from modelway.packaging.archive import write_archive
-from modelway_platform.deploy.api.application import make_app
+from modelway_platform.deploy.api.application import authentication_of, make_app, make_dispatch
+from modelway_platform.deploy.api.grpc_server import GrpcServer
 from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.api.log_files import FileLogs
+from modelway_platform.deploy.api.methods import api_methods
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.trust.trust import Trust
 from modelway_platform.discovery.embedded import Leases
+from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.key_request import KeySpec
+from modelway_platform.domain.records import ReplicaRecord, ReplicaState
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
@@ -220,37 +225,87 @@ class serving:  # noqa: N801 - reads as a verb
         self._socket.close()
 
 
+class GrpcSide:
+    """A gRPC server over the parts of a running API, in a loop of its own."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self.port = 0
+
+    async def _start(self) -> int:
+        parts = self._api.parts
+        self._server = GrpcServer(make_dispatch(parts), authentication_of(parts))
+        return await self._server.start("127.0.0.1", 0)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.port = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(30)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._server.stop(1), self._loop).result(30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def call(self, name: str, request: Any, key: str = "", **metadata: str) -> Any:
+        """One call by its full name, `modelway.v1.Routes.GetRoute`."""
+        method = next(each for each in api_methods() if each.name == name)
+        pairs = [("authorization", f"Bearer {key or self._api.key}"), *metadata.items()]
+        with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
+            make: Any = channel.unary_stream if method.streams_answers else channel.unary_unary
+            call = make(
+                f"/{method.service}/{method.short_name}",
+                request_serializer=method.request_class.SerializeToString,
+                response_deserializer=method.answer_class.FromString,
+            )
+            answer = call(request, metadata=pairs, timeout=30)
+            return next(iter(answer)) if method.streams_answers else answer
+
+
+@pytest.fixture
+def side(api: Api) -> Iterator[GrpcSide]:
+    with GrpcSide(api) as running:
+        yield running
+
+
+def write_package(folder: Path, name: str, version: str, endpoints: tuple[str, ...] = ("predict",)) -> bytes:
+    """A package that says what a real one would; nothing in it is ever run here."""
+    contents: dict[str, bytes] = {"code/handler.py": b"class Digits: ...\n", "environment/requirements.lock": LOCK}
+    for path, data in contents.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    roles: Any = {"code/handler.py": "code", "environment/requirements.lock": "environment"}
+    output: dict[str, Any] = {"name": "", "label": "str", "schema": {}}
+    manifest = Manifest(
+        format=1,
+        name=name,
+        version=version,
+        sdk="0.1.0",
+        python="3.11",
+        handler="handler:Digits",
+        framework=Framework(),
+        signature={"endpoints": [{"name": each, "inputs": [], "output": output} for each in endpoints]},
+        files=tuple(
+            FileEntry(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest(), role=roles[path])
+            for path, data in contents.items()
+        ),
+        environment=Environment(lock_sha256=hashlib.sha256(LOCK).hexdigest(), packages=1),
+        examples=(Example(endpoint=endpoints[0], request={"a": 1}),),
+    )
+    path = folder / "made.mwpkg"
+    write_archive(path, manifest, folder, lambda _: None)
+    return path.read_bytes()
+
+
 @pytest.fixture
 def make_package(tmp_path: Path) -> Callable[..., bytes]:
-    """Writes a package that says what a real one would; nothing in it is ever run here."""
+    """Writes packages."""
 
     def make(name: str = "digits", version: str = "v1", endpoints: tuple[str, ...] = ("predict",)) -> bytes:
-        folder = tmp_path / f"project-{name}-{version}"
-        contents: dict[str, bytes] = {"code/handler.py": b"class Digits: ...\n", "environment/requirements.lock": LOCK}
-        for path, data in contents.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(data)
-        roles: Any = {"code/handler.py": "code", "environment/requirements.lock": "environment"}
-        output: dict[str, Any] = {"name": "", "label": "str", "schema": {}}
-        manifest = Manifest(
-            format=1,
-            name=name,
-            version=version,
-            sdk="0.1.0",
-            python="3.11",
-            handler="handler:Digits",
-            framework=Framework(),
-            signature={"endpoints": [{"name": each, "inputs": [], "output": output} for each in endpoints]},
-            files=tuple(
-                FileEntry(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest(), role=roles[path])
-                for path, data in contents.items()
-            ),
-            environment=Environment(lock_sha256=hashlib.sha256(LOCK).hexdigest(), packages=1),
-            examples=(Example(endpoint=endpoints[0], request={"a": 1}),),
-        )
-        path = folder / "made.mwpkg"
-        write_archive(path, manifest, folder, lambda _: None)
-        return path.read_bytes()
+        return write_package(tmp_path / f"project-{name}-{version}", name, version, endpoints)
 
     return make
 
@@ -270,6 +325,64 @@ def route(versions: str, name: str = "vision/digits", spec: str = "") -> str:
         "apiVersion: modelway/v1\nkind: Route\n"
         f"metadata: {{project: {project}, model: {model}}}\nspec: {{versions: {versions}, {spec}}}\n"
     )
+
+
+@dataclass(frozen=True)
+class Full:
+    """A platform that has a little of everything, of project vision and of project hush; the same for all who only look."""
+
+    api: Api
+    side: GrpcSide
+    digest: str
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory, migrated: bytes) -> Iterator[Full]:
+    root = tmp_path_factory.mktemp("full")
+    (root / "platform").mkdir()
+    with running_api(root / "platform", migrated) as api, GrpcSide(api) as side:
+        digest = fill(api, root, "vision", "digits", "fleet")
+        fill(api, root, "hush", "hushmodel", "hush-fleet")
+        yield Full(api, side, digest)
+
+
+def fill(api: Api, folder: Path, project: str, model: str, other: str) -> str:
+    """Give a project a deployment, route, stage, source, endpoint, and what these leave behind; `other` names what is of no project."""
+    uploaded = api.ask("POST", "/v1/packages", write_package(folder / project, model, "v1"))
+    digest = uploaded.json["digest"]
+    one = f"{project}/{model}"
+    stage = f"apiVersion: modelway/v1\nkind: Stage\nmetadata: {{project: {project}, stage: production}}\nspec: {{}}\n"
+    texts = [deployment(f"{one}/v1"), deployment(f"{one}/v2"), route("[{version: v1, weight: 1}]", one), stage]
+    applied = api.apply(*texts, packages={"dist/a.mwpkg": digest})
+    assert applied.status == 200, applied.body
+    assert api.ask("POST", f"/v1/deployments/{one}/v1/steer", {"action": "pause"}).status == 200
+    source = {"repository": f"/srv/{project}.git", "projects": [project]}
+    assert api.ask("PUT", f"/v1/sources/{other}", source).status == 200
+    issuer = {"issuer": f"https://{project}.example", "audiences": ["m"], "keySetUrl": f"https://{project}.example/k"}
+    assert api.ask("PUT", f"/v1/issuers/{other}", issuer).status == 200
+    assert api.ask("POST", "/v1/keys", {"name": other, "limits": ["5/1s"], "quotas": ["9/1d"]}).status == 201
+    key = VersionKey(project, model, "v1")
+    endpoint = {
+        "project": project,
+        "model": model,
+        "version": "v1",
+        "host": "127.0.0.1",
+        "port": 9 + len(project),
+        "ttlSeconds": 300,
+    }
+    assert api.ask("PUT", f"/v1/endpoints/{project}-1", endpoint).status == 200
+    api.replicas.save(
+        ReplicaRecord(
+            id=f"{project}-1", key=key, revision=1, package="", placement={}, state=ReplicaState.READY, restarts=0,
+            started_at=1.0,
+        )
+    )  # fmt: skip
+    (api.root / "replicas" / f"{project}-1").mkdir()
+    (api.root / "replicas" / f"{project}-1" / "server.log").write_text(f"{model} is loading\n")
+    record = {"time": time.time(), "project": project, "model": model, "version": "v1", "request_id": f"{project}-a"}
+    with (api.root / "access" / "worker-0-1.ndjson").open("a") as file:
+        file.write(json.dumps({**record, "status": 200, "duration_us": 900}) + "\n")
+    return digest
 
 
 @pytest.fixture

@@ -48,14 +48,15 @@ def snippet(text: str, mark: Mark) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`did you mean "replicas"?`, or what there is to choose from."""
+    """`did you mean "replicas"?`, or what there is to choose from, the most alike first."""
     choices = list(known)
     folded = {choice.lower().replace("_", "").replace("-", ""): choice for choice in choices}
     same = folded.get(word.lower().replace("_", "").replace("-", ""))
     close = [same] if same else difflib.get_close_matches(word[:100], choices, n=1, cutoff=0.6)
     if close:
         return f'did you mean "{close[0]}"?'
-    return f"known: {', '.join(choices)}" if choices else ""
+    alike = sorted(choices, key=lambda choice: (-difflib.SequenceMatcher(None, word[:100], choice).ratio(), choice))
+    return f"known: {', '.join(alike)}" if choices else ""
 
 
 def _printable(line: str) -> str:

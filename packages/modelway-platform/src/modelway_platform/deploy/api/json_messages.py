@@ -6,7 +6,6 @@ name Python's types and say where they are only now and then. It still reads wha
 
 import base64
 import binascii
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
@@ -16,6 +15,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from modelway.errors import InvalidRequestError
+from modelway_platform.domain.document_problem import did_you_mean
 
 HINT = "see docs/http-api.md, or /openapi.json"
 SHAPELESS = frozenset({"google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue"})
@@ -83,18 +83,11 @@ def fields_of(message: Any) -> list[FieldDescriptor]:
     return list(cast("Descriptor", message).fields)
 
 
-def closest(name: str, known: list[str]) -> str:
-    """A hint: what may have been meant, and what there is, the most alike first."""
-    if not known:
-        return "there is none"
-    alike = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-    listed = f"known: {', '.join(sorted(known))}"
-    return f"did you mean {alike[0]}? {listed}" if alike else listed
-
-
 def _unknown(name: str, known: list[str], where: str) -> InvalidRequestError:
     at = f"{where}: " if where else "the request's body: "
-    return InvalidRequestError(f"{at}there is no member {name[:_LONGEST_WORD]!r}", hint=closest(name, known))
+    return InvalidRequestError(
+        f"{at}there is no member {name[:_LONGEST_WORD]!r}", hint=did_you_mean(name, known) or "there is none"
+    )
 
 
 def _set(message: Message, field: FieldDescriptor, value: Any, at: str) -> None:

@@ -12,8 +12,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from modelway.errors import InvalidRequestError
-from modelway_platform.deploy.api.json_messages import FRACTIONS, HINT, WHOLE, closest, fields_of, read_members, scalar
+from modelway_platform.deploy.api.json_messages import FRACTIONS, HINT, WHOLE, fields_of, read_members, scalar
 from modelway_platform.deploy.api.methods import Binding, Method
+from modelway_platform.domain.document_problem import did_you_mean
 
 EXPECTED_REVISION = "expected_revision"
 
@@ -83,7 +84,9 @@ def _read_query(message: Message, binding: Binding, query: Iterable[tuple[str, s
         field = known.get(name)
         if field is None:
             names = list({each.json_name: None for each in known.values()})
-            raise InvalidRequestError(f"unknown query parameter {name[:50]!r}", hint=closest(name, names))
+            raise InvalidRequestError(
+                f"unknown query parameter {name[:50]!r}", hint=did_you_mean(name, names) or "there is none"
+            )
         if field.name in seen and not field.is_repeated:
             raise InvalidRequestError(f"query parameter {name}: given twice")
         seen.add(field.name)
