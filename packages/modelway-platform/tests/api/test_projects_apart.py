@@ -8,6 +8,7 @@ import http.client
 import json
 import re
 import socket
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -62,21 +63,23 @@ def over_rest(api: Any, method: Any, binding: Any, names: dict[str, Any], key: s
     try:
         connection.request(binding.verb, path, body, {"Authorization": f"Bearer {key}"})
         answer = connection.getresponse()
-        if not method.streams_answers or answer.status != 200:
-            return answer.status, answer.read()
-        found = answer.readline()
-        assert connection.sock is not None or not found
+        is_stream = method.streams_answers and answer.status == 200
+        return answer.status, at_once(connection, answer) if is_stream else answer.read()
+    finally:
+        connection.close()
+
+
+def at_once(connection: http.client.HTTPConnection, answer: http.client.HTTPResponse) -> bytes:
+    """The first line of a stream, which may take a while, and those that come right behind it."""
+    found = answer.readline()
+    with suppress(TimeoutError):
         while connection.sock is not None:
             connection.sock.settimeout(0.2)
             line = answer.readline()
             if not line:
                 break
             found += line
-    except TimeoutError:
-        pass
-    finally:
-        connection.close()
-    return answer.status, found
+    return found
 
 
 def without_id(body: bytes) -> Any:
