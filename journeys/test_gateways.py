@@ -137,6 +137,7 @@ def test_a_gateway_elsewhere_follows_and_serves_on_without_control(
     own_platform: PlatformFactory,
     echo_package: Path,
     remote_gateway: Callable[[RunningPlatform, str], tuple[str, "subprocess.Popen[bytes]"]],
+    tmp_path: Path,
 ) -> None:
     platform = own_platform().start()
     digest = platform.upload(echo_package)
@@ -164,6 +165,7 @@ def test_a_gateway_elsewhere_follows_and_serves_on_without_control(
             lambda: [each for each in control.list_all("gateways") if each["id"] == "edge-1/worker-0"] or None,
         )
     assert words[0]["reason"] == ""
+    before = wait_for("its records are at control", lambda: _records_of(platform, "far") or None)
     platform.apply(deployment("far/echo/v2", digest))
     platform.wait_ready("far/echo/v2")
     wait_for("a change is seen there", lambda: answers("/far/echo/v2/echo") == 200 or None)
@@ -178,6 +180,30 @@ def test_a_gateway_elsewhere_follows_and_serves_on_without_control(
     process.wait(30)
     url, process = remote_gateway(platform, secret)
     wait_for("it serves by its own last table", lambda: answers("/far/echo/v2/echo") == 200 or None, 60)
+    os.kill(platform.control_process() or 0, signal.SIGCONT)
+    written = _lines(tmp_path / "elsewhere" / "logs" / "access")
+    wait_for(
+        "those of before are sent when control is back",
+        lambda: _lines(platform.home / "logs" / "shipped") >= written or None,
+    )
+    asked = "SELECT count(*) AS many, count(DISTINCT request_id) AS different FROM access WHERE project = 'far'"
+    counts = wait_for(
+        "all are collected once",
+        lambda: (found := _asked(platform, asked)) and found["different"] >= len(before) + 2 and found or None,
+    )
+    assert counts["many"] == counts["different"]
+
+
+def _lines(folder: Path) -> set[str]:
+    return {line for path in folder.rglob("worker-*.ndjson") for line in path.read_text().splitlines()}
+
+
+def _records_of(platform: RunningPlatform, project: str) -> list[str]:
+    return platform.cli("logs", project, "--tail", "100", "-o", "json").stdout.splitlines()
+
+
+def _asked(platform: RunningPlatform, question: str) -> dict[str, int]:
+    return dict(json.loads(platform.cli("logs", "query", question, "-o", "json").stdout))
 
 
 def _knows_the_newest(platform: RunningPlatform) -> bool:

@@ -48,6 +48,7 @@ from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.phases import Phases, Runs
 from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.shipped_segments import ShippedSegments
 from modelway_platform.store.signatures import PackageSignatures
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
@@ -161,6 +162,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             log_queries=QueryDesk(root / "store"),
             exports=Exporter(root / "store"),
             feedback=FeedbackSegments(root / "feedback"),
+            records=ShippedSegments(root / "shipped"),
             replica_token=REPLICA_TOKEN,
             status=lambda: {"routeTable": {"number": 3}},
             phases=Phases(database, changes.notify).of,

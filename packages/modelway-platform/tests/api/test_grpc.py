@@ -14,7 +14,7 @@ from google.protobuf import json_format
 from modelway_platform.deploy.api.grpc_messages import answer_message
 from modelway_platform.deploy.api.grpc_server import origin_of
 from modelway_platform.deploy.api.methods import api_methods, service_names
-from modelway_platform.deploy.api.schema import documents_pb2
+from modelway_platform.deploy.api.schema import documents_pb2, records_pb2
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -113,3 +113,9 @@ def test_what_is_no_message_is_refused(side: Any, api: Any, body: bytes) -> None
 def test_where_a_call_came_from() -> None:
     peers = {"ipv4:127.0.0.1:4711": "127.0.0.1", "ipv6:%5B::1%5D:4711": "::1", "unix:": "unix:"}
     assert {peer: origin_of(peer) for peer in peers} == peers
+
+
+def test_records_are_kept_as_over_rest(api: Any, side: GrpcSide) -> None:
+    request = records_pb2.TakeRecordsRequest(origin="edge-1", segment="worker-0-1.ndjson", lines={"data": b"{}\n"})
+    assert side.call("modelway.v1.Records.TakeAccessRecords", request).size == 3
+    assert (api.root / "shipped/edge-1/access/worker-0-1.ndjson").read_bytes() == b"{}\n"

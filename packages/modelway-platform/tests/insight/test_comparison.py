@@ -42,7 +42,7 @@ def compare(folder: Path, **asked: Any) -> Comparison:
 def read(folder: Path, since: float = 0.0, until: float = START + 1e9) -> tuple[list[float], ReadCounts]:
     counts = ReadCounts()
     found = read_records(
-        folder, project="vision", model="digits", since=since, until=until, counts=counts, abandoned=lambda: False
+        (folder,), project="vision", model="digits", since=since, until=until, counts=counts, abandoned=lambda: False
     )
     return [each.time for each in found], counts
 

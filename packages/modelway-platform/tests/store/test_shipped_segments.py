@@ -37,7 +37,7 @@ class Machine:
         self.here = folder / "here"
         self.there = folder / "there"
         self.here.mkdir()
-        self.wire = Wire(ShippedSegments(self.there))
+        self.wire = Wire(ShippedSegments(self.there, keep_segments=1))
         self.shipper = Shipper(self.here, self.wire, piece_bytes=120)
         self.segment = self.here / "worker-0-1.ndjson"
         self.wrote: list[int] = []
@@ -74,7 +74,7 @@ class Machine:
         self.shipper = Shipper(self.here, self.wire, piece_bytes=120)
 
     def restart_control(self) -> None:
-        self.wire.kept = ShippedSegments(self.there)
+        self.wire.kept = ShippedSegments(self.there, keep_segments=0)
 
     def collect(self) -> None:
         place = self.there / "edge-1" / "access"
@@ -112,7 +112,7 @@ def test_every_line_arrives_once_and_in_order(tmp_path_factory: pytest.TempPathF
 
 
 def test_what_was_collected_and_has_ended_goes_and_is_not_taken_again(tmp_path: Path) -> None:
-    kept = ShippedSegments(tmp_path)
+    kept = ShippedSegments(tmp_path, keep_segments=1)
     place = tmp_path / "edge-1" / "access"
     assert kept.take("edge-1", "access", "worker-0-1.ndjson", 0, b"{}\n", ended=True) == 3
     write_marks(place, [("worker-0-1.ndjson", 3)])
@@ -160,4 +160,4 @@ def test_a_failing_disk_is_said_and_nothing_marked(tmp_path: Path) -> None:
     (tmp_path / "edge-1").write_text("no folder")
     with pytest.raises(ModelwayError) as failed:
         ShippedSegments(tmp_path).take("edge-1", "access", "worker-0-1.ndjson", 0, b"{}\n", ended=False)
-    assert failed.value.code == "storage_full"
+    assert failed.value.error_code == "storage_full"

@@ -57,6 +57,8 @@ def settings_from(
             Source(ACCESS, directory.access_logs),
             Source(INFERENCE, directory.replicas, INFERENCE_LOG_NAME),
             Source(FEEDBACK, directory.feedback),
+            Source(ACCESS, directory.shipped, ACCESS.name),
+            Source(INFERENCE, directory.shipped, INFERENCE.name),
         ),
         keeping=Keeping(
             seconds=_positive(environment, KEEP_DAYS_VARIABLE, _DAYS) * 86_400,

@@ -20,6 +20,7 @@ from modelway_platform.store.audit import Audit
 from modelway_platform.store.feedback_segments import FeedbackSegments
 from modelway_platform.store.key_uses import last_uses
 from modelway_platform.store.load_reports import WorkerLoad
+from modelway_platform.store.shipped_segments import ShippedSegments
 
 
 def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
@@ -46,12 +47,14 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
             access=settings.directory.access_logs,
             replicas=settings.directory.replicas,
             known_replicas=parts.replicas.list,
+            shipped=settings.directory.shipped,
         ),
-        comparer=AccessComparison(settings.directory.access_logs),
-        mirror_reports=MirrorReports(settings.directory.access_logs),
+        comparer=AccessComparison(settings.directory.access_logs, shipped=settings.directory.shipped),
+        mirror_reports=MirrorReports(settings.directory.access_logs, settings.directory.shipped),
         log_queries=QueryDesk(settings.directory.log_store),
         exports=Exporter(settings.directory.log_store),
         feedback=FeedbackSegments(settings.directory.feedback),
+        records=ShippedSegments(settings.directory.shipped),
         explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),
         replica_token=parts.replica_token,
         status=lambda: {"gateway": settings.gateway_url, "routeTable": facts.status(), **_grpc(settings)},

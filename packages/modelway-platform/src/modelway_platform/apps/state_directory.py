@@ -67,6 +67,11 @@ class StateDirectory:
         return self.root / "logs" / "feedback"
 
     @property
+    def shipped(self) -> Path:
+        """Segments of access and inference records that processes on other machines have sent."""
+        return self.root / "logs" / "shipped"
+
+    @property
     def control_log(self) -> Path:
         return self.root / "logs" / "control.log"
 

@@ -1,11 +1,13 @@
-"""The process that keeps a gateway's route table equal to that of a control elsewhere; stands in for control there.
+"""The process that keeps a gateway's route table equal to that of a control elsewhere, and sends it the access log; stands in for control there.
 
 It waits for a newer table over HTTP, checks it as workers do, and writes it to this machine's disk, where the workers look.
 Without control it waits and tries again: the last good table stays, over restarts too.
 """
 
 import argparse
+import hashlib
 import os
+import re
 import select
 import socket
 import sys
@@ -19,7 +21,10 @@ import msgspec
 
 from modelway.client.connection import Server
 from modelway.client.http_client import HttpClient, Timeouts
+from modelway.client.record_receiver import RecordReceiver
 from modelway.errors import ModelwayError, NotFoundError
+from modelway.serving.observing.shipper import Shipper
+from modelway.serving.observing.shipping import Shipping
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.domain.scale_decision import STALE_SECONDS
 from modelway_platform.domain.split_table import SplitTable
@@ -31,6 +36,7 @@ KEY_VARIABLE = "MODELWAY_GATEWAY_KEY"
 WAIT_SECONDS = 20.0
 SAY_SECONDS = 1.0
 AGAIN_SECONDS = 0.5
+_NO_NAME = re.compile(r"[^A-Za-z0-9._-]|^[^A-Za-z0-9]")
 
 
 class Follower:
@@ -120,6 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     follower = Follower(http, directory.table, given.name)
     threading.Thread(target=_end_with_supervisor, args=(given.lifeline,), daemon=True).start()
     threading.Thread(target=_say_forever, args=(follower, directory.gateway), daemon=True).start()
+    sending = HttpClient(server.url, headers=server.headers)
+    Shipping(Shipper(directory.access_logs, RecordReceiver(sending, "access", _origin(directory, given.name))), _say)
     problem = ""
     while True:
         try:
@@ -128,8 +136,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except ModelwayError as error:
             if error.message != problem:  # once, not twice a second
                 problem = error.message
-                print(f"gateway: the route table stays as it is: {error.message}", file=sys.stderr)  # noqa: T201
+                _say(f"the route table stays as it is: {error.message}")
             time.sleep(AGAIN_SECONDS)
+
+
+def _say(text: str) -> None:
+    print(f"gateway: {text}", file=sys.stderr)  # noqa: T201 - its supervisor's terminal
+
+
+def _origin(directory: StateDirectory, name: str) -> str:
+    """Its name, and what tells it from another of that name: both would write segments of the same names."""
+    return f"{_NO_NAME.sub('-', name)[:80]}-{hashlib.sha256(directory.instance().encode()).hexdigest()[:12]}"
 
 
 def _say_forever(follower: Follower, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Access records from the segments that gateway workers append to: in order of time over all workers, in constant memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import merge
 from io import FileIO
@@ -80,7 +80,7 @@ class ReadCounts:
 
 
 def read_records(
-    folder: Path,
+    folders: Iterable[Path],
     *,
     project: str,
     model: str,
@@ -93,7 +93,7 @@ def read_records(
     """The records of one model in a span of time, ordered; those still being written are not waited for.
 
     Args:
-        folder: Of the segments, `worker-<n>-<nanoseconds of its start>.ndjson`.
+        folders: Of the segments, `worker-<n>-<nanoseconds of its start>.ndjson`.
         project: Whose model.
         model: Which.
         since: From this Unix time on.
@@ -105,9 +105,10 @@ def read_records(
     Raises:
         UnavailableError: It was to be given up.
     """
-    workers: dict[str, list[Path]] = {}
-    for path in folder.glob("worker-*.ndjson"):
-        workers.setdefault(path.stem.rpartition("-")[0], []).append(path)
+    workers: dict[tuple[int, str], list[Path]] = {}
+    for number, folder in enumerate(folders):
+        for path in folder.glob("worker-*.ndjson"):
+            workers.setdefault((number, path.stem.rpartition("-")[0]), []).append(path)
 
     def of_worker(segments: list[Path]) -> Iterator[Record]:
         # Names have no character that JSON writes in another way, so most lines of others need not be decoded.

@@ -9,6 +9,7 @@ from modelway_platform.domain.experiment import Experiment, SideSeen
 from modelway_platform.domain.verdict import Plan
 from modelway_platform.domain.verdict_words import verdict_words
 from modelway_platform.insight.access_segments import AccessRecord, ReadCounts, read_records
+from modelway_platform.store.shipped_segments import shipped_folders
 
 _LEFT = 499
 
@@ -29,10 +30,12 @@ class AccessComparison:
     Args:
         access: Folder of the gateway's segments.
         plan: What is demanded of the evidence.
+        shipped: Folder of the segments that other machines have sent, if there is one.
     """
 
     access: Path
     plan: Plan = field(default_factory=Plan)
+    shipped: Path | None = None
 
     def compare(self, query: ComparisonQuery, *, abandoned: Callable[[], bool]) -> Comparison:
         """The comparison; takes as long as reading that much of the log takes, so call it in a thread.
@@ -48,7 +51,7 @@ class AccessComparison:
         others = {query.baseline: _Others(), query.candidate: _Others()}
         prefixes = {version: f"/{query.model}/{version}/" for version in others}
         records = read_records(
-            self.access,
+            (self.access, *shipped_folders(self.shipped, "access")),
             project=query.model.project,
             model=query.model.model,
             since=query.since,

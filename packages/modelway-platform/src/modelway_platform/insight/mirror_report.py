@@ -8,6 +8,7 @@ from pathlib import Path
 from modelway_platform.domain.latency_histogram import LatencyHistogram, bin_of
 from modelway_platform.domain.mirror_report import MirrorExample, MirrorPair, MirrorQuery, MirrorReport
 from modelway_platform.insight.access_segments import MirrorRecord, ReadCounts, read_records
+from modelway_platform.store.shipped_segments import shipped_folders
 
 
 @dataclass(slots=True)
@@ -48,9 +49,10 @@ class _Pair:
 
 @dataclass(frozen=True, slots=True)
 class MirrorReports:
-    """Reads the access segments anew for each question; nothing is kept in between."""
+    """Reads the access segments anew for each question, also those that other machines have sent; nothing is kept in between."""
 
     access: Path
+    shipped: Path | None = None
 
     def report(self, query: MirrorQuery, *, abandoned: Callable[[], bool]) -> MirrorReport:
         """The report; takes as long as reading that much of the log takes, so call it in a thread.
@@ -65,7 +67,7 @@ class MirrorReports:
         pairs: dict[tuple[str, str, str], _Pair] = {}
         counts = ReadCounts()
         records = read_records(
-            self.access,
+            (self.access, *shipped_folders(self.shipped, "access")),
             project=query.model.project,
             model=query.model.model,
             since=query.since,

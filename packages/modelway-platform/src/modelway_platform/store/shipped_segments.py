@@ -4,6 +4,7 @@ import os
 import re
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from modelway.serving.observing.collected import read_marks
 
 MOST_BYTES = 8 << 30
 ABANDONED_SECONDS = 30 * 86_400.0
+KEEP_SEGMENTS = 16
 _MEASURE_SECONDS = 1.0
 _ENDED = "ended"
 _ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -27,11 +29,13 @@ class ShippedSegments:
     Args:
         folder: Made when missing.
         most_bytes: What all of it may take together while nobody collects.
+        keep_segments: So many of a worker stay after they were collected, for those who read segments; none while room is short.
     """
 
-    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES, keep_segments: int = KEEP_SEGMENTS) -> None:
         self._folder = folder
         self._most_bytes = most_bytes
+        self._keep_segments = keep_segments
         self._lock = threading.Lock()
         self._measured = (-_MEASURE_SECONDS, 0)
 
@@ -79,10 +83,6 @@ class ShippedSegments:
                 ) from error
         return kept
 
-    def folders(self, kind: str) -> list[Path]:
-        """Those that hold segments of a kind now."""
-        return sorted(self._folder.glob(f"*/{kind}"))
-
     def _append(self, place: Path, path: Path, start: int, lines: bytes) -> int:
         size = path.stat().st_size if path.exists() else 0
         new = lines[max(0, size - start) :]
@@ -120,14 +120,25 @@ class ShippedSegments:
         marks = read_marks(place) or {}
         ended = _ended(place)
         old = time.time() - ABANDONED_SECONDS
-        for path in place.glob("worker-*.ndjson"):
-            writer, _, number = path.stem.rpartition("-")
+        keep = self._keep_segments if self._octets() < self._most_bytes // 2 else 0
+        kept: Counter[str] = Counter()
+        for path in sorted(place.glob("worker-*.ndjson"), key=_number, reverse=True):
+            writer = path.stem.rpartition("-")[0]
+            kept[writer] += 1
             with suppress(OSError):
                 found = path.stat()
-                if marks.get(path.name, -1) < found.st_size:
-                    continue
-                if int(number) <= ended.get(writer, -1) or found.st_mtime < old:
+                has_ended = _number(path) <= ended.get(writer, -1) and kept[writer] > keep
+                if (has_ended or found.st_mtime < old) and marks.get(path.name, -1) >= found.st_size:
                     path.unlink()
+
+
+def shipped_folders(folder: Path | None, kind: str) -> list[Path]:
+    """Those below a folder of shipped segments that hold segments of a kind now."""
+    return [] if folder is None else sorted(folder.glob(f"*/{kind}"))
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])
 
 
 def _ended(place: Path) -> dict[str, int]:

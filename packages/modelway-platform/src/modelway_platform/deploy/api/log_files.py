@@ -12,6 +12,7 @@ import msgspec
 
 from modelway_platform.deploy.api.parts import LogQuery
 from modelway_platform.domain.records import ReplicaRecord
+from modelway_platform.store.shipped_segments import shipped_folders
 
 _BLOCK = 256 * 1024
 # How far back a tail looks for records that match; a filter that matches nothing must not read for minutes.
@@ -38,18 +39,26 @@ class _Followed:
 
 
 class FileLogs:
-    """The log reader of a platform on one machine.
+    """The log reader of a platform: of this machine, and of what others have sent.
 
     Args:
         access: Folder of the gateway's segments, `worker-<n>-<segment>.ndjson`.
         replicas: Folder with a folder per replica: `server.log`, and `inference` with the segments of its workers.
         known_replicas: Gives the replicas whose versions are known.
+        shipped: Folder of the segments that other machines have sent, if there is one.
     """
 
-    def __init__(self, access: Path, replicas: Path, known_replicas: Callable[[], Iterable[ReplicaRecord]]) -> None:
+    def __init__(
+        self,
+        access: Path,
+        replicas: Path,
+        known_replicas: Callable[[], Iterable[ReplicaRecord]],
+        shipped: Path | None = None,
+    ) -> None:
         self._access = access
         self._replicas = replicas
         self._known_replicas = known_replicas
+        self._shipped = shipped
 
     async def read(self, query: LogQuery) -> AsyncIterator[Record | None]:
         """The last records that match; with `follow` then the new ones, and None every ten seconds without any."""
@@ -89,10 +98,11 @@ class FileLogs:
 
     def _sources(self, query: LogQuery) -> list[list[tuple[Path, Parse]]]:
         """Groups of files, oldest file first in each; records of a group follow each other in time."""
-        if query.source == "access":
-            return _segments(self._access, query)
-        if query.source == "inference":
-            folders = (folder / "inference" for folder in self._replica_folders(query))
+        if query.source != "server":
+            own = [self._access]
+            if query.source == "inference":
+                own = [folder / "inference" for folder in self._replica_folders(query)]
+            folders = (*own, *shipped_folders(self._shipped, query.source))
             return [group for folder in folders for group in _segments(folder, query)]
         return [[(path, parse)] for path, parse in self._server_logs(query)]
 

@@ -62,6 +62,11 @@ class Method:
     def takes_octets(self) -> bool:
         return self.descriptor.input_type.full_name == HTTP_BODY
 
+    def body_is_octets(self, binding: Binding) -> bool:
+        """Whether the body of REST is one field's octets as they are."""
+        field = self.descriptor.input_type.fields_by_name.get(binding.body)
+        return field is not None and field.message_type is not None and field.message_type.full_name == HTTP_BODY
+
     @property
     def answers_octets(self) -> bool:
         return self.descriptor.output_type.full_name == HTTP_BODY

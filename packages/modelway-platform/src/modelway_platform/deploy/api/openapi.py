@@ -140,14 +140,14 @@ def _parameters(method: Method, binding: Binding, components: "_Components") -> 
             schema = {"type": "string", "pattern": '^"[0-9]{1,9}"$'}
             about = "Refuse unless the document is at this revision."
             yield {"name": "If-Match", "in": "header", "schema": schema, "description": about}
-        elif not binding.body and field.message_type is None:
+        elif binding.body not in ("*", field.name) and field.message_type is None:
             schema = components.of_field(field, nullable=False)
             needed = {"required": True} if is_required(field) else {}
             yield {"name": field.json_name, "in": "query", "schema": schema, **needed, **told}
 
 
 def _body(method: Method, binding: Binding, components: "_Components") -> dict[str, Any]:
-    if method.streams_requests:
+    if method.streams_requests or method.body_is_octets(binding):
         return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
     schema = components.message_schema(method.descriptor.input_type, leave_out=binding.variables)
     return {"application/json": {"schema": {**schema, "additionalProperties": False}}}

@@ -149,6 +149,25 @@ class NoFeedback:
         raise UnavailableError("no feedback is kept here", hint="send it to the platform that `modelway up` runs")
 
 
+class RecordKeeper(Protocol):
+    """Who keeps records of other machines; `store.shipped_segments.ShippedSegments` is one."""
+
+    def take(self, origin: str, kind: str, segment: str, start: int, lines: bytes, *, ended: bool) -> int:
+        """Keeps a piece of a segment durably; how many octets of the segment are here. Called in a thread.
+
+        Raises:
+            ModelwayError: It was not kept.
+        """
+        ...
+
+
+class KeepsNoRecords:
+    """For a process that keeps none."""
+
+    def take(self, origin: str, kind: str, segment: str, start: int, lines: bytes, *, ended: bool) -> int:
+        raise UnavailableError("no records are kept here", hint="send them to the platform that `modelway up` runs")
+
+
 class MirrorReporter(Protocol):
     """Who adds up what copies have shown; `insight.mirror_report.MirrorReports` is one."""
 
@@ -268,6 +287,7 @@ class ApiParts:
         log_queries: Answers questions of the collected records.
         exports: Makes data sets of them.
         feedback: Keeps what callers say afterwards of answers.
+        records: Keeps access and inference records of other machines.
         want_source: Has a Git source looked at as soon as `changes` is notified.
         closing: Set it, then notify `changes`, to end all watching and following before the server stops.
     """
@@ -306,4 +326,5 @@ class ApiParts:
     log_queries: LogQueries = field(default_factory=NoLogQueries)
     exports: RecordExports = field(default_factory=NoExports)
     feedback: FeedbackTaker = field(default_factory=NoFeedback)
+    records: RecordKeeper = field(default_factory=KeepsNoRecords)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -34,7 +34,9 @@ def read_request(
         InvalidRequestError: It is not JSON, or not of that shape, or names what the method does not know.
     """
     message = method.request_class()
-    if binding.body:
+    if method.body_is_octets(binding):
+        getattr(message, binding.body).data = body
+    elif binding.body:
         _read_body(message, binding, body)
     for name, text in path.items():
         _set(message, _field(message, name), text, f"the path's {name}")

@@ -121,7 +121,7 @@ class _Turns:
         kinds: dict[str, KindState] = {}
         with suppress(OSError, sqlite3.Error):
             if self._collector is not None:
-                kinds = {each.kind.name: _state_of(self._collector, each) for each in self._settings.sources}
+                kinds = _states(self._collector, self._settings.sources)
             write_state(
                 state_of(self._settings.folder), CollectorState(at=time.time(), failing=self._failing, kinds=kinds)
             )
@@ -132,12 +132,20 @@ def state_of(folder: Path) -> Path:
     return folder / "state.json"
 
 
-def _state_of(collector: "Collector", source: Source) -> KindState:
-    ledger, kind = collector.ledger, source.kind.name
+def _states(collector: "Collector", sources: Sequence[Source]) -> dict[str, KindState]:
+    """By kind, of all its sources together."""
+    kinds: dict[str, list[Source]] = {}
+    for each in sources:
+        kinds.setdefault(each.kind.name, []).append(each)
+    return {kind: _state_of(collector, kind, together) for kind, together in kinds.items()}
+
+
+def _state_of(collector: "Collector", kind: str, sources: Sequence[Source]) -> KindState:
+    ledger = collector.ledger
     files, counts = ledger.live_files(kind), ledger.counts(kind)
     taken = ledger.segments(kind)
     behind = 0
-    for path in source.segments():
+    for path in (path for source in sources for path in source.segments()):
         with suppress(OSError):
             known = taken.get(path)
             behind += max(0, path.stat().st_size - (known.taken if known else 0))
