@@ -115,7 +115,7 @@ def test_where_a_call_came_from() -> None:
     assert {peer: origin_of(peer) for peer in peers} == peers
 
 
-def test_records_are_kept_as_over_rest(api: Any, side: GrpcSide) -> None:
+def test_records_are_kept_as_over_rest(api: Any, side: Any) -> None:
     request = records_pb2.TakeRecordsRequest(origin="edge-1", segment="worker-0-1.ndjson", lines={"data": b"{}\n"})
     assert side.call("modelway.v1.Records.TakeAccessRecords", request).size == 3
     assert (api.root / "shipped/edge-1/access/worker-0-1.ndjson").read_bytes() == b"{}\n"

@@ -61,7 +61,7 @@ class Up:
         return self.process.wait(30)
 
 
-def until(what: Callable[[], Any], seconds: float = 10.0) -> None:
+def until(what: Callable[[], Any], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "it did not happen in time"
