@@ -189,7 +189,7 @@ def test_a_gateway_elsewhere_follows_and_serves_on_without_control(
     asked = "SELECT count(*) AS many, count(DISTINCT request_id) AS different FROM access WHERE project = 'far'"
     counts = wait_for(
         "all are collected once",
-        lambda: (found := _asked(platform, asked)) and found["different"] >= len(before) + 2 and found or None,
+        lambda: ((found := _asked(platform, asked)) and found["different"] >= len(before) + 2 and found) or None,
     )
     assert counts["many"] == counts["different"]
 
