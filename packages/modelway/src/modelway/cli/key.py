@@ -2,19 +2,13 @@
 
 import argparse
 import sys
-import time
-from typing import Any
-
-import msgspec
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command, HelpFormatter
 from modelway.cli.connect import add_connection_options, open_control
 from modelway.cli.object_tables import text
-from modelway.cli.output import note
-from modelway.cli.table_text import Cell, Row, table_lines
-from modelway.cli.time_text import age, date_and_time, seconds_of
-from modelway.cli.yaml_text import to_yaml
-from modelway.client.control_client import CreatedKey
+from modelway.cli.secret_holders import add_list_output, add_secret_output, show_list, state_of, tell_secret
+from modelway.cli.table_text import Row
+from modelway.cli.time_text import age
 from modelway.client.key_text import is_mistyped
 
 
@@ -28,12 +22,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         default="caller",
         help="callers call models, admins do everything; default: caller",
     )
-    create.add_argument(
-        "-o", "--output", choices=("text", "json"), default="text", help="text: stdout holds the secret alone"
-    )
+    add_secret_output(create)
     _add_restrictions(create)
     listing = verbs.add_parser("list", help="all keys, without their secrets", formatter_class=HelpFormatter)
-    listing.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
+    add_list_output(listing)
     revoke = verbs.add_parser("revoke", help="a revoked key opens nothing any more", formatter_class=HelpFormatter)
     revoke.add_argument("ids", nargs="+", metavar="ID", help="as `key list` shows it")
     rotate = verbs.add_parser(
@@ -46,9 +38,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="how long the present secret stays valid; 0: not at all; default: 1d",
     )
-    rotate.add_argument(
-        "-o", "--output", choices=("text", "json"), default="text", help="text: stdout holds the secret alone"
-    )
+    add_secret_output(rotate)
     verbs.add_parser(
         "check", help="whether the secret on stdin is mistyped; asks nobody", formatter_class=HelpFormatter
     )
@@ -108,13 +98,23 @@ def _create(args: argparse.Namespace) -> None:
             limits=args.limit,
             quotas=args.quota,
         )
-    _tell(args, key, f"{key.role} key {key.id} for {key.name}; this is the only time its secret is shown")
+    tell_secret(
+        args.output,
+        key,
+        key.secret,
+        f"{key.role} key {key.id} for {key.name}; this is the only time its secret is shown",
+    )
 
 
 def _rotate(args: argparse.Namespace) -> None:
     with open_control(args) as client:
         key = client.rotate_key(args.id, grace=args.grace)
-    _tell(args, key, f"key {key.id} has a new secret, shown this once; the one before is valid for {args.grace}")
+    tell_secret(
+        args.output,
+        key,
+        key.secret,
+        f"key {key.id} has a new secret, shown this once; the one before is valid for {args.grace}",
+    )
 
 
 def _check() -> int:
@@ -126,48 +126,25 @@ def _check() -> int:
     return EXIT_OK
 
 
-def _tell(args: argparse.Namespace, key: CreatedKey, words: str) -> None:
-    if args.output == "json":
-        print(msgspec.json.format(msgspec.json.encode(key), indent=2).decode())
-        return
-    print(key.secret)
-    note(words)
-
-
 def _list(args: argparse.Namespace) -> None:
     with open_control(args) as client:
         keys = client.list_all("keys")
-    if args.output == "json":
-        print(msgspec.json.format(msgspec.json.encode({"items": keys}), indent=2).decode())
-    elif args.output == "yaml":
-        print(to_yaml({"items": keys}), end="")
-    else:
-        rows: list[Row] = [
-            (
-                text(key, "id"),
-                text(key, "name"),
-                text(key, "role"),
-                text(key, "prefix"),
-                text(key, "consumer"),
-                ",".join(key.get("scopes") or ("*/*",)) if key.get("role") == "caller" else "everything",
-                age(key.get("createdAt")),
-                f"{age(key['lastUsedAt'])} ago" if key.get("lastUsedAt") else "-",
-                _state(key),
-            )
-            for key in keys
-        ]
-        print(
-            "\n".join(table_lines(("id", "name", "role", "prefix", "consumer", "scopes", "age", "used", "state"), rows))
+    rows: list[Row] = [
+        (
+            text(key, "id"),
+            text(key, "name"),
+            text(key, "role"),
+            text(key, "prefix"),
+            text(key, "consumer"),
+            ",".join(key.get("scopes") or ("*/*",)) if key.get("role") == "caller" else "everything",
+            age(key.get("createdAt")),
+            f"{age(key['lastUsedAt'])} ago" if key.get("lastUsedAt") else "-",
+            state_of(key),
         )
-
-
-def _state(key: dict[str, Any]) -> Cell:
-    ends = seconds_of(key.get("expiresAt"))
-    if key.get("revokedAt"):
-        return Cell("revoked", "red")
-    if ends is None:
-        return Cell("valid", "green")
-    return Cell("expired", "red") if ends <= time.time() else Cell(f"valid until {date_and_time(ends)}", "green")
+        for key in keys
+    ]
+    head = ("id", "name", "role", "prefix", "consumer", "scopes", "age", "used", "state")
+    show_list(args.output, keys, head, rows)
 
 
 def _revoke(args: argparse.Namespace) -> None:

@@ -1,18 +1,13 @@
 """`modelway token`: creates, lists and revokes tokens of the control API."""
 
 import argparse
-import time
-from typing import Any
-
-import msgspec
 
 from modelway.cli.command import EXIT_OK, Command, HelpFormatter
 from modelway.cli.connect import add_connection_options, open_control
 from modelway.cli.object_tables import text
-from modelway.cli.output import note
-from modelway.cli.table_text import Cell, Row, table_lines
-from modelway.cli.time_text import age, date_and_time, seconds_of
-from modelway.cli.yaml_text import to_yaml
+from modelway.cli.secret_holders import add_list_output, add_secret_output, show_list, state_of, tell_secret
+from modelway.cli.table_text import Row
+from modelway.cli.time_text import age
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,11 +30,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument(
         "--expires", default="", metavar="TIME", help="90d, 12h: when it ends by itself; default: never"
     )
-    create.add_argument(
-        "-o", "--output", choices=("text", "json"), default="text", help="text: stdout holds the secret alone"
-    )
+    add_secret_output(create)
     listing = verbs.add_parser("list", help="all tokens, without their secrets", formatter_class=HelpFormatter)
-    listing.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
+    add_list_output(listing)
     revoke = verbs.add_parser("revoke", help="a revoked token opens nothing any more", formatter_class=HelpFormatter)
     revoke.add_argument("ids", nargs="+", metavar="ID", help="as `token list` shows it")
     for sub in (create, listing, revoke):
@@ -60,45 +53,27 @@ def _run(args: argparse.Namespace) -> int:
 def _create(args: argparse.Namespace) -> None:
     with open_control(args) as client:
         token = client.create_token(args.name, role=args.role, projects=args.project, expires=args.expires)
-    if args.output == "json":
-        print(msgspec.json.format(msgspec.json.encode(token), indent=2).decode())
-        return
-    print(token["secret"])
-    note(f"{token['role']} token {token['id']} for {token['name']}; this is the only time its secret is shown")
+    words = f"{token['role']} token {token['id']} for {token['name']}; this is the only time its secret is shown"
+    tell_secret(args.output, token, token["secret"], words)
 
 
 def _list(args: argparse.Namespace) -> None:
     with open_control(args) as client:
         tokens = client.list_all("tokens")
-    if args.output == "json":
-        print(msgspec.json.format(msgspec.json.encode({"items": tokens}), indent=2).decode())
-    elif args.output == "yaml":
-        print(to_yaml({"items": tokens}), end="")
-    else:
-        rows: list[Row] = [
-            (
-                text(token, "id"),
-                text(token, "name"),
-                text(token, "role"),
-                ",".join(token.get("projects") or ("all",)),
-                text(token, "prefix"),
-                text(token, "createdBy"),
-                age(token.get("createdAt")),
-                _state(token),
-            )
-            for token in tokens
-        ]
-        head = ("id", "name", "role", "projects", "prefix", "made by", "age", "state")
-        print("\n".join(table_lines(head, rows)))
-
-
-def _state(token: dict[str, Any]) -> Cell:
-    ends = seconds_of(token.get("expiresAt"))
-    if token.get("revokedAt"):
-        return Cell("revoked", "red")
-    if ends is None:
-        return Cell("valid", "green")
-    return Cell("expired", "red") if ends <= time.time() else Cell(f"valid until {date_and_time(ends)}", "green")
+    rows: list[Row] = [
+        (
+            text(token, "id"),
+            text(token, "name"),
+            text(token, "role"),
+            ",".join(token.get("projects") or ("all",)),
+            text(token, "prefix"),
+            text(token, "createdBy"),
+            age(token.get("createdAt")),
+            state_of(token),
+        )
+        for token in tokens
+    ]
+    show_list(args.output, tokens, ("id", "name", "role", "projects", "prefix", "made by", "age", "state"), rows)
 
 
 def _revoke(args: argparse.Namespace) -> None:

@@ -1,0 +1,31 @@
+"""Git repositories that are followed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from modelway.client.addresses import path_of
+from modelway.client.control.calls import ControlCalls
+
+
+class SourcesClient(ControlCalls):
+    """Git sources."""
+
+    def set_source(self, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Follows a Git repository; members of `spec` as `PUT /v1/sources/{name}` has them."""
+        body = msgspec.json.encode(spec)
+        headers = {"content-type": "application/json"}
+        return self._object(self._http.request("PUT", "/v1/sources" + path_of(name), body=body, headers=headers))
+
+    def get_source(self, name: str) -> dict[str, Any]:
+        """A source with its last commits and what has drifted."""
+        return self._object(self._http.request("GET", "/v1/sources" + path_of(name)))
+
+    def sync_source(self, name: str) -> None:
+        """Looks at a source's branch now."""
+        self._http.request("POST", f"/v1/sources{path_of(name)}/sync")
+
+    def remove_source(self, name: str) -> None:
+        """Follows a source no more; what it declared stays declared."""
+        self._http.request("DELETE", "/v1/sources" + path_of(name))
