@@ -61,7 +61,7 @@ LISTED = [method for method in api_methods() if method.bindings[0].verb == "GET"
 def test_both_say_the_same_and_nothing_is_left_out(full: Any, method: Any) -> None:
     """Every method that only looks, asked over REST and over gRPC about what is there."""
     names = {"project": "vision", "model": "digits", "version": "v1", "stage": "production", "name": "fleet"}
-    names |= {"digest": full.digest, "baseline": "v1", "candidate": "v2"}
+    names |= {"digest": full.digest, "baseline": "v1", "candidate": "v2", "number": 7}
     given = {name: value for name, value in names.items() if method.has_field(name)}
     binding = method.bindings[0]
     path = binding.path.format_map({name: given.get(name, "") for name in binding.variables})
@@ -73,8 +73,8 @@ def test_both_say_the_same_and_nothing_is_left_out(full: Any, method: Any) -> No
             full.side.call(method.name, request)
         error: Any = refused.value
         assert f"{over_rest.error['message']} " in f"{error.details()} "
-        # There are no clusters here, and no tables are published.
-        assert method.service.endswith((".Clusters", ".Gateways")), error.details()
+        # There are no clusters and no seven promotions here, and no tables are published.
+        assert method.service.endswith((".Clusters", ".Gateways", ".Promotions")), error.details()
         return
     told = {"items": over_rest.json} if binding.answers else over_rest.json
     if binding.answers:  # the address of control itself is known over REST alone
