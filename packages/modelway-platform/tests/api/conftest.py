@@ -36,6 +36,7 @@ from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
 from modelway_platform.store.audit import Audit
 from modelway_platform.store.changes import Changes
+from modelway_platform.store.cluster_approvals import ClusterApprovals
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
@@ -44,7 +45,6 @@ from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.phases import Phases, Runs
 from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.replicas import Replicas
@@ -168,7 +168,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             phases=Phases(database, changes.notify).of,
             holds=Holds(database, changes.notify),
             promotions=Promotions(database, changes.notify),
-            phase_approvals=PhaseApprovals(database, changes.notify),
+            phase_approvals=ClusterApprovals(database, changes.notify),
             gauges=lambda: {"modelway_route_table_number": 3.0},
         )
         _, secret = keys.create(KeySpec(name="tester", role="admin"))

@@ -29,14 +29,15 @@ from modelway_platform.domain.deployment import Deployment, Phase
 from modelway_platform.domain.hold import HoldKind
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.phases import PhaseName, PhaseState
-from modelway_platform.domain.records import DeploymentRecord, ReplicaRecord
+from modelway_platform.domain.placement import Placement
+from modelway_platform.domain.records import DeploymentRecord, ReplicaRecord, ReplicaState
 from modelway_platform.domain.stage import Stage, StageKey
 from modelway_platform.store.changes import Changes
+from modelway_platform.store.cluster_approvals import ClusterApprovals
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.holds import Holds
-from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.phases import Phases
 from modelway_platform.store.replicas import Replicas
 
@@ -129,7 +130,7 @@ class Control:
         self.preparations = Preparations(lambda _: self.preparer, notify=notify)
         self.phases = Phases(self.database, notify)
         self.holds = Holds(self.database, notify)
-        self.approvals = PhaseApprovals(self.database, notify)
+        self.approvals = ClusterApprovals(self.database, notify)
         fleet = Fleet(
             store=self.replicas, events=self.events, clusters=self.clusters, drop_endpoint=self.registered.discard
         )
@@ -141,6 +142,7 @@ class Control:
             book=PhaseBook(self.phases),
             holds=self.holds.all,
             approved=self.approvals.all,
+            approved_clusters=self.approvals.clusters,
             changes=self.changes,
             registered=lambda: self.registered,
         )
@@ -534,3 +536,122 @@ async def test_killed_at_any_write_the_next_control_finishes_without_doubles_or_
         if survived:
             break
     assert kills >= 20
+
+
+SPREAD = replace(
+    DEPLOYMENT,
+    replicas=3,
+    placements=(
+        Placement(name="local", replicas=1, step=1),
+        Placement(name="east", replicas=1, step=2),
+        Placement(name="west", replicas=1, step=3, approval=True),
+    ),
+)
+
+
+def begin_spread(one: Control) -> None:
+    one.documents.apply([Cluster(name="east"), Cluster(name="west"), SPREAD], author="ada")
+
+
+def where(one: Control) -> dict[str, list[int]]:
+    """Revisions of the replicas on each cluster."""
+    found: dict[str, list[int]] = {}
+    for record in one.replicas.list():
+        if record.state in {ReplicaState.STARTING, ReplicaState.READY}:
+            found.setdefault(record.placement["cluster"], []).append(record.revision)
+    return found
+
+
+def progress(one: Control) -> str:
+    record = one.record()
+    found = [each for each in record.status.conditions if each.type == "AllClusters"] if record else []
+    return found[0].reason if found else ""
+
+
+async def test_clusters_come_one_after_another_and_a_yes_is_waited_for_over_kills(
+    control: Callable[..., Control], instance: str
+) -> None:
+    one = control()
+    begin_spread(one)
+    await until(lambda: progress(one) == "WaitsForApproval", 40)
+    assert where(one) == {"local": [1], "east": [1]}
+    record = one.record()
+    assert record is not None
+    assert [(each.name, each.phase, each.opened) for each in record.status.clusters] == [
+        ("local", Phase.READY, True),
+        ("east", Phase.READY, True),
+        ("west", Phase.PENDING, False),
+    ]
+    assert record.status.clusters[0].passed_at <= record.status.clusters[1].passed_at
+    await one.kill()
+    two = control()
+    await until(lambda: progress(two) == "WaitsForApproval", 40)
+    assert set(where(two)) == {"local", "east"}, "a kill is nobody's yes"
+    two.approvals.approve_cluster(str(KEY), 1, "west", author="bob")
+    await until(lambda: two.settled(3) and progress(two) == "Reached", 40)
+    assert where(two) == {"local": [1], "east": [1], "west": [1]}
+    assert two.approvals.all() == {}, "it is no yes to a phase"
+    happened = [event.reason for event in two.events.list("Deployment", str(KEY))]
+    assert happened.count("ClusterBegun") == happened.count("ClusterReady") == 3
+
+
+async def test_what_fails_on_one_cluster_does_not_reach_the_next_and_undo_leads_back(
+    control: Callable[..., Control],
+) -> None:
+    one = control()
+    begin_spread(one)
+    one.approvals.approve_cluster(str(KEY), 1, "west")
+    await until(lambda: one.settled(3), 40)
+    one.documents.apply_deployment(replace(SPREAD, env={"MODE": "crash"}))
+    await until(lambda: progress(one) == "Stopped", 40)
+    record = one.record()
+    assert record is not None
+    assert record.status.phase is Phase.DEGRADED
+    assert "local is" in next(each.message for each in record.status.conditions if each.type == "AllClusters")
+    assert (where(one)["east"], where(one)["west"]) == ([1], [1])
+    assert "StoppedAtBarrier" in {event.reason for event in one.events.list("Deployment", str(KEY))}
+    one.documents.undo("Deployment", str(KEY), 1)
+    await until(lambda: progress(one) == "WaitsForApproval", 40)
+    one.approvals.approve_cluster(str(KEY), 3, "west")
+    await until(lambda: one.settled(3) and progress(one) == "Reached", 40)
+    assert where(one) == {"local": [1], "east": [1], "west": [1]}, "nothing had to be replaced"
+
+
+async def test_a_cluster_out_of_reach_keeps_the_next_waiting(
+    control: Callable[..., Control], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = control()
+    begin_spread(one)
+    one.approvals.approve_cluster(str(KEY), 1, "west")
+    await until(lambda: one.settled(3), 40)
+    await one.kill()
+    monkeypatch.setattr(OtherPlace, "away", True)
+    two = control()
+    two.documents.apply_deployment(replace(SPREAD, env={"MODE": "serve"}))
+    two.approvals.approve_cluster(str(KEY), 2, "west")
+    await until(lambda: where(two).get("local") == [2], 40)
+    await until(lambda: (record := two.record()) and "nobody answers" in record.status.clusters[1].message, 40)
+    assert (where(two)["east"], where(two)["west"]) == ([1], [1])
+    monkeypatch.setattr(OtherPlace, "away", False)
+    two.changes.notify()
+    await until(lambda: two.settled(3) and progress(two) == "Reached", 40)
+    assert where(two) == {"local": [2], "east": [2], "west": [2]}
+
+
+async def test_clusters_that_are_named_no_more_are_left_when_the_others_have_it(
+    control: Callable[..., Control],
+) -> None:
+    one = control()
+    begin_spread(one)
+    one.approvals.approve_cluster(str(KEY), 1, "west")
+    await until(lambda: one.settled(3), 40)
+    one.documents.apply_deployment(replace(SPREAD, replicas=2, placements=SPREAD.placements[:2]))
+    await until(lambda: where(one).keys() == {"local", "east"}, 40)
+    one.documents.apply_deployment(replace(DEPLOYMENT, replicas=1, cluster="east"))
+    await until(lambda: one.settled(1) and where(one).keys() == {"east"}, 40)
+    one.documents.apply([SPREAD], author="ada")
+    one.approvals.approve_cluster(str(KEY), 4, "west")
+    await until(lambda: one.settled(3), 40)
+    one.documents.mark_deleting(KEY, author="ada")
+    await until(lambda: one.record() is None, 40)
+    assert where(one) == {}

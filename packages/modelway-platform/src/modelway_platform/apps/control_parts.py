@@ -45,6 +45,7 @@ from modelway_platform.discovery.follower import Follower
 from modelway_platform.discovery.providers import ProviderSettings, make_followers, read_providers
 from modelway_platform.gateway.control.publish import Publisher, Sources
 from modelway_platform.store.changes import Changes
+from modelway_platform.store.cluster_approvals import ClusterApprovals
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
@@ -53,7 +54,6 @@ from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.phases import Phases
 from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.replicas import Replicas
@@ -105,7 +105,7 @@ class ControlParts:
     phases: Phases
     holds: Holds
     promotions: Promotions
-    phase_approvals: PhaseApprovals
+    phase_approvals: ClusterApprovals
     promoter: Promoter
     reconciler: Reconciler
     autoscaler: Autoscaler
@@ -184,7 +184,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     phases = Phases(basis.database, changes.notify)
     holds = Holds(basis.database, changes.notify)
     promotions = Promotions(basis.database, changes.notify)
-    phase_approvals = PhaseApprovals(basis.database, changes.notify)
+    phase_approvals = ClusterApprovals(basis.database, changes.notify)
 
     def ended(replica_id: str) -> None:
         leases.drop(replica_id)
@@ -242,6 +242,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         holds=holds.all,
         approved=phase_approvals.all,
         gate=PackageGate(trust.refusal, basis.packages).refusal,
+        approved_clusters=phase_approvals.clusters,
         changes=changes,
         registered=lambda: {endpoint.id for endpoint in leases.endpoints()},
     )

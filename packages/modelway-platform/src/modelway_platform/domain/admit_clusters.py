@@ -20,7 +20,7 @@ def clusters_of(declared: Declared) -> dict[str, Cluster]:
 
 def deployments_on(name: str, declared: Declared) -> list[str]:
     """The deployments that a cluster still carries, those being deleted included."""
-    return [str(record.key) for record in declared.deployments if record.deployment.cluster == name]
+    return [str(record.key) for record in declared.deployments if name in record.deployment.clusters]
 
 
 def cluster_problems(written: Sequence[Written], after: Declared) -> Iterator[Problem]:
@@ -32,10 +32,17 @@ def cluster_problems(written: Sequence[Written], after: Declared) -> Iterator[Pr
 
 
 def _deployment_problems(written: Written, deployment: Deployment, clusters: dict[str, Cluster]) -> Iterator[Problem]:
-    cluster = clusters.get(deployment.cluster)
+    for index, name in enumerate(deployment.clusters):
+        field = f"spec.clusters[{index}].name" if deployment.placements else "spec.cluster"
+        yield from _cluster_problem(written, deployment, clusters, name, field)
+
+
+def _cluster_problem(
+    written: Written, deployment: Deployment, clusters: dict[str, Cluster], name: str, field: str
+) -> Iterator[Problem]:
+    cluster = clusters.get(name)
     if cluster is None:
-        message = f"there is no cluster {deployment.cluster!r}"
-        yield written.problem("spec.cluster", message, did_you_mean(deployment.cluster, clusters))
+        yield written.problem(field, f"there is no cluster {name!r}", did_you_mean(name, clusters))
     elif cluster.operator == "process" and deployment.resources != NO_LIMITS:
         yield written.problem(
             "spec.resources",

@@ -15,7 +15,9 @@ class Change:
     after: Any
 
 
-EffectKind = Literal["in-place", "start", "stop", "rolling-restart", "move", "build", "traffic", "cluster", "stage"]
+EffectKind = Literal[
+    "in-place", "start", "stop", "rolling-restart", "move", "build", "traffic", "cluster", "stage", "steps"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

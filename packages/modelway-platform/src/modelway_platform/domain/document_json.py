@@ -9,13 +9,14 @@ from typing import Any, Literal, assert_never
 
 from modelway_platform.domain.addressing_json import addressing_from_json, addressing_to_json
 from modelway_platform.domain.assignment_json import assignment_from_json, assignment_to_json
-from modelway_platform.domain.autoscale import autoscale_from_json, autoscale_to_json
+from modelway_platform.domain.autoscale import Autoscale, autoscale_from_json, autoscale_to_json
 from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.limit_json import limits_from_json, limits_to_json
 from modelway_platform.domain.mirroring_json import mirroring_from_json, mirroring_to_json
 from modelway_platform.domain.model_processes import model_processes_from_json, model_processes_to_json
+from modelway_platform.domain.placement import Placement, placements_from_json, placements_to_json
 from modelway_platform.domain.read_async import async_from_json, async_to_json
 from modelway_platform.domain.read_cluster import cluster_from_json, cluster_to_json
 from modelway_platform.domain.read_resilience import resilience_from_json, resilience_to_json
@@ -79,13 +80,13 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
     if value["kind"] == "Stage":
         return stage_from_json(metadata["project"], metadata["stage"], spec)
     if value["kind"] == "Deployment":
-        autoscale = autoscale_from_json(spec)
+        autoscale, placements = autoscale_from_json(spec), placements_from_json(spec)
         return Deployment(
             key=VersionKey(metadata["project"], metadata["model"], metadata["version"]),
             package=spec["package"],
             origin=spec.get("origin", ""),
-            cluster=spec["cluster"],
-            replicas=spec["replicas"] if autoscale is None else autoscale.first,
+            cluster=placements[0].name if placements else spec["cluster"],
+            replicas=_replicas(spec, autoscale, placements),
             workers=spec["workers"],
             stage=spec["stage"],
             env=MappingProxyType(dict(spec["env"])),
@@ -93,6 +94,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
             resources=resources_from_json(spec),
             processes=model_processes_from_json(spec),
             autoscale=autoscale,
+            placements=placements,
         )
     return Route(
         key=ModelKey(metadata["project"], metadata["model"]),
@@ -115,8 +117,7 @@ def _deployment_spec(document: Deployment) -> dict[str, Any]:
     return {
         "package": document.package,
         **({"origin": document.origin} if document.origin else {}),
-        "cluster": document.cluster,
-        **({"replicas": document.replicas} if document.autoscale is None else {}),
+        **_where(document),
         "workers": document.workers,
         "stage": document.stage,
         "env": dict(sorted(document.env.items())),
@@ -125,6 +126,20 @@ def _deployment_spec(document: Deployment) -> dict[str, Any]:
         **model_processes_to_json(document.processes),
         **autoscale_to_json(document.autoscale),
     }
+
+
+def _where(document: Deployment) -> dict[str, Any]:
+    if document.placements:
+        return {"clusters": placements_to_json(document.placements)}
+    fixed = {"replicas": document.replicas} if document.autoscale is None else {}
+    return {"cluster": document.cluster, **fixed}
+
+
+def _replicas(spec: Mapping[str, Any], autoscale: Autoscale | None, placements: tuple[Placement, ...]) -> int:
+    if placements:
+        return sum(each.replicas for each in placements)
+    found: int = spec["replicas"] if autoscale is None else autoscale.first
+    return found
 
 
 def _route_spec(document: Route) -> dict[str, Any]:

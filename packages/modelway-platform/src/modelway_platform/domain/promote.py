@@ -30,6 +30,8 @@ def promoted(deployment: Deployment, leaving: Stage | None, entering: Stage) -> 
         deployment,
         stage=entering.key.stage,
         cluster=overrides.cluster or deployment.cluster,
+        placements=() if overrides.cluster or overrides.replicas is not None else deployment.placements,
+        autoscale=deployment.autoscale if overrides.replicas is None else None,
         replicas=deployment.replicas if overrides.replicas is None else overrides.replicas,
         workers=deployment.workers if overrides.workers is None else overrides.workers,
         resources=deployment.resources if overrides.resources is None else overrides.resources,

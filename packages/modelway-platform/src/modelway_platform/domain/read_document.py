@@ -16,6 +16,7 @@ from modelway_platform.domain.document_problem import Problem
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, VersionKey, is_name, is_version
 from modelway_platform.domain.model_processes import read_model_processes
 from modelway_platform.domain.package_origin import FORM, split_package
+from modelway_platform.domain.placement import read_placements
 from modelway_platform.domain.read_addressing import read_addressing
 from modelway_platform.domain.read_assignment import read_assignment
 from modelway_platform.domain.read_async import read_async
@@ -127,12 +128,15 @@ def _read_deployment(metadata: Fields, spec: Fields) -> Deployment:
     workers, resources = spec.integer("workers", 1, 1, MAX_WORKERS), read_resources(spec)
     package, origin = _read_package(spec)
     autoscale = read_autoscale(spec)
+    placements = read_placements(spec, autoscale, _NAME_RULE)
+    cluster = spec.string("cluster", "local", check=is_name, rule=_NAME_RULE)
+    replicas = _read_replicas(spec, autoscale)
     return Deployment(
         key=VersionKey(model.project, model.model, version),
         package=package,
         origin=origin,
-        cluster=spec.string("cluster", "local", check=is_name, rule=_NAME_RULE),
-        replicas=_read_replicas(spec, autoscale),
+        cluster=placements[0].name if placements else cluster,
+        replicas=sum(each.replicas for each in placements) if placements else replicas,
         workers=workers,
         stage=spec.string("stage", "production", check=is_name, rule=_NAME_RULE),
         env=_read_environment(spec),
@@ -140,6 +144,7 @@ def _read_deployment(metadata: Fields, spec: Fields) -> Deployment:
         resources=resources,
         processes=read_model_processes(spec, workers, resources),
         autoscale=autoscale,
+        placements=placements,
     )
 
 

@@ -11,6 +11,9 @@ from modelway_platform.domain.phases import PhaseName
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 
+# Before the name of a cluster, where a yes is to the next of those (`cluster_approvals.py`).
+CLUSTER = "cluster "
+
 
 class PhaseApprovals:
     """At most one per phase of a revision; kept as long as its history.
@@ -56,6 +59,7 @@ class PhaseApprovals:
         table = schema.phase_approvals
         found: dict[tuple[str, int], set[PhaseName]] = {}
         with self._database.read() as connection:
-            for row in connection.execute(select(table.c.name, table.c.revision, table.c.phase)):
+            query = select(table.c.name, table.c.revision, table.c.phase).where(~table.c.phase.startswith(CLUSTER))
+            for row in connection.execute(query):
                 found.setdefault((row.name, row.revision), set()).add(PhaseName(row.phase))
         return {key: frozenset(phases) for key, phases in found.items()}

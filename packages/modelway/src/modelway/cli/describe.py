@@ -8,9 +8,11 @@ from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, connection_of
 from modelway.cli.document_name import DocumentName, add_document_names, document_names
 from modelway.cli.object_details import (
+    CLUSTER_COLUMNS,
     CONDITION_COLUMNS,
     EVENT_COLUMNS,
     REVISION_COLUMNS,
+    cluster_rows,
     condition_rows,
     event_rows,
     revision_rows,
@@ -18,6 +20,7 @@ from modelway.cli.object_details import (
 from modelway.cli.object_tables import (
     NOTHING,
     Object,
+    clusters_of,
     columns_of,
     member,
     members,
@@ -90,6 +93,9 @@ def _print_head(name: DocumentName, item: Object) -> None:
 
 def _print_deployment(client: ControlClient, name: DocumentName, item: Object) -> None:
     _print_table("Conditions", CONDITION_COLUMNS, condition_rows(item), empty="none yet")
+    clusters = cluster_rows(item)
+    if clusters:
+        _print_table("Clusters", CLUSTER_COLUMNS, clusters)
     _print_table("Phases", PHASE_COLUMNS, phase_rows(client.phases(name.name)))
     replicas = member(member(item, "status"), "replicas")
     counts = ", ".join(f"{number(replicas, word)} {word}" for word in ("wanted", "ready", "updated"))
@@ -116,14 +122,12 @@ def _print_versions(client: ControlClient, name: DocumentName, item: Object) -> 
 
 def _print_carried(client: ControlClient, name: DocumentName, item: Object) -> None:
     """What runs on a cluster, or is in a stage."""
-    member_name = "cluster" if name.kind == "clusters" else "stage"
-    wanted = name.name if name.kind == "clusters" else _of(item, "stage")
-    deployments = [
-        one
-        for one in client.list_all("deployments")
-        if text(member(one, "spec"), member_name) == wanted
-        and (name.kind == "clusters" or _of(one, "project") == _of(item, "project"))
-    ]
+    found = client.list_all("deployments")
+    if name.kind == "clusters":
+        deployments = [one for one in found if name.name in clusters_of(member(one, "spec"))]
+    else:
+        here = (_of(item, "project"), _of(item, "stage"))
+        deployments = [one for one in found if (_of(one, "project"), text(member(one, "spec"), "stage")) == here]
     rows = [row_of("deployments", one, wide=False) for one in deployments]
     _print_table("Deployments", columns_of("deployments", wide=False), rows, empty="none")
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from modelway.cli.object_tables import Object, member, members, text
+from modelway.cli.object_tables import Object, member, members, number, phase_cell, text
 from modelway.cli.revision_changes import changes_text
 from modelway.cli.table_text import Cell, Row, one_line
 from modelway.cli.time_text import age, date_and_time
 
+CLUSTER_COLUMNS = ("step", "cluster", "phase", "ready", "updated", "reached", "message")
 CONDITION_COLUMNS = ("condition", "met", "reason", "since", "message")
 REVISION_COLUMNS = ("revision", "when", "by", "cause", "changes")
 EVENT_COLUMNS = ("last", "type", "reason", "count", "message")
@@ -24,6 +25,22 @@ def condition_rows(item: Object) -> list[Row]:
             one_line(text(condition, "message")),
         )
         for condition in members(member(item, "status"), "conditions")
+    ]
+
+
+def cluster_rows(item: Object) -> list[Row]:
+    """What is there of a deployment on each of several clusters, in the order of their steps."""
+    return [
+        (
+            text(each, "step"),
+            text(each, "name"),
+            phase_cell(text(each, "phase")),
+            f"{number(member(each, 'replicas'), 'ready')}/{number(member(each, 'replicas'), 'wanted')}",
+            text(member(each, "replicas"), "updated"),
+            age(each.get("passedAt")) if each.get("passedAt") else "-",
+            one_line(text(each, "message")),
+        )
+        for each in sorted(members(member(item, "status"), "clusters"), key=lambda each: number(each, "step"))
     ]
 
 

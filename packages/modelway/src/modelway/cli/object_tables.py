@@ -137,6 +137,16 @@ def number(item: Object, name: str) -> float | int:
     return value if isinstance(value, int | float) else 0
 
 
+def clusters_of(spec: Object) -> list[str]:
+    """The clusters that a deployment runs on."""
+    return [text(each, "name") for each in members(spec, "clusters")] or [text(spec, "cluster")]
+
+
+def clusters_text(spec: Object) -> str:
+    """The same in one cell."""
+    return ", ".join(clusters_of(spec))
+
+
 def _workers_text(spec: Object) -> str:
     processes = number(spec, "modelProcesses")
     return text(spec, "workers") + (f" × {processes} processes" if processes else "")  # noqa: RUF001 - times
@@ -152,7 +162,7 @@ def _deployment_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # 
         "updated": text(member(status, "replicas"), "updated"),
         "revision": text(metadata, "revision"),
         "stage": text(spec, "stage"),
-        "cluster": text(spec, "cluster"),
+        "cluster": clusters_text(spec),
         "workers": _workers_text(spec),
         "package": package if wide else short_digest(package),
         "age": age(metadata.get("createdAt")),

@@ -4,7 +4,7 @@ from typing import Any
 
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.domain.consumers import consumer_of_key
-from modelway_platform.domain.deployment import Condition, Phase
+from modelway_platform.domain.deployment import ClusterStatus, Condition, Phase
 from modelway_platform.domain.document_changes import Applied
 from modelway_platform.domain.document_json import document_to_json
 from modelway_platform.domain.endpoint import Endpoint
@@ -34,6 +34,7 @@ def deployment_json(record: DeploymentRecord) -> dict[str, Any]:
             "ready": status.ready_replicas,
             "updated": status.updated_replicas,
         },
+        **({"clusters": [_cluster_json(each) for each in status.clusters]} if status.clusters else {}),
         "conditions": [
             {
                 "type": condition.type,
@@ -46,6 +47,21 @@ def deployment_json(record: DeploymentRecord) -> dict[str, Any]:
         ],
     }
     return value
+
+
+def _cluster_json(each: ClusterStatus) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "step": each.step,
+        "phase": each.phase.value,
+        "message": each.message,
+        "replicas": {
+            "wanted": each.wanted_replicas,
+            "ready": each.ready_replicas,
+            "updated": each.updated_replicas,
+        },
+        "passedAt": moment(each.passed_at or None),
+    }
 
 
 def _wanted(record: DeploymentRecord) -> int:

@@ -19,6 +19,7 @@ from modelway_platform.domain.phases import PhaseRun
 from modelway_platform.domain.record_query import Asked, Exported, ReadyQuestion, RecordQuery
 from modelway_platform.store.audit import Audit
 from modelway_platform.store.changes import Changes
+from modelway_platform.store.cluster_approvals import ClusterApprovals
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.git_sources import GitSources
@@ -26,7 +27,6 @@ from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.load_reports import WorkerLoad
 from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.phase_approvals import PhaseApprovals
 from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.signatures import PackageSignatures
 from modelway_platform.store.token_issuers import TokenIssuers
@@ -276,7 +276,7 @@ class ApiParts:
         phases: The phases of a deployment's revision, by both; empty before the first began.
         holds: What people said of revisions under way; None where nothing is deployed.
         promotions: Deployments on their way into the next stage; None where nothing is deployed.
-        phase_approvals: What people said yes to, where a stage has phases wait; None where nothing is deployed.
+        phase_approvals: What people said yes to, where a stage has phases wait, or the next cluster waits; None where nothing is deployed.
         retry: Has whatever failed of a deployment tried again now.
         tables: The route table for gateways on other machines.
         heard_load: Told the load of the workers of a gateway elsewhere.
@@ -314,7 +314,7 @@ class ApiParts:
     phases: Callable[[str, int], tuple[PhaseRun, ...]] = no_phases
     holds: Holds | None = None
     promotions: Promotions | None = None
-    phase_approvals: PhaseApprovals | None = None
+    phase_approvals: ClusterApprovals | None = None
     retry: Callable[[VersionKey], Awaitable[None]] = nothing_to_retry
     tables: TableServer | None = None
     heard_load: Callable[[str, Sequence[WorkerLoad]], None] = nobody_listens

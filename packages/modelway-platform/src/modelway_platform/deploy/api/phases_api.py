@@ -78,6 +78,12 @@ class PhasesService:
         record, approvals = self._current(key, expected), self._parts.phase_approvals
         if approvals is None:
             raise _nothing_here()
+        cluster = _waiting_cluster(record) if not wanted or wanted in record.deployment.clusters else ""
+        if cluster and wanted in {"", cluster}:
+            if approvals.approve_cluster(str(key), record.revision, cluster, author=author):
+                text = f"revision {record.revision}: cluster {cluster} approved by {author.name}"
+                self._parts.events.add("Deployment", str(key), "Normal", "ClusterApproved", text)
+            return record.revision
         stage = stage_named(StageKey(key.project, record.deployment.stage), self._parts.documents.declared())
         known = [] if stage is None else [each.value for each in stage.approve_phases]
         phase = None if stage is None else waiting_phase(stage, record, approvals.all())
@@ -122,6 +128,15 @@ class PhasesService:
             raise NotFoundError(f"no {what}", hint="modelway rollout history deployment NAME")
         runs = self._parts.phases(str(key), number) or nothing_yet()
         return {"revision": number, "items": [phase_json(run) for run in runs]}
+
+
+def _waiting_cluster(record: DeploymentRecord) -> str:
+    """The cluster before which the revision waits for somebody's yes; empty where it does not."""
+    if record.status.observed_revision != record.revision:
+        return ""
+    waits = any(each.type == "AllClusters" and each.reason == "WaitsForApproval" for each in record.status.conditions)
+    behind = [each.name for each in record.status.clusters if not each.opened]
+    return behind[0] if waits and behind else ""
 
 
 def _nothing_here() -> UnavailableError:

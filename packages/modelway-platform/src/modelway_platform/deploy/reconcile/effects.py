@@ -44,11 +44,13 @@ def _deployment_effects(new: Deployment, before: Declared, after: Declared) -> I
         return
     if old is None:
         yield _build(new)
-        yield Effect(kind="start", text=f"{_replicas(new.replicas)} on {new.cluster}{_then(new)}")
+        yield Effect(kind="start", text=f"{_replicas(new.replicas)} on {', '.join(new.clusters)}{_then(new)}")
+        yield from _steps(new)
         yield _new_version_traffic(new, after)
         return
-    if new.package != old.package or new.cluster != old.cluster:
+    if new.package != old.package or new.clusters != old.clusters:
         yield _build(new)
+    yield from _steps(new)
     if template_of(new) != template_of(old):
         yield _replacement(old, new)
     elif new.autoscale is not None and new.autoscale != old.autoscale:
@@ -70,6 +72,21 @@ def _build(new: Deployment) -> Effect:
     return Effect(kind="build", text=f"{what}, of package {new.package[:19]}…")
 
 
+def _steps(new: Deployment) -> Iterator[Effect]:
+    """In which order several clusters get it."""
+    if len({each.step for each in new.placements}) < 2:
+        return
+    texts: list[str] = []
+    for step in sorted({each.step for each in new.placements}):
+        here = [each for each in new.placements if each.step == step]
+        soak = max(each.soak_seconds for each in here)
+        after = [f"{soak:g} s"] if soak else []
+        after += ["somebody's yes"] if any(each.approval for each in here) else []
+        names = " and ".join(each.name for each in here)
+        texts.append(f"{names} (after {' and '.join(after)})" if after else names)
+    yield Effect(kind="steps", text=f"each when the one before is ready: {', then '.join(texts)}")
+
+
 def _then(new: Deployment) -> str:
     """What the number of replicas follows from then on."""
     policy = new.autoscale
@@ -84,8 +101,8 @@ def _replacement(old: Deployment, new: Deployment) -> Effect:
     how = (
         f"{_replicas(new.replicas)}, {SURGE} more than declared at a time; each old one leaves when a new one is ready"
     )
-    if new.cluster != old.cluster:
-        return Effect(kind="move", text=f"from {old.cluster} to {new.cluster}: {how}")
+    if new.clusters != old.clusters:
+        return Effect(kind="move", text=f"from {', '.join(old.clusters)} to {', '.join(new.clusters)}: {how}")
     return Effect(kind="rolling-restart", text=how)
 
 

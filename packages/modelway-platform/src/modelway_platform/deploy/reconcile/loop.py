@@ -29,6 +29,7 @@ from modelway_platform.deploy.reconcile.holding import decide_held, told
 from modelway_platform.deploy.reconcile.late_phases import phases_of
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
+from modelway_platform.deploy.reconcile.spread import Looked, Spread
 from modelway_platform.deploy.reconcile.status import status_of, unreachable
 from modelway_platform.domain.hold import Hold, HoldKind
 from modelway_platform.domain.identity import VersionKey
@@ -58,6 +59,7 @@ class Reconciler:
         holds: What people said of revisions under way.
         approved: The phases that they said yes to, where a stage has them wait.
         gate: What speaks against starting a deployment whose package is prepared.
+        approved_clusters: The clusters that they said yes to, where the next of several waits for one.
         changes: Whoever changes anything this depends on notifies it.
         registered: The ids of all registered endpoints, now.
         autoscaler: Says how many replicas there shall be where the load decides.
@@ -75,6 +77,9 @@ class Reconciler:
         holds: Callable[[], Mapping[str, Hold]] = dict[str, Hold],
         approved: Callable[[], Approved] = dict[tuple[str, int], frozenset[PhaseName]],
         gate: Gate = open_gate,
+        approved_clusters: Callable[[], Mapping[tuple[str, int], frozenset[str]]] = dict[
+            tuple[str, int], frozenset[str]
+        ],
         changes: Changes,
         registered: Callable[[], Collection[str]],
         autoscaler: Autoscaler | None = None,
@@ -95,7 +100,15 @@ class Reconciler:
         self._registered = registered
         self._autoscaler = autoscaler
         self._clock = clock
-        self._told: dict[VersionKey, Preparation] = {}
+        self._told: dict[tuple[VersionKey, str], Preparation] = {}
+        self._read_approved_clusters = approved_clusters
+        self._approved_clusters: Mapping[tuple[str, int], frozenset[str]] = {}
+        self._spread = Spread(
+            events=events,
+            replicas=lambda record: {each.id: (each.spec.cluster, each.seen()) for each in fleet.of(record.key)},
+            look=self._look,
+            take=self._take,
+        )
         self._finishing = False
 
     async def run(self) -> None:
@@ -121,7 +134,8 @@ class Reconciler:
         """Has whatever failed of a deployment tried again now, without waiting for its turn."""
         record = next((each for each in self._documents.list_deployments() if each.key == key), None)
         if record is not None:
-            self._preparations.retry(record.deployment.cluster, record.deployment.package)
+            for cluster in record.deployment.clusters:
+                self._preparations.retry(cluster, record.deployment.package)
             await self._fleet.hurry(key)
             self._changes.notify()
 
@@ -136,9 +150,10 @@ class Reconciler:
             hold = self._holds.get(str(record.key))
             paused = hold is not None and hold.kind is HoldKind.PAUSED and hold.revision == record.revision
             before = hold.before if hold is not None else None
-            place = (record.deployment.cluster, record.deployment.package)
-            for phase in EARLY:
-                (held if paused and before in {None, phase} else wanted).add((*place, phase))
+            for cluster in record.deployment.clusters:
+                for phase in EARLY:
+                    place = (cluster, record.deployment.package, phase)
+                    (held if paused and before in {None, phase} else wanted).add(place)
         return frozenset(held - wanted)
 
     def _holds_of(self, declared: Declared, kept: Mapping[str, Hold], approved: Approved) -> Mapping[str, Hold]:
@@ -172,6 +187,8 @@ class Reconciler:
         kept = await asyncio.to_thread(self._read_holds)
         self._holds = self._holds_of(declared, kept, await self._approvals(declared))
         self._held_places = self._paused_places(records)
+        if any(place.approval for record in records for place in record.deployment.placements):
+            self._approved_clusters = await asyncio.to_thread(self._read_approved_clusters)
         self._preparations.wake()
         await self._fleet.settle(record.cluster for record in declared.clusters)
         await self._fleet.look(frozenset(self._registered()))
@@ -196,33 +213,48 @@ class Reconciler:
         if self._autoscaler is not None:
             record = self._autoscaler.scaled(record)
         key, now = record.deployment.key, self._clock()
+        hold = self._holds.get(str(key))
+        if record.deployment.placements and not record.deleting:
+            approved = self._approved_clusters.get((str(key), record.revision), frozenset())
+            looked = await self._spread.look(record, hold, approved, now)
+            status = told(looked.status, record, hold)
+        else:
+            looked = await self._look(record, hold, None)
+            status = told(looked.status, record, hold)
+        if self._autoscaler is not None:
+            status = self._autoscaler.told(status, record)
+        place = (looked.part.deployment.cluster, record.deployment.package)
+        early, stage = self._preparations.runs(*place), looked.stage
+        kept = self._book.of(record)
+        runs = phases_of(looked.part, kept, early, stage=stage, replicas=looked.replicas, status=status, now=now)
+        self._book.note(record, marked(runs, hold))
+        if status != record.status:
+            await asyncio.to_thread(self._documents.save_status, key, status)
+        return looked.wake_at
+
+    async def _look(self, record: DeploymentRecord, hold: Hold | None, only: Collection[str] | None) -> Looked:
+        """Takes the next steps of a deployment, or of its part on one cluster whose replicas are `only`."""
+        key, now = record.deployment.key, self._clock()
         place = (record.deployment.cluster, record.deployment.package)
         preparation = behind(self._gate, record, self._preparations.state(*place))
-        await self._tell(key, preparation)
-        seen = [held.seen() for held in self._fleet.of(key)]
+        await self._tell(key, place[0], preparation)
+        before = {held.id for held in self._fleet.of(key)}
+        seen = [held.seen() for held in self._fleet.of(key) if only is None or held.id in only]
         wake_at = now + RESYNC_SECONDS
-        trouble = self._fleet.trouble(record.deployment.cluster)
-        hold = self._holds.get(str(key))
+        several = record.deleting and record.deployment.placements  # one that is away does not keep the others
+        trouble = "" if several else self._fleet.trouble(record.deployment.cluster)
         for step in () if trouble else decide_held(record, preparation, seen, hold, now):
             if isinstance(step, Wait):
                 wake_at = min(wake_at, step.until)
             else:
                 await self._take(step, record)
-        after = [held.seen() for held in self._fleet.of(key)]
+        new = {held.id for held in self._fleet.of(key)} - before
+        after = [held.seen() for held in self._fleet.of(key) if only is None or held.id in only or held.id in new]
         preparation = behind(self._gate, record, self._preparations.state(*place))
-        status = told(status_of(record, preparation, after, now), record, hold)
+        status = status_of(record, preparation, after, now)
         if trouble:
             status = unreachable(status, record, trouble, now)
-        if self._autoscaler is not None:
-            status = self._autoscaler.told(status, record)
-        early = self._preparations.runs(*place)
-        kept = self._book.of(record)
-        stage = preparation.stage
-        runs = phases_of(record, kept, early, stage=stage, replicas=after, status=status, now=now)
-        self._book.note(record, marked(runs, hold))
-        if status != record.status:
-            await asyncio.to_thread(self._documents.save_status, key, status)
-        return wake_at
+        return Looked(part=record, stage=preparation.stage, replicas=after, status=status, wake_at=wake_at)
 
     async def _take(self, step: Step, record: DeploymentRecord) -> None:
         place = (record.deployment.cluster, record.deployment.package)
@@ -243,7 +275,8 @@ class Reconciler:
                 await self._fleet.forget(replica_id)
             case RemoveDeployment():
                 await asyncio.to_thread(self._documents.remove_deployment, record.deployment.key)
-                self._told.pop(record.deployment.key, None)
+                for place in [each for each in self._told if each[0] == record.deployment.key]:
+                    del self._told[place]
             case Wait():
                 pass
 
@@ -257,12 +290,12 @@ class Reconciler:
             elif held.state is not ReplicaState.DRAINING:
                 await self._fleet.stop(held.id, "its deployment is gone")
 
-    async def _tell(self, key: VersionKey, preparation: Preparation) -> None:
+    async def _tell(self, key: VersionKey, cluster: str, preparation: Preparation) -> None:
         """Records how preparing ended, once."""
-        before = self._told.get(key)
+        before = self._told.get((key, cluster))
         if preparation.stage not in {Stage.PREPARED, Stage.FAILED} or preparation == before:
             return
-        self._told[key] = preparation
+        self._told[key, cluster] = preparation
         level = "Warning" if preparation.stage is Stage.FAILED else "Normal"
         reason = preparation.reason if preparation.stage is Stage.FAILED else "EnvironmentBuilt"
         await asyncio.to_thread(self._events.add, "Deployment", str(key), level, reason, preparation.message)

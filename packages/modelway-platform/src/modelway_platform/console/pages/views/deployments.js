@@ -17,7 +17,7 @@ export default async function deployments(page) {
     ["Ready", each => `${each.status.replicas.ready} of ${each.status.replicas.wanted}`, { right: true }],
     ["Revision", each => each.metadata.revision, { right: true }],
     ["Stage", each => each.spec.stage],
-    ["Cluster", each => each.spec.cluster],
+    ["Cluster", each => where(each.spec)],
     ["Package", each => h("code", { title: each.spec.package }, short(each.spec.package))],
     ["Changed", each => stamp(each.metadata.updatedAt)],
     ["", each => h("span", { class: "soft" }, each.status.message), { wide: true }],
@@ -53,12 +53,17 @@ async function one({ main, signal, place }, [project, model, version]) {
   }, error => { fill(trouble, error && problem(error)); place(); });
 }
 
+/** The clusters it runs on, and how many replicas it has there: so many, or as many as its load asks for. */
+const where = spec => (spec.clusters ?? [{ name: spec.cluster }]).map(each => each.name).join(", ");
+const howMany = spec => spec.autoscale ? `${spec.autoscale.minReplicas} to ${spec.autoscale.maxReplicas} replicas by load`
+  : `${spec.clusters ? spec.clusters.map(each => each.replicas).join(" + ") : spec.replicas} replicas`;
+
 function stateOf(object) {
   const { status, spec } = object;
   const kinds = each => (each.status === true ? "yes" : each.status === false ? "no" : "wait");
   return card([h("span", {}, phase(status.phase), " ", h("span", { class: "soft" }, status.message || `${status.replicas.ready} of ${status.replicas.wanted} ready`)), h("span", { class: "soft" }, `revision ${object.metadata.revision}${status.observedRevision === object.metadata.revision ? "" : `, ${status.observedRevision || "none"} is there`} · changed ${ago(object.metadata.updatedAt)}`)],
     h("div", { class: "conditions" }, status.conditions.map(each => h("div", { class: kinds(each) }, h("strong", {}, each.type.replace(/([a-z])([A-Z])/g, "$1 $2")), h("div", { class: "soft" }, each.message), h("div", { class: "soft" }, each.since && ago(each.since))))),
-    h("p", { class: "soft" }, `${spec.replicas} replicas of ${spec.workers} worker${spec.workers > 1 ? "s" : ""} on cluster ${spec.cluster}, stage ${spec.stage}`, Object.keys(spec.env ?? {}).length ? `, ${Object.keys(spec.env).length} variables` : ""));
+    h("p", { class: "soft" }, `${howMany(spec)} of ${spec.workers} worker${spec.workers > 1 ? "s" : ""} on ${where(spec)}, stage ${spec.stage}`, Object.keys(spec.env ?? {}).length ? `, ${Object.keys(spec.env).length} variables` : ""));
 }
 
 /** The way of a revision: every phase with its time and what it wrote. */
