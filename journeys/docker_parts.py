@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +86,10 @@ def running_box() -> Generator[Box]:
     box = Box(folder=folder, socket=folder / "docker.sock", registry=f"127.0.0.1:{port}", base=base)
     try:
         with (
-            _running([registry, "serve", f"{folder}/registry.yml"], folder / "registry.log", lambda: _listens(port)),
-            _running(engine, folder / "dockerd.log", lambda: _pings(box.socket)),
+            running_program(
+                [registry, "serve", f"{folder}/registry.yml"], folder / "registry.log", lambda: _listens(port)
+            ),
+            running_program(engine, folder / "dockerd.log", lambda: pings(box.socket)),
         ):
             yield box
             _remove_all(box)
@@ -97,8 +99,14 @@ def running_box() -> Generator[Box]:
 
 
 @contextmanager
-def _running(command: list[str], log: Path, ready: Callable[[], bool]) -> Generator[None]:
-    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True) as process:
+def running_program(
+    command: list[str], log: Path, ready: Callable[[], bool], environment: Mapping[str, str] | None = None
+) -> Generator[None]:
+    """A program until the block ends; skips by name where it does not start."""
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True, env=environment) as process,
+    ):
         try:
             deadline = time.monotonic() + 30
             while not ready():
@@ -126,7 +134,8 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _pings(path: Path) -> bool:
+def pings(path: Path) -> bool:
+    """Whether an engine answers."""
     with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
         probe.settimeout(2)
         probe.connect(str(path))

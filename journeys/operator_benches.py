@@ -4,23 +4,28 @@ import asyncio
 import secrets
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 import yaml
 from journeys.kubernetes_cluster import KubernetesCluster
 from journeys.pretend_node import PretendNode
 
+from modelway.errors import ModelwayError
 from modelway_platform.deploy.operators import process_table
 from modelway_platform.deploy.operators.kubernetes import KubernetesOperator, PodSurroundings
 from modelway_platform.deploy.operators.pod_manifest import INSTANCE
-from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
+from modelway_platform.deploy.operators.port import Observed, Operator, ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch, ProcessOperator
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.kubernetes import KubernetesFollower
 from modelway_platform.discovery.kubernetes_address import Followed
 from modelway_platform.domain.kubernetes_cluster import KubernetesSettings
+from modelway_platform.domain.resources import Resources
 from modelway_platform.kubernetes.api import ClusterApi
 from modelway_platform.kubernetes.open_access import open_access
 
@@ -53,6 +58,45 @@ class Bench(ABC):
     def kill(self, replica_id: str) -> None:
         """From outside, with SIGKILL."""
 
+    no_second_node = ""
+    """Why a node cannot be lost here; empty where one can."""
+    no_limits = ""
+    """Why nothing can be asked for that there is no room for; empty where it can."""
+
+    @abstractmethod
+    def remains(self) -> list[str]:
+        """All that is still there of this platform's replicas, ended or not."""
+
+    def broken(self, spec: ReplicaSpec) -> ReplicaSpec:
+        """One whose image or environment is not there."""
+        return replace(spec, environment="missing.test/digits:v1")
+
+    def too_large(self, spec: ReplicaSpec) -> ReplicaSpec:
+        """One that wants more than any node has."""
+        return replace(spec, resources=Resources(cpus=1, memory=2**26, gpus=3))
+
+    async def lose_node(self, replica_id: str) -> None:
+        """The machine below a replica is gone, and reports nothing."""
+        raise NotImplementedError(self.no_second_node, replica_id)
+
+    async def refused(self, operator: Operator, spec: ReplicaSpec) -> str:
+        """Why one is not started: at once, by its end, or as what it waits for."""
+        try:
+            await operator.start(spec)
+        except (OSError, ModelwayError) as error:
+            return str(error)
+        await self.when(lambda: bool(_trouble(operator.observe()[spec.id])))
+        return _trouble(operator.observe()[spec.id])
+
+    @contextmanager
+    def another_platform(self) -> Generator[None]:
+        """As whoever is asked within sees it: with a mark of its own."""
+        mine, self.instance = self.instance, f"another-{secrets.token_hex(4)}"
+        try:
+            yield
+        finally:
+            self.instance = mine
+
     async def open(self) -> None:
         """What has to be there before the first operator."""
         await asyncio.sleep(0)
@@ -74,8 +118,22 @@ class Bench(ABC):
         return operator.observe()[replica_id].reason
 
 
+def _trouble(observed: Observed) -> str:
+    return observed.waiting or (observed.reason if observed.exited_at is not None else "")
+
+
+def missing_or(launch: Callable[[ReplicaSpec], Launch], spec: ReplicaSpec) -> Launch:
+    """The command line, with an interpreter that is not there for a spec that is broken."""
+    found = launch(spec)
+    broken = spec.environment.startswith("missing")
+    return replace(found, arguments=("/missing.test/python", *found.arguments[1:])) if broken else found
+
+
 class ProcessBench(Bench):
     """This machine."""
+
+    no_second_node = "processes of this machine are gone with it: there is no other node"
+    no_limits = "processes of this machine have no limits: `resources` are refused when they are applied"
 
     def __init__(self, folder: Path, launch: Callable[[ReplicaSpec], Launch]) -> None:
         super().__init__()
@@ -85,7 +143,12 @@ class ProcessBench(Bench):
     def make(self) -> Operator:
         folder = self._folder / "replicas"
         self.made.append(
-            ProcessOperator(folder, instance=self.instance, launch=self._launch, on_change=self.told.append)
+            ProcessOperator(
+                folder,
+                instance=self.instance,
+                launch=lambda spec: missing_or(self._launch, spec),
+                on_change=self.told.append,
+            )
         )
         return self.made[-1]
 
@@ -96,6 +159,9 @@ class ProcessBench(Bench):
 
     def kill(self, replica_id: str) -> None:
         process_table.end_marked(self.instance, replica=replica_id)
+
+    def remains(self) -> list[str]:
+        return [each.replica for each in process_table.find_marked(self.instance)]
 
     async def close(self) -> None:
         await super().close()
@@ -165,6 +231,16 @@ class KubernetesBench(Bench):
         process = self.node.process_of(replica_id)
         assert process is not None
         process.kill()
+
+    def remains(self) -> list[str]:
+        marked = f"?labelSelector={quote(INSTANCE, safe='')}%3D{self.instance}"
+        found = [*self.ask("GET", f"pods{marked}")["items"], *self.ask("GET", f"services{marked}")["items"]]
+        return [each["metadata"]["name"] for each in found]
+
+    async def lose_node(self, replica_id: str) -> None:
+        await asyncio.to_thread(self.node.fail)
+        # What Kubernetes' own controller does after the toleration's seconds.
+        await asyncio.to_thread(self.ask, "DELETE", f"pods/{replica_id}", {"gracePeriodSeconds": 1})
 
     async def close(self) -> None:
         await super().close()

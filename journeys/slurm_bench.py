@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from journeys.operator_benches import Bench
+from journeys.operator_benches import Bench, missing_or
 from journeys.slurm_cluster import SlurmCluster, processes_of
 
 from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
@@ -73,8 +73,12 @@ class SlurmBench(Bench):
             os.kill(pid, signal.SIGKILL)
 
     def _command(self, spec: ReplicaSpec) -> Launch:
-        launch = self._launch(spec)
+        launch = missing_or(self._launch, spec)
         return replace(launch, environment={**launch.environment, "MODELWAY_REPLICA_ID": spec.id})
+
+    def remains(self) -> list[str]:
+        secrets = [each.parent.name for each in (self.shared / REPLICAS).glob("*/launch.json")]
+        return [*self.jobs(), *secrets]
 
     async def lose_node(self, replica_id: str) -> None:
         node = self.jobs()[replica_id].node

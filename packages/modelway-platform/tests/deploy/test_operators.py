@@ -1,16 +1,19 @@
 """One contract for all operators: what they start runs, what ends is told with its reason, and nothing is left behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from journeys.container_bench import IMAGE, ContainerBench, Engine, running_engine
 from journeys.kubernetes_cluster import KubernetesCluster
 from journeys.operator_benches import Bench, KubernetesBench, ProcessBench
 from journeys.slurm_bench import SlurmBench
+from journeys.stand_in import STAND_IN
 
 from modelway.errors import ModelwayError
 from modelway_platform.deploy.operators import pod_state
@@ -21,18 +24,35 @@ from modelway_platform.domain.resources import Resources
 pytestmark = [pytest.mark.slow]
 
 
-@pytest_asyncio.fixture(params=["process", "kubernetes", "slurm"])
+OPERATORS = ("process", "docker", "podman", "kubernetes", "slurm")
+
+
+@pytest.fixture(scope="module")
+def docker_engine() -> Iterator[Engine]:
+    with running_engine("docker", STAND_IN) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def podman_engine() -> Iterator[Engine]:
+    with running_engine("podman", STAND_IN) as engine:
+        yield engine
+
+
+@pytest_asyncio.fixture(params=OPERATORS)
 async def bench(
     request: pytest.FixtureRequest, tmp_path: Path, launch: Callable[[ReplicaSpec], Launch]
 ) -> AsyncIterator[Bench]:
     made: Bench
-    if request.param == "process":
-        made = ProcessBench(tmp_path, launch)
-    elif request.param == "slurm":
-        made = SlurmBench(request.getfixturevalue("slurm_cluster"), tmp_path, launch)
-    else:
-        cluster = request.getfixturevalue("kubernetes_cluster")
-        made = KubernetesBench(cluster, tmp_path, tmp_path / "stand_in.py")
+    match request.param:
+        case "process":
+            made = ProcessBench(tmp_path, launch)
+        case "slurm":
+            made = SlurmBench(request.getfixturevalue("slurm_cluster"), tmp_path, launch)
+        case "docker" | "podman":
+            made = ContainerBench(request.getfixturevalue(f"{request.param}_engine"), tmp_path)
+        case _:
+            made = KubernetesBench(request.getfixturevalue("kubernetes_cluster"), tmp_path, tmp_path / "stand_in.py")
     await made.open()
     yield made
     await made.close()
@@ -41,9 +61,7 @@ async def bench(
 @pytest.fixture
 def spec(spec: Callable[..., ReplicaSpec]) -> Callable[..., ReplicaSpec]:
     def make(replica_id: str = "digits-1", mode: str = "serve") -> ReplicaSpec:
-        return replace(
-            spec(replica_id, mode), cluster="k8s", environment="registry.test/digits@sha256:0", drain_seconds=0
-        )
+        return replace(spec(replica_id, mode), cluster="k8s", environment=IMAGE, drain_seconds=0)
 
     return make
 
@@ -123,9 +141,117 @@ async def test_the_next_control_adopts_what_runs_and_ends_what_nobody_knows(
     assert await bench.ended(second, "known")
 
 
+async def test_scaling_up_and_down_touches_only_what_it_is_about(
+    bench: Bench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    operator = await bench.operator()
+    names = [f"digits-{number}" for number in range(3)]
+    await asyncio.gather(*(operator.start(spec(name)) for name in names))
+    await bench.when(lambda: bench.running() == set(names))
+    operator.stop(names[1], 5)
+    assert (await bench.ended(operator, names[1])).startswith("exited with status 0")
+    operator.forget(names[1])
+    await bench.when(lambda: bench.running() == {names[0], names[2]})
+    assert [operator.observe()[name].exited_at for name in (names[0], names[2])] == [None, None]
+
+
+async def test_a_rolling_update_never_has_fewer_than_declared(bench: Bench, spec: Callable[..., ReplicaSpec]) -> None:
+    operator = await bench.operator()
+    for name in ("old-1", "old-2"):
+        await operator.start(spec(name))
+    await bench.when(lambda: bench.running() == {"old-1", "old-2"})
+    for number in (1, 2):
+        await operator.start(replace(spec(f"new-{number}"), env={"MODE": "serve", "REVISION": "2"}))
+        await bench.when(lambda number=number: f"new-{number}" in bench.running())
+        assert len(await asyncio.to_thread(bench.running)) == 3
+        operator.stop(f"old-{number}", 5)
+        await bench.ended(operator, f"old-{number}")
+        operator.forget(f"old-{number}")
+    await bench.when(lambda: bench.running() == {"new-1", "new-2"})
+    await bench.when(lambda: set(bench.remains()) >= {"new-1", "new-2"} and "old-2" not in bench.remains())
+
+
+async def test_an_image_or_environment_that_is_not_there_is_named(
+    bench: Bench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    operator = await bench.operator()
+    await operator.start(spec("good"))
+    assert "missing.test" in await bench.refused(operator, bench.broken(spec("bad")))
+    await bench.when(lambda: bench.running() == {"good"})
+
+
+async def test_what_there_is_no_room_for_never_runs_and_says_why(
+    bench: Bench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    if bench.no_limits:
+        pytest.skip(bench.no_limits)
+    operator = await bench.operator()
+    await operator.start(spec("small"))
+    why = await bench.refused(operator, bench.too_large(spec("large")))
+    assert re.search("gpu|node configuration|no node has", why), why
+    await bench.when(lambda: bench.running() == {"small"})
+
+
+async def test_what_ran_on_a_lost_node_is_told_and_runs_again_elsewhere(
+    bench: Bench, spec: Callable[..., ReplicaSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if bench.no_second_node:
+        pytest.skip(bench.no_second_node)
+    monkeypatch.setattr(pod_state, "_GIVEN_UP_AFTER", 1.0)
+    operator = await bench.operator()
+    await operator.start(spec())
+    await bench.when(lambda: bench.running() == {"digits-1"})
+    bench.told.clear()
+    await bench.lose_node("digits-1")
+    await bench.when(lambda: "digits-1" in bench.told)
+    seen = operator.observe()["digits-1"]
+    if seen.exited_at is None:  # the cluster itself starts it again
+        assert "was put back into the queue" in seen.waiting
+        await bench.when(lambda: bench.running() == {"digits-1"}, seconds=90)
+    else:
+        assert "node" in seen.reason
+        await operator.start(spec())  # in place of the one that nobody will ever report gone
+        assert operator.observe()["digits-1"].exited_at is None
+
+
+async def test_a_deletion_leaves_nothing(bench: Bench, spec: Callable[..., ReplicaSpec]) -> None:
+    operator = await bench.operator()
+    for name, mode in (("digits-1", "serve"), ("digits-2", "crash")):
+        await operator.start(spec(name, mode))
+    await bench.when(lambda: bench.running() == {"digits-1"})
+    await bench.ended(operator, "digits-2")
+    operator.stop("digits-1", 5)
+    await bench.ended(operator, "digits-1")
+    for name in ("digits-1", "digits-2"):
+        operator.forget(name)
+    assert not operator.observe()
+    await bench.when(lambda: not bench.remains())
+
+
+async def test_two_control_planes_do_not_touch_each_others_replicas(
+    bench: Bench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    first = await bench.operator()
+    await first.start(spec("digits-1"))
+    await bench.when(lambda: bench.running() == {"digits-1"})
+    with bench.another_platform():
+        second = await bench.operator()  # which would end what is its own and nobody knows
+        await second.start(spec("digits-2"))
+        await bench.when(lambda: "digits-2" in bench.running())
+        await asyncio.to_thread(second.tidy, ["digits-2"])
+        assert set(second.observe()) == {"digits-2"}
+        second.stop("digits-2", 5)
+        await bench.ended(second, "digits-2")
+        second.forget("digits-2")
+    await asyncio.to_thread(first.tidy, ["digits-1"])
+    await bench.when(lambda: "digits-1" in bench.running())
+    assert first.observe()["digits-1"].exited_at is None
+    assert set(first.observe()) == {"digits-1"}
+
+
 async def _starting_what_runs_finds_it(operator: Operator, bench: Bench, spec: Callable[..., ReplicaSpec]) -> None:
     """On clusters with names; a process is found by its mark when it is adopted."""
-    if isinstance(bench, KubernetesBench):
+    if isinstance(bench, KubernetesBench | SlurmBench):
         await operator.start(spec("unrecorded"))
     assert "unrecorded" in bench.running()
 

@@ -1,0 +1,20 @@
+"""A stand-in for a model server, which behaves as its environment says: for trying operators without a model."""
+
+STAND_IN = """
+import os, signal, subprocess, sys, time
+mode = os.environ.get("MODE", "serve")
+print("starting", os.environ["MODELWAY_REPLICA_ID"], flush=True)
+if mode == "crash":
+    print("Traceback (most recent call last):\\nValueError: the model is broken", file=sys.stderr)
+    sys.exit(3)
+def stop(*_):
+    print("stopping", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN if mode == "stubborn" else stop)
+if mode == "family":
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    print("child", child.pid, flush=True)
+print("ready", flush=True)
+while True:
+    time.sleep(600)
+"""
