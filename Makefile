@@ -38,6 +38,11 @@ test-faults: setup ## the rows of faults in their long form, each printing its n
 	@scripts/test-parts
 	@python -m journeys.faults
 
+.PHONY: test-operators
+test-operators: setup ## the contract of all operators on real parts, Podman's service included: five minutes
+	@scripts/test-parts
+	@MODELWAY_TEST_PODMAN=1 $(BIN)/pytest packages/modelway-platform/tests/deploy/test_operators.py -v
+
 lock: setup ## rewrite requirements.lock from the pyproject files
 	@$(BIN)/uv pip compile pyproject.toml packages/modelway/pyproject.toml packages/modelway-platform/pyproject.toml \
 	  --all-extras --group dev --group examples --group benchmarks --group docs --generate-hashes --no-header --no-emit-index-url \

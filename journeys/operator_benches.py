@@ -85,8 +85,8 @@ class Bench(ABC):
             await operator.start(spec)
         except (OSError, ModelwayError) as error:
             return str(error)
-        await self.when(lambda: bool(_trouble(operator.observe()[spec.id])))
-        return _trouble(operator.observe()[spec.id])
+        await self.when(lambda: bool(trouble_of(operator.observe()[spec.id])))
+        return trouble_of(operator.observe()[spec.id])
 
     @contextmanager
     def another_platform(self) -> Generator[None]:
@@ -118,7 +118,8 @@ class Bench(ABC):
         return operator.observe()[replica_id].reason
 
 
-def _trouble(observed: Observed) -> str:
+def trouble_of(observed: Observed) -> str:
+    """What it waits for or how it ended; empty while all is well."""
     return observed.waiting or (observed.reason if observed.exited_at is not None else "")
 
 

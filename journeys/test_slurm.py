@@ -98,7 +98,7 @@ def test_a_rolling_update_under_load_fails_no_request(queued: RunningPlatform, s
     assert not before & {job["job_id"] for job in slurm.live()}
 
 
-def test_a_killed_job_and_one_whose_node_is_lost_are_replaced(queued: RunningPlatform, slurm: SlurmCluster) -> None:
+def test_a_killed_job_is_replaced_apart_from_its_like(queued: RunningPlatform, slurm: SlurmCluster) -> None:
     job = slurm.live()[0]
     with Load(lambda _: queued.caller(), PATH, connections=2, pause=0.02) as load:
         for pid in processes_of(job["job_id"])[1:]:
@@ -106,18 +106,12 @@ def test_a_killed_job_and_one_whose_node_is_lost_are_replaced(queued: RunningPla
         wait_for("another job", lambda: len(running(slurm) - {job["job_id"]}) == 2, seconds=60)
         queued.wait_ready(NAME, seconds=120)
         assert {each["nodes"] for each in slurm.live()} == {"n1", "n2"}, "alike replicas are kept apart"
-        node = slurm.live()[0]["nodes"]
-        slurm.fail_node(node)
-        wait_for("jobs elsewhere", lambda: [each["nodes"] for each in slurm.live()] == [other(node)] * 2, seconds=120)
-        queued.wait_ready(NAME, seconds=120)
-        slurm.start_node(node)
     assert not load.failed, load.summary()
     events = queued.cli("describe", "deployment", NAME).stdout
     assert "was killed by signal 9" in events
 
 
 def test_no_room_is_said_and_control_killed_adopts_jobs(queued: RunningPlatform, slurm: SlurmCluster) -> None:
-    wait_for("all nodes are back", lambda: "down" not in slurm.ask("sinfo", "-h", "-N", "-o", "%T"), seconds=60)
     digest = digest_of(queued)
     queued.apply(document(digest, replicas=5, LABEL="new"))
     wait_for("why one waits", lambda: "Resources: no node has room" in conditions(queued), seconds=60)
@@ -148,7 +142,3 @@ def test_an_impossible_wish_is_refused_and_a_deletion_leaves_nothing(
 
 def running(slurm: SlurmCluster) -> set[int]:
     return {each["job_id"] for each in slurm.jobs() if each["job_state"] == "RUNNING"}
-
-
-def other(node: str) -> str:
-    return "n1" if node == "n2" else "n2"

@@ -1,6 +1,7 @@
 """One contract for all operators: what they start runs, what ends is told with its reason, and nothing is left behind."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 import pytest_asyncio
 from journeys.container_bench import IMAGE, ContainerBench, Engine, running_engine
 from journeys.kubernetes_cluster import KubernetesCluster
-from journeys.operator_benches import Bench, KubernetesBench, ProcessBench
+from journeys.operator_benches import Bench, KubernetesBench, ProcessBench, trouble_of
 from journeys.slurm_bench import SlurmBench
 from journeys.stand_in import STAND_IN
 
@@ -24,7 +25,14 @@ from modelway_platform.domain.resources import Resources
 pytestmark = [pytest.mark.slow]
 
 
-OPERATORS = ("process", "docker", "podman", "kubernetes", "slurm")
+# Podman's service speaks the same API as Docker's, more slowly: `make test-operators` tries it, too.
+OPERATORS = (
+    "process",
+    "docker",
+    *(("podman",) if os.environ.get("MODELWAY_TEST_PODMAN") else ()),
+    "kubernetes",
+    "slurm",
+)
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +196,7 @@ async def test_what_there_is_no_room_for_never_runs_and_says_why(
     operator = await bench.operator()
     await operator.start(spec("small"))
     why = await bench.refused(operator, bench.too_large(spec("large")))
-    assert re.search("gpu|node configuration|no node has", why), why
+    assert re.search("(?i)gpu|node configuration|no node has", why), why
     await bench.when(lambda: bench.running() == {"small"})
 
 
@@ -201,9 +209,8 @@ async def test_what_ran_on_a_lost_node_is_told_and_runs_again_elsewhere(
     operator = await bench.operator()
     await operator.start(spec())
     await bench.when(lambda: bench.running() == {"digits-1"})
-    bench.told.clear()
     await bench.lose_node("digits-1")
-    await bench.when(lambda: "digits-1" in bench.told)
+    await bench.when(lambda: bool(trouble_of(operator.observe()["digits-1"])))
     seen = operator.observe()["digits-1"]
     if seen.exited_at is None:  # the cluster itself starts it again
         assert "was put back into the queue" in seen.waiting
@@ -319,23 +326,6 @@ async def test_a_pod_that_others_delete_is_told_and_one_that_is_not_ours_is_left
     await asyncio.to_thread(operator.tidy, ["digits-1"])
     names = {each["metadata"]["name"] for each in (await asyncio.to_thread(kubernetes.ask, "GET", "pods"))["items"]}
     assert "digits-9" in names
-
-
-async def test_what_runs_on_a_node_that_is_lost_is_given_up(
-    kubernetes: KubernetesBench, spec: Callable[..., ReplicaSpec], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pod_state, "_GIVEN_UP_AFTER", 1.0)
-    operator = await kubernetes.operator()
-    await operator.start(spec())
-    await kubernetes.when(lambda: kubernetes.running() == {"digits-1"})
-    await asyncio.to_thread(kubernetes.node.fail)
-    # What Kubernetes' own controller does after the toleration's seconds.
-    await asyncio.to_thread(kubernetes.ask, "DELETE", "pods/digits-1", {"gracePeriodSeconds": 1})
-    assert await kubernetes.ended(operator, "digits-1") == "is given up: its node does not answer"
-    await operator.start(spec())  # in place of the one that nobody will ever report gone
-    pod = await asyncio.to_thread(kubernetes.ask, "GET", "pods/digits-1")
-    assert "deletionTimestamp" not in pod["metadata"]
-    assert operator.observe()["digits-1"].exited_at is None
 
 
 async def test_two_platforms_in_one_namespace_do_not_touch_each_other(

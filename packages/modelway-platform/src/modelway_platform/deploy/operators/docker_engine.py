@@ -11,10 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from modelway.errors import ModelwayError, NotFoundError, UnavailableError
+from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError, UnavailableError
 
 _TIMEOUT = 60
 _LONGEST_LOG = 1000
+# One that Podman is stopping has no exit status yet; one that somebody paused has not ended.
+_RUNNING = frozenset({"running", "paused", "restarting", "stopping"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class DockerEngine:
         with self._asked() as client:
             found = client.containers(all=True, filters={"label": wanted})
         return [
-            Container(id=each["Id"], running=each["State"] == "running", labels=each.get("Labels") or {})
+            Container(id=each["Id"], running=each["State"] in _RUNNING, labels=each.get("Labels") or {})
             for each in found
         ]
 
@@ -110,6 +112,11 @@ class DockerEngine:
     def run(self, request: RunRequest) -> str:
         """Makes and starts a container; returns its id. One of the same name that has ended makes room."""
         with self._asked() as client:
+            if request.host.get("DeviceRequests") and _is_podman(client):
+                raise InvalidRequestError(
+                    "Podman's service gives containers no GPUs: it passes over the wish",
+                    hint="use a Docker Engine with NVIDIA's toolkit for deployments with `gpus`",
+                )
             with suppress(NotFoundError):
                 self._remove(client, request.name)
             made = client.create_container(
@@ -233,6 +240,11 @@ class DockerEngine:
                 raise NotFoundError(f"no container {container}") from error
             if _status(error) != 409:  # its removal is under way already
                 raise
+
+
+def _is_podman(client: Any) -> bool:
+    components: list[Mapping[str, Any]] = client.version().get("Components") or []
+    return any("podman" in str(each.get("Name", "")).lower() for each in components)
 
 
 def _status(error: Exception) -> int:
