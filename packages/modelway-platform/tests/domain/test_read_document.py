@@ -135,7 +135,7 @@ def test_a_route_with_everything() -> None:
         (DEPLOYMENT.replace("digits", "v2") + "spec: {package: a}", "metadata.model: 'v2' is not allowed"),
         (DEPLOYMENT.replace("vision", "Vision") + "spec: {package: a}", "metadata.project: 'Vision' is not allowed"),
         (DEPLOYMENT.replace("modelway/v1", "modelway/v2"), "expected modelway/v1, got the text 'modelway/v2'"),
-        (DEPLOYMENT.replace("Deployment", "Deploymnt"), "2:7: kind: expected Deployment or Route or Cluster or Stage, got"),
+        (DEPLOYMENT.replace("Deployment", "Deploymnt"), "2:7: kind: expected Deployment or Route or Cluster or Stage or Rollout, got"),
         (ROUTE + "spec: {versions: []}", "spec.versions: is empty"),
         (ROUTE + "spec: {versions: [{version: v1, weight: 0}]}", "spec.versions: every weight is 0"),
         (ROUTE + "spec: {versions: [{version: v1, weight: -1}]}", "spec.versions[0].weight: -1 is outside 0 to"),

@@ -7,6 +7,7 @@ from modelway_platform.domain.admit_addressing import addressing_problems
 from modelway_platform.domain.admit_assignment import assignment_problems
 from modelway_platform.domain.admit_clusters import cluster_problems
 from modelway_platform.domain.admit_mirroring import mirroring_problems
+from modelway_platform.domain.admit_rollouts import rollout_problems
 from modelway_platform.domain.admit_stages import stage_problems
 from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment
@@ -15,6 +16,7 @@ from modelway_platform.domain.document_problem import Problem, did_you_mean
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.read_document import Written
 from modelway_platform.domain.records import Declared, PackageRecord
+from modelway_platform.domain.rollout import Rollout
 from modelway_platform.domain.route import Route
 from modelway_platform.domain.stage import Stage
 
@@ -49,7 +51,7 @@ def problems_with(
                 found.extend(_deployment_problems(written, deployment, after, packages))
             case Route() as route:
                 found.extend(_route_problems(written, route, after))
-            case Cluster() | Stage():
+            case Cluster() | Stage() | Rollout():
                 pass
             case _:
                 assert_never(written.document)
@@ -58,6 +60,7 @@ def problems_with(
     found.extend(addressing_problems(documents, after))
     found.extend(assignment_problems(documents, after))
     found.extend(mirroring_problems(documents, after))
+    found.extend(rollout_problems(documents, after))
     return found
 
 

@@ -8,6 +8,7 @@ from modelway_platform.domain.admit_assignment import arms_of
 from modelway_platform.domain.admit_clusters import deployments_on
 from modelway_platform.domain.admit_documents import weight_of
 from modelway_platform.domain.admit_mirroring import mirrors_of
+from modelway_platform.domain.admit_rollouts import rollouts_needing
 from modelway_platform.domain.admit_stages import deployments_in
 from modelway_platform.domain.document_json import Kind
 from modelway_platform.domain.identity import VersionKey
@@ -52,6 +53,11 @@ def _needs_of_stage(name: str, after: Declared) -> Iterator[Needed]:
 
 
 def _needs_of_version(key: VersionKey, after: Declared) -> Iterator[Needed]:
+    for name in rollouts_needing(key, after):
+        yield Needed(
+            f"a rollout that is under way moves traffic from or to version {key.version}",
+            f"modelway rollout abort {name}",
+        )
     weight = weight_of(key, after)
     if weight:
         yield Needed(

@@ -20,14 +20,16 @@ from modelway_platform.domain.placement import Placement, placements_from_json, 
 from modelway_platform.domain.read_async import async_from_json, async_to_json
 from modelway_platform.domain.read_cluster import cluster_from_json, cluster_to_json
 from modelway_platform.domain.read_resilience import resilience_from_json, resilience_to_json
+from modelway_platform.domain.read_rollout import rollout_from_json, rollout_to_json
 from modelway_platform.domain.resources import resources_from_json, resources_to_json
+from modelway_platform.domain.rollout import Rollout
 from modelway_platform.domain.route import Route, VersionWeight
 from modelway_platform.domain.stage import Stage
 from modelway_platform.domain.stage_json import stage_from_json, stage_to_json
 
 API_VERSION = "modelway/v1"
-Kind = Literal["Deployment", "Route", "Cluster", "Stage"]
-Document = Deployment | Route | Cluster | Stage
+Kind = Literal["Deployment", "Route", "Cluster", "Stage", "Rollout"]
+Document = Deployment | Route | Cluster | Stage | Rollout
 
 
 def kind_of(document: Document) -> Kind:
@@ -41,12 +43,14 @@ def kind_of(document: Document) -> Kind:
             return "Cluster"
         case Stage():
             return "Stage"
+        case Rollout():
+            return "Rollout"
         case _:
             assert_never(document)
 
 
 def name_of(document: Document) -> str:
-    """`project/model/version` for a Deployment, `project/model` for a Route, `project/stage` for a Stage, its own name for another."""
+    """`project/model/version` for a Deployment, `project/model` for a Route or Rollout, `project/stage` for a Stage, else its own name."""
     return str(document.key)
 
 
@@ -67,6 +71,9 @@ def document_to_json(document: Document) -> dict[str, Any]:
             metadata, spec = {"name": document.name}, cluster_to_json(document)
         case Stage():
             metadata, spec = {"project": document.key.project, "stage": document.key.stage}, stage_to_json(document)
+        case Rollout():
+            metadata = {"project": document.key.project, "model": document.key.model}
+            spec = rollout_to_json(document)
         case _:
             assert_never(document)
     return {"apiVersion": API_VERSION, "kind": kind_of(document), "metadata": metadata, "spec": spec}
@@ -79,6 +86,8 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
         return cluster_from_json(metadata["name"], spec)
     if value["kind"] == "Stage":
         return stage_from_json(metadata["project"], metadata["stage"], spec)
+    if value["kind"] == "Rollout":
+        return rollout_from_json(ModelKey(metadata["project"], metadata["model"]), spec)
     if value["kind"] == "Deployment":
         autoscale, placements = autoscale_from_json(spec), placements_from_json(spec)
         return Deployment(

@@ -9,7 +9,7 @@ from modelway_platform.domain.document_json import Kind, document_to_json
 from modelway_platform.domain.git_source import Owned
 from modelway_platform.domain.records import Declared
 
-_ORDER: dict[str, int] = {"Route": 0, "Deployment": 1}
+_ORDER: dict[str, int] = {"Rollout": 0, "Route": 1, "Deployment": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ def drift_of(owned: Sequence[Owned], declared: Declared) -> tuple[Drifted, ...]:
 
 
 def left_out(before: Sequence[Owned], now: Sequence[Owned], declared: Declared) -> list[tuple[Kind, str]]:
-    """What an earlier commit declared, a later one does not, and is still there; routes first, as they lead to deployments."""
+    """What an earlier commit declared, a later one does not, and is still there; rollouts first, then routes, as each leads to the next."""
     kept = {(each.kind, each.name) for each in now}
     there = _specs(declared)
     gone: list[tuple[Kind, str]] = [(each.kind, each.name) for each in before if (each.kind, each.name) not in kept]
@@ -55,4 +55,6 @@ def _specs(declared: Declared) -> dict[tuple[Kind, str], dict[str, Any]]:
         found["Cluster", cluster.key] = document_to_json(cluster.cluster)["spec"]
     for stage in declared.stages:
         found["Stage", str(stage.key)] = document_to_json(stage.stage)["spec"]
+    for rollout in declared.rollouts:
+        found["Rollout", str(rollout.key)] = document_to_json(rollout.rollout)["spec"]
     return found

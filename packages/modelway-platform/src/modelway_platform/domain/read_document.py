@@ -24,11 +24,13 @@ from modelway_platform.domain.read_cluster import read_cluster
 from modelway_platform.domain.read_limits import read_limits
 from modelway_platform.domain.read_mirroring import read_mirroring
 from modelway_platform.domain.read_resilience import read_resilience
+from modelway_platform.domain.read_rollout import read_rollout
 from modelway_platform.domain.read_stage import read_stage
 from modelway_platform.domain.resources import read_resources
+from modelway_platform.domain.rollout import Rollout
 from modelway_platform.domain.route import Access, Route, VersionWeight
 
-KINDS = ("Deployment", "Route", "Cluster", "Stage")
+KINDS = ("Deployment", "Route", "Cluster", "Stage", "Rollout")
 MAX_REPLICAS = 100
 MAX_WORKERS = 64
 MAX_ENVIRONMENT = 256
@@ -216,6 +218,10 @@ def _read_route(metadata: Fields, spec: Fields) -> Route:
     )
 
 
+def _read_rollout(metadata: Fields, spec: Fields) -> Rollout:
+    return read_rollout(_read_model, metadata, spec)
+
+
 def _read_versions(spec: Fields) -> tuple[VersionWeight, ...]:
     found: list[VersionWeight] = []
     complete = True
@@ -241,4 +247,5 @@ _READERS: Mapping[str, Callable[[Fields, Fields], Document]] = {
     "Route": _read_route,
     "Cluster": read_cluster,
     "Stage": read_stage,
+    "Rollout": _read_rollout,
 }

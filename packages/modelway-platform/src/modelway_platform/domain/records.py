@@ -8,6 +8,7 @@ from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
+from modelway_platform.domain.rollout_status import RolloutRecord
 from modelway_platform.domain.route import Route
 from modelway_platform.domain.stage import Stage, StageKey
 
@@ -21,7 +22,7 @@ class Revision:
     "delete"). `created_at` is Unix time in seconds.
     """
 
-    kind: Literal["Deployment", "Route", "Cluster", "Stage"]
+    kind: Literal["Deployment", "Route", "Cluster", "Stage", "Rollout"]
     name: str
     number: int
     document: dict[str, Any]
@@ -100,6 +101,7 @@ class Declared:
     clusters: tuple[ClusterRecord, ...] = ()
     stages: tuple[StageRecord, ...] = ()
     entries: frozenset[tuple[str, str, str]] = frozenset()
+    rollouts: tuple[RolloutRecord, ...] = ()
 
 
 class ReplicaState(StrEnum):
@@ -134,7 +136,7 @@ class ReplicaRecord:
 class Event:
     """Something that happened to a document, for `describe`; equal ones in a row are counted, not repeated."""
 
-    kind: Literal["Deployment", "Route", "Cluster", "Stage"]
+    kind: Literal["Deployment", "Route", "Cluster", "Stage", "Rollout"]
     name: str
     type: Literal["Normal", "Warning"]
     reason: str

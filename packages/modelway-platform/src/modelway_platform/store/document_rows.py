@@ -16,6 +16,8 @@ from modelway_platform.domain.records import (
     RouteRecord,
     StageRecord,
 )
+from modelway_platform.domain.rollout import Rollout
+from modelway_platform.domain.rollout_status import RolloutRecord, RolloutStatus
 from modelway_platform.domain.route import Route
 from modelway_platform.domain.stage import Stage
 
@@ -67,12 +69,24 @@ def stage_record(row: Any) -> StageRecord:
     )
 
 
-Record = DeploymentRecord | RouteRecord | ClusterRecord | StageRecord
+def rollout_record(row: Any) -> RolloutRecord:
+    """A row of `documents` whose kind is Rollout."""
+    return RolloutRecord(
+        rollout=cast("Rollout", document_from_json(msgspec.json.decode(row.document))),
+        revision=row.revision,
+        status=msgspec.json.decode(row.status, type=RolloutStatus) if row.status else RolloutStatus(),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+Record = DeploymentRecord | RouteRecord | ClusterRecord | StageRecord | RolloutRecord
 _READERS: Mapping[str, Callable[[Any], Record]] = {
     "Deployment": deployment_record,
     "Route": route_record,
     "Cluster": cluster_record,
     "Stage": stage_record,
+    "Rollout": rollout_record,
 }
 
 
@@ -111,4 +125,5 @@ class RecordCache:
             routes=tuple(each for each in records if isinstance(each, RouteRecord)),
             clusters=tuple(each for each in records if isinstance(each, ClusterRecord)),
             stages=tuple(each for each in records if isinstance(each, StageRecord)),
+            rollouts=tuple(each for each in records if isinstance(each, RolloutRecord)),
         )

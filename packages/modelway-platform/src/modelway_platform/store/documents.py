@@ -30,6 +30,7 @@ from modelway_platform.domain.records import (
     RouteRecord,
     StageRecord,
 )
+from modelway_platform.domain.rollout_status import RolloutRecord, RolloutStatus
 from modelway_platform.domain.route import Route
 from modelway_platform.store import audit, document_rows, promotions, schema
 from modelway_platform.store.database import Database
@@ -43,7 +44,7 @@ def admit_everything(_: Declared) -> None:
 
 
 class Documents:
-    """Deployments, routes and clusters as declared, with revisions and status.
+    """Deployments, routes, clusters and rollouts as declared, with revisions and status.
 
     Args:
         database: Where they are kept.
@@ -126,6 +127,16 @@ class Documents:
     def list_stages(self) -> list[StageRecord]:
         """All stages by name."""
         return list(self.declared().stages)
+
+    def list_rollouts(self) -> list[RolloutRecord]:
+        """All rollouts by name."""
+        return list(self.declared().rollouts)
+
+    def get_rollout(self, key: ModelKey) -> RolloutRecord | None:
+        """One rollout, or None."""
+        with self._database.read() as connection:
+            row = _find(connection, "Rollout", str(key))
+        return None if row is None or row.removed else document_rows.rollout_record(row)
 
     def get_deployment(self, key: VersionKey) -> DeploymentRecord | None:
         """One deployment, or None."""
@@ -243,6 +254,41 @@ class Documents:
             admit(self._read_declared(connection))
         self._notify()
         return number
+
+    def delete_rollout(self, key: ModelKey, *, author: Author = "system", expected_revision: int | None = None) -> int:
+        """Forget a rollout; weights stay as they are. Returns the number of the revision that says so."""
+        with self._write() as connection:
+            row = _existing(connection, "Rollout", str(key), expected_revision)
+            number = self._tombstone(connection, row, author, "removed")
+        self._notify()
+        return number
+
+    def save_rollout(
+        self, key: ModelKey, status: RolloutStatus, *, also: Callable[[Connection], None] = lambda _: None
+    ) -> None:
+        """Keep where a rollout stands, and in the same transaction what `also` writes.
+
+        Args:
+            key: Whose.
+            status: Its `turn` is that of the status it follows; one more is kept.
+            also: Writes what belongs to it.
+
+        Raises:
+            ConflictError: Somebody else has written meanwhile, or the rollout is gone.
+        """
+        table = schema.documents
+        with self._write() as connection:
+            row = _existing(connection, "Rollout", str(key), None)
+            if document_rows.rollout_record(row).status.turn != status.turn:
+                raise ConflictError(f"rollout {key} was changed by somebody else meanwhile", hint="try again")
+            text = msgspec.json.encode(replace(status, turn=status.turn + 1)).decode()
+            connection.execute(
+                update(table)
+                .where(table.c.kind == "Rollout", table.c.name == str(key))
+                .values(status=text, sequence=_next_sequence(connection))
+            )
+            also(connection)
+        self._notify()
 
     def save_status(self, key: VersionKey, status: DeploymentStatus) -> bool:
         """Keep what is observed of a deployment. Returns whether that was news; a removed one is left alone."""

@@ -33,7 +33,7 @@ documents = Table(
     # Over that of every other row when this one changed, in status or otherwise: by it changes are followed.
     Column("sequence", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("kind", "name"),
-    CheckConstraint("kind IN ('Deployment', 'Route', 'Cluster', 'Stage')", name="documents_kind"),
+    CheckConstraint("kind IN ('Deployment', 'Route', 'Cluster', 'Stage', 'Rollout')", name="documents_kind"),
     Index("documents_by_sequence", "sequence"),
 )
 
@@ -188,6 +188,28 @@ phase_approvals = Table(
     Column("author", String, nullable=False),
     Column("created_at", Float, nullable=False),
     PrimaryKeyConstraint("name", "revision", "phase"),
+)
+
+# What the evidence of a rollout's run is at present: enough to go on after a restart, and to be shown.
+rollout_runs = Table(
+    "rollout_runs",
+    metadata,
+    Column("name", String, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("report", Text, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    PrimaryKeyConstraint("name", "run"),
+)
+
+rollout_moves = Table(
+    "rollout_moves",
+    metadata,
+    Column("name", String, nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("move", Text, nullable=False),
+    PrimaryKeyConstraint("name", "run", "number"),
 )
 
 token_issuers = Table(
