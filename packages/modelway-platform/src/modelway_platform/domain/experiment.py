@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from math import ceil, log
 
 from modelway_platform.domain.bernoulli_wealth import Counts
-from modelway_platform.domain.block_bets import BlockBets
-from modelway_platform.domain.latency_histogram import LatencyHistogram, bin_of, quantile_bin
+from modelway_platform.domain.paired_streams import PairedStreams, Side
 from modelway_platform.domain.quantile_difference import QuantileDifference, quantile_difference
 from modelway_platform.domain.rate_difference import Interval, RateDifference
 from modelway_platform.domain.sample_size import requests_needed
@@ -13,35 +12,10 @@ from modelway_platform.domain.verdict import Answer, Finding, Metric, Plan, over
 
 _LEVELS = {Metric.LATENCY_P50: 0.5, Metric.LATENCY_P99: 0.99}
 _METRICS = tuple(Metric)
-# Blocks end with the second, or before when there is enough in them.
-_BLOCK_REQUESTS = 32
-# The limit above which a request counts as slow is moved when so many more durations are known.
-_LIMIT_GROWTH = 1.1
 # The change of a quantile that must not be missed: twice as many requests slower than it, or this many more.
 _SLOWER = 0.1
 # A version without traffic needs a very long time, not an infinite one.
 _LEAST_SHARE = 0.001
-
-
-class _Side:
-    """What is counted of one version: since the beginning, and in the block that is not over yet."""
-
-    __slots__ = ("block", "block_hits", "block_timed", "errors", "histogram", "requests")
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.errors = 0
-        self.histogram = LatencyHistogram()
-        self.block = 0
-        self.block_timed = 0
-        self.block_hits = [0, 0, 0]
-
-    def block_counts(self, metric: int) -> Counts:
-        return Counts(self.block_timed if metric else self.block, self.block_hits[metric])
-
-    def end_block(self) -> None:
-        self.block = self.block_timed = 0
-        self.block_hits = [0, 0, 0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,38 +41,11 @@ class Experiment:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._baseline = _Side()
-        self._candidate = _Side()
-        self._bets: list[BlockBets] = [BlockBets() for _ in _METRICS]
-        self._second = 0
-        # A limit is known before the durations that are held against it, or the bets would not be fair.
-        self._limits = [0, 0]
-        self._limits_until = 0.0
+        self._streams = PairedStreams(tuple(_LEVELS.values()))
 
     def observe(self, second: int, duration_us: float | None, *, candidate: bool, failed: bool) -> None:
-        """One answered request, in order of time.
-
-        Args:
-            second: When, in whole seconds.
-            duration_us: How long it took; None where that says nothing about the version.
-            candidate: Whose it was.
-            failed: Whether it counts as an error.
-        """
-        ours, theirs = (self._candidate, self._baseline) if candidate else (self._baseline, self._candidate)
-        if theirs.block and ours.block and (second != self._second or ours.block + theirs.block >= _BLOCK_REQUESTS):
-            self._settle()
-        self._second = second
-        ours.requests += 1
-        ours.block += 1
-        if failed:
-            ours.errors += 1
-            ours.block_hits[0] += 1
-        if duration_us is not None:
-            index = bin_of(duration_us)
-            ours.histogram.add(index)
-            ours.block_timed += 1
-            ours.block_hits[1] += index > self._limits[0]
-            ours.block_hits[2] += index > self._limits[1]
+        """One answered request, in order of time; see `PairedStreams.observe`."""
+        self._streams.observe(second, duration_us, candidate=candidate, failed=failed)
 
     def answer(self) -> Answer:
         """What is to be said now; cheap as long as that is "hold"."""
@@ -117,23 +64,9 @@ class Experiment:
                 p50=side.histogram.quantile(0.5),
                 p99=side.histogram.quantile(0.99),
             )
-            for side in (self._baseline, self._candidate)
+            for side in self._sides()
         )
         return one, other
-
-    def _settle(self) -> None:
-        ours, theirs = self._baseline, self._candidate
-        self._bets = [
-            bets.after(ours.block_counts(metric), theirs.block_counts(metric)) for metric, bets in enumerate(self._bets)
-        ]
-        ours.end_block()
-        theirs.end_block()
-        one, other = ours.histogram, theirs.histogram
-        count = one.count + other.count
-        if count > self._limits_until:
-            self._limits_until = count * _LIMIT_GROWTH
-            together = [a + b for a, b in zip(one.bins, other.bins, strict=True)]
-            self._limits = [quantile_bin(together, count, level) for level in _LEVELS.values()]
 
     def _answer(self, metric: Metric) -> Answer:
         direction = self._direction(metric)
@@ -143,7 +76,7 @@ class Experiment:
 
     def _direction(self, metric: Metric) -> Answer:
         """What the bets within blocks say; both directions share the error probability."""
-        bets = self._bets[_METRICS.index(metric)]
+        bets = self._streams.bets[_METRICS.index(metric)]
         won = max(bets.log_higher, bets.log_lower)
         if won < log(2 / self.plan.alpha_of(metric)):
             return Answer.HOLD
@@ -185,7 +118,7 @@ class Experiment:
         level = _LEVELS.get(metric)
         if level is None:
             # A rate that has shown no error yet need not be zero.
-            rate = (self._baseline.errors + 0.5) / (ours + 1)
+            rate = (self._sides()[0].errors + 0.5) / (ours + 1)
             change = min(self.plan.effect, 1 - rate)
         else:
             rate = 1 - level
@@ -199,8 +132,8 @@ class Experiment:
         one, other = (side.requests if metric is Metric.ERRORS else side.histogram.count for side in self._sides())
         return one, other
 
-    def _sides(self) -> tuple[_Side, _Side]:
-        return self._baseline, self._candidate
+    def _sides(self) -> tuple[Side, Side]:
+        return self._streams.baseline, self._streams.candidate
 
     def _errors(self) -> RateDifference:
         one, other = (Counts(side.requests, side.errors) for side in self._sides())

@@ -69,7 +69,7 @@ def _read_steps(spec: Fields) -> tuple[RolloutStep, ...]:
 
 def _read_step(fields: Fields) -> RolloutStep:
     step = RolloutStep(
-        weight=fields.integer("weight", None, 0, 100),
+        weight=fields.integer("weight", None, 0, 99),
         pause=_seconds(fields, "pause", 0.0),
         approval=fields.boolean("approval", default=False),
         minimum_requests=fields.integer("minimumRequests", 100, 1, 1_000_000_000),

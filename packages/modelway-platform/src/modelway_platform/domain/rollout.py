@@ -16,7 +16,7 @@ class RolloutStep:
     """One share of the traffic, and what has to be before the next one.
 
     Args:
-        weight: Percent of the requests that the candidate gets; 0 only watches copies.
+        weight: Percent of the requests that the candidate gets, 99 at most: all of them come with the end. 0 only watches copies.
         pause: Seconds it lasts at least.
         approval: Whether a person has to let it go on.
         minimum_requests: Requests the candidate must have answered in this step (copies, where its weight is 0).

@@ -57,7 +57,9 @@ class RolloutStatus:
         weights: What the route's two versions should have now; another one means that a person has taken over.
         before: What the route's versions had when the run began: what `undo` goes back to.
         started_at: Unix time of the run.
-        step_at: Unix time since which the step counts.
+        step_at: Unix time since which the step, and the evidence of it, counts.
+        hold_at: Unix time since which it may be waited for enough data.
+        refuted: Whether it is paused because a check found the candidate worse.
         ended_at: Unix time of its end; 0 while it is under way.
         approved: Whether a person has let this step go on.
         paused_by: Who paused it; empty when the rollout did so itself.
@@ -75,6 +77,8 @@ class RolloutStatus:
     before: tuple[tuple[str, int], ...] = ()
     started_at: float = 0.0
     step_at: float = 0.0
+    hold_at: float = 0.0
+    refuted: bool = False
     ended_at: float = 0.0
     approved: bool = False
     paused_by: str = ""

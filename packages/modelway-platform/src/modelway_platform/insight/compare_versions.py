@@ -9,9 +9,8 @@ from modelway_platform.domain.experiment import Experiment, SideSeen
 from modelway_platform.domain.verdict import Plan
 from modelway_platform.domain.verdict_words import verdict_words
 from modelway_platform.insight.access_segments import AccessRecord, ReadCounts, read_records
+from modelway_platform.insight.record_meaning import LEFT, chosen_by_caller, duration_of, failed
 from modelway_platform.store.shipped_segments import shipped_folders
-
-_LEFT = 499
 
 
 @dataclass(slots=True)
@@ -65,7 +64,7 @@ class AccessComparison:
                 continue
             if query.experiment and record.experiment != query.experiment:
                 continue
-            if _pinned(record, prefixes[record.version]):
+            if chosen_by_caller(record, prefixes[record.version]):
                 other.pinned += 1
                 if not query.pinned:
                     continue
@@ -85,24 +84,10 @@ class AccessComparison:
         )
 
 
-def _pinned(record: AccessRecord, prefix: str) -> bool:
-    """Whether the caller chose the version: by its own URL, by an alias, or through a URL published for it."""
-    if record.reason:
-        return any(word == "pinned" or word.startswith("alias:") for word in record.reason.split(" "))
-    return record.path.startswith(prefix)
-
-
 def _count(record: AccessRecord, other: _Others, experiment: Experiment, *, candidate: bool) -> None:
-    status = record.status
-    left = status == _LEFT
-    refused = 400 <= status < _LEFT
-    other.left += left
-    other.refused += refused
-    # An error or a refusal is quick or slow for reasons of its own. Somebody who left had waited at least so long.
-    timed = 200 <= status < 400 or left  # 101: how long a WebSocket stays open says nothing about the model
-    experiment.observe(
-        int(record.time), record.duration_us if timed else None, candidate=candidate, failed=status >= 500
-    )
+    other.left += record.status == LEFT
+    other.refused += 400 <= record.status < LEFT
+    experiment.observe(int(record.time), duration_of(record), candidate=candidate, failed=failed(record))
 
 
 def _seen(side: SideSeen, other: _Others) -> VersionSeen:

@@ -30,7 +30,7 @@ from modelway_platform.domain.records import (
     RouteRecord,
     StageRecord,
 )
-from modelway_platform.domain.rollout_status import RolloutRecord, RolloutStatus
+from modelway_platform.domain.rollout_status import RolloutPhase, RolloutRecord, RolloutStatus
 from modelway_platform.domain.route import Route
 from modelway_platform.store import audit, document_rows, promotions, schema
 from modelway_platform.store.database import Database
@@ -362,6 +362,8 @@ class Documents:
     def _tombstone(self, connection: Connection, row: Any, author: Author, flag: str) -> int:
         now, number = self._clock(), row.revision + 1
         fields = {"revision": number, "updated_at": now, flag: 1, "sequence": _next_sequence(connection)}
+        if row.kind == "Rollout" and row.status:
+            fields["status"] = _ended(row.status, f"deleted by {name_of_author(author)}; the weights stay", now)
         _update(connection, row.kind, row.name, fields)
         _insert_revision(connection, (row.kind, row.name, number), "{}", (name_of_author(author), "delete", now))
         gone = changes_between(msgspec.json.decode(row.document)["spec"], {}, "spec")
@@ -369,6 +371,14 @@ class Documents:
             connection, author, now, action="deleted", kind=row.kind, name=row.name, revision=number, changes=gone
         )
         return number
+
+
+def _ended(text: str, message: str, now: float) -> str:
+    """The status of a rollout that is deleted: whatever it was about to do, it does not."""
+    status = msgspec.json.decode(text, type=RolloutStatus)
+    if status.under_way or status.pending:
+        status = replace(status, phase=RolloutPhase.STOPPED, pending=None, message=message, ended_at=now)
+    return msgspec.json.encode(replace(status, turn=status.turn + 1)).decode()
 
 
 def _next_sequence(connection: Connection) -> int:
