@@ -122,6 +122,7 @@ async def serve(settings: ControlSettings) -> None:
             asyncio.create_task(follow_load(settings.directory, parts), name="autoscaler"),
             asyncio.create_task(parts.source_follower.run(parts.changes), name="Git follower"),
             asyncio.create_task(parts.promoter.run(parts.changes), name="promoter"),
+            asyncio.create_task(parts.rollout_engine.run(parts.changes), name="rollouts"),
             asyncio.create_task(KeySets(parts.issuers).run(parts.changes), name="key sets"),
             *_grpc(settings, dispatch, parts),
             asyncio.create_task(server.serve(sockets=[listening]), name="API"),

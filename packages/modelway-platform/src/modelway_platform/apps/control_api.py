@@ -66,6 +66,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         holds=parts.holds,
         promotions=parts.promotions,
         phase_approvals=parts.phase_approvals,
+        rollouts=parts.rollouts,
         retry=parts.reconciler.retry,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
         replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),

@@ -44,6 +44,9 @@ from modelway_platform.discovery.embedded import GRACE_SECONDS, Leases
 from modelway_platform.discovery.follower import Follower
 from modelway_platform.discovery.providers import ProviderSettings, make_followers, read_providers
 from modelway_platform.gateway.control.publish import Publisher, Sources
+from modelway_platform.gateway.control.rollout_engine import RolloutEngine
+from modelway_platform.insight.query.desk import QueryDesk
+from modelway_platform.insight.rollout_evidence import RolloutEvidenceSource
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.cluster_approvals import ClusterApprovals
 from modelway_platform.store.counters import Counters
@@ -57,6 +60,7 @@ from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases
 from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.rollout_runs import RolloutRuns
 from modelway_platform.store.signatures import PackageSignatures
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
@@ -107,6 +111,8 @@ class ControlParts:
     promotions: Promotions
     phase_approvals: ClusterApprovals
     promoter: Promoter
+    rollouts: RolloutRuns
+    rollout_engine: RolloutEngine
     reconciler: Reconciler
     autoscaler: Autoscaler
     loads: LoadBook
@@ -185,6 +191,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     holds = Holds(basis.database, changes.notify)
     promotions = Promotions(basis.database, changes.notify)
     phase_approvals = ClusterApprovals(basis.database, changes.notify)
+    rollouts = RolloutRuns(basis.database, basis.documents)
 
     def ended(replica_id: str) -> None:
         leases.drop(replica_id)
@@ -278,6 +285,14 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
             events=events,
             endpoints=leases.endpoints,
             sources=sources,
+        ),
+        rollouts=rollouts,
+        rollout_engine=RolloutEngine(
+            documents=basis.documents,
+            runs=rollouts,
+            events=events,
+            source=RolloutEvidenceSource(directory.access_logs, QueryDesk(directory.log_store)),
+            endpoints=leases.endpoints,
         ),
         reconciler=reconciler,
         autoscaler=autoscaler,

@@ -78,4 +78,4 @@ def _once_more(record: RolloutRecord) -> RolloutStatus:
     status = record.status
     if status.under_way or not status.run:
         raise ConflictError(f"rollout {record.key} has not ended", hint=f"modelway rollout abort {record.key} ends it")
-    return replace(status, phase=RolloutPhase.WAITING, revision=0, message="begins once more")
+    return replace(status, revision=0, message="begins once more")

@@ -27,6 +27,8 @@ _KINDS: Mapping[str, ListKind] = {
     "clusters": "clusters",
     "stage": "stages",
     "stages": "stages",
+    "rollout": "rollouts",
+    "rollouts": "rollouts",
     "endpoint": "endpoints",
     "endpoints": "endpoints",
     "package": "packages",
@@ -42,7 +44,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "kind",
         choices=_KINDS,
         metavar="KIND",
-        help="deployments, routes, stages, clusters, endpoints, packages or gateways (or the singular)",
+        help="deployments, routes, rollouts, stages, clusters, endpoints, packages or gateways (or the singular)",
     )
     parser.add_argument(
         "name", nargs="?", default="", metavar="NAME", help="only this one, or all below PROJECT[/MODEL]"
@@ -147,7 +149,7 @@ def _appended(kind: str, items: Sequence[Object], changed: set[str], output: str
 
 COMMAND = Command(
     name="get",
-    help="list deployments, routes, stages, endpoints or packages",
+    help="list deployments, routes, rollouts, stages, endpoints or packages",
     example="modelway get deployments\nmodelway get routes vision -o yaml\nmodelway get endpoints --watch",
     add_arguments=_add_arguments,
     run=_run,

@@ -13,6 +13,8 @@ NOTHING: Object = MappingProxyType({})
 _PHASE_STYLES: Mapping[str, Style] = {
     "Ready": "green",
     "Failed": "red",
+    "Promoted": "green",
+    "RolledBack": "red",
     "Degraded": "red",
     "Deleting": "dim",
 }
@@ -20,6 +22,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "deployments": ("name", "phase", "ready", "revision", "package", "age", "message"),
     "routes": ("name", "versions", "access", "revision", "age"),
     "clusters": ("name", "operator", "revision", "age"),
+    "rollouts": ("name", "from", "to", "phase", "step", "weights", "run", "age", "message"),
     "stages": ("name", "after", "overrides", "gates", "approve phases", "revision", "age"),
     "endpoints": ("id", "model", "address", "gateway", "package"),
     "packages": ("name", "version", "size", "age", "digest"),
@@ -67,7 +70,7 @@ def row_of(kind: str, item: Object, *, wide: bool) -> Row:
 
 def name_of(kind: str, item: Object) -> str:
     """What the object is called within its kind."""
-    if kind in {"deployments", "routes"}:
+    if kind in {"deployments", "routes", "rollouts"}:
         metadata = member(item, "metadata")
         parts = [text(metadata, part) for part in ("project", "model", "version")[: 3 if kind == "deployments" else 2]]
         return "/".join(parts)
@@ -212,6 +215,24 @@ def _stage_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa:
     }
 
 
+def _rollout_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
+    metadata, spec, status = member(item, "metadata"), member(item, "spec"), member(item, "status")
+    weights = members(status, "weights")
+    total = sum(number(each, "weight") for each in weights) or 1
+    shares = ", ".join(f"{text(each, 'version')} {number(each, 'weight') * 100 / total:.3g}%" for each in weights)
+    return {
+        "name": name_of("rollouts", item),
+        "from": text(spec, "from"),
+        "to": text(spec, "to"),
+        "phase": phase_cell(text(status, "phase")),
+        "step": f"{text(status, 'step')}/{text(status, 'steps')}",
+        "weights": shares or "-",
+        "run": text(status, "run"),
+        "age": age(metadata.get("createdAt")),
+        "message": one_line(text(status, "message")),
+    }
+
+
 def _endpoint_cells(item: Object, wide: bool) -> Mapping[str, str | Cell]:  # noqa: FBT001 - one signature for all kinds
     host = text(item, "host")
     package = text(item, "package")
@@ -250,6 +271,7 @@ _CELLS = {
     "deployments": _deployment_cells,
     "routes": _route_cells,
     "clusters": _cluster_cells,
+    "rollouts": _rollout_cells,
     "stages": _stage_cells,
     "endpoints": _endpoint_cells,
     "packages": _package_cells,

@@ -1,6 +1,7 @@
-"""`modelway rollout`: where a deployment or route stands, what there was, back to it, and how two versions compare."""
+"""`modelway rollout`: where a rollout, deployment or route stands, what there was, back to it, and how two versions compare."""
 
 import argparse
+from typing import Any
 
 import msgspec
 
@@ -12,28 +13,35 @@ from modelway.cli.follow_rollout import follow_until_ready
 from modelway.cli.object_details import CONDITION_COLUMNS, REVISION_COLUMNS, condition_rows, revision_rows
 from modelway.cli.object_tables import columns_of, member, members, number, row_of, text
 from modelway.cli.phase_rows import PHASE_COLUMNS, phase_rows
+from modelway.cli.rollout_page import MOVE_COLUMNS, move_rows, number_lines, progress_text, rollout_lines
 from modelway.cli.table_text import one_line, printable, table_lines
+from modelway.cli.watch_rollout import watch_rollout
 from modelway.cli.yaml_text import to_yaml
 from modelway.client import ControlClient
 from modelway.errors import InvalidRequestError
 
+_FOLLOW_SECONDS = 120.0
 _STEERING = {
-    "pause": "begin and replace nothing more of the revision under way",
+    "pause": "a rollout: move no weights; a deployment: begin and replace nothing more of the revision under way",
     "resume": "let it go on",
-    "approve": "say yes to a phase that its stage has wait",
-    "abort": "give it up: its replicas leave, older ones stay",
-    "retry": "try at once again what failed",
+    "approve": "say yes to a phase that a stage has wait, or to a step of a rollout",
+    "promote": "of a rollout: all requests to the new version now",
+    "abort": "give it up; a rollout's requests go back, a deployment's replicas leave and older ones stay",
+    "retry": "a rollout that has ended: begin once more; a deployment: try at once again what failed",
 }
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(
-        dest="verb", required=True, metavar="status|phases|pause|resume|approve|abort|retry|history|undo|compare"
+        dest="verb",
+        required=True,
+        metavar="status|phases|pause|resume|approve|promote|abort|retry|history|undo|compare",
     )
     status = verbs.add_parser("status", help="where it stands", formatter_class=HelpFormatter)
     status.add_argument(
-        "-w", "--watch", action="store_true", help="follow a deployment until it is ready or has failed"
+        "-w", "--watch", action="store_true", help="follow it until it is ready, has ended or has failed"
     )
+    status.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
     phases = verbs.add_parser(
         "phases", help="how far each phase of a deployment's revision is", formatter_class=HelpFormatter
     )
@@ -43,10 +51,16 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     steering = [verbs.add_parser(verb, help=text, formatter_class=HelpFormatter) for verb, text in _STEERING.items()]
     approve = steering[list(_STEERING).index("approve")]
     approve.add_argument("--phase", default="", metavar="PHASE", help="which; default: the first that waits")
-    history = verbs.add_parser("history", help="every accepted change", formatter_class=HelpFormatter)
+    history = verbs.add_parser(
+        "history", help="every move of a rollout, every accepted change of another", formatter_class=HelpFormatter
+    )
+    history.add_argument("--numbers", action="store_true", help="of a rollout: with what each move rested on")
+    history.add_argument("--revisions", action="store_true", help="of a rollout: accepted changes of its document")
     history.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
     undo = verbs.add_parser(
-        "undo", help="declare an earlier revision again, as a new one", formatter_class=HelpFormatter
+        "undo",
+        help="a rollout: weights as before it; otherwise, or with --to-revision: an earlier revision as a new one",
+        formatter_class=HelpFormatter,
     )
     undo.add_argument("--to-revision", type=int, metavar="N", help="default: the one before")
     undo.add_argument("--wait", action="store_true", help="follow a deployment until it is ready or has failed")
@@ -56,7 +70,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_compare_arguments(compare)
     for sub in (status, undo):
         sub.add_argument(
-            "--timeout", type=float, default=120.0, metavar="SECONDS", help="how long to follow; default: 120"
+            "--timeout", type=float, metavar="SECONDS", help="how long to follow; default: 120, a rollout to its end"
         )
     for sub in (status, phases, *steering, history, undo):
         add_document_names(sub, several=False)
@@ -67,36 +81,54 @@ def _run(args: argparse.Namespace) -> int:
     if args.verb == "compare":
         with open_control(args) as client:
             return compare(client, args)
-    name = document_names(args)[0]
+    name = document_names(args, else_of="rollouts")[0]
     with open_control(args) as client:
         match args.verb:
             case "status":
-                return _status(client, name, watch=args.watch, timeout=args.timeout)
-            case "pause" | "resume" | "approve" | "abort" | "retry":
+                return _status(client, name, args)
+            case "pause" | "resume" | "approve" | "promote" | "abort" | "retry":
                 return _steer(client, name, args)
             case "phases":
                 return _phases(client, name, args)
             case "history":
-                return _history(client, name, args.output)
+                return _history(client, name, args)
             case _:
                 return _undo(client, name, args)
 
 
-def _status(client: ControlClient, name: DocumentName, *, watch: bool, timeout: float) -> int:
+def _status(client: ControlClient, name: DocumentName, args: argparse.Namespace) -> int:
+    if args.watch and name.kind == "rollouts":
+        return EXIT_OK if watch_rollout(client, name.name, timeout=args.timeout) else EXIT_ERROR
     item = client.get(name.kind, name.name)
-    if watch and name.kind == "deployments":
-        return _follow(client, name, int(number(member(item, "metadata"), "revision")), timeout)
+    if args.watch and name.kind == "deployments":
+        return _follow(client, name, int(number(member(item, "metadata"), "revision")), args.timeout)
+    if args.output != "table":
+        _print_value(item, args.output)
+        return EXIT_OK
+    if name.kind == "rollouts":
+        print("\n".join(rollout_lines(item)))
+        return EXIT_OK
     print("\n".join(table_lines(columns_of(name.kind, wide=False), [row_of(name.kind, item, wide=False)])))
     if rows := condition_rows(item):
         print("\n" + "\n".join(table_lines(CONDITION_COLUMNS, rows)))
     return EXIT_ERROR if text(member(item, "status"), "phase") == "Failed" else EXIT_OK
 
 
-def _follow(client: ControlClient, name: DocumentName, revision: int, timeout: float) -> int:
-    return EXIT_OK if follow_until_ready(client, {name.name: revision}, timeout=timeout) else EXIT_ERROR
+def _follow(client: ControlClient, name: DocumentName, revision: int, timeout: float | None) -> int:
+    limit = _FOLLOW_SECONDS if timeout is None else timeout
+    return EXIT_OK if follow_until_ready(client, {name.name: revision}, timeout=limit) else EXIT_ERROR
 
 
 def _steer(client: ControlClient, name: DocumentName, args: argparse.Namespace) -> int:
+    verb = args.verb
+    if name.kind == "rollouts":
+        item = client.steer_rollout(name.name, "resume" if verb == "approve" else verb)
+        print(f"{name}: {verb}: {progress_text(item)}")
+        return EXIT_OK
+    if verb == "promote":
+        raise InvalidRequestError(
+            f"a {name.word} is not promoted here", hint="a rollout PROJECT/MODEL is; deployments: modelway promote"
+        )
     if name.kind != "deployments":
         raise InvalidRequestError(f"a {name.word} has no phases", hint="deployments have: deployment P/M/VERSION")
     phase = args.phase if args.verb == "approve" else ""
@@ -122,18 +154,29 @@ def _phases(client: ControlClient, name: DocumentName, args: argparse.Namespace)
     return EXIT_OK
 
 
-def _history(client: ControlClient, name: DocumentName, output: str) -> int:
-    revisions = client.revisions(name.kind, name.name)
-    if output == "json":
-        print(msgspec.json.format(msgspec.json.encode({"items": revisions}), indent=2).decode())
-    elif output == "yaml":
-        print(to_yaml({"items": revisions}), end="")
+def _history(client: ControlClient, name: DocumentName, args: argparse.Namespace) -> int:
+    moved = name.kind == "rollouts" and not args.revisions
+    items = client.rollout_moves(name.name) if moved else client.revisions(name.kind, name.name)
+    if args.output != "table":
+        _print_value({"items": items}, args.output)
+    elif moved:
+        print("\n".join(table_lines(MOVE_COLUMNS, move_rows(items))))
+        print("\n".join(number_lines(items)) if args.numbers else "", end="\n" if args.numbers else "")
     else:
-        print("\n".join(table_lines(REVISION_COLUMNS, revision_rows(revisions))))
+        print("\n".join(table_lines(REVISION_COLUMNS, revision_rows(items))))
     return EXIT_OK
 
 
+def _print_value(value: Any, output: str) -> None:
+    if output == "json":
+        print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    else:
+        print(to_yaml(value), end="")
+
+
 def _undo(client: ControlClient, name: DocumentName, args: argparse.Namespace) -> int:
+    if name.kind == "rollouts" and args.to_revision is None:
+        return _steer(client, name, args)
     answer = client.undo(name.kind, name.name, to_revision=args.to_revision)
     revision = int(number(answer, "revision") or number(member(answer, "metadata"), "revision"))
     causes = {text(one, "number"): text(one, "cause") for one in client.revisions(name.kind, name.name)}
@@ -145,8 +188,10 @@ def _undo(client: ControlClient, name: DocumentName, args: argparse.Namespace) -
 
 COMMAND = Command(
     name="rollout",
-    help="revisions: status, phases, pause, resume, approve, abort, retry, history, undo; compare versions",
-    example="modelway rollout status deployment vision/digits/v1 --watch\n"
+    help="status, pause, resume, approve, promote, abort, retry, history, undo; compare versions",
+    example="modelway rollout status vision/digits --watch\n"
+    "modelway rollout promote vision/digits\n"
+    "modelway rollout status deployment vision/digits/v1 --watch\n"
     "modelway rollout history route vision/digits\n"
     "modelway rollout undo route vision/digits --to-revision 3\n"
     "modelway rollout compare vision/digits v1 v2 --since 2h",

@@ -16,6 +16,7 @@ from modelway.client.control.logs import LogsClient
 from modelway.client.control.packages import PackagesClient, UploadedPackage
 from modelway.client.control.promotions import PromotionsClient
 from modelway.client.control.reports import ReportsClient
+from modelway.client.control.rollouts import RolloutsClient
 from modelway.client.control.sources import SourcesClient
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
 class ControlClient(
     DocumentsClient,
     PromotionsClient,
+    RolloutsClient,
     PackagesClient,
     KeysClient,
     AccessClient,

@@ -32,6 +32,7 @@ from modelway_platform.deploy.api.phases_api import PhasesService
 from modelway_platform.deploy.api.platform_api import PlatformService
 from modelway_platform.deploy.api.promotions_api import PromotionsService
 from modelway_platform.deploy.api.records_api import RecordsService
+from modelway_platform.deploy.api.rollouts_api import RolloutsService
 from modelway_platform.deploy.api.signatures_api import SignaturesService
 from modelway_platform.deploy.api.sources_api import SourcesService
 from modelway_platform.deploy.api.transcode import rest_paths
@@ -40,6 +41,7 @@ from modelway_platform.deploy.api.transcode import rest_paths
 _SERVICES = (
     DocumentsService,
     PhasesService,
+    RolloutsService,
     AccessService,
     PromotionsService,
     KeysService,

@@ -20,6 +20,7 @@ from modelway_platform.deploy.api.object_json import (
     stage_json,
 )
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.rollout_json import rollout_json
 from modelway_platform.deploy.api.schema import documents_pb2
 from modelway_platform.deploy.api.streaming import changing
 from modelway_platform.deploy.api.watch_documents import document_changes
@@ -50,6 +51,7 @@ class DocumentsService:
             "modelway.v1.Deployments": _OneKind(self._parts, "Deployment").answers("Deployment", "Deployments"),
             "modelway.v1.Routes": _OneKind(self._parts, "Route").answers("Route", "Routes"),
             "modelway.v1.Clusters": _OneKind(self._parts, "Cluster").answers("Cluster", "Clusters"),
+            "modelway.v1.Rollouts": _rest_of_rollouts(_OneKind(self._parts, "Rollout").answers("Rollout", "Rollouts")),
             "modelway.v1.Stages": _OneKind(self._parts, "Stage").answers("Stage", "Stages"),
         }
 
@@ -152,6 +154,8 @@ class _OneKind:
             return {"items": [deployment_json(record) for record in self._documents.list_deployments()]}
         if self._kind == "Route":
             return {"items": [route_json(record) for record in self._documents.list_routes()]}
+        if self._kind == "Rollout":
+            return {"items": [rollout_json(record) for record in self._documents.list_rollouts()]}
         if self._kind == "Stage":
             return {"items": [stage_json(record) for record in self._documents.list_stages()]}
         return {"items": [cluster_json(record) for record in self._documents.list_clusters()]}
@@ -163,6 +167,9 @@ class _OneKind:
         elif self._kind == "Cluster":
             clusters = (each for each in self._documents.list_clusters() if each.key == name)
             found = next((cluster_json(each) for each in clusters), None)
+        elif self._kind == "Rollout":
+            rollout = self._documents.get_rollout(_model_key(name))
+            found = None if rollout is None else rollout_json(rollout)
         elif self._kind == "Stage":
             stages = (each for each in self._documents.list_stages() if str(each.key) == name)
             found = next((stage_json(each) for each in stages), None)
@@ -179,6 +186,8 @@ class _OneKind:
         elif self._kind == "Cluster":
             admit = partial(_not_needed, self._kind, name)
             number = self._documents.delete_cluster(name, author=author, expected_revision=expected, admit=admit)
+        elif self._kind == "Rollout":
+            number = self._documents.delete_rollout(_model_key(name), author=author, expected_revision=expected)
         elif self._kind == "Stage":
             admit = partial(_not_needed, self._kind, name)
             number = self._documents.delete_stage(name, author=author, expected_revision=expected, admit=admit)
@@ -232,9 +241,16 @@ def _declared(kind: Kind, name: str, after: Declared) -> Document:
         return next(record.deployment for record in after.deployments if str(record.key) == name)
     if kind == "Cluster":
         return next(record.cluster for record in after.clusters if record.key == name)
+    if kind == "Rollout":
+        return next(record.rollout for record in after.rollouts if str(record.key) == name)
     if kind == "Stage":
         return next(record.stage for record in after.stages if str(record.key) == name)
     return next(record.route for record in after.routes if str(record.key) == name)
+
+
+def _rest_of_rollouts(answers: Implementation) -> Implementation:
+    """One rollout is shown by `rollouts_api`, with its evidence."""
+    return {name: each for name, each in answers.items() if name != "GetRollout"}
 
 
 def _not_needed(kind: Kind, name: str, after: Declared) -> None:

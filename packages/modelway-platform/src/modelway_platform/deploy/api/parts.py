@@ -28,6 +28,7 @@ from modelway_platform.store.keys import Keys
 from modelway_platform.store.load_reports import WorkerLoad
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.promotions import Promotions
+from modelway_platform.store.rollout_runs import RolloutRuns
 from modelway_platform.store.signatures import PackageSignatures
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
@@ -277,6 +278,7 @@ class ApiParts:
         holds: What people said of revisions under way; None where nothing is deployed.
         promotions: Deployments on their way into the next stage; None where nothing is deployed.
         phase_approvals: What people said yes to, where a stage has phases wait, or the next cluster waits; None where nothing is deployed.
+        rollouts: What runs of rollouts rest on and did; None where none is moved.
         retry: Has whatever failed of a deployment tried again now.
         tables: The route table for gateways on other machines.
         heard_load: Told the load of the workers of a gateway elsewhere.
@@ -315,6 +317,7 @@ class ApiParts:
     holds: Holds | None = None
     promotions: Promotions | None = None
     phase_approvals: ClusterApprovals | None = None
+    rollouts: RolloutRuns | None = None
     retry: Callable[[VersionKey], Awaitable[None]] = nothing_to_retry
     tables: TableServer | None = None
     heard_load: Callable[[str, Sequence[WorkerLoad]], None] = nobody_listens

@@ -12,6 +12,7 @@ from typing import Any
 from modelway.errors import ConflictError
 from modelway_platform.deploy.api.object_json import cluster_json, deployment_json, route_json, stage_json
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.rollout_json import rollout_json
 from modelway_platform.deploy.api.streaming import QUIET_SECONDS
 from modelway_platform.store import document_rows
 
@@ -58,6 +59,8 @@ def _object(row: Any) -> dict[str, Any] | None:
         return deployment_json(document_rows.deployment_record(row))
     if row.kind == "Route":
         return route_json(document_rows.route_record(row))
+    if row.kind == "Rollout":
+        return rollout_json(document_rows.rollout_record(row))
     if row.kind == "Stage":
         return stage_json(document_rows.stage_record(row))
     return cluster_json(document_rows.cluster_record(row)) if row.kind == "Cluster" else None

@@ -9,6 +9,7 @@ from modelway_platform.domain.document_changes import Effect
 from modelway_platform.domain.document_json import Document
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.records import Declared
+from modelway_platform.domain.rollout import Rollout
 from modelway_platform.domain.route import Route
 from modelway_platform.domain.stage import Stage
 
@@ -28,6 +29,8 @@ def effects_of(document: Document, before: Declared, after: Declared) -> tuple[E
             return tuple(_route_effects(document, before, after))
         case Cluster():
             return tuple(_cluster_effects(document, before, after))
+        case Rollout():
+            return tuple(_rollout_effects(document, before))
         case Stage():
             return tuple(_stage_effects(document, before))
 
@@ -145,6 +148,19 @@ def _route_effects(new: Route, before: Declared, after: Declared) -> Iterator[Ef
     if idle:
         yield Effect(kind="traffic", text=f"{', '.join(idle)} has no replica declared: its share will fail")
     yield Effect(kind="in-place", text="gateways take the next route table; no replica is touched")
+
+
+def _rollout_effects(new: Rollout, before: Declared) -> Iterator[Effect]:
+    old = next((record.rollout for record in before.rollouts if record.key == new.key), None)
+    if old == new:
+        return
+    weights = ", ".join(f"{step.weight}%" for step in new.steps)
+    text = f"moves from {new.baseline} to {new.candidate} by itself: {weights}, 100%, as {_names(new)} allow"
+    yield Effect(kind="traffic", text=text)
+
+
+def _names(rollout: Rollout) -> str:
+    return ", ".join(check.name for check in rollout.checks)
 
 
 def _cluster_effects(new: Cluster, before: Declared, after: Declared) -> Iterator[Effect]:

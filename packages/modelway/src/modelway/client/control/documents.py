@@ -49,7 +49,7 @@ class _Results(msgspec.Struct, frozen=True):
     results: tuple[ApplyResult, ...]
 
 
-DocumentKind = Literal["deployments", "routes", "clusters", "stages"]
+DocumentKind = Literal["deployments", "routes", "clusters", "stages", "rollouts"]
 
 
 ListKind = Literal[
@@ -57,6 +57,7 @@ ListKind = Literal[
     "routes",
     "clusters",
     "stages",
+    "rollouts",
     "endpoints",
     "packages",
     "gateways",
@@ -72,11 +73,12 @@ _SEGMENTS: Mapping[DocumentKind, tuple[str, ...]] = {
     "routes": ("project", "model"),
     "clusters": ("name",),
     "stages": ("project", "stage"),
+    "rollouts": ("project", "model"),
 }
 
 
 class DocumentsClient(ControlCalls):
-    """Deployments, routes, clusters and stages."""
+    """Deployments, routes, clusters, stages and rollouts."""
 
     def apply(
         self, files: Sequence[DocumentFile], packages: Mapping[str, str] | None = None, *, dry_run: bool = False

@@ -1,0 +1,114 @@
+"""Rollouts under way: people's word on them, and what they did."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from modelway.errors import ConflictError, InvalidRequestError, NotFoundError, UnavailableError
+from modelway_platform.deploy.api.call import Call, Implementation
+from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.rollout_json import move_json, rollout_json
+from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.rollout_status import RolloutMove, RolloutRecord, RolloutStatus
+from modelway_platform.domain.steer_rollout import ORDERS, Order, steered
+from modelway_platform.store.rollout_runs import RolloutRuns
+
+_REASONS = {"pause": "Paused", "resume": "Resumed"}
+_TRIES = 5
+
+
+class RolloutsService:
+    """What of rollouts is not as with every document."""
+
+    def __init__(self, parts: ApiParts) -> None:
+        self._parts = parts
+
+    def implementation(self) -> Mapping[str, Implementation]:
+        """What answers which method."""
+        return {
+            "modelway.v1.Rollouts": {
+                "GetRollout": self.get,
+                "SteerRollout": self.steer,
+                "ListRolloutMoves": self.moves,
+            }
+        }
+
+    async def get(self, request: Any, call: Call) -> dict[str, Any]:
+        return await asyncio.to_thread(self._shown, _key(request))
+
+    async def steer(self, request: Any, call: Call) -> dict[str, Any]:
+        if request.action not in ORDERS:
+            raise InvalidRequestError(f"action: expected {', '.join(ORDERS)}, got {request.action[:40]!r}")
+        order, author = request.action, call.actor("Rollouts.SteerRollout")
+        await asyncio.to_thread(self._steer, _key(request), order, author.name)
+        audit = self._parts.audit
+        await asyncio.to_thread(audit.add, author, time.time(), action=order, kind="Rollout", name=str(_key(request)))
+        return await asyncio.to_thread(self._shown, _key(request))
+
+    async def moves(self, request: Any, call: Call) -> dict[str, Any]:
+        key = _key(request)
+        found = await asyncio.to_thread(self._runs().moves, key, request.run or None)
+        if not found:
+            await asyncio.to_thread(self._record, key)
+        return {"items": [move_json(move) for move in found]}
+
+    def _steer(self, key: ModelKey, order: Order, author: str) -> None:
+        """What the rollout itself writes at the same moment is looked at again."""
+        for left in reversed(range(_TRIES)):
+            record = self._record(key)
+            now = time.time()
+            status = steered(record, order, author, now)
+            try:
+                if order in _REASONS:
+                    self._runs().move(key, _counted(record, status), _move(record, status, order, author, now))
+                    self._parts.events.add("Rollout", str(key), "Normal", _REASONS[order], status.message)
+                else:
+                    self._parts.documents.save_rollout(key, status)
+            except ConflictError:
+                if not left:
+                    raise
+            else:
+                return
+
+    def _shown(self, key: ModelKey) -> dict[str, Any]:
+        record = self._record(key)
+        kept = self._runs().of(key, record.status.run) if record.status.run else None
+        return rollout_json(record, kept.report if kept else None)
+
+    def _record(self, key: ModelKey) -> RolloutRecord:
+        record = self._parts.documents.get_rollout(key)
+        if record is None:
+            raise NotFoundError(f"no rollout {str(key)[:200]}", hint="modelway get rollouts")
+        return record
+
+    def _runs(self) -> RolloutRuns:
+        runs = self._parts.rollouts
+        if runs is None:
+            raise UnavailableError("no rollouts are moved here", hint="ask the platform that `modelway up` runs")
+        return runs
+
+
+def _counted(record: RolloutRecord, status: RolloutStatus) -> RolloutStatus:
+    return replace(status, moves=record.status.moves + 1)
+
+
+def _move(record: RolloutRecord, status: RolloutStatus, order: str, author: str, now: float) -> RolloutMove:
+    return RolloutMove(
+        run=status.run,
+        number=record.status.moves + 1,
+        at=now,
+        kind=order,
+        step=status.step,
+        before=status.weights,
+        after=status.weights,
+        route_revision=0,
+        author=author,
+        words=status.message,
+        numbers={},
+    )
+
+
+def _key(request: Any) -> ModelKey:
+    return ModelKey(request.project, request.model)
