@@ -21,6 +21,7 @@ HANDLER = '''
 """Says who answered."""
 
 import os
+import random
 import time
 from dataclasses import dataclass
 
@@ -44,6 +45,8 @@ class Echo(Handler):
     @inference
     def echo(self, text: str, seconds: float = 0.0) -> Answer:
         time.sleep(seconds)
+        if self.label == "failing" and text != "hello" and random.random() < 0.5:  # its example it answers
+            raise RuntimeError("out of luck")
         replica = os.environ.get("MODELWAY_REPLICA_ID", "")
         return Answer(text=text, label=self.label, replica=replica, process=os.getpid())
 '''

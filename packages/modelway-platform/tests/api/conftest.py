@@ -48,6 +48,7 @@ from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases, Runs
 from modelway_platform.store.promotions import Promotions
 from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.rollout_runs import RolloutRuns
 from modelway_platform.store.shipped_segments import ShippedSegments
 from modelway_platform.store.signatures import PackageSignatures
 from modelway_platform.store.token_issuers import TokenIssuers
@@ -141,10 +142,12 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
         replicas = Replicas(database, changes.notify)
         for folder in ("access", "replicas"):
             (root / folder).mkdir()
+        documents = Documents(database, changes.notify)
         packages = PackageStore(root / "packages", inspect_package, limit=1_000_000)
         signatures = PackageSignatures(packages)
         parts = ApiParts(
-            documents=Documents(database, changes.notify),
+            documents=documents,
+            rollouts=RolloutRuns(database, documents),
             events=Events(database, changes.notify),
             keys=keys,
             tokens=Tokens(database, changes.notify),

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
+from modelway_platform.domain.actor import Actor
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.rollout_status import RolloutMove, RolloutStatus
-from modelway_platform.store import schema
+from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 
@@ -52,7 +53,15 @@ class RolloutRuns:
             return None
         return RunKept(msgspec.json.decode(row.evidence), msgspec.json.decode(row.report), row.updated_at)
 
-    def move(self, key: ModelKey, status: RolloutStatus, move: RolloutMove, kept: RunKept | None = None) -> None:
+    def move(
+        self,
+        key: ModelKey,
+        status: RolloutStatus,
+        move: RolloutMove,
+        *,
+        kept: RunKept | None = None,
+        told_by: Actor | None = None,
+    ) -> None:
         """Keep where the rollout stands with the move that led there, both or none.
 
         Args:
@@ -60,6 +69,7 @@ class RolloutRuns:
             status: Where it stands now; its `turn` is that of the status it follows.
             move: What was done.
             kept: What the run rests on from now on, where that changes too.
+            told_by: Who ordered it, for the audit log.
 
         Raises:
             ConflictError: Somebody else has written meanwhile, or the rollout is gone.
@@ -71,8 +81,19 @@ class RolloutRuns:
             connection.execute(insert(schema.rollout_moves).values(values))
             if kept is not None:
                 self._keep(connection, str(key), status.run, kept)
+            if told_by is not None:
+                audit.record(connection, told_by, move.at, action=move.kind, kind="Rollout", name=str(key))
 
         self._documents.save_rollout(key, status, also=also)
+
+    def order(self, key: ModelKey, status: RolloutStatus, order: str, told_by: Actor) -> None:
+        """Keep what a person wants of a rollout, for it to carry out; raises as `move` does."""
+        now = self._clock()
+        self._documents.save_rollout(
+            key,
+            status,
+            also=lambda connection: audit.record(connection, told_by, now, action=order, kind="Rollout", name=str(key)),
+        )
 
     def moves(self, key: ModelKey, run: int | None = None) -> Sequence[RolloutMove]:
         """What was done, oldest first; in one run, or in all."""

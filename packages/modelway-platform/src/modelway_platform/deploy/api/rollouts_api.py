@@ -10,6 +10,7 @@ from modelway.errors import ConflictError, InvalidRequestError, NotFoundError, U
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.rollout_json import move_json, rollout_json
+from modelway_platform.domain.actor import Actor
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.rollout_status import RolloutMove, RolloutRecord, RolloutStatus
 from modelway_platform.domain.steer_rollout import ORDERS, Order, steered
@@ -41,10 +42,7 @@ class RolloutsService:
     async def steer(self, request: Any, call: Call) -> dict[str, Any]:
         if request.action not in ORDERS:
             raise InvalidRequestError(f"action: expected {', '.join(ORDERS)}, got {request.action[:40]!r}")
-        order, author = request.action, call.actor("Rollouts.SteerRollout")
-        await asyncio.to_thread(self._steer, _key(request), order, author.name)
-        audit = self._parts.audit
-        await asyncio.to_thread(audit.add, author, time.time(), action=order, kind="Rollout", name=str(_key(request)))
+        await asyncio.to_thread(self._steer, _key(request), request.action, call.actor())
         return await asyncio.to_thread(self._shown, _key(request))
 
     async def moves(self, request: Any, call: Call) -> dict[str, Any]:
@@ -54,18 +52,19 @@ class RolloutsService:
             await asyncio.to_thread(self._record, key)
         return {"items": [move_json(move) for move in found]}
 
-    def _steer(self, key: ModelKey, order: Order, author: str) -> None:
+    def _steer(self, key: ModelKey, order: Order, author: Actor) -> None:
         """What the rollout itself writes at the same moment is looked at again."""
         for left in reversed(range(_TRIES)):
             record = self._record(key)
             now = time.time()
-            status = steered(record, order, author, now)
+            status = steered(record, order, author.name, now)
             try:
                 if order in _REASONS:
-                    self._runs().move(key, _counted(record, status), _move(record, status, order, author, now))
+                    move = _move(record, status, order, author.name, now)
+                    self._runs().move(key, _counted(record, status), move, told_by=author)
                     self._parts.events.add("Rollout", str(key), "Normal", _REASONS[order], status.message)
                 else:
-                    self._parts.documents.save_rollout(key, status)
+                    self._runs().order(key, status, order, author)
             except ConflictError:
                 if not left:
                     raise

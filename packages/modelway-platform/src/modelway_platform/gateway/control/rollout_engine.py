@@ -299,7 +299,7 @@ class RolloutEngine:
             numbers=_numbers(report),
         )
         kept = RunKept(watch.to_json(), report, now) if watch else None
-        self._runs.move(record.key, replace(status, moves=number), move, kept)
+        self._runs.move(record.key, replace(status, moves=number), move, kept=kept)
         level = "Warning" if kind in _WARNINGS else "Normal"
         reason = "".join(word.capitalize() for word in kind.split("-"))
         self._events.add("Rollout", str(record.key), level, reason, status.message)
