@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway.errors import ConflictError
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.rollout import Check, RolloutStep
 from modelway_platform.domain.rollout_status import RolloutPhase
 from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.steer_rollout import OrderRefusedError
 
 if TYPE_CHECKING:
     from conftest import World
@@ -97,7 +97,7 @@ def test_a_person_who_changes_the_weights_takes_over(make: Callable[..., "World"
     status = world.run(30, ALIKE)
     assert (status.phase, world.weights) == (RolloutPhase.TAKEN_OVER, {"v1": 7, "v2": 3})
     assert "changed to v1 7, v2 3" in status.message
-    with pytest.raises(ConflictError, match="no weights to take back"):
+    with pytest.raises(OrderRefusedError, match="no weights to take back"):
         world.steer("undo")
 
 
@@ -165,7 +165,7 @@ def test_people_steer_it(make: Callable[..., "World"]) -> None:
     world.steer("abort")
     assert world.turn().phase is RolloutPhase.ABORTED
     assert world.weights == {"v1": 100, "v2": 0}
-    with pytest.raises(ConflictError, match="it is Aborted"):
+    with pytest.raises(OrderRefusedError, match="it is Aborted"):
         world.steer("promote")
 
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Literal
 
-from modelway.errors import ConflictError
 from modelway_platform.domain.rollout_decision import ahead, split
 from modelway_platform.domain.rollout_status import Pending, RolloutPhase, RolloutRecord, RolloutStatus
 
@@ -11,11 +10,20 @@ Order = Literal["pause", "resume", "promote", "abort", "undo", "retry"]
 ORDERS: tuple[Order, ...] = ("pause", "resume", "promote", "abort", "undo", "retry")
 
 
+class OrderRefusedError(Exception):
+    """There is nothing to do that with; `hint` says what to do instead."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
 def steered(record: RolloutRecord, order: Order, author: str, now: float) -> RolloutStatus:
     """Where the rollout stands with the order given; what moves weights is pending then, for the rollout to carry out.
 
     Raises:
-        ConflictError: There is nothing to do that with; the words say why.
+        OrderRefusedError: There is nothing to do that with; the words say why.
     """
     status = record.status
     if order == "retry":
@@ -24,11 +32,11 @@ def steered(record: RolloutRecord, order: Order, author: str, now: float) -> Rol
         return _as_before(record, author)
     if not status.under_way:
         state = f"it is {status.phase.value}" if status.run else "it has not begun"
-        raise ConflictError(
+        raise OrderRefusedError(
             f"rollout {record.key} cannot {order}: {state}", hint=f"modelway rollout status {record.key}"
         )
     if status.pending is not None:
-        raise ConflictError(f"rollout {record.key} is just moving weights", hint="try again in a moment")
+        raise OrderRefusedError(f"rollout {record.key} is just moving weights", hint="try again in a moment")
     if order == "pause":
         return replace(status, phase=RolloutPhase.PAUSED, paused_by=author, message=f"paused by {author}")
     if order == "resume":
@@ -61,12 +69,12 @@ def _as_before(record: RolloutRecord, author: str) -> RolloutStatus:
     status = record.status
     if not status.run or status.phase in {RolloutPhase.TAKEN_OVER, RolloutPhase.STOPPED, RolloutPhase.UNDONE}:
         state = f"it is {status.phase.value}" if status.run else "it has not begun"
-        raise ConflictError(
+        raise OrderRefusedError(
             f"rollout {record.key} has no weights to take back: {state}",
             hint=f"modelway rollout undo route {record.key} declares an earlier revision of the route again",
         )
     if status.pending is not None:
-        raise ConflictError(f"rollout {record.key} is just moving weights", hint="try again in a moment")
+        raise OrderRefusedError(f"rollout {record.key} is just moving weights", hint="try again in a moment")
     words = f"undone by {author}: the weights are as before the rollout"
     pending = Pending(
         kind="undo", phase=RolloutPhase.UNDONE, step=-1, weights=status.before, words=words, author=author
@@ -77,5 +85,7 @@ def _as_before(record: RolloutRecord, author: str) -> RolloutStatus:
 def _once_more(record: RolloutRecord) -> RolloutStatus:
     status = record.status
     if status.under_way or not status.run:
-        raise ConflictError(f"rollout {record.key} has not ended", hint=f"modelway rollout abort {record.key} ends it")
+        raise OrderRefusedError(
+            f"rollout {record.key} has not ended", hint=f"modelway rollout abort {record.key} ends it"
+        )
     return replace(status, revision=0, message="begins once more")

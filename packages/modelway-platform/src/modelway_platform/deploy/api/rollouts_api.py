@@ -13,7 +13,7 @@ from modelway_platform.deploy.api.rollout_json import move_json, rollout_json
 from modelway_platform.domain.actor import Actor
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.rollout_status import RolloutMove, RolloutRecord, RolloutStatus
-from modelway_platform.domain.steer_rollout import ORDERS, Order, steered
+from modelway_platform.domain.steer_rollout import ORDERS, Order, OrderRefusedError, steered
 from modelway_platform.store.rollout_runs import RolloutRuns
 
 _REASONS = {"pause": "Paused", "resume": "Resumed"}
@@ -57,7 +57,10 @@ class RolloutsService:
         for left in reversed(range(_TRIES)):
             record = self._record(key)
             now = time.time()
-            status = steered(record, order, author.name, now)
+            try:
+                status = steered(record, order, author.name, now)
+            except OrderRefusedError as error:
+                raise ConflictError(error.message, hint=error.hint) from error
             try:
                 if order in _REASONS:
                     move = _move(record, status, order, author.name, now)
