@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,15 @@ class Desk:
         return msgspec.json.encode({"columns": columns, "rows": self.rows, "truncated": False})
 
 
+class AtOnce(Executor):
+    """Runs what it is given at once, so that a test need not wait for a thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
 class World:
     """Everything around an engine; `restarted` is another engine over the same state, as after a kill."""
 
@@ -68,7 +78,7 @@ class World:
         return self.now
 
     def declare(self, **fields: Any) -> None:
-        wanted = {"baseline": "v1", "candidate": "v2", "steps": STEPS} | fields
+        wanted: dict[str, Any] = {"baseline": "v1", "candidate": "v2", "steps": STEPS} | fields
         self.documents.apply([Rollout(key=KEY, **wanted)], author="anna")
 
     def restarted(self) -> RolloutEngine:
@@ -82,6 +92,7 @@ class World:
                 for each in self.ready
             ],
             clock=self.clock,
+            askers=AtOnce(),
         )
         return self.engine
 

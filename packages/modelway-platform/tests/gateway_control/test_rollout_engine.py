@@ -14,7 +14,7 @@ from modelway_platform.domain.route import Route, VersionWeight
 from modelway_platform.domain.steer_rollout import OrderRefusedError
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World  # noqa: TID252 - rooms have no names of their own
 
 KEY = ModelKey("vision", "digits")
 STEPS = (RolloutStep(weight=20, minimum_requests=20), RolloutStep(weight=50, minimum_requests=20))

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -67,6 +67,7 @@ class RolloutEngine:
         source: Where evidence comes from.
         endpoints: Registered replicas.
         clock: Unix time in seconds.
+        askers: Where questions that take seconds are asked; a thread of its own unless given.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class RolloutEngine:
         source: EvidenceSource,
         endpoints: Callable[[], Iterable[Endpoint]],
         clock: Callable[[], float] = time.time,
+        askers: Executor | None = None,
     ) -> None:
         self._documents = documents
         self._runs = runs
@@ -87,7 +89,7 @@ class RolloutEngine:
         self._clock = clock
         self._watches: dict[ModelKey, RolloutWatch] = {}
         self._asking: dict[ModelKey, Future[list[tuple[str, tuple[Counts, Counts] | str]]]] = {}
-        self._askers = ThreadPoolExecutor(1, thread_name_prefix="rollout questions")
+        self._askers = askers or ThreadPoolExecutor(1, thread_name_prefix="rollout questions")
 
     async def run(self, changes: Changes) -> None:
         """Move rollouts on until cancelled."""
