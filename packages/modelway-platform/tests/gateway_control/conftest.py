@@ -18,7 +18,7 @@ from modelway_platform.domain.rollout import Rollout, RolloutStep
 from modelway_platform.domain.rollout_status import RolloutRecord, RolloutStatus
 from modelway_platform.domain.route import Route, VersionWeight
 from modelway_platform.domain.steer_rollout import Order, steered
-from modelway_platform.gateway.control.rollout_engine import LAG_SECONDS, RolloutEngine
+from modelway_platform.gateway.control.rollout_engine import RolloutEngine
 from modelway_platform.insight.rollout_evidence import RolloutEvidenceSource
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
@@ -167,7 +167,6 @@ class World:
 
     def begun(self) -> "World":
         self.turn()
-        self.now += LAG_SECONDS
         return self
 
 

@@ -291,7 +291,9 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
             documents=basis.documents,
             runs=rollouts,
             events=events,
-            source=RolloutEvidenceSource(directory.access_logs, QueryDesk(directory.log_store)),
+            source=RolloutEvidenceSource(
+                directory.access_logs, QueryDesk(directory.log_store), shipped=directory.shipped
+            ),
             endpoints=leases.endpoints,
         ),
         reconciler=reconciler,

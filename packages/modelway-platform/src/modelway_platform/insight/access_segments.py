@@ -114,7 +114,7 @@ def read_records(
         # Names have no character that JSON writes in another way, so most lines of others need not be decoded.
         marks = (f'"{project}"'.encode(), f'"{model}"'.encode())
         decode = msgspec.json.Decoder(kind).decode
-        for path in _segments_since(segments, since):
+        for path in segments_since(segments, since):
             for line in _lines(path, since, abandoned):
                 if marks[0] not in line or marks[1] not in line:
                     counts.records += 1
@@ -133,14 +133,15 @@ def read_records(
     return merge(*(of_worker(segments) for _, segments in sorted(workers.items())), key=attrgetter("time"))
 
 
-def _segments_since(segments: list[Path], since: float) -> list[Path]:
+def segments_since(segments: list[Path], since: float) -> list[Path]:
     """Those that may hold a record from `since` on, oldest first: a segment ends where the worker's next one begins."""
-    ordered = sorted(segments, key=_start)
-    begun = sum(_start(path) <= since * 1e9 for path in ordered)
+    ordered = sorted(segments, key=start_of_segment)
+    begun = sum(start_of_segment(path) <= since * 1e9 for path in ordered)
     return ordered[max(0, begun - 1) :]
 
 
-def _start(path: Path) -> int:
+def start_of_segment(path: Path) -> int:
+    """When it was begun, in nanoseconds; by it a worker's segments follow each other."""
     number = path.stem.rpartition("-")[2]
     return int(number) if number.isascii() and number.isdigit() else 0
 
@@ -152,7 +153,7 @@ def _lines(path: Path, since: float, abandoned: Callable[[], bool]) -> Iterator[
     except OSError:
         return
     with file:
-        _skip_before(file, since)
+        skip_before(file, since)
         rest = b""
         while block := file.read(_BLOCK):
             if abandoned():
@@ -162,7 +163,7 @@ def _lines(path: Path, since: float, abandoned: Callable[[], bool]) -> Iterator[
             rest = last if len(last) <= _LONGEST_LINE else b""
 
 
-def _skip_before(file: FileIO, since: float) -> None:
+def skip_before(file: FileIO, since: float) -> None:
     """Go to the start of a line that is before `since`, or the first one; records of one worker follow each other in time."""
     low, high = 0, file.seek(0, 2)
     while high - low > _BLOCK:

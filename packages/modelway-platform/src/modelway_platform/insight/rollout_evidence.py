@@ -11,9 +11,11 @@ from modelway_platform.domain.bernoulli_wealth import Counts
 from modelway_platform.domain.record_query import RecordQuery
 from modelway_platform.domain.rollout import Check, Rollout
 from modelway_platform.domain.step_evidence import StepEvidence
-from modelway_platform.insight.access_segments import MirrorRecord, ReadCounts, read_records
+from modelway_platform.insight.access_segments import MirrorRecord
 from modelway_platform.insight.query.messages import Answer
+from modelway_platform.insight.reading_on import Places, ReadingOn
 from modelway_platform.insight.record_meaning import chosen_by_caller, duration_of, failed
+from modelway_platform.store.shipped_segments import shipped_folders
 
 QUERY_SECONDS = 20.0
 _COLUMNS = ("version", "requests", "bad")
@@ -35,31 +37,28 @@ class RolloutEvidenceSource:
     Args:
         access: Folder of the gateway's segments.
         desk: Answers SQL.
+        shipped: Folder of the segments that other machines have sent, if there is one.
         abandoned: Whether to give up, asked now and then.
     """
 
-    def __init__(self, access: Path, desk: Desk, abandoned: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, access: Path, desk: Desk, *, shipped: Path | None = None, abandoned: Callable[[], bool] = lambda: False
+    ) -> None:
         self._access = access
+        self._shipped = shipped
         self._desk = desk
         self._abandoned = abandoned
 
-    def read(self, rollout: Rollout, evidence: StepEvidence, since: float, until: float) -> int:
-        """Add to the evidence the requests that ended after `since` and not after `until`; how many these were."""
+    def read(self, rollout: Rollout, evidence: StepEvidence, since: float, places: Places) -> int:
+        """Add to the evidence the requests that ended since a time and are new to these places, which move on; how many these were."""
         key, two = rollout.key, (rollout.baseline, rollout.candidate)
         prefixes = {version: f"/{key}/{version}/" for version in two}
-        records = read_records(
-            self._access,
-            project=key.project,
-            model=key.model,
-            since=since,
-            until=until,
-            counts=ReadCounts(),
-            abandoned=self._abandoned,
-            kind=MirrorRecord,
-        )
+        reading = ReadingOn(key.project, key.model, since, places)
+        records = reading.read((self._access, *shipped_folders(self._shipped, "access")), self._abandoned)
+        places.update(reading.places)
         added = 0
         for record in records:
-            if record.time <= since or record.version not in two or record.internal:
+            if record.version not in two or record.internal:
                 continue
             if record.mirrored:
                 added += _add_copy(record, rollout, evidence)

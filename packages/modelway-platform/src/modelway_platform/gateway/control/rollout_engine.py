@@ -37,8 +37,7 @@ from modelway_platform.store.rollout_runs import RolloutRuns, RunKept
 LOOK_SECONDS = 1.0
 KEEP_SECONDS = 2.0
 ASK_SECONDS = 15.0
-# Workers write their records each quarter of a second; what ended so lately may not be there yet.
-LAG_SECONDS = 1.5
+READ_SECONDS = 0.4  # changes wake the engine as often as they like
 _IDLE_SECONDS = 60.0
 _WARNINGS = {"rollback", "taken-over", "stop", "pause", "hold"}
 
@@ -48,8 +47,8 @@ log = logging.getLogger(__name__)
 class EvidenceSource(Protocol):
     """Where evidence comes from; `insight.rollout_evidence.RolloutEvidenceSource` is one."""
 
-    def read(self, rollout: Rollout, evidence: StepEvidence, since: float, until: float) -> int:
-        """Add the requests of a span of time; how many these were."""
+    def read(self, rollout: Rollout, evidence: StepEvidence, since: float, places: dict[str, tuple[int, int]]) -> int:
+        """Add the requests since a time that are new to these places, and move them on; how many these were."""
         ...
 
     def ask(self, rollout: Rollout, check: Check, since: float) -> tuple[Counts, Counts] | str:
@@ -140,10 +139,10 @@ class RolloutEngine:
 
     def _gather(self, watch: RolloutWatch) -> None:
         now, rollout = self._clock(), watch.record.rollout
-        until = now - LAG_SECONDS
-        if until > watch.until:
-            added = self._source.read(rollout, watch.evidence, watch.until, until)
-            watch.until, watch.news = until, watch.news or added > 0
+        if now - watch.read_at >= READ_SECONDS:
+            watch.read_at = now
+            added = self._source.read(rollout, watch.evidence, watch.record.status.step_at, watch.places)
+            watch.news = watch.news or added > 0
         asked = [each for each in watch.evidence.checks if each.kind in {"accuracy", "query"}]
         if asked:
             self._ask(watch, asked, now)

@@ -16,18 +16,19 @@ class RolloutWatch:
 
     Args:
         record: The rollout as it was when the watch began.
-        until: Unix time up to which requests are in the evidence.
+        places: How far each worker's segments have been read.
         answers: What the checks said last.
         points: By check, what was seen when: time, difference, and the ends of its interval; thinned out as they become many.
     """
 
     record: RolloutRecord
     evidence: StepEvidence
-    until: float
+    places: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     answers: dict[str, CheckAnswer] = field(default_factory=dict[str, CheckAnswer])
     points: dict[str, list[list[float | None]]] = field(default_factory=dict[str, list[list[float | None]]])
     report: dict[str, Any] = field(default_factory=dict[str, Any])
     news: bool = True
+    read_at: float = 0.0
     kept_at: float = 0.0
     asked_at: float = 0.0
 
@@ -35,10 +36,10 @@ class RolloutWatch:
     def of(cls, record: RolloutRecord, kept: dict[str, Any] | None) -> "RolloutWatch":
         """The watch over a record's step, from where it was kept last."""
         status = record.status
-        watch = cls(record, StepEvidence(record.rollout, status.step), status.step_at)
+        watch = cls(record, StepEvidence(record.rollout, status.step))
         if kept and kept.get("step") == status.step and kept.get("stepAt") == status.step_at:
             watch.evidence.restore(kept["state"])
-            watch.until = kept["until"]
+            watch.places = {worker: (place[0], place[1]) for worker, place in kept["places"].items()}
             watch.points = kept["points"]
         return watch
 
@@ -53,7 +54,7 @@ class RolloutWatch:
         return {
             "step": status.step,
             "stepAt": status.step_at,
-            "until": self.until,
+            "places": self.places,
             "state": self.evidence.to_json(),
             "points": self.points,
         }
