@@ -1,5 +1,6 @@
 """What the journeys share: a package made once, a platform for tests that leave it whole, and platforms of one's own."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,12 @@ from journeys.projects import package, write_echo
 from journeys.running_platform import RunningPlatform
 
 PlatformFactory = Callable[..., RunningPlatform]
+
+
+def pytest_configure() -> None:
+    """Children must hear Ctrl-C: a run in a shell's background inherits it as ignored, and would hand that down."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +26,12 @@ import yaml
 
 KEY = "mw_" + "a" * 43
 NOW = "2026-11-22T10:00:00Z"
+
+
+def pytest_configure() -> None:
+    """Children must hear Ctrl-C: a run in a shell's background inherits it as ignored, and would hand that down."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass
