@@ -351,6 +351,13 @@ def full(tmp_path_factory: pytest.TempPathFactory, migrated: bytes) -> Iterator[
         yield Full(api, side, digest)
 
 
+@pytest.fixture
+def filled_api(api: Api, tmp_path: Path) -> Api:
+    """One of its own for a test that may spoil it, with a little of everything."""
+    fill(api, tmp_path / "made", "vision", "digits", "fleet")
+    return api
+
+
 def fill(api: Api, folder: Path, project: str, model: str, other: str) -> str:
     """Give a project a deployment, route, stage, source, endpoint, and what these leave behind; `other` names what is of no project."""
     uploaded = api.ask("POST", "/v1/packages", write_package(folder / project, model, "v1"))
