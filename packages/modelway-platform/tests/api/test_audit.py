@@ -66,6 +66,60 @@ def test_every_change_is_in_the_log(api: Any, write: Any, uploaded: dict[str, st
     assert [next(followed)["sequence"], next(followed)["sequence"]] == numbers[-2:]
 
 
+def test_steering_and_sources_are_in_the_log(api: Any, write: Any, uploaded: dict[str, str]) -> None:
+    assert api.apply(write.deployment(), packages=uploaded).status == 200
+    one = "/v1/deployments/vision/digits/v1/steer"
+    for action in ("pause", "resume", "abort", "retry"):
+        assert api.ask("POST", one, {"action": action}).status == 200
+    assert api.ask("POST", one, {"action": "dance"}).status == 400
+    source = {"repository": "/srv/fleet.git", "projects": ["vision"]}
+    assert api.ask("PUT", "/v1/sources/fleet", source).status == 200
+    assert api.ask("PUT", "/v1/sources/fleet", source | {"branch": "next"}).status == 200
+    assert api.ask("DELETE", "/v1/sources/fleet").status == 200
+    entries = api.ask("GET", "/v1/audit?actor=tester").json["items"][2:]
+    assert [(each["kind"], each["name"], each["action"], each["revision"]) for each in entries] == [
+        ("Deployment", "vision/digits/v1", "paused", 1),
+        ("Deployment", "vision/digits/v1", "resumed", 1),
+        ("Deployment", "vision/digits/v1", "aborted", 1),
+        ("Deployment", "vision/digits/v1", "retried", 1),
+        ("Source", "fleet", "created", 0),
+        ("Source", "fleet", "changed", 0),
+        ("Source", "fleet", "deleted", 0),
+    ]
+    assert entries[0]["changes"] == [{"path": "hold", "from": None, "to": "Paused"}]
+    assert entries[5]["changes"] == [{"path": "branch", "from": "main", "to": "next"}]
+    assert {each["actor"]["method"] for each in entries} == {
+        "Deployments.SteerDeployment", "Sources.SetSource", "Sources.RemoveSource",
+    }  # fmt: skip
+    assert {each["actor"]["origin"] for each in entries} == {"127.0.0.1"}
+
+
+def test_a_package_that_is_here_already_is_no_change(api: Any, make_package: Any) -> None:
+    for _ in range(2):
+        assert api.ask("POST", "/v1/packages", make_package()).status == 201
+    assert [each["action"] for each in api.ask("GET", "/v1/audit?kind=Package").json["items"]] == ["uploaded"]
+
+
+def test_the_log_is_asked_for_what_one_wants_to_know(api: Any, write: Any, uploaded: dict[str, str]) -> None:
+    texts = [write.deployment(), write.deployment("visionary/words/v1")]
+    assert api.apply(*texts, packages=uploaded).status == 200
+    api.ask("DELETE", "/v1/deployments/vision/digits/v1", headers={"X-Request-Id": "by-me"})
+
+    def found(query: str) -> list[str]:
+        return [f"{each['action']} {each['name']}" for each in api.ask("GET", f"/v1/audit?{query}").json["items"]]
+
+    assert found("project=vision") == ["created vision/digits/v1", "deleted vision/digits/v1"]
+    assert found("action=deleted") == ["deleted vision/digits/v1"]
+    assert found("requestId=by-me") == ["deleted vision/digits/v1"]
+    assert found("project=vision&until=1h") == found("since=2100-01-01T00:00:00Z") == []
+    assert len(found("since=1h&kind=Deployment")) == 3
+    assert api.ask("GET", "/v1/audit?since=yesterday").status == 400
+    followed = api.stream("/v1/audit:watch?action=deleted")
+    assert next(followed)["name"] == "vision/digits/v1"
+    assert api.ask("DELETE", "/v1/deployments/visionary/words/v1?force=true").status == 200
+    assert next(followed)["name"] == "visionary/words/v1", "what does not fit in between is passed over"
+
+
 @pytest.mark.parametrize("query", ["most=0", "most=10001", "after=-1", "after=x", "who=me"])
 def test_what_the_log_is_not_asked(steady_api: Any, query: str) -> None:
     assert steady_api.ask("GET", f"/v1/audit?{query}").status == 400

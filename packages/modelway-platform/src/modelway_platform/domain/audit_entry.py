@@ -27,10 +27,18 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditQuery:
-    """Which entries: those with a number over `after`, the newest `most`; an empty text stands for any."""
+    """Which entries: those with a number over `after`, at most `most`; an empty text stands for any, times are Unix time in seconds.
+
+    `project` is that of a name like `vision/digits/v1`; what belongs to no project is not among them.
+    """
 
     after: int = 0
     most: int = 100
     kind: str = ""
     name: str = ""
     actor: str = ""
+    action: str = ""
+    request_id: str = ""
+    project: str = ""
+    since: float = 0.0
+    until: float | None = None

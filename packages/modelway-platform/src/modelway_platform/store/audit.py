@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from modelway_platform.domain.actor import Actor, Author, actor_of
 from modelway_platform.domain.audit_entry import AuditEntry, AuditQuery
@@ -71,20 +71,39 @@ class Audit:
 
     def newest(self, query: AuditQuery) -> list[AuditEntry]:
         """The newest entries that fit, oldest first."""
-        table = schema.audit
-        wanted = select(table).where(table.c.number > query.after).order_by(table.c.number.desc()).limit(query.most)
-        for column, value in ((table.c.kind, query.kind), (table.c.name, query.name), (table.c.actor, query.actor)):
-            if value:
-                wanted = wanted.where(column == value)
+        wanted = _selected(query).order_by(schema.audit.c.number.desc()).limit(query.most)
         with self._database.read() as connection:
             return [_entry(row) for row in reversed(connection.execute(wanted).all())]
 
-    def following(self, after: int, most: int) -> list[AuditEntry]:
-        """The entries that come after a number, oldest first, at most so many."""
-        table = schema.audit
-        wanted = select(table).where(table.c.number > after).order_by(table.c.number).limit(most)
+    def following(self, query: AuditQuery) -> list[AuditEntry]:
+        """The first entries that fit, oldest first."""
+        wanted = _selected(query).order_by(schema.audit.c.number).limit(query.most)
         with self._database.read() as connection:
             return [_entry(row) for row in connection.execute(wanted)]
+
+    def last(self) -> int:
+        """The number of the newest entry; 0 before the first."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.max(schema.audit.c.number))).scalar() or 0
+
+
+def _selected(query: AuditQuery) -> Any:
+    table = schema.audit
+    wanted = select(table).where(table.c.number > query.after)
+    for column, value in (
+        (table.c.kind, query.kind),
+        (table.c.name, query.name),
+        (table.c.actor, query.actor),
+        (table.c.action, query.action),
+        (table.c.request_id, query.request_id),
+    ):
+        if value:
+            wanted = wanted.where(column == value)
+    if query.project:
+        wanted = wanted.where(table.c.name.startswith(f"{query.project}/", autoescape=True))
+    if query.since:
+        wanted = wanted.where(table.c.at >= query.since)
+    return wanted if query.until is None else wanted.where(table.c.at < query.until)
 
 
 def _entry(row: Any) -> AuditEntry:

@@ -1,9 +1,10 @@
 """Declared documents: applied all or nothing, every accepted change a numbered revision, with what is observed of them."""
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -36,6 +37,7 @@ from modelway_platform.store import audit, document_rows, promotions, schema
 from modelway_platform.store.database import Database
 
 Admit = Callable[[Declared], None]
+NO_REVISIONS: Mapping[tuple[Kind, str], int] = MappingProxyType({})
 _GOING = {"Deployment": "deleting"}  # its replicas leave first
 
 
@@ -71,6 +73,7 @@ class Documents:
         cause: str = "apply",
         without: Sequence[tuple[Kind, str]] = (),
         expected_revision: int | None = None,
+        expected: Mapping[tuple[Kind, str], int] = NO_REVISIONS,
         admit: Admit = admit_everything,
     ) -> tuple[Applied, ...]:
         """Declare all of `wanted` and that those of `without` go, or nothing.
@@ -79,9 +82,11 @@ class Documents:
         all. With `dry_run` the outcome is told and nothing is kept.
 
         Raises:
-            ConflictError: The first of `wanted` is not at `expected_revision`.
+            ConflictError: The first of `wanted` is not at `expected_revision`, or one of `expected` not at its; 0: there is one.
         """
         with self._write(keep=not dry_run) as connection:
+            for (kind, name), number in expected.items():
+                _check_at(connection, kind, name, number)
             if expected_revision is not None:
                 _existing(connection, kind_of(wanted[0]), name_of(wanted[0]), expected_revision)
             applied = [self._apply_one(connection, item, author, cause) for item in wanted]
@@ -389,6 +394,18 @@ def _next_sequence(connection: Connection) -> int:
 def _find(connection: Connection, kind: Kind, name: str) -> Any:
     table = schema.documents
     return connection.execute(select(table).where(table.c.kind == kind, table.c.name == name)).one_or_none()
+
+
+def _check_at(connection: Connection, kind: Kind, name: str, number: int) -> None:
+    if number:
+        _existing(connection, kind, name, number)
+        return
+    row = _find(connection, kind, name)
+    if row is not None and not row.removed:
+        raise ConflictError(
+            f"{kind.lower()} {name} is at revision {row.revision}, and none was expected: someone made it",
+            hint="look at it, then decide anew",
+        )
 
 
 def _existing(

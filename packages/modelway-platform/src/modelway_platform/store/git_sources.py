@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from modelway.errors import ConflictError, NotFoundError
 from modelway_platform.domain.actor import Author
 from modelway_platform.domain.document_changes import changes_between
+from modelway_platform.domain.etag import check_etag
 from modelway_platform.domain.git_source import GitSource, Owned, SeenCommit, SourceRecord
 from modelway_platform.domain.git_source_json import (
     commit_from_json,
@@ -42,17 +43,18 @@ class GitSources:
         self._notify = notify
         self._clock = clock
 
-    def declare(self, spec: GitSource, *, author: Author = "system") -> SourceRecord:
+    def declare(self, spec: GitSource, *, author: Author = "system", expected: str = "") -> SourceRecord:
         """Add a source, or replace the one of this name; it is looked at anew, and what it owns stays its own.
 
         Raises:
-            ConflictError: There are too many.
+            ConflictError: There are too many, or this one is not as the tag says that is expected.
         """
         table, now = schema.git_sources, self._clock()
         value = source_to_json(spec)
         with self._database.write() as connection:
             known = {row.name: json.loads(row.spec) for row in connection.execute(select(table.c.name, table.c.spec))}
             before = known.get(spec.name)
+            check_etag(expected, before, f"source {spec.name}")
             if before is not None:
                 values = {"spec": json.dumps(value), "head": "", "checked_at": None, "problem": ""}
                 connection.execute(update(table).where(table.c.name == spec.name).values(**values))
@@ -92,7 +94,7 @@ class GitSources:
         with self._database.read() as connection:
             return [commit_from_json(json.loads(text)) for text in connection.execute(query).scalars()]
 
-    def remove(self, name: str, *, author: Author = "system") -> None:
+    def remove(self, name: str, *, author: Author = "system", expected: str = "") -> None:
         """Follow it no more; what it declared stays declared.
 
         Raises:
@@ -100,8 +102,11 @@ class GitSources:
         """
         with self._database.write() as connection:
             table = schema.git_sources
-            if connection.execute(delete(table).where(table.c.name == name)).rowcount == 0:
+            spec = connection.execute(select(table.c.spec).where(table.c.name == name)).scalar_one_or_none()
+            if spec is None:
                 raise _missing(name)
+            check_etag(expected, json.loads(spec), f"source {name}")
+            connection.execute(delete(table).where(table.c.name == name))
             connection.execute(delete(schema.git_commits).where(schema.git_commits.c.source == name))
             audit.record(connection, author, self._clock(), action="deleted", kind="Source", name=name)
         self._notify()

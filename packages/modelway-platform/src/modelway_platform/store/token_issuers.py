@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from modelway.errors import ConflictError, NotFoundError
 from modelway_platform.domain.actor import Author
 from modelway_platform.domain.document_changes import changes_between
+from modelway_platform.domain.etag import check_etag
 from modelway_platform.domain.issuer_json import issuer_from_json, issuer_to_json
 from modelway_platform.domain.token_issuer import TokenIssuer, TokenIssuerRecord
 from modelway_platform.store import audit, schema
@@ -34,11 +35,13 @@ class TokenIssuers:
         self._notify = notify
         self._clock = clock
 
-    def declare(self, spec: TokenIssuer, keys: tuple[str, ...], *, author: Author = "system") -> TokenIssuerRecord:
+    def declare(
+        self, spec: TokenIssuer, keys: tuple[str, ...], *, author: Author = "system", expected: str = ""
+    ) -> TokenIssuerRecord:
         """Add an issuer, or replace the one of this name; keys of another URL are forgotten.
 
         Raises:
-            ConflictError: Another one has the same `iss`, or there are too many.
+            ConflictError: Another one has the same `iss`, there are too many, or this one is not as the tag says that is expected.
         """
         table, now = schema.token_issuers, self._clock()
         with self._database.write() as connection:
@@ -48,6 +51,7 @@ class TokenIssuers:
             if spec.name not in known and len(known) >= MAX_ISSUERS:
                 raise ConflictError(f"there are {MAX_ISSUERS} issuers already", hint="modelway issuer remove NAME")
             before = known.get(spec.name)
+            check_etag(expected, None if before is None else issuer_to_json(before.spec), f"issuer {spec.name}")
             if before is not None and spec.key_set_url and before.spec.key_set_url == spec.key_set_url:
                 keys = before.keys  # they are still the issuer's until it says otherwise
             values: dict[str, Any] = {
@@ -87,7 +91,7 @@ class TokenIssuers:
         """Note why keys could not be fetched; the last ones stay."""
         self._note(name, url, {"problem": problem})
 
-    def remove(self, name: str, *, author: Author = "system") -> None:
+    def remove(self, name: str, *, author: Author = "system", expected: str = "") -> None:
         """From now on its tokens open nothing.
 
         Raises:
@@ -95,8 +99,11 @@ class TokenIssuers:
         """
         with self._database.write() as connection:
             table = schema.token_issuers
-            if connection.execute(delete(table).where(table.c.name == name)).rowcount == 0:
+            row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
+            if row is None:
                 raise NotFoundError(f"no issuer {name}", hint="modelway issuer list")
+            check_etag(expected, issuer_to_json(_record(row).spec), f"issuer {name}")
+            connection.execute(delete(table).where(table.c.name == name))
             audit.record(connection, author, self._clock(), action="deleted", kind="Issuer", name=name)
         self._notify()
 

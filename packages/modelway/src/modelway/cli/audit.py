@@ -19,20 +19,27 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--kind", default="", metavar="KIND", help="only changes of a Deployment, Route, Cluster, Key, Token, …")
     add("--name", default="", metavar="NAME", help="only changes of this one: vision/digits/v1")
     add("--who", default="", metavar="WHO", help="only changes by this key or token, by its name")
+    add("--did", default="", metavar="WHAT", help="only this: created, changed, deleted, paused, rotated, …")
+    add("--project", default="", metavar="PROJECT", help="only changes of what is of this project")
+    add("--since", default="", metavar="TIME", help="from when on: 90m, 2h, 7d, or a time with its zone")
+    add("--until", default="", metavar="TIME", help="until when, in the same form")
+    add("--request", default="", metavar="ID", help="only changes by this request")
     add("--tail", type=int, default=50, metavar="N", help="how many, the newest; default: 50")
-    add("-f", "--follow", action="store_true", help="go on with those to come, from all kinds")
+    add("-f", "--follow", action="store_true", help="go on with those to come")
     add("-o", "--output", choices=("table", "json"), default="table", help="json: a line per change, with every field")
     add_connection_options(parser)
 
 
 def _run(args: argparse.Namespace) -> int:
     with open_control(args) as client:
-        entries = client.audit(kind=args.kind, name=args.name, actor=args.who, most=args.tail)
+        chosen = {"kind": args.kind, "name": args.name, "actor": args.who, "action": args.did, "project": args.project}
+        times = {"since": args.since, "until": args.until, "request_id": args.request}
+        entries = client.audit(**chosen, **times, most=args.tail)
         _show(args, entries, head=True)
         if args.follow:
             # From the newest of all: what was filtered out is not told again.
             newest = client.audit(most=1)
-            for entry in client.watch_audit(since=newest[-1]["sequence"] if newest else 0):
+            for entry in client.watch_audit(since=newest[-1]["sequence"] if newest else 0, **chosen):
                 _show(args, [entry], head=False)
     return EXIT_OK
 

@@ -1,13 +1,16 @@
 """Tokens of this API, and the audit log."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.read_moment import moment_of
 from modelway_platform.deploy.api.schema import access_pb2
 from modelway_platform.deploy.api.streaming import QUIET_SECONDS
 from modelway_platform.domain.api_token import ApiToken, token_spec
@@ -61,20 +64,43 @@ class AccessService:
         most = request.most if request.HasField("most") else _USUAL_ENTRIES
         if not 0 < most <= MOST_ENTRIES or request.after < 0:
             raise InvalidRequestError(f"most: expected 1 to {MOST_ENTRIES}, and after: a number of the log")
-        query = AuditQuery(after=request.after, most=most, kind=request.kind, name=request.name, actor=request.actor)
+        now = time.time()
+        query = AuditQuery(
+            after=request.after,
+            most=most,
+            kind=request.kind,
+            name=request.name,
+            actor=request.actor,
+            action=request.action,
+            request_id=request.request_id,
+            project=request.project,
+            since=moment_of(request.since, now) if request.since else 0.0,
+            until=moment_of(request.until, now, "until") if request.until else None,
+        )
         return {"items": [entry_json(each) for each in await asyncio.to_thread(self._parts.audit.newest, query)]}
 
     async def watch_audit(
         self, request: access_pb2.WatchAuditRequest, call: Call
     ) -> AsyncIterator[dict[str, Any] | None]:
         """Entry by entry, none left out and none twice."""
-        after, parts = request.since, self._parts
+        parts = self._parts
+        query = AuditQuery(
+            after=request.since,
+            most=_AT_ONCE,
+            kind=request.kind,
+            name=request.name,
+            actor=request.actor,
+            action=request.action,
+            project=request.project,
+        )
         while not parts.closing.is_set():
             seen = parts.changes.number
-            found = await asyncio.to_thread(parts.audit.following, after, _AT_ONCE)
+            newest = await asyncio.to_thread(parts.audit.last)
+            found = await asyncio.to_thread(parts.audit.following, query)
             for entry in found:
-                after = entry.number
                 yield entry_json(entry)
+            # What does not fit need not be looked at again; without any, all up to the newest of before.
+            query = replace(query, after=max(query.after, found[-1].number if found else newest))
             if not found and await parts.changes.wait(seen, QUIET_SECONDS) == seen:
                 yield None
 

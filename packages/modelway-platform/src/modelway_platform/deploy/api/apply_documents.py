@@ -1,7 +1,7 @@
 """Applies files of documents: read, admitted against everything declared, and declared all at once or not at all."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from modelway.errors import ConflictError, InvalidDocumentError, InvalidRequestError
 from modelway_platform.deploy.api.comparators import comparator_problems
@@ -21,7 +21,7 @@ from modelway_platform.domain.document_problem import Problem, problem_detail
 from modelway_platform.domain.read_document import Written, documents_in, is_digest, read_document
 from modelway_platform.domain.records import Declared, PackageRecord
 from modelway_platform.domain.stage import Stage
-from modelway_platform.store.documents import Documents
+from modelway_platform.store.documents import NO_REVISIONS, Documents
 from modelway_platform.store.packages import PackageStore
 
 MAX_FILES = 500
@@ -38,10 +38,17 @@ class ApplyFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyRequest:
-    """What is to be declared; `packages` has the digest of each package that a document names by a path."""
+    """What is to be declared.
+
+    Args:
+        files: The documents.
+        packages: The digest of each package that a document names by a path.
+        expected: At which revision a document has to be, by `Kind/name`; 0: there must be none yet.
+    """
 
     files: tuple[ApplyFile, ...]
     packages: Mapping[str, str]
+    expected: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +80,24 @@ def apply_documents(
 
     Raises:
         InvalidDocumentError: With every problem and its place in `details`. Nothing was changed.
-        ConflictError: Code `package_needed`, with the packages to upload in `details`. Nothing was changed.
+        ConflictError: Code `package_needed`, with the packages to upload in `details`; or a document is not at the revision
+            that is expected. Nothing was changed.
     """
     resolved = resolve_documents(request, documents, packages, dry_run=dry_run, may_change=may_change, refusal=refusal)
-    return declare_documents(resolved, documents, author=author, dry_run=dry_run)
+    expected = _expected(request.expected, resolved.written)
+    return declare_documents(resolved, documents, author=author, dry_run=dry_run, expected=expected)
+
+
+def _expected(given: Mapping[str, int], written: Sequence[Written]) -> dict[tuple[Kind, str], int]:
+    """By kind and name; only documents of the files, for others may be none of the caller's business."""
+    known = {f"{kind_of(each.document)}/{name_of(each.document)}": each.document for each in written}
+    for name, number in given.items():
+        if name not in known or number < 0:
+            raise InvalidRequestError(
+                f"expectedRevisions[{name[:100]!r}]: no document of the files, or no revision",
+                hint='{"Deployment/vision/digits/v1": 3}',
+            )
+    return {(kind_of(known[name]), name_of(known[name])): number for name, number in given.items()}
 
 
 def resolve_documents(
@@ -126,12 +147,13 @@ def declare_documents(
     dry_run: bool = False,
     cause: str = "apply",
     without: Sequence[tuple[Kind, str]] = (),
+    expected: Mapping[tuple[Kind, str], int] = NO_REVISIONS,
 ) -> tuple[Applied, ...]:
     """Declare documents, and that those of `without` go, all at once or not at all.
 
     Raises:
         InvalidDocumentError: With every problem and its place in `details`. Nothing was changed.
-        ConflictError: Something of `without` is still needed. Nothing was changed.
+        ConflictError: Something of `without` is still needed, or one of `expected` is at another revision. Nothing was changed.
     """
     written = resolved.written
     before, seen = documents.declared(), list[Declared]()
@@ -146,7 +168,13 @@ def declare_documents(
 
     wanted = {(kind_of(item.document), name_of(item.document)): item.document for item in written}
     applied = documents.apply(
-        list(wanted.values()), author=author, dry_run=dry_run, cause=cause, without=without, admit=admit
+        list(wanted.values()),
+        author=author,
+        dry_run=dry_run,
+        cause=cause,
+        without=without,
+        admit=admit,
+        expected=expected,
     )
     return tuple(
         replace(item, effects=effects_of(wanted[item.kind, item.name], before, seen[-1]))

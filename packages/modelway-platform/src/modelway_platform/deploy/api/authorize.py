@@ -17,7 +17,6 @@ _MAY = {
 }
 
 
-_NAMED = frozenset({Rule.Scope.BY_REQUEST, Rule.Scope.BY_ANSWER})
 _DEPLOYERS = frozenset({Rule.Role.DEPLOYER, Rule.Role.ANY_DEPLOYER})
 
 
@@ -44,16 +43,16 @@ def check_message(method: Method, request: Any, caller: Caller) -> None:
     rule = method.rule
     if rule.role == Rule.Role.DEPLOYER:
         check_project(caller, request.project)
-    elif caller.projects and rule.scope in _NAMED:
-        named: str = request.project if method.has_field("project") else ""
+    elif caller.projects:
+        named: list[str] = [getattr(request, name) for name in method.project_fields if getattr(request, name)]
         if not named and rule.scope == Rule.Scope.BY_REQUEST:
             raise ForbiddenError(
                 f"{caller.name} is bound to {_projects(caller)}, and {method.called} was asked of everything",
-                hint="name one of them" if method.has_field("project") else "it takes a token for all projects",
+                hint="name one of them" if method.project_fields else "it takes a token for all projects",
             )
-        if named and not caller.sees(named):
+        if others := [each for each in named if not caller.sees(each)]:
             raise ForbiddenError(
-                f"{caller.name} is bound to {_projects(caller)}, not project {named[:63]!r}",
+                f"{caller.name} is bound to {_projects(caller)}, not project {others[0][:63]!r}",
                 hint="an admin can make a token for it: modelway token create NAME --project PROJECT",
             )
 

@@ -61,6 +61,7 @@ class DocumentsService:
         wanted = ApplyRequest(
             files=tuple(ApplyFile(name=each.name, text=each.text) for each in request.files),
             packages=dict(request.packages),
+            expected=dict(request.expected_revisions),
         )
 
         def may_change(projects: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.schema import issuers_pb2
+from modelway_platform.domain.etag import etag_of
 from modelway_platform.domain.issuer_json import issuer_from_json, issuer_to_json
 from modelway_platform.domain.json_web_keys import usable_keys
 from modelway_platform.domain.token_issuer import TokenIssuer, TokenIssuerRecord, issuer_problems
@@ -53,11 +54,17 @@ class IssuersService:
                 problems.append("keySet holds no key for signatures")
         if problems:
             raise InvalidRequestError("; ".join(problems), hint="modelway issuer set --help")
-        return _json(await asyncio.to_thread(lambda: self._issuers.declare(spec, keys, author=call.actor())))
+        return _json(
+            await asyncio.to_thread(
+                lambda: self._issuers.declare(spec, keys, author=call.actor(), expected=request.expected_etag)
+            )
+        )
 
     async def remove(self, request: issuers_pb2.RemoveIssuerRequest, call: Call) -> dict[str, Any]:
         """From now on its tokens open nothing."""
-        await asyncio.to_thread(lambda: self._issuers.remove(request.name, author=call.actor()))
+        await asyncio.to_thread(
+            lambda: self._issuers.remove(request.name, author=call.actor(), expected=request.expected_etag)
+        )
         return {"name": request.name, "removed": True}
 
 
@@ -89,4 +96,5 @@ def _json(record: TokenIssuerRecord) -> dict[str, Any]:
         "fetchedAt": moment(record.fetched_at),
         "problem": record.problem,
         "createdAt": moment(record.created_at),
+        "etag": etag_of(issuer_to_json(record.spec)),
     }

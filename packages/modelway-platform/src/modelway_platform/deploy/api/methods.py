@@ -83,6 +83,12 @@ class Method:
     def streams_requests(self) -> bool:
         return bool(self.descriptor.client_streaming)
 
+    @property
+    def project_fields(self) -> tuple[str, ...]:
+        """The fields of the request that name a project: `project`, and whatever ends so."""
+        names = (each.name for each in self.descriptor.input_type.fields)
+        return tuple(name for name in names if name == "project" or name.endswith("_project"))
+
     def has_field(self, name: str) -> bool:
         """Whether the request has a field of this name."""
         return name in self.descriptor.input_type.fields_by_name

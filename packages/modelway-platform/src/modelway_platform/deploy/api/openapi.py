@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from modelway_platform.deploy.api.json_messages import fields_of, is_required
 from modelway_platform.deploy.api.methods import Binding, Method, api_methods, comments
-from modelway_platform.deploy.api.request_messages import EXPECTED_REVISION
+from modelway_platform.deploy.api.request_messages import EXPECTED_ETAG, EXPECTED_REVISION
 from modelway_platform.deploy.api.schema.rule_pb2 import Rule
 
 _ABOUT = (
@@ -139,6 +139,10 @@ def _parameters(method: Method, binding: Binding, components: "_Components") -> 
         elif field.name == EXPECTED_REVISION:
             schema = {"type": "string", "pattern": '^"[0-9]{1,9}"$'}
             about = "Refuse unless the document is at this revision."
+            yield {"name": "If-Match", "in": "header", "schema": schema, "description": about}
+        elif field.name == EXPECTED_ETAG:
+            schema = {"type": "string", "pattern": '^"[0-9a-f]{16}"$'}
+            about = "Refuse unless it is as it was in the answer with this ETag."
             yield {"name": "If-Match", "in": "header", "schema": schema, "description": about}
         elif binding.body not in ("*", field.name) and field.message_type is None:
             schema = components.of_field(field, nullable=False)

@@ -1,6 +1,7 @@
 """From what a REST request says to the message of a method: JSON body, path and query (google/api/http.proto has the rules).
 
-Beside them: a query parameter may stand beside a body (`?dryRun=true`), and `If-Match` is the field `expected_revision`.
+Beside them: a query parameter may stand beside a body (`?dryRun=true`), and `If-Match` is the field
+`expected_revision` of what has revisions, `expected_etag` of what has none.
 """
 
 import math
@@ -16,7 +17,8 @@ from modelway_platform.deploy.api.json_messages import FRACTIONS, HINT, WHOLE, f
 from modelway_platform.deploy.api.methods import Binding, Method
 from modelway_platform.domain.document_problem import did_you_mean
 
-EXPECTED_REVISION = "expected_revision"
+EXPECTED_REVISION, EXPECTED_ETAG = "expected_revision", "expected_etag"
+_LONGEST_ETAG = 100
 
 
 def read_request(
@@ -41,8 +43,9 @@ def read_request(
     for name, text in path.items():
         _set(message, _field(message, name), text, f"the path's {name}")
     _read_query(message, binding, query)
-    expected = expected_revision(if_match)
-    if expected is not None and method.has_field(EXPECTED_REVISION):
+    if method.has_field(EXPECTED_ETAG) and if_match:
+        setattr(message, EXPECTED_ETAG, _etag(if_match))
+    elif (expected := expected_revision(if_match)) is not None and method.has_field(EXPECTED_REVISION):
         setattr(message, EXPECTED_REVISION, expected)
     return message
 
@@ -55,6 +58,13 @@ def expected_revision(if_match: str) -> int | None:
     if not value.isascii() or not value.isdigit() or len(value) > 9:
         raise InvalidRequestError("If-Match: expected a revision's number", hint='If-Match: "3"')
     return int(value)
+
+
+def _etag(if_match: str) -> str:
+    value = if_match.strip().removeprefix("W/").strip('"')
+    if not value.isascii() or not value.isprintable() or not 0 < len(value) <= _LONGEST_ETAG:
+        raise InvalidRequestError("If-Match: expected the ETag of an answer", hint='If-Match: "3f0c5a…"')
+    return value
 
 
 def _read_body(message: Message, binding: Binding, body: bytes) -> None:

@@ -10,6 +10,7 @@ from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.schema import sources_pb2
 from modelway_platform.domain.drift import Drifted, drift_of
+from modelway_platform.domain.etag import etag_of
 from modelway_platform.domain.git_source import SourceRecord, source_problems
 from modelway_platform.domain.git_source_json import commit_to_json, source_from_json, source_to_json
 
@@ -60,11 +61,17 @@ class SourcesService:
         problems = list(source_problems(spec))
         if problems:
             raise InvalidRequestError("; ".join(problems), hint="modelway source set --help")
-        return self._json(await asyncio.to_thread(lambda: self._sources.declare(spec, author=call.actor())))
+        return self._json(
+            await asyncio.to_thread(
+                lambda: self._sources.declare(spec, author=call.actor(), expected=request.expected_etag)
+            )
+        )
 
     async def remove(self, request: sources_pb2.RemoveSourceRequest, call: Call) -> dict[str, Any]:
         """Follow it no more."""
-        await asyncio.to_thread(lambda: self._sources.remove(request.name, author=call.actor()))
+        await asyncio.to_thread(
+            lambda: self._sources.remove(request.name, author=call.actor(), expected=request.expected_etag)
+        )
         return {"name": request.name, "removed": True}
 
     async def sync(self, request: sources_pb2.SyncSourceRequest, call: Call) -> dict[str, Any]:
@@ -85,6 +92,7 @@ class SourcesService:
             "checkedAt": moment(record.checked_at),
             "problem": record.problem,
             "createdAt": moment(record.created_at),
+            "etag": etag_of(source_to_json(record.spec)),
         }
 
 

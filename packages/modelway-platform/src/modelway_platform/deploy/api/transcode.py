@@ -158,8 +158,9 @@ def _unary(method: Method, binding: Binding, value: Any) -> Response:
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value)
         revision = cast("dict[str, Any]", members.get("metadata") or {}).get("revision")
-        if revision is not None:
-            headers["ETag"] = f'"{revision}"'
+        tag = members.get("etag") if revision is None else revision
+        if tag:
+            headers["ETag"] = f'"{tag}"'
         if rule.location:
             headers["Location"] = _MEMBER.sub(lambda found: str(members[found[1]]), rule.location)
     if rule.secret:

@@ -31,24 +31,45 @@ class AccessClient(ControlCalls):
         self._http.request("DELETE", "/v1/tokens" + path_of(token_id))
 
     def audit(
-        self, *, kind: str = "", name: str = "", actor: str = "", after: int = 0, most: int = 100
+        self,
+        *,
+        kind: str = "",
+        name: str = "",
+        actor: str = "",
+        action: str = "",
+        project: str = "",
+        since: str = "",
+        until: str = "",
+        request_id: str = "",
+        after: int = 0,
+        most: int = 100,
     ) -> list[dict[str, Any]]:
         """The newest changes that fit, oldest first: `sequence`, `at`, `actor`, `action`, `kind`, `name`, `changes`.
 
         Args:
-            kind: Only of a Deployment, Route, Cluster, Key, Token, Issuer or Package.
+            kind: Only of a Deployment, Route, Cluster, Stage, Key, Token, Issuer, Source or Package.
             name: Only of this one.
             actor: Only by this key or token, by its name.
+            action: Only this: created, changed, deleted, paused, …
+            project: Only of what is of this project.
+            since: `90m`, `2h`, `7d` or a time with its zone.
+            until: In the same form.
+            request_id: Only by this request.
             after: Only with a larger number.
             most: How many.
         """
-        wanted = {"kind": kind, "name": name, "actor": actor, "after": str(after) if after else "", "most": str(most)}
+        wanted = {"kind": kind, "name": name, "actor": actor, "action": action, "project": project, "since": since}
+        wanted |= {"until": until, "requestId": request_id, "after": str(after) if after else "", "most": str(most)}
         query = {member: value for member, value in wanted.items() if value}
         return converted(self._http.request("GET", "/v1/audit", query=query).json(), Items).items
 
-    def watch_audit(self, *, since: int = 0) -> Iterator[dict[str, Any]]:
-        """Every change after a number, and those to come, until the server ends it."""
-        with self._http.stream("GET", "/v1/audit:watch", query={"since": str(since)}, silence=None) as stream:
+    def watch_audit(
+        self, *, since: int = 0, kind: str = "", name: str = "", actor: str = "", action: str = "", project: str = ""
+    ) -> Iterator[dict[str, Any]]:
+        """Every change after a number that fits, and those to come, until the server ends it."""
+        wanted = {"kind": kind, "name": name, "actor": actor, "action": action, "project": project}
+        query = {"since": str(since)} | {member: value for member, value in wanted.items() if value}
+        with self._http.stream("GET", "/v1/audit:watch", query=query, silence=None) as stream:
             for line in stream.lines():
                 yield decoded(line, dict[str, Any])
 

@@ -81,7 +81,12 @@ class DocumentsClient(ControlCalls):
     """Deployments, routes, clusters, stages and rollouts."""
 
     def apply(
-        self, files: Sequence[DocumentFile], packages: Mapping[str, str] | None = None, *, dry_run: bool = False
+        self,
+        files: Sequence[DocumentFile],
+        packages: Mapping[str, str] | None = None,
+        *,
+        dry_run: bool = False,
+        expected: Mapping[str, int] | None = None,
     ) -> tuple[ApplyResult, ...]:
         """Makes the documents the declared state: all of them, or none.
 
@@ -89,15 +94,19 @@ class DocumentsClient(ControlCalls):
             files: Every file with its documents.
             packages: Digest by the path a document names its package by.
             dry_run: Only says what would change.
+            expected: Revision by `Kind/name` (`Deployment/vision/digits/v1`) that a document has to be at; 0: it must not be there.
 
         Raises:
             InvalidDocumentError: Problems with their positions in `details`.
-            ConflictError: Code `package_needed`: `details` names files and paths to upload first.
+            ConflictError: Somebody changed what was expected; or, with code `package_needed`, `details` names files and paths
+                to upload first.
         """
-        body = {
+        body: dict[str, Any] = {
             "files": [{"name": file.name, "text": file.text} for file in files],
             "packages": dict(packages or {}),
         }
+        if expected:
+            body["expectedRevisions"] = dict(expected)
         query = {"dryRun": "true"} if dry_run else None
         return converted(self._post("/v1/apply", body, query=query).json(), _Results).results
 
@@ -120,18 +129,24 @@ class DocumentsClient(ControlCalls):
         """One deployment (`project/model/version`) route (`project/model`), stage (`project/stage`) or cluster."""
         return self._object(self._http.request("GET", object_path(kind, name)))
 
-    def delete(self, kind: DocumentKind, name: str, *, force: bool = False) -> None:
+    def delete(
+        self, kind: DocumentKind, name: str, *, force: bool = False, expected_revision: int | None = None
+    ) -> None:
         """Declares it gone; the replicas of a deployment finish their requests first.
 
         Args:
             kind: Of what.
             name: Its name.
             force: A deployment that a route still gives traffic to, too.
+            expected_revision: Refuse unless it is at this revision.
 
         Raises:
-            ConflictError: A route gives it traffic.
+            ConflictError: A route gives it traffic, or somebody changed it.
         """
-        self._http.request("DELETE", object_path(kind, name), query={"force": "true"} if force else None)
+        query = {"force": "true"} if force else {}
+        if expected_revision is not None:
+            query["expectedRevision"] = str(expected_revision)
+        self._http.request("DELETE", object_path(kind, name), query=query or None)
 
     def revisions(self, kind: DocumentKind, name: str) -> list[dict[str, Any]]:
         """Every accepted change of it, oldest first."""
@@ -143,9 +158,17 @@ class DocumentsClient(ControlCalls):
         answer = self._http.request("GET", object_path(kind, name) + "/events")
         return converted(answer.json(), Items).items
 
-    def undo(self, kind: DocumentKind, name: str, *, to_revision: int | None = None) -> dict[str, Any]:
-        """Declares an earlier revision again, as a new one: the one before unless `to_revision` says which."""
-        return self._object(self._post(object_path(kind, name) + "/undo", {"toRevision": to_revision}))
+    def undo(
+        self, kind: DocumentKind, name: str, *, to_revision: int | None = None, expected_revision: int | None = None
+    ) -> dict[str, Any]:
+        """Declares an earlier revision again, as a new one: the one before unless `to_revision` says which.
+
+        Raises:
+            ConflictError: It is not at `expected_revision`, where one is given, or there is nothing to go back to.
+        """
+        body = {"toRevision": to_revision, "expectedRevision": expected_revision}
+        given = {member: value for member, value in body.items() if value is not None}
+        return self._object(self._post(object_path(kind, name) + "/undo", given))
 
     def phases(self, name: str, *, revision: int = 0) -> dict[str, Any]:
         """How far each phase of a deployment's revision is, the newest unless given: `revision`, `items`."""

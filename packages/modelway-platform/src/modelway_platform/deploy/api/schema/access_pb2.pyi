@@ -144,21 +144,41 @@ class AuditList(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[AuditEntry, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class ListAuditRequest(_message.Message):
-    __slots__ = ("after", "most", "kind", "name", "actor")
+    __slots__ = ("after", "most", "kind", "name", "actor", "action", "since", "until", "request_id", "project")
     AFTER_FIELD_NUMBER: _ClassVar[int]
     MOST_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
     after: int
     most: int
     kind: str
     name: str
     actor: str
-    def __init__(self, after: _Optional[int] = ..., most: _Optional[int] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    action: str
+    since: str
+    until: str
+    request_id: str
+    project: str
+    def __init__(self, after: _Optional[int] = ..., most: _Optional[int] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., actor: _Optional[str] = ..., action: _Optional[str] = ..., since: _Optional[str] = ..., until: _Optional[str] = ..., request_id: _Optional[str] = ..., project: _Optional[str] = ...) -> None: ...
 
 class WatchAuditRequest(_message.Message):
-    __slots__ = ("since",)
+    __slots__ = ("since", "kind", "name", "actor", "action", "project")
     SINCE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
     since: int
-    def __init__(self, since: _Optional[int] = ...) -> None: ...
+    kind: str
+    name: str
+    actor: str
+    action: str
+    project: str
+    def __init__(self, since: _Optional[int] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., actor: _Optional[str] = ..., action: _Optional[str] = ..., project: _Optional[str] = ...) -> None: ...

@@ -19,7 +19,7 @@ class DocumentFile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class ApplyRequest(_message.Message):
-    __slots__ = ("files", "packages", "dry_run")
+    __slots__ = ("files", "packages", "dry_run", "expected_revisions")
     class PackagesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -27,13 +27,22 @@ class ApplyRequest(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class ExpectedRevisionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     FILES_FIELD_NUMBER: _ClassVar[int]
     PACKAGES_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISIONS_FIELD_NUMBER: _ClassVar[int]
     files: _containers.RepeatedCompositeFieldContainer[DocumentFile]
     packages: _containers.ScalarMap[str, str]
     dry_run: bool
-    def __init__(self, files: _Optional[_Iterable[_Union[DocumentFile, _Mapping[str, _Any]]]] = ..., packages: _Optional[_Mapping[str, str]] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+    expected_revisions: _containers.ScalarMap[str, int]
+    def __init__(self, files: _Optional[_Iterable[_Union[DocumentFile, _Mapping[str, _Any]]]] = ..., packages: _Optional[_Mapping[str, str]] = ..., dry_run: _Optional[bool] = ..., expected_revisions: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ApplyAnswer(_message.Message):
     __slots__ = ("results",)

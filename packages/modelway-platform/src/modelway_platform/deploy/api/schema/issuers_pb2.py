@@ -29,7 +29,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from modelway_platform.deploy.api.schema import rule_pb2 as modelway_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19modelway/v1/issuers.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16modelway/v1/rule.proto\"\xbe\x03\n\x06Issuer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x11\n\taudiences\x18\x03 \x03(\t\x12\x13\n\x0bkey_set_url\x18\x04 \x01(\t\x12\x17\n\x0frefresh_seconds\x18\x05 \x01(\x01\x12\x12\n\nalgorithms\x18\x06 \x03(\t\x12\x16\n\x0eleeway_seconds\x18\x07 \x01(\x01\x12\x16\n\x0e\x63onsumer_claim\x18\x08 \x01(\t\x12\x0e\n\x06scopes\x18\t \x03(\t\x12\x14\n\x0cscopes_claim\x18\n \x01(\t\x12\x33\n\x08required\x18\x0b \x03(\x0b\x32!.modelway.v1.Issuer.RequiredEntry\x12$\n\x04keys\x18\x0c \x03(\x0b\x32\x16.modelway.v1.IssuerKey\x12\x17\n\nfetched_at\x18\r \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07problem\x18\x0e \x01(\t\x12\x17\n\ncreated_at\x18\x0f \x01(\tH\x01\x88\x01\x01\x1a/\n\rRequiredEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_fetched_atB\r\n\x0b_created_at\"?\n\tIssuerKey\x12\x0b\n\x03kid\x18\x01 \x01(\t\x12\x0b\n\x03kty\x18\x02 \x01(\t\x12\x0b\n\x03\x61lg\x18\x03 \x01(\t\x12\x0b\n\x03\x63rv\x18\x04 \x01(\t\"0\n\nIssuerList\x12\"\n\x05items\x18\x01 \x03(\x0b\x32\x13.modelway.v1.Issuer\"\x14\n\x12ListIssuersRequest\"\xca\x03\n\x10SetIssuerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x06issuer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\taudiences\x18\x03 \x03(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0bkey_set_url\x18\x04 \x01(\t\x12(\n\x07key_set\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x1c\n\x0frefresh_seconds\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\nalgorithms\x18\x07 \x03(\t\x12\x1b\n\x0eleeway_seconds\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\x1b\n\x0e\x63onsumer_claim\x18\t \x01(\tH\x02\x88\x01\x01\x12\x0e\n\x06scopes\x18\n \x03(\t\x12\x14\n\x0cscopes_claim\x18\x0b \x01(\t\x12=\n\x08required\x18\x0c \x03(\x0b\x32+.modelway.v1.SetIssuerRequest.RequiredEntry\x1a/\n\rRequiredEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x12\n\x10_refresh_secondsB\x11\n\x0f_leeway_secondsB\x11\n\x0f_consumer_claim\"#\n\x13RemoveIssuerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\".\n\rRemovedIssuer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07removed\x18\x02 \x01(\x08\x32\xc7\x02\n\x07Issuers\x12\x62\n\x0bListIssuers\x12\x1f.modelway.v1.ListIssuersRequest\x1a\x17.modelway.v1.IssuerList\"\x19\xea\xe0\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/issuers\x12h\n\tSetIssuer\x12\x1d.modelway.v1.SetIssuerRequest\x1a\x13.modelway.v1.Issuer\"\'\xea\xe0\x18\x06\x08\x04\x30\x80\x80 \x82\xd3\xe4\x93\x02\x17\x1a\x12/v1/issuers/{name}:\x01*\x12n\n\x0cRemoveIssuer\x12 .modelway.v1.RemoveIssuerRequest\x1a\x1a.modelway.v1.RemovedIssuer\" \xea\xe0\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\x14*\x12/v1/issuers/{name}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19modelway/v1/issuers.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16modelway/v1/rule.proto\"\xcc\x03\n\x06Issuer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x11\n\taudiences\x18\x03 \x03(\t\x12\x13\n\x0bkey_set_url\x18\x04 \x01(\t\x12\x17\n\x0frefresh_seconds\x18\x05 \x01(\x01\x12\x12\n\nalgorithms\x18\x06 \x03(\t\x12\x16\n\x0eleeway_seconds\x18\x07 \x01(\x01\x12\x16\n\x0e\x63onsumer_claim\x18\x08 \x01(\t\x12\x0e\n\x06scopes\x18\t \x03(\t\x12\x14\n\x0cscopes_claim\x18\n \x01(\t\x12\x33\n\x08required\x18\x0b \x03(\x0b\x32!.modelway.v1.Issuer.RequiredEntry\x12$\n\x04keys\x18\x0c \x03(\x0b\x32\x16.modelway.v1.IssuerKey\x12\x17\n\nfetched_at\x18\r \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07problem\x18\x0e \x01(\t\x12\x17\n\ncreated_at\x18\x0f \x01(\tH\x01\x88\x01\x01\x12\x0c\n\x04\x65tag\x18\x10 \x01(\t\x1a/\n\rRequiredEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_fetched_atB\r\n\x0b_created_at\"?\n\tIssuerKey\x12\x0b\n\x03kid\x18\x01 \x01(\t\x12\x0b\n\x03kty\x18\x02 \x01(\t\x12\x0b\n\x03\x61lg\x18\x03 \x01(\t\x12\x0b\n\x03\x63rv\x18\x04 \x01(\t\"0\n\nIssuerList\x12\"\n\x05items\x18\x01 \x03(\x0b\x32\x13.modelway.v1.Issuer\"\x14\n\x12ListIssuersRequest\"\xe1\x03\n\x10SetIssuerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x06issuer\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\taudiences\x18\x03 \x03(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x0bkey_set_url\x18\x04 \x01(\t\x12(\n\x07key_set\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x1c\n\x0frefresh_seconds\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\nalgorithms\x18\x07 \x03(\t\x12\x1b\n\x0eleeway_seconds\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\x1b\n\x0e\x63onsumer_claim\x18\t \x01(\tH\x02\x88\x01\x01\x12\x0e\n\x06scopes\x18\n \x03(\t\x12\x14\n\x0cscopes_claim\x18\x0b \x01(\t\x12=\n\x08required\x18\x0c \x03(\x0b\x32+.modelway.v1.SetIssuerRequest.RequiredEntry\x12\x15\n\rexpected_etag\x18\r \x01(\t\x1a/\n\rRequiredEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x12\n\x10_refresh_secondsB\x11\n\x0f_leeway_secondsB\x11\n\x0f_consumer_claim\":\n\x13RemoveIssuerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rexpected_etag\x18\x02 \x01(\t\".\n\rRemovedIssuer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07removed\x18\x02 \x01(\x08\x32\xc7\x02\n\x07Issuers\x12\x62\n\x0bListIssuers\x12\x1f.modelway.v1.ListIssuersRequest\x1a\x17.modelway.v1.IssuerList\"\x19\xea\xe0\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/issuers\x12h\n\tSetIssuer\x12\x1d.modelway.v1.SetIssuerRequest\x1a\x13.modelway.v1.Issuer\"\'\xea\xe0\x18\x06\x08\x04\x30\x80\x80 \x82\xd3\xe4\x93\x02\x17\x1a\x12/v1/issuers/{name}:\x01*\x12n\n\x0cRemoveIssuer\x12 .modelway.v1.RemoveIssuerRequest\x1a\x1a.modelway.v1.RemovedIssuer\" \xea\xe0\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\x14*\x12/v1/issuers/{name}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,23 +51,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ISSUERS'].methods_by_name['RemoveIssuer']._loaded_options = None
   _globals['_ISSUERS'].methods_by_name['RemoveIssuer']._serialized_options = b'\352\340\030\002\010\004\202\323\344\223\002\024*\022/v1/issuers/{name}'
   _globals['_ISSUER']._serialized_start=160
-  _globals['_ISSUER']._serialized_end=606
-  _globals['_ISSUER_REQUIREDENTRY']._serialized_start=529
-  _globals['_ISSUER_REQUIREDENTRY']._serialized_end=576
-  _globals['_ISSUERKEY']._serialized_start=608
-  _globals['_ISSUERKEY']._serialized_end=671
-  _globals['_ISSUERLIST']._serialized_start=673
-  _globals['_ISSUERLIST']._serialized_end=721
-  _globals['_LISTISSUERSREQUEST']._serialized_start=723
-  _globals['_LISTISSUERSREQUEST']._serialized_end=743
-  _globals['_SETISSUERREQUEST']._serialized_start=746
-  _globals['_SETISSUERREQUEST']._serialized_end=1204
-  _globals['_SETISSUERREQUEST_REQUIREDENTRY']._serialized_start=529
-  _globals['_SETISSUERREQUEST_REQUIREDENTRY']._serialized_end=576
-  _globals['_REMOVEISSUERREQUEST']._serialized_start=1206
-  _globals['_REMOVEISSUERREQUEST']._serialized_end=1241
-  _globals['_REMOVEDISSUER']._serialized_start=1243
-  _globals['_REMOVEDISSUER']._serialized_end=1289
-  _globals['_ISSUERS']._serialized_start=1292
-  _globals['_ISSUERS']._serialized_end=1619
+  _globals['_ISSUER']._serialized_end=620
+  _globals['_ISSUER_REQUIREDENTRY']._serialized_start=543
+  _globals['_ISSUER_REQUIREDENTRY']._serialized_end=590
+  _globals['_ISSUERKEY']._serialized_start=622
+  _globals['_ISSUERKEY']._serialized_end=685
+  _globals['_ISSUERLIST']._serialized_start=687
+  _globals['_ISSUERLIST']._serialized_end=735
+  _globals['_LISTISSUERSREQUEST']._serialized_start=737
+  _globals['_LISTISSUERSREQUEST']._serialized_end=757
+  _globals['_SETISSUERREQUEST']._serialized_start=760
+  _globals['_SETISSUERREQUEST']._serialized_end=1241
+  _globals['_SETISSUERREQUEST_REQUIREDENTRY']._serialized_start=543
+  _globals['_SETISSUERREQUEST_REQUIREDENTRY']._serialized_end=590
+  _globals['_REMOVEISSUERREQUEST']._serialized_start=1243
+  _globals['_REMOVEISSUERREQUEST']._serialized_end=1301
+  _globals['_REMOVEDISSUER']._serialized_start=1303
+  _globals['_REMOVEDISSUER']._serialized_end=1349
+  _globals['_ISSUERS']._serialized_start=1352
+  _globals['_ISSUERS']._serialized_end=1679
 # @@protoc_insertion_point(module_scope)

@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Issuer(_message.Message):
-    __slots__ = ("name", "issuer", "audiences", "key_set_url", "refresh_seconds", "algorithms", "leeway_seconds", "consumer_claim", "scopes", "scopes_claim", "required", "keys", "fetched_at", "problem", "created_at")
+    __slots__ = ("name", "issuer", "audiences", "key_set_url", "refresh_seconds", "algorithms", "leeway_seconds", "consumer_claim", "scopes", "scopes_claim", "required", "keys", "fetched_at", "problem", "created_at", "etag")
     class RequiredEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class Issuer(_message.Message):
     FETCHED_AT_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     name: str
     issuer: str
     audiences: _containers.RepeatedScalarFieldContainer[str]
@@ -50,7 +51,8 @@ class Issuer(_message.Message):
     fetched_at: str
     problem: str
     created_at: str
-    def __init__(self, name: _Optional[str] = ..., issuer: _Optional[str] = ..., audiences: _Optional[_Iterable[str]] = ..., key_set_url: _Optional[str] = ..., refresh_seconds: _Optional[float] = ..., algorithms: _Optional[_Iterable[str]] = ..., leeway_seconds: _Optional[float] = ..., consumer_claim: _Optional[str] = ..., scopes: _Optional[_Iterable[str]] = ..., scopes_claim: _Optional[str] = ..., required: _Optional[_Mapping[str, str]] = ..., keys: _Optional[_Iterable[_Union[IssuerKey, _Mapping[str, _Any]]]] = ..., fetched_at: _Optional[str] = ..., problem: _Optional[str] = ..., created_at: _Optional[str] = ...) -> None: ...
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., issuer: _Optional[str] = ..., audiences: _Optional[_Iterable[str]] = ..., key_set_url: _Optional[str] = ..., refresh_seconds: _Optional[float] = ..., algorithms: _Optional[_Iterable[str]] = ..., leeway_seconds: _Optional[float] = ..., consumer_claim: _Optional[str] = ..., scopes: _Optional[_Iterable[str]] = ..., scopes_claim: _Optional[str] = ..., required: _Optional[_Mapping[str, str]] = ..., keys: _Optional[_Iterable[_Union[IssuerKey, _Mapping[str, _Any]]]] = ..., fetched_at: _Optional[str] = ..., problem: _Optional[str] = ..., created_at: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class IssuerKey(_message.Message):
     __slots__ = ("kid", "kty", "alg", "crv")
@@ -75,7 +77,7 @@ class ListIssuersRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class SetIssuerRequest(_message.Message):
-    __slots__ = ("name", "issuer", "audiences", "key_set_url", "key_set", "refresh_seconds", "algorithms", "leeway_seconds", "consumer_claim", "scopes", "scopes_claim", "required")
+    __slots__ = ("name", "issuer", "audiences", "key_set_url", "key_set", "refresh_seconds", "algorithms", "leeway_seconds", "consumer_claim", "scopes", "scopes_claim", "required", "expected_etag")
     class RequiredEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +97,7 @@ class SetIssuerRequest(_message.Message):
     SCOPES_FIELD_NUMBER: _ClassVar[int]
     SCOPES_CLAIM_FIELD_NUMBER: _ClassVar[int]
     REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_ETAG_FIELD_NUMBER: _ClassVar[int]
     name: str
     issuer: str
     audiences: _containers.RepeatedScalarFieldContainer[str]
@@ -107,13 +110,16 @@ class SetIssuerRequest(_message.Message):
     scopes: _containers.RepeatedScalarFieldContainer[str]
     scopes_claim: str
     required: _containers.ScalarMap[str, str]
-    def __init__(self, name: _Optional[str] = ..., issuer: _Optional[str] = ..., audiences: _Optional[_Iterable[str]] = ..., key_set_url: _Optional[str] = ..., key_set: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ..., refresh_seconds: _Optional[float] = ..., algorithms: _Optional[_Iterable[str]] = ..., leeway_seconds: _Optional[float] = ..., consumer_claim: _Optional[str] = ..., scopes: _Optional[_Iterable[str]] = ..., scopes_claim: _Optional[str] = ..., required: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    expected_etag: str
+    def __init__(self, name: _Optional[str] = ..., issuer: _Optional[str] = ..., audiences: _Optional[_Iterable[str]] = ..., key_set_url: _Optional[str] = ..., key_set: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ..., refresh_seconds: _Optional[float] = ..., algorithms: _Optional[_Iterable[str]] = ..., leeway_seconds: _Optional[float] = ..., consumer_claim: _Optional[str] = ..., scopes: _Optional[_Iterable[str]] = ..., scopes_claim: _Optional[str] = ..., required: _Optional[_Mapping[str, str]] = ..., expected_etag: _Optional[str] = ...) -> None: ...
 
 class RemoveIssuerRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "expected_etag")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_ETAG_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    expected_etag: str
+    def __init__(self, name: _Optional[str] = ..., expected_etag: _Optional[str] = ...) -> None: ...
 
 class RemovedIssuer(_message.Message):
     __slots__ = ("name", "removed")

@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Source(_message.Message):
-    __slots__ = ("name", "repository", "branch", "path", "poll_seconds", "drift", "prune", "projects", "credentials", "head", "applied", "documents", "drifted", "checked_at", "problem", "created_at", "commits")
+    __slots__ = ("name", "repository", "branch", "path", "poll_seconds", "drift", "prune", "projects", "credentials", "head", "applied", "documents", "drifted", "checked_at", "problem", "created_at", "commits", "etag")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REPOSITORY_FIELD_NUMBER: _ClassVar[int]
     BRANCH_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class Source(_message.Message):
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     COMMITS_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     name: str
     repository: str
     branch: str
@@ -47,7 +48,8 @@ class Source(_message.Message):
     problem: str
     created_at: str
     commits: _containers.RepeatedCompositeFieldContainer[Commit]
-    def __init__(self, name: _Optional[str] = ..., repository: _Optional[str] = ..., branch: _Optional[str] = ..., path: _Optional[str] = ..., poll_seconds: _Optional[float] = ..., drift: _Optional[str] = ..., prune: _Optional[bool] = ..., projects: _Optional[_Iterable[str]] = ..., credentials: _Optional[str] = ..., head: _Optional[str] = ..., applied: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[SourceDocument, _Mapping[str, _Any]]]] = ..., drifted: _Optional[_Iterable[_Union[Drifted, _Mapping[str, _Any]]]] = ..., checked_at: _Optional[str] = ..., problem: _Optional[str] = ..., created_at: _Optional[str] = ..., commits: _Optional[_Iterable[_Union[Commit, _Mapping[str, _Any]]]] = ...) -> None: ...
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., repository: _Optional[str] = ..., branch: _Optional[str] = ..., path: _Optional[str] = ..., poll_seconds: _Optional[float] = ..., drift: _Optional[str] = ..., prune: _Optional[bool] = ..., projects: _Optional[_Iterable[str]] = ..., credentials: _Optional[str] = ..., head: _Optional[str] = ..., applied: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[SourceDocument, _Mapping[str, _Any]]]] = ..., drifted: _Optional[_Iterable[_Union[Drifted, _Mapping[str, _Any]]]] = ..., checked_at: _Optional[str] = ..., problem: _Optional[str] = ..., created_at: _Optional[str] = ..., commits: _Optional[_Iterable[_Union[Commit, _Mapping[str, _Any]]]] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class SourceDocument(_message.Message):
     __slots__ = ("kind", "name")
@@ -116,7 +118,7 @@ class GetSourceRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class SetSourceRequest(_message.Message):
-    __slots__ = ("name", "repository", "branch", "path", "poll_seconds", "drift", "prune", "projects", "credentials")
+    __slots__ = ("name", "repository", "branch", "path", "poll_seconds", "drift", "prune", "projects", "credentials", "expected_etag")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REPOSITORY_FIELD_NUMBER: _ClassVar[int]
     BRANCH_FIELD_NUMBER: _ClassVar[int]
@@ -126,6 +128,7 @@ class SetSourceRequest(_message.Message):
     PRUNE_FIELD_NUMBER: _ClassVar[int]
     PROJECTS_FIELD_NUMBER: _ClassVar[int]
     CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_ETAG_FIELD_NUMBER: _ClassVar[int]
     name: str
     repository: str
     branch: str
@@ -135,13 +138,16 @@ class SetSourceRequest(_message.Message):
     prune: bool
     projects: _containers.RepeatedScalarFieldContainer[str]
     credentials: str
-    def __init__(self, name: _Optional[str] = ..., repository: _Optional[str] = ..., branch: _Optional[str] = ..., path: _Optional[str] = ..., poll_seconds: _Optional[float] = ..., drift: _Optional[str] = ..., prune: _Optional[bool] = ..., projects: _Optional[_Iterable[str]] = ..., credentials: _Optional[str] = ...) -> None: ...
+    expected_etag: str
+    def __init__(self, name: _Optional[str] = ..., repository: _Optional[str] = ..., branch: _Optional[str] = ..., path: _Optional[str] = ..., poll_seconds: _Optional[float] = ..., drift: _Optional[str] = ..., prune: _Optional[bool] = ..., projects: _Optional[_Iterable[str]] = ..., credentials: _Optional[str] = ..., expected_etag: _Optional[str] = ...) -> None: ...
 
 class RemoveSourceRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "expected_etag")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_ETAG_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    expected_etag: str
+    def __init__(self, name: _Optional[str] = ..., expected_etag: _Optional[str] = ...) -> None: ...
 
 class RemovedSource(_message.Message):
     __slots__ = ("name", "removed")
