@@ -10,7 +10,6 @@ from sqlalchemy import delete, insert, select, update
 from modelway.errors import ConflictError, NotFoundError
 from modelway_platform.domain.actor import Author
 from modelway_platform.domain.document_changes import changes_between
-from modelway_platform.domain.etag import check_etag
 from modelway_platform.domain.git_source import GitSource, Owned, SeenCommit, SourceRecord
 from modelway_platform.domain.git_source_json import (
     commit_from_json,
@@ -22,6 +21,7 @@ from modelway_platform.domain.git_source_json import (
 )
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
+from modelway_platform.store.etag import check_etag
 
 MAX_SOURCES = 50
 KEPT_COMMITS = 200

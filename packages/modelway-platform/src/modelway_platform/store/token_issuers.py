@@ -10,11 +10,11 @@ from sqlalchemy import delete, insert, select, update
 from modelway.errors import ConflictError, NotFoundError
 from modelway_platform.domain.actor import Author
 from modelway_platform.domain.document_changes import changes_between
-from modelway_platform.domain.etag import check_etag
 from modelway_platform.domain.issuer_json import issuer_from_json, issuer_to_json
 from modelway_platform.domain.token_issuer import TokenIssuer, TokenIssuerRecord
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
+from modelway_platform.store.etag import check_etag
 
 MAX_ISSUERS = 50
 
