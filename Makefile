@@ -38,6 +38,11 @@ test-faults: setup ## the rows of faults in their long form, each printing its n
 	@scripts/test-parts
 	@python -m journeys.faults
 
+.PHONY: bench-rolling
+bench-rolling: setup ## 20 rolling updates under load on processes, containers, pods and jobs: requests and failures; ten minutes, ARGUMENTS="--updates 3 --operators slurm" asks for less
+	@scripts/test-parts
+	@$(BIN)/python -m benchmarks.rolling $(ARGUMENTS)
+
 .PHONY: test-operators
 test-operators: setup ## the contract of all operators on real parts, Podman's service included: five minutes
 	@scripts/test-parts

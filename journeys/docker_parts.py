@@ -70,32 +70,42 @@ def base_image() -> Path:
 @contextmanager
 def running_box() -> Generator[Box]:
     """An engine and a registry until the block ends."""
-    daemon, registry = shutil.which("dockerd", path=SEARCH), shutil.which("docker-registry", path=SEARCH)
-    if daemon is None or registry is None or os.geteuid() != 0:
+    daemon = shutil.which("dockerd", path=SEARCH)
+    if daemon is None or not shutil.which("docker-registry", path=SEARCH) or os.geteuid() != 0:
         pytest.skip("dockerd and docker-registry are not installed, or this is not root")
     base = base_image()
     folder = Path(f"/tmp/modelway-box-{os.getpid()}")
     folder.mkdir(mode=0o700)
-    (port,) = free_ports(1)
-    (folder / "registry.yml").write_text(
-        f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"
-        f'http: {{addr: "127.0.0.1:{port}"}}\n'
-    )
     engine = [daemon, "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
     engine += ["-H", f"unix://{folder}/docker.sock"]
-    box = Box(folder=folder, socket=folder / "docker.sock", registry=f"127.0.0.1:{port}", base=base)
+    path = folder / "docker.sock"
     try:
         with (
-            running_program(
-                [registry, "serve", f"{folder}/registry.yml"], folder / "registry.log", lambda: _listens(port)
-            ),
-            running_program(engine, folder / "dockerd.log", lambda: pings(box.socket)),
+            running_registry(folder) as registry,
+            running_program(engine, folder / "dockerd.log", lambda: pings(path)),
         ):
+            box = Box(folder=folder, socket=path, registry=registry, base=base)
             yield box
             _remove_all(box)
     finally:
         subprocess.run(["umount", "-l", f"{folder}/exec/netns/default"], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_registry(folder: Path) -> Generator[str]:
+    """A registry without TLS until the block ends: `HOST:PORT`; skips by name where it is not installed."""
+    program = shutil.which("docker-registry", path=SEARCH)
+    if program is None:
+        pytest.skip("docker-registry is not installed")
+    (port,) = free_ports(1)
+    (folder / "registry.yml").write_text(
+        f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"
+        f'http: {{addr: "127.0.0.1:{port}"}}\n'
+    )
+    command = [program, "serve", f"{folder}/registry.yml"]
+    with running_program(command, folder / "registry.log", lambda: _listens(port)):
+        yield f"127.0.0.1:{port}"
 
 
 @contextmanager
