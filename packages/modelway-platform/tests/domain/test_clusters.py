@@ -7,6 +7,7 @@ from modelway_platform.domain.admit_documents import problems_with
 from modelway_platform.domain.cluster import Cluster, DockerSettings
 from modelway_platform.domain.deployment import Deployment
 from modelway_platform.domain.document_json import document_from_json, document_to_json
+from modelway_platform.domain.image_builder import BuilderSettings
 from modelway_platform.domain.kubernetes_cluster import KubernetesSettings
 from modelway_platform.domain.read_document import Written, read_document
 from modelway_platform.domain.records import ClusterRecord, Declared, PackageRecord
@@ -41,6 +42,36 @@ def test_a_cluster_is_read_kept_and_shown_alike() -> None:
     settings = DockerSettings(socket="/run/d.sock", base="oci:b:v1", registry="r:5000/m", plain_http=True)
     assert cluster == Cluster(name="box", operator="docker", docker=settings)
     assert document_from_json(document_to_json(cluster)) == cluster
+
+
+BUILDER = "builder: {kind: buildah, network: true, memory: 2Gi, minutes: 5, secrets: {index: /etc/pip.conf}}, "
+
+
+def test_who_follows_dockerfiles_is_read_kept_and_shown_alike() -> None:
+    cluster = written(WHOLE.replace("operator: docker,", f"operator: docker, {BUILDER}")).document
+    assert isinstance(cluster, Cluster)
+    secrets = {"index": "/etc/pip.conf"}
+    wanted = BuilderSettings(kind="buildah", network=True, memory=2 * 1024**3, minutes=5.0, secrets=secrets)
+    assert cluster.builder == wanted
+    assert document_from_json(document_to_json(cluster)) == cluster
+    assert "builder" not in document_to_json(written(WHOLE).document)["spec"], "older documents stay as they are"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("kind: buildah", "kind: kaniko", "spec.builder.kind: expected none"),
+        ("kind: buildah", "kind: docker", "spec.builder.secrets: only buildah takes any"),
+        ("memory: 2Gi", "memory: lots", "spec.builder.memory"),
+        ("minutes: 5", "minutes: 0", "spec.builder.minutes"),
+        ("/etc/pip.conf", "pip.conf", "spec.builder.secrets.index"),
+        ("network: true", "newtork: true", "unknown field spec.builder.newtork"),
+    ],
+)
+def test_a_builder_that_cannot_be_is_refused(before: str, after: str, message: str) -> None:
+    found = read(WHOLE.replace("operator: docker,", f"operator: docker, {BUILDER.replace(before, after)}"))
+    assert isinstance(found, list)
+    assert any(each.startswith(message) for each in found), found
 
 
 @pytest.mark.parametrize(

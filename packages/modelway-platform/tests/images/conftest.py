@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import re
 import socket
 import tarfile
@@ -25,6 +26,8 @@ from modelway_platform.deploy.builder.uv_command import UvCommand
 from modelway_platform.deploy.images.base_image import machine_architecture
 from modelway_platform.deploy.images.build_image import ImageBuilder
 from modelway_platform.deploy.images.cache import LayerCache
+from modelway_platform.deploy.images.grounds.ground import BuildTool, Grounds
+from modelway_platform.deploy.images.grounds.system_packages import SystemPackages
 from modelway_platform.deploy.images.registry_http import RegistryHttp
 
 LOCK = b"six==1.17.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
@@ -46,9 +49,12 @@ printf '%s\\n' six.py,, ../../bin/six,sha256=$$,9 six-1.17.0.dist-info/uv_cache.
 
 @pytest.fixture
 def make_package(tmp_path: Path) -> Callable[..., Path]:
-    def make(code: bytes = b"x = 1\n", **data: bytes) -> Path:
+    def make(
+        code: bytes = b"x = 1\n", *, dockerfile: bytes = b"", system_packages: tuple[str, ...] = (), **data: bytes
+    ) -> Path:
         folder = tmp_path / f"project-{len(list(tmp_path.iterdir()))}"
         contents = {"code/handler.py": code, LOCK_ENTRY: LOCK}
+        contents |= {"code/Dockerfile": dockerfile} if dockerfile else {}
         contents |= {f"files/{name}": content for name, content in data.items()}
         roles: dict[str, Any] = {"code": "code", "files": "data", "environment": "environment"}
         for path, content in contents.items():
@@ -75,6 +81,8 @@ def make_package(tmp_path: Path) -> Callable[..., Path]:
             files=entries,
             environment=packaging.Environment(lock_sha256=hashlib.sha256(LOCK).hexdigest(), packages=1),
             examples=(packaging.Example(endpoint="predict", request={}),),
+            dockerfile="code/Dockerfile" if dockerfile else "",
+            system_packages=system_packages,
         )
         path = folder / "digits-v1.mwpkg"
         write_archive(path, manifest, folder, lambda _: None)
@@ -106,9 +114,11 @@ def make_builder(tmp_path: Path) -> Callable[..., ImageBuilder]:
     (sdk / "cli").mkdir(parents=True)
     (sdk / "cli" / "main.py").write_text("y = 2\n")
 
-    def make(cache: str = "cache") -> ImageBuilder:
+    def make(cache: str = "cache", tool: BuildTool | None = None) -> ImageBuilder:
+        layers = LayerCache(tmp_path / cache)
         return ImageBuilder(
-            cache=LayerCache(tmp_path / cache),
+            cache=layers,
+            grounds=Grounds(cache=layers, system=SystemPackages(cache=layers, variables=os.environ), tool=tool),
             uv=UvCommand(path=str(tools / "uv"), environment={"PATH": "/usr/bin:/bin"}),
             sdk=SdkCopy(folder=sdk, version="0.1.0"),
             architecture=machine_architecture(),

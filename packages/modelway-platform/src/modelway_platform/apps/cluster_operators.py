@@ -10,6 +10,7 @@ import uv
 
 from modelway.errors import InvalidRequestError
 from modelway.packaging import Progress, read_manifest
+from modelway_platform.apps.image_builders import grounds_of
 from modelway_platform.apps.image_parts import base_opener, registry_http
 from modelway_platform.apps.kubernetes_clusters import pods_operator
 from modelway_platform.apps.slurm_clusters import SlurmNeeds, jobs_operator, shared_phases
@@ -158,6 +159,7 @@ class MadeClusters:
                 uv=UvCommand(path=uv.find_uv_bin(), environment=around.environment),
                 sdk=SdkCopy.of_this_process(),
                 architecture=machine_architecture(),
+                grounds=grounds_of(cluster.builder, cache, socket=cluster.docker.socket),
             ),
             base=_Base(base, cache, plain_http=plain_http),
             layouts=folder / "layouts" / cluster.name,

@@ -23,6 +23,7 @@ from modelway_platform.apps.admin_key import ensure_context
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings, open_parts
 from modelway_platform.apps.event_log import event_log
 from modelway_platform.apps.load_following import follow_load
+from modelway_platform.apps.pruning import limits_of, prune_forever
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.api.application import make_app, make_dispatch
 from modelway_platform.deploy.api.authentication import Authentication
@@ -123,6 +124,7 @@ async def serve(settings: ControlSettings) -> None:
             asyncio.create_task(parts.source_follower.run(parts.changes), name="Git follower"),
             asyncio.create_task(parts.promoter.run(parts.changes), name="promoter"),
             asyncio.create_task(parts.rollout_engine.run(parts.changes), name="rollouts"),
+            asyncio.create_task(_prune(settings.directory, parts), name="pruning"),
             asyncio.create_task(KeySets(parts.issuers).run(parts.changes), name="key sets"),
             *_grpc(settings, dispatch, parts),
             asyncio.create_task(server.serve(sockets=[listening]), name="API"),
@@ -217,6 +219,15 @@ def _listening_socket(settings: ControlSettings) -> Generator[socket.socket]:
         ) from error
     with listening:
         yield listening
+
+
+async def _prune(directory: StateDirectory, parts: ControlParts) -> None:
+    """Layers of images that nobody uses make room; those of what is declared stay."""
+
+    def declared() -> list[str]:
+        return [record.deployment.package for record in parts.documents.declared().deployments]
+
+    await prune_forever(directory.root / "images" / "layers", limits_of(os.environ), declared)
 
 
 def _uvicorn_settings(app: ASGIApp) -> uvicorn.Config:

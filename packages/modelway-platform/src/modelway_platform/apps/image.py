@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from modelway.cli.command import Command, HelpFormatter
-from modelway_platform.apps import image_base, image_bases, image_build, image_push
+from modelway_platform.apps import image_base, image_bases, image_build, image_prune, image_push
+from modelway_platform.apps.image_builders import add_builder_arguments
 
 EXAMPLE = """
 modelway image bases
@@ -30,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     push.add_argument("--mount-from", default="", metavar="NAME", help="repository there that has some of the layers")
     push.add_argument("--plain-http", action="store_true", help="the registry has no TLS")
     push.set_defaults(go=image_push.run)
+
+    image_prune.add_arguments(verb("prune", "remove layers that nobody has used for long, or that take too much room"))
 
     bases = verb("bases", "list the base images that are defined, or the exact wheels of one")
     bases.add_argument("name", nargs="?", default="", metavar="NAME", help="its wheels, instead of the list")
@@ -58,6 +61,7 @@ def _build_arguments(build: argparse.ArgumentParser) -> None:
     build.add_argument("-o", "--output", required=True, metavar="OCI", help=_LAYOUT_HELP)
     build.add_argument("--interpreter", default="", metavar="PATH", help="the base's Python, if not in a usual place")
     build.add_argument("--plain-http", action="store_true", help="the base's registry has no TLS")
+    add_builder_arguments(build)
     _definitions_argument(build)
     _cache_argument(build)
     build.set_defaults(go=image_build.run)

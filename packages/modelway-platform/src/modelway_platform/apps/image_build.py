@@ -9,6 +9,7 @@ from modelway.cli.output import Steps, note, paint, seconds_text, size_text
 from modelway.errors import InvalidRequestError, NotFoundError
 from modelway.packaging import LoadedPackage
 from modelway_platform.apps import image_parts
+from modelway_platform.apps.image_builders import builder_settings, grounds_of
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.images.base_image import BaseImage, machine_architecture
 from modelway_platform.deploy.images.bases.choose import BaseChoice
@@ -24,11 +25,13 @@ def run(arguments: argparse.Namespace) -> int:
     output = parse_layout(arguments.output)
     if not arguments.package.is_file():
         raise NotFoundError(f"{arguments.package}: no such file", hint="make a package with `modelway package`.")
+    cache = image_parts.layer_cache(arguments)
     builder = ImageBuilder(
-        cache=image_parts.layer_cache(arguments),
+        cache=cache,
         uv=image_parts.uv_command(),
         sdk=SdkCopy.of_this_process(),
         architecture=machine_architecture(),
+        grounds=grounds_of(builder_settings(arguments), cache),
     )
     choices: list[BaseChoice] = []
     with Steps() as steps:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from modelway_platform.domain.image_builder import NO_BUILDER, BuilderSettings
 from modelway_platform.domain.kubernetes_cluster import KubernetesSettings
 from modelway_platform.domain.slurm_cluster import SlurmSettings
 
@@ -39,6 +40,7 @@ class Cluster:
     docker: DockerSettings = field(default_factory=DockerSettings)
     kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
+    builder: BuilderSettings = NO_BUILDER
 
     @property
     def key(self) -> str:

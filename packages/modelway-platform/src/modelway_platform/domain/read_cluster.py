@@ -7,6 +7,7 @@ from typing import Any, cast
 from modelway_platform.domain.cluster import LOCAL, OPERATORS, Cluster, DockerSettings, OperatorKind
 from modelway_platform.domain.document_fields import Fields
 from modelway_platform.domain.identity import is_name
+from modelway_platform.domain.image_builder import builder_from_json, builder_to_json, read_builder
 from modelway_platform.domain.kubernetes_cluster import (
     KubernetesSettings,
     kubernetes_from_json,
@@ -26,11 +27,17 @@ def read_cluster(metadata: Fields, spec: Fields) -> Cluster:
     docker = _read_docker(spec) if operator == "docker" else DockerSettings()
     kubernetes = read_kubernetes(spec) if operator == "kubernetes" else KubernetesSettings()
     slurm = read_slurm(spec) if operator == "slurm" else SlurmSettings()
-    return Cluster(name=name, operator=operator, docker=docker, kubernetes=kubernetes, slurm=slurm)
+    return Cluster(
+        name=name, operator=operator, docker=docker, kubernetes=kubernetes, slurm=slurm, builder=read_builder(spec)
+    )
 
 
 def cluster_to_json(cluster: Cluster) -> dict[str, Any]:
     """The `spec` of the normal form."""
+    return {**_operator_to_json(cluster), **builder_to_json(cluster.builder)}
+
+
+def _operator_to_json(cluster: Cluster) -> dict[str, Any]:
     if cluster.operator == "kubernetes":
         return {"operator": cluster.operator, "kubernetes": kubernetes_to_json(cluster.kubernetes)}
     if cluster.operator == "slurm":
@@ -57,7 +64,14 @@ def cluster_from_json(name: str, spec: Mapping[str, Any]) -> Cluster:
     )
     kubernetes = kubernetes_from_json(spec.get("kubernetes", {}))
     slurm = slurm_from_json(spec.get("slurm", {}))
-    return Cluster(name=name, operator=spec["operator"], docker=docker, kubernetes=kubernetes, slurm=slurm)
+    return Cluster(
+        name=name,
+        operator=spec["operator"],
+        docker=docker,
+        kubernetes=kubernetes,
+        slurm=slurm,
+        builder=builder_from_json(spec),
+    )
 
 
 def _read_docker(spec: Fields) -> DockerSettings:

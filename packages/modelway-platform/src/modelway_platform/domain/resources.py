@@ -32,10 +32,10 @@ def read_resources(spec: Fields) -> Resources:
     fields = spec.optional_mapping("resources")
     if fields is None:
         return NO_LIMITS
-    memory = fields.string("memory", "", check=_is_memory, rule="octets with a unit, at least 16Mi: 512Mi, 2Gi")
+    memory = fields.string("memory", "", check=is_memory, rule="octets with a unit, at least 16Mi: 512Mi, 2Gi")
     found = Resources(
         cpus=fields.number("cpus", 0.0, 0.01, MAX_CPUS),
-        memory=_octets(memory),
+        memory=memory_octets(memory),
         gpus=fields.integer("gpus", 0, 0, MAX_GPUS),
     )
     fields.finish()
@@ -58,7 +58,7 @@ def resources_from_json(spec: Mapping[str, Any]) -> Resources:
     """The reverse of `resources_to_json`."""
     value: Mapping[str, Any] = spec.get("resources", {})
     return Resources(
-        cpus=float(value.get("cpus", 0)), memory=_octets(value.get("memory", "")), gpus=value.get("gpus", 0)
+        cpus=float(value.get("cpus", 0)), memory=memory_octets(value.get("memory", "")), gpus=value.get("gpus", 0)
     )
 
 
@@ -70,10 +70,12 @@ def memory_text(octets: int) -> str:
     return str(octets)
 
 
-def _is_memory(text: str) -> bool:
-    return _MEMORY.fullmatch(text) is not None and _octets(text) >= _LEAST_MEMORY
+def is_memory(text: str) -> bool:
+    """Whether a text is an amount of memory that something can be run in."""
+    return _MEMORY.fullmatch(text) is not None and memory_octets(text) >= _LEAST_MEMORY
 
 
-def _octets(text: str) -> int:
+def memory_octets(text: str) -> int:
+    """`512Mi` in octets; 0 for what is none."""
     match = _MEMORY.fullmatch(text)
     return int(match[1]) * _UNITS[match[2] or ""] if match else 0

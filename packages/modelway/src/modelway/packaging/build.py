@@ -14,7 +14,7 @@ from modelway.packaging.fresh_environment import fresh_environment
 from modelway.packaging.golden_examples import read_examples
 from modelway.packaging.limits import Limits, check_limits
 from modelway.packaging.lock import Lock, lock_environment
-from modelway.packaging.manifest import FORMAT, Environment, Example, FileEntry, Framework, Manifest
+from modelway.packaging.manifest import FOLDER_BY_ROLE, FORMAT, Environment, Example, FileEntry, Framework, Manifest
 from modelway.packaging.project import Project, read_project
 from modelway.packaging.project_files import project_files
 from modelway.packaging.rehearse import TIMEOUT_SECONDS, Rehearsal, rehearse, require_answers
@@ -122,6 +122,8 @@ def _manifest(
         examples=examples,
         profile=rehearsal.profile,
         base=project.base,
+        dockerfile=f"{FOLDER_BY_ROLE['code']}{project.dockerfile}" if project.dockerfile else "",
+        system_packages=project.system_packages,
     )
 
 

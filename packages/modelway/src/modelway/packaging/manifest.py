@@ -1,6 +1,7 @@
 """What a package says about itself: the first entry of the archive, from which all the others follow."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +28,9 @@ PYTHON = re.compile(r"3\.[0-9]{1,2}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 # A definition's name, never an image's: where a builder looks for images is not the package's to say.
 BASE = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+# Debian Policy 5.6.1.
+SYSTEM_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,99}")
+MAX_SYSTEM_PACKAGES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,8 @@ class Manifest:
         examples: At least one golden example.
         profile: What batches cost, if that was measured.
         base: Definition of the base image that the project wants; empty leaves it to whoever builds.
+        dockerfile: The file of the package that says what has to be below it in an image; empty for nothing.
+        system_packages: Debian packages that have to be below it.
     """
 
     format: int
@@ -122,11 +128,18 @@ class Manifest:
     examples: tuple[Example, ...] = field(default=())
     profile: tuple[ProfilePoint, ...] = ()
     base: str = ""
+    dockerfile: str = ""
+    system_packages: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Canonical JSON in one line, so that equal manifests are equal bytes."""
         values: dict[str, Any] = msgspec.to_builtins(self)
-        for name in ("profile", "base"):  # packages without them are what they were before there were any
+        for name in (
+            "profile",
+            "base",
+            "dockerfile",
+            "system_packages",
+        ):  # packages without them are what they were before there were any
             if not values[name]:
                 del values[name]
         return msgspec.json.encode(values, order="deterministic") + b"\n"
@@ -163,6 +176,22 @@ def _check_memory(data: bytes) -> None:
         )
 
 
+def check_image_wishes(dockerfile: str, system_packages: tuple[str, ...], paths: Collection[str]) -> None:
+    """What a package asks to have below it in an image.
+
+    Raises:
+        InvalidPackageError: It names what cannot be.
+    """
+    if dockerfile and (dockerfile not in paths or not dockerfile.startswith(FOLDER_BY_ROLE["code"])):
+        raise InvalidPackageError(
+            f"{MANIFEST_NAME}: dockerfile: no code of the package is {dockerfile[:80]!r}", hint=HINT
+        )
+    wrong = [each for each in system_packages if not SYSTEM_PACKAGE.fullmatch(each)]
+    if wrong or len(system_packages) > MAX_SYSTEM_PACKAGES:
+        what = repr(wrong[0][:80]) if wrong else f"more than {MAX_SYSTEM_PACKAGES}"
+        raise InvalidPackageError(f"{MANIFEST_NAME}: system_packages: {what} is not a Debian package", hint=HINT)
+
+
 def _check(manifest: Manifest) -> None:
     patterns = (
         ("name", manifest.name, NAME),
@@ -175,6 +204,7 @@ def _check(manifest: Manifest) -> None:
     for where, value, pattern in patterns:
         if not pattern.fullmatch(value):
             raise InvalidPackageError(f"{MANIFEST_NAME}: {where}: {value[:80]!r} is not a valid value", hint=HINT)
+    check_image_wishes(manifest.dockerfile, manifest.system_packages, {entry.path for entry in manifest.files})
     for entry in manifest.files:
         check_entry_path(entry.path)
         if not entry.path.startswith(FOLDER_BY_ROLE[entry.role]):

@@ -9,11 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from modelway.errors import InvalidPackageError, NotFoundError
-from modelway.packaging.manifest import BASE, HANDLER, NAME, VERSION
+from modelway.packaging.manifest import BASE, HANDLER, NAME, SYSTEM_PACKAGE, VERSION
 from modelway.packaging.requirements_file import read_requirements
 
 PROJECT_FILE = "pyproject.toml"
-_SETTINGS = ("handler", "files", "include", "exclude", "examples", "framework", "base", "requirements")
+_SETTINGS = (
+    "handler",
+    "files",
+    "include",
+    "exclude",
+    "examples",
+    "framework",
+    "base",
+    "requirements",
+    "dockerfile",
+    "system_packages",
+)
 _EXAMPLE = """add this to it:
   [tool.modelway]
   handler = "handler:MyHandler"
@@ -37,6 +48,8 @@ class Project:
         examples: The file of golden examples.
         framework: The library the model runs on; empty means found from the dependencies.
         base: Definition of the base image wanted, such as `pytorch-gpu`; empty means the choice of whoever builds.
+        dockerfile: A file that says what has to be below the package in an image; empty means nothing.
+        system_packages: Debian packages that have to be below it.
     """
 
     folder: Path
@@ -50,6 +63,8 @@ class Project:
     examples: str = "examples.json"
     framework: str = ""
     base: str = ""
+    dockerfile: str = ""
+    system_packages: tuple[str, ...] = ()
 
 
 def read_project(folder: Path) -> Project:
@@ -84,6 +99,8 @@ def read_project(folder: Path) -> Project:
         examples=settings.text("examples", "examples.json"),
         framework=settings.text("framework", ""),
         base=_base_name(settings),
+        dockerfile=settings.text("dockerfile", ""),
+        system_packages=_system_packages(settings),
     )
 
 
@@ -105,6 +122,16 @@ def _base_name(settings: "_Table") -> str:
         hint = "name a definition (`modelway image bases` lists them); images are named with `modelway image build --base`."
         raise settings.problem("base", f"{name!r} is not the name of a base", hint)
     return name
+
+
+def _system_packages(settings: "_Table") -> tuple[str, ...]:
+    names = settings.texts("system_packages")
+    for name in names:
+        if not SYSTEM_PACKAGE.fullmatch(name):
+            raise settings.problem(
+                "system_packages", f"{name!r} is not the name of a Debian package", "such as libgomp1."
+            )
+    return tuple(sorted(set(names)))
 
 
 def _matching(table: "_Table", key: str, pattern: re.Pattern[str], form: str) -> str:

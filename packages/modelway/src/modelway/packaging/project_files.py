@@ -37,13 +37,20 @@ def project_files(project: Project) -> tuple[Member, ...]:
     """
     found = sorted(_walk(project, read_ignored(project.folder)))
     members = [
-        *_matching(project, "code", project.include, found),
+        *_matching(project, "code", (*project.include, *_dockerfile(project)), found),
         *_matching(project, "data", project.files, found, every_glob=True),
     ]
     members.sort(key=lambda member: member.path.encode())
     check_no_collisions(member.path for member in members)
     _check_handler_module(project, {member.path for member in members})
     return tuple(members)
+
+
+def _dockerfile(project: Project) -> tuple[str, ...]:
+    if project.dockerfile and not (project.folder / project.dockerfile).is_file():
+        message = f"[tool.modelway] dockerfile: there is no file {project.dockerfile!r} in the project"
+        raise InvalidPackageError(message, hint="correct the path; it is relative to the project folder.")
+    return (project.dockerfile,) if project.dockerfile else ()
 
 
 def ignored_by_file(project: Project) -> tuple[str, ...]:

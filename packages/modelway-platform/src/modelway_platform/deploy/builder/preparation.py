@@ -71,6 +71,11 @@ class PackagePreparer:
             PreparationError: It cannot be made.
         """
         manifest = await asyncio.to_thread(_read_manifest, folder)
+        if manifest.dockerfile:
+            text = f"the package has a Dockerfile ({manifest.dockerfile}), and this cluster runs processes, not images"
+            raise PreparationError("BuildNeedsImage", f"{text}; deploy it to a cluster of containers", lasting=True)
+        if manifest.system_packages:
+            progress(f"this machine has to have the Debian packages {', '.join(manifest.system_packages)}")
         environment = await self._environments.build(folder / LOCK_ENTRY, manifest.python, progress)
         return Prepared(folder=folder, environment=environment, packages=manifest.environment.packages)
 

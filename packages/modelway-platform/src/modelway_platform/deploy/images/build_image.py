@@ -18,6 +18,7 @@ from modelway_platform.deploy.images.bases.package_lock import lock_without, pin
 from modelway_platform.deploy.images.cache import LayerCache
 from modelway_platform.deploy.images.descriptor import CONFIG, MANIFEST, Descriptor, canonical
 from modelway_platform.deploy.images.environment_layer import environment_key, write_environment
+from modelway_platform.deploy.images.grounds.ground import Grounds
 from modelway_platform.deploy.images.image_config import image_config, labels
 from modelway_platform.deploy.images.layer import BuiltLayer, Layer, write_layer
 from modelway_platform.deploy.images.layout import ImageLayout
@@ -72,12 +73,14 @@ class ImageBuilder:
         uv: Installs environments.
         sdk: The SDK that goes into images.
         architecture: `amd64` or `arm64`.
+        grounds: Puts below packages what they ask for beside a base.
     """
 
     cache: LayerCache
     uv: UvCommand
     sdk: SdkCopy
     architecture: str
+    grounds: Grounds
 
     def build(
         self,
@@ -112,11 +115,14 @@ class ImageBuilder:
             packaging.extract(archive, work / "package", digest=digest)
             package = packaging.open_package(work / "package")
             below = base if isinstance(base, BaseImage) else base(package)
+            below = self.grounds.below(package, below, work, progress)
             ground = self._ground(package, below, work, interpreter)
             layers = self._layers(package, work, ground, progress)
             progress("writing the image")
             blob = self._write(below, layers, package.manifest, digest, layout)
             layout.tag(tag, blob)
+            layers_of = (*(each.blob.digest for each in below.layers), *(each.layer.blob.digest for each in layers))
+            self.cache.note_use(digest, layers_of)
         finally:
             self.cache.discard(work)
         stack = tuple(BuiltLayer(role="base", layer=layer, kept=True) for layer in below.layers)

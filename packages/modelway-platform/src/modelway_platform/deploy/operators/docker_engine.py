@@ -3,6 +3,7 @@
 Everything blocks; callers use threads. Errors come out as the platform's own, with what the engine said.
 """
 
+import json
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -108,6 +109,38 @@ class DockerEngine:
             for line in client.load_image(archive) or ():
                 if "error" in line:
                     raise ModelwayError(f"the engine cannot load the image: {line['error']}", code="unavailable")
+
+    def build(
+        self, context: BinaryIO, tag: str, *, network: bool, memory: int, seconds: float
+    ) -> Iterator[Mapping[str, Any]]:
+        """Follows the `Dockerfile` in the tar archive `context`; yields what the engine says of it.
+
+        Silence of `seconds` ends it; leaving the iteration does so at once, because the engine follows only while somebody listens.
+        """
+        limits = {"memory": memory, "memswap": memory}
+        switches = {"rm": True, "forcerm": True, "nocache": True, "pull": False}
+        with self._asked(timeout=seconds) as client:
+            try:
+                network_words = {} if network else _no_network(client)
+                with client.post(
+                    f"{client.base_url}/v{client.api_version}/build",
+                    params={"t": tag, **switches, **limits, **network_words},
+                    data=context,
+                    headers={"Content-Type": "application/x-tar"},
+                    stream=True,
+                    timeout=seconds,
+                ) as answer:
+                    answer.raise_for_status()
+                    for line in answer.iter_lines(chunk_size=None):
+                        if line.strip():
+                            yield cast("Mapping[str, Any]", json.loads(line))
+            finally:
+                client.close()
+
+    def save(self, name: str) -> Iterator[bytes]:
+        """An image as `docker save` writes it."""
+        with self._asked() as client:
+            yield from client.get_image(name)
 
     def run(self, request: RunRequest) -> str:
         """Makes and starts a container; returns its id. One of the same name that has ended makes room."""
@@ -245,6 +278,13 @@ class DockerEngine:
 def _is_podman(client: Any) -> bool:
     components: list[Mapping[str, Any]] = client.version().get("Components") or []
     return any("podman" in str(each.get("Name", "")).lower() for each in components)
+
+
+def _no_network(client: Any) -> Mapping[str, str]:
+    """How an engine is told to keep a build off the network: Podman has words of its own, which docker-py does not send."""
+    if _is_podman(client):
+        return {"networkmode": "NetworkDisabled", "nsoptions": '[{"Name": "network"}]'}
+    return {"networkmode": "none"}
 
 
 def _status(error: Exception) -> int:
