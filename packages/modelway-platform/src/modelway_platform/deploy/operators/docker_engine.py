@@ -121,7 +121,7 @@ class DockerEngine:
         switches = {"rm": True, "forcerm": True, "nocache": True, "pull": False}
         with self._asked(timeout=seconds) as client:
             try:
-                network_words = {} if network else _no_network(client)
+                network_words: Mapping[str, str] = {} if network else _no_network(client)
                 with client.post(
                     f"{client.base_url}/v{client.api_version}/build",
                     params={"t": tag, **switches, **limits, **network_words},
