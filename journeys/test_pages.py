@@ -34,6 +34,11 @@ def test_the_command_lines_reference_is_what_the_commands_say() -> None:
     assert done.stdout.decode() == (DOCS / "cli.md").read_text("utf-8"), "run scripts/cli_reference.py --write"
 
 
+def test_the_control_apis_reference_is_what_its_schema_says() -> None:
+    done = subprocess.run([sys.executable, ROOT / "scripts/control_api_reference.py"], capture_output=True, check=True)
+    assert done.stdout.decode() == (DOCS / "control-api.md").read_text("utf-8"), "run scripts/generate_control_api.py"
+
+
 def test_the_module_map_is_what_the_code_says() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "scripts/architecture.py", "--check"], capture_output=True, check=False

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Make the messages of the control API, and the comments on them, of proto/modelway/v1/*.proto (needs grpcio-tools, a tool of `make setup`).
+"""Make the messages of the control API, the comments on them and docs/control-api.md of proto/modelway/v1/*.proto.
+
+It needs grpcio-tools, a tool of `make setup`.
 
 scripts/generate_control_api.py            write them
 scripts/generate_control_api.py --check    fail where they are not what the schema says
@@ -9,6 +11,7 @@ import argparse
 import importlib
 import json
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -42,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stale.append(str(path.relative_to(ROOT)))
         elif not check:
             path.write_text(text, encoding="utf-8")
+    if not check:
+        subprocess.run([sys.executable, ROOT / "scripts/control_api_reference.py", "--write"], check=True)
     if stale:
         print(f"not what proto/ says, run scripts/generate_control_api.py: {', '.join(stale)}")
     return 1 if stale else 0
