@@ -1,10 +1,12 @@
 """What the rows share: where figures go, and a model that echoes, takes bodies of bytes and streams."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from journeys.faults.databases import ENGINES, fresh_place
 from journeys.faults.projects import write_faulted
+from journeys.postgres_server import Postgres, running_postgres
 from journeys.projects import package
 from journeys.running_platform import RunningPlatform
 
@@ -34,3 +36,17 @@ def faulted_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def faulted(platform: RunningPlatform, faulted_package: Path) -> str:
     """Digest of that model on the shared platform."""
     return platform.upload(faulted_package)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server for all rows that want one; power cuts are not among them."""
+    with running_postgres("-c", "fsync=off") as server:
+        yield server
+
+
+@pytest.fixture(params=ENGINES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
+    """An empty database of each kind, as `Database.open` is told."""
+    with fresh_place(request.param, tmp_path, request) as made:
+        yield made

@@ -23,11 +23,13 @@ from modelway_platform.apps.admin_key import ensure_context
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings, open_parts
 from modelway_platform.apps.event_log import event_log
 from modelway_platform.apps.load_following import follow_load
+from modelway_platform.apps.local_replicas import end_all, end_strays
 from modelway_platform.apps.pruning import limits_of, prune_forever
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.api.application import make_app, make_dispatch
 from modelway_platform.deploy.api.authentication import Authentication
 from modelway_platform.deploy.api.dispatch import Dispatch
+from modelway_platform.deploy.api.parts import no_other_token
 from modelway_platform.deploy.operators import process_table
 from modelway_platform.gateway.control.key_sets import KeySets
 
@@ -88,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grpc_port=given.grpc_port,
         lifeline=given.lifeline,
         database=os.environ.pop(database_url.VARIABLE, ""),  # no child of ours has business with it
+        packages=database_url.packages_of(os.environ),
     )
     with event_log(settings.directory.control_log):
         try:
@@ -116,16 +119,13 @@ async def serve(settings: ControlSettings) -> None:
         dispatch = make_dispatch(api)
         server = _Server(_uvicorn_settings(make_app(api, dispatch)))
         jobs = (
-            asyncio.create_task(_reconcile(parts, settings.directory.instance()), name="reconciler"),
+            asyncio.create_task(_lead(parts, settings.directory), name="reconciler"),
             asyncio.create_task(parts.publisher.run(parts.changes), name="publisher"),
             asyncio.create_task(parts.leases.expire_forever(), name="route provider"),
             *(asyncio.create_task(each.run(), name=f"follower of {each.name}") for each in parts.followers),
-            asyncio.create_task(follow_load(settings.directory, parts), name="autoscaler"),
-            asyncio.create_task(parts.source_follower.run(parts.changes), name="Git follower"),
-            asyncio.create_task(parts.promoter.run(parts.changes), name="promoter"),
-            asyncio.create_task(parts.rollout_engine.run(parts.changes), name="rollouts"),
             asyncio.create_task(_prune(settings.directory, parts), name="pruning"),
-            asyncio.create_task(KeySets(parts.issuers).run(parts.changes), name="key sets"),
+            *parts.sharing.jobs(settings.database, parts.database, parts.changes, parts.orders),
+            *_strays(settings, parts),
             *_grpc(settings, dispatch, parts),
             asyncio.create_task(server.serve(sockets=[listening]), name="API"),
         )
@@ -133,9 +133,7 @@ async def serve(settings: ControlSettings) -> None:
             log.info("control started", extra={"pid": os.getpid()})
             await _until_ordered(orders, jobs)
             if not orders.orphaned:
-                parts.reconciler.finish()
-                await jobs[0]
-                await _stop_replicas(orders, parts, settings.directory.instance())
+                await _leave(orders, parts, settings.directory.instance(), jobs[0])
             log.info("control stops", extra={"orphaned": orders.orphaned})
             api.closing.set()  # ends all watching and following, for which the server would wait
             parts.changes.notify()
@@ -149,9 +147,55 @@ async def serve(settings: ControlSettings) -> None:
 def _grpc(settings: ControlSettings, dispatch: Dispatch, parts: ControlParts) -> Sequence[asyncio.Task[None]]:
     if not settings.grpc_port:
         return ()
-    authentication = Authentication(parts.keys, parts.tokens, parts.replica_token)
+    endpoints = parts.sharing.endpoints
+    is_token = endpoints.is_token if endpoints is not None else no_other_token
+    authentication = Authentication(parts.keys, parts.tokens, parts.replica_token, is_token)
     serving = control_grpc.serve(dispatch, authentication, settings.host, settings.grpc_port)
     return (asyncio.create_task(serving, name="API over gRPC"),)
+
+
+async def _lead(parts: ControlParts, directory: StateDirectory) -> None:
+    """Does what only one control process may, from when it leads until it is told to finish; raises when it leads no more."""
+    leadership = parts.sharing.leadership
+    await leadership.until_leading()
+    reconciling = asyncio.create_task(_reconcile(parts, directory.instance()), name="reconciler")
+    others = (
+        asyncio.create_task(follow_load(directory, parts), name="autoscaler"),
+        asyncio.create_task(parts.source_follower.run(parts.changes), name="Git follower"),
+        asyncio.create_task(parts.promoter.run(parts.changes), name="promoter"),
+        asyncio.create_task(parts.rollout_engine.run(parts.changes), name="rollouts"),
+        asyncio.create_task(KeySets(parts.led_issuers).run(parts.changes), name="key sets"),
+        asyncio.create_task(leadership.keep(), name="leadership"),
+    )
+    try:
+        done, _ = await asyncio.wait([reconciling, *others], return_when=asyncio.FIRST_COMPLETED)
+        for each in done:
+            each.result()
+    finally:
+        await _cancel(reconciling, *others)
+
+
+def _strays(settings: ControlSettings, parts: ControlParts) -> Sequence[asyncio.Task[None]]:
+    if not parts.database.shared:
+        return ()
+    ending = end_strays(settings.directory.instance(), parts.replicas, lambda: parts.sharing.leadership.leading)
+    return (asyncio.create_task(ending, name="strays"),)
+
+
+async def _leave(orders: _Orders, parts: ControlParts, instance: str, leading: asyncio.Task[None]) -> None:
+    """Ends the replicas: all of them, or where others go on with the work, those of this machine."""
+    leadership = parts.sharing.leadership
+    parts.reconciler.finish()
+    if leadership.leading:
+        await leading
+    else:
+        await _cancel(leading)
+    if not parts.database.shared:
+        await _stop_replicas(orders, parts, instance)
+        return
+    await leadership.release()
+    if not await end_all(instance, STOP_REPLICAS_SECONDS, orders.hurry):
+        log.warning("some replicas did not stop in time")
 
 
 async def _reconcile(parts: ControlParts, instance: str) -> None:

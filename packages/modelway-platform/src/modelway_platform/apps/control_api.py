@@ -8,7 +8,7 @@ from modelway_platform.apps.control_parts import ControlParts, ControlSettings
 from modelway_platform.apps.explaining import make_explainer, replicas_left_out
 from modelway_platform.apps.publisher_facts import PublisherFacts
 from modelway_platform.deploy.api.log_files import FileLogs
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import ApiParts, no_other_token
 from modelway_platform.gateway.control.table_source import TableSource
 from modelway_platform.insight.collect.process import state_of
 from modelway_platform.insight.collect.state import gauges, read_state
@@ -25,7 +25,7 @@ from modelway_platform.store.shipped_segments import ShippedSegments
 
 def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
     """What the API asks and changes."""
-    publisher = parts.publisher
+    publisher, shared = parts.publisher, parts.sharing.endpoints
 
     tables = TableSource(settings.directory.table, lambda: publisher.state.number)
     facts = PublisherFacts(publisher, parts.leases, tables, settings.directory.gateway)
@@ -37,7 +37,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         audit=Audit(parts.database),
         issuers=parts.issuers,
         sources=parts.sources,
-        want_source=parts.source_follower.want,
+        want_source=parts.orders.want,
         packages=parts.packages,
         signatures=parts.signatures,
         package_refusal=parts.trust.refusal,
@@ -57,8 +57,15 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         records=ShippedSegments(settings.directory.shipped),
         explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),
         replica_token=parts.replica_token,
+        is_replica_token=no_other_token if shared is None else shared.is_token,
+        other_controls=tuple if shared is None else shared.other_urls,
         status=lambda: {"gateway": settings.gateway_url, "routeTable": facts.status(), **_grpc(settings)},
-        gauges=lambda: {**facts.gauges(), **parts.autoscaler.gauges(), **_collector_gauges(settings)},
+        gauges=lambda: {
+            **facts.gauges(),
+            **parts.autoscaler.gauges(),
+            **_collector_gauges(settings),
+            **_leading(parts),
+        },
         gateways=facts.gateways,
         tables=tables,
         heard_load=lambda gateway, words: _heard_load(parts, gateway, words),
@@ -67,7 +74,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         promotions=parts.promotions,
         phase_approvals=parts.phase_approvals,
         rollouts=parts.rollouts,
-        retry=parts.reconciler.retry,
+        retry=parts.orders.retry,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
         replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),
         ready=lambda: publisher.table is not None,
@@ -81,6 +88,10 @@ def _heard_load(parts: ControlParts, gateway: str, words: Sequence[WorkerLoad]) 
 
 def _grpc(settings: ControlSettings) -> Mapping[str, str]:
     return {"grpc": grpc_ports.address_of(settings.host, settings.grpc_port)} if settings.grpc_port else {}
+
+
+def _leading(parts: ControlParts) -> Mapping[str, float]:
+    return {"modelway_control_leading": float(parts.sharing.leadership.leading)}
 
 
 def _collector_gauges(settings: ControlSettings) -> Mapping[str, float]:

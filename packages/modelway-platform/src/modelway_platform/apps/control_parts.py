@@ -6,11 +6,13 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 
 import uv
 
 from modelway_platform.apps.cluster_operators import ClusterSurroundings, MadeClusters
 from modelway_platform.apps.promoting import make_promoter
+from modelway_platform.apps.sharing import Orders, OwnOrders, SharedOrders, Sharing, make_sharing
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.builder.environment import EnvironmentBuilder
@@ -81,6 +83,7 @@ class ControlSettings:
     grpc_port: int = 0
     lifeline: int
     database: str = field(default="", repr=False)  # with a password, perhaps
+    packages: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,9 @@ class ControlParts:
     autoscaler: Autoscaler
     loads: LoadBook
     replica_token: str
+    sharing: Sharing
+    orders: Orders
+    led_issuers: TokenIssuers
 
 
 @contextmanager
@@ -146,9 +152,14 @@ def open_parts(settings: ControlSettings) -> Generator[ControlParts]:
         )
         # Whoever is known by a provider outside stays until that one has been heard.
         leases.seed(publisher.table, inf if providers.any else GRACE_SECONDS)
-        packages = PackageStore(directory.packages, inspect_package)
+        packages = PackageStore(settings.packages or directory.packages, inspect_package)
+        token = directory.kept_secret("replica-token")
+        sharing = make_sharing(
+            database, changes, leases, instance=directory.instance(), url=settings.control_url, replica_token=token
+        )
         parts = _deploying(
-            settings, _Basis(database, changes, documents, keys, issuers, leases, publisher, packages, providers)
+            settings,
+            _Basis(database, changes, documents, keys, issuers, leases, publisher, packages, providers, token, sharing),
         )
         try:
             yield parts
@@ -167,15 +178,20 @@ class _Basis:
     publisher: Publisher
     packages: PackageStore
     providers: ProviderSettings
+    replica_token: str
+    sharing: Sharing
+
+    @property
+    def led(self) -> Database:
+        """The database for what only the leader does."""
+        return self.database.fenced(self.sharing.leadership.fence)
 
 
 def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     """Adds what turns documents into replicas."""
     directory, changes, leases = settings.directory, basis.changes, basis.leases
-    replica_token = directory.kept_secret("replica-token")
-    events = Events(basis.database, changes.notify)
-    replicas = Replicas(basis.database, changes.notify)
-    sources = GitSources(basis.database, changes.notify)
+    replica_token, led = basis.replica_token, basis.led
+    events = Events(led, changes.notify)
     preparer = _preparer(directory, basis.packages, os.environ)
     signatures = PackageSignatures(basis.packages)
     trust = Trust(directory.root / POLICY_FILE, signatures)
@@ -187,7 +203,6 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         signatures,
         refused=lambda package: trust.refused_by_all(wanted.projects(package), package),
     )
-    phases = Phases(basis.database, changes.notify)
     holds = Holds(basis.database, changes.notify)
     promotions = Promotions(basis.database, changes.notify)
     phase_approvals = ClusterApprovals(basis.database, changes.notify)
@@ -230,22 +245,29 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         lambda cluster: TrustedPreparer(made.preparer_of(cluster), trust, wanted.projects), notify=changes.notify
     )
     clusters = made.operators
-    fleet = Fleet(store=replicas, events=events, clusters=clusters, drop_endpoint=leases.drop)
+    fleet = Fleet(
+        store=Replicas(led, changes.notify),
+        events=events,
+        clusters=clusters,
+        drop_endpoint=leases.drop,
+        require=basis.sharing.leadership.require,
+    )
     loads = LoadBook(directory.gateway)
+    led_documents, led_sources = basis.documents.under(led), GitSources(led, changes.notify)
     autoscaler = Autoscaler(
-        documents=basis.documents,
+        documents=led_documents,
         events=events,
         replicas=lambda key: [held.seen() for held in fleet.of(key)],
         measure=loads.measure,
         changes=changes,
     )
     reconciler = Reconciler(
-        documents=basis.documents,
+        documents=led_documents,
         autoscaler=autoscaler,
         events=events,
         fleet=fleet,
         preparations=preparations,
-        book=PhaseBook(phases),
+        book=PhaseBook(Phases(led, changes.notify)),
         holds=holds.all,
         approved=phase_approvals.all,
         gate=PackageGate(trust.refusal, basis.packages).refusal,
@@ -253,17 +275,20 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         changes=changes,
         registered=lambda: {endpoint.id for endpoint in leases.endpoints()},
     )
+    applier = CommitApplier(led_documents, basis.packages, events, refusal=trust.refusal)
+    follower = _source_follower(directory, led_sources, led_documents, applier)
+    orders = OwnOrders(reconciler.retry, follower.want)
     return ControlParts(
         changes=changes,
         database=basis.database,
         documents=basis.documents,
-        events=events,
+        events=Events(basis.database, changes.notify),
         keys=basis.keys,
         tokens=Tokens(basis.database, changes.notify),
         issuers=basis.issuers,
-        sources=sources,
-        source_follower=_source_follower(directory, sources, basis, events, trust),
-        replicas=replicas,
+        sources=GitSources(basis.database, changes.notify),
+        source_follower=follower,
+        replicas=Replicas(basis.database, changes.notify),
         packages=basis.packages,
         signatures=signatures,
         trust=trust,
@@ -273,23 +298,23 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         clusters=clusters,
         preparer=preparer,
         preparations=preparations,
-        phases=phases,
+        phases=Phases(basis.database, changes.notify),
         holds=holds,
         promotions=promotions,
         phase_approvals=phase_approvals,
         promoter=make_promoter(
             directory=directory,
-            promotions=promotions,
-            documents=basis.documents,
+            promotions=Promotions(led, changes.notify),
+            documents=led_documents,
             packages=basis.packages,
             events=events,
             endpoints=leases.endpoints,
-            sources=sources,
+            sources=led_sources,
         ),
         rollouts=rollouts,
         rollout_engine=RolloutEngine(
-            documents=basis.documents,
-            runs=rollouts,
+            documents=led_documents,
+            runs=RolloutRuns(led, led_documents),
             events=events,
             source=RolloutEvidenceSource(
                 directory.access_logs, QueryDesk(directory.log_store), shipped=directory.shipped
@@ -300,15 +325,17 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         autoscaler=autoscaler,
         loads=loads,
         replica_token=replica_token,
+        sharing=basis.sharing,
+        orders=SharedOrders(orders, basis.database) if basis.database.shared else orders,
+        led_issuers=TokenIssuers(led, changes.notify),
     )
 
 
 def _source_follower(
-    directory: StateDirectory, sources: GitSources, basis: _Basis, events: Events, trust: Trust
+    directory: StateDirectory, sources: GitSources, documents: Documents, applier: CommitApplier
 ) -> SourceFollower:
     looker = Looker(directory.sources, os.environ, {INSTANCE_VARIABLE: directory.instance()})
-    applier = CommitApplier(basis.documents, basis.packages, events, refusal=trust.refusal)
-    return SourceFollower(sources, basis.documents, looker, applier)
+    return SourceFollower(sources, documents, looker, applier)
 
 
 def _preparer(directory: StateDirectory, packages: PackageStore, variables: Mapping[str, str]) -> PackagePreparer:

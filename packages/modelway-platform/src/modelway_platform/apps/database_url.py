@@ -10,6 +10,7 @@ from modelway_platform.store.database import read_url
 
 VARIABLE = "MODELWAY_DATABASE"
 FILE_NAME = "database.url"
+PACKAGES_VARIABLE = "MODELWAY_PACKAGES"
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +49,12 @@ def only_with(url: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process that may know `url`; with an empty one, of a process that has no business with it."""
     others = {name: value for name, value in environment.items() if name != VARIABLE}
     return others | ({VARIABLE: url} if url else {})
+
+
+def packages_of(environment: Mapping[str, str]) -> Path | None:
+    """The folder of packages that several control processes share; None for one in the state directory."""
+    found = environment.get(PACKAGES_VARIABLE, "").strip()
+    return Path(found).expanduser().absolute() if found else None
 
 
 def _from_file(path: Path) -> str:

@@ -19,6 +19,7 @@ from modelway_platform.domain.route_table import RouteTable
 
 GRACE_SECONDS = 30.0
 EXPIRY_SECONDS = 0.25
+AWAY_SECONDS = 1.0
 SHORTEST_TTL_SECONDS = 1.0
 LONGEST_TTL_SECONDS = 300.0
 KEPT_CHANGES = 10_000
@@ -62,6 +63,8 @@ class Leases:
         self._seeded: set[str] = set()
         self._ended: dict[str, Endpoint] = {}
         self._doubted: dict[str, float] = {}  # until when at most
+        self._here: set[str] = set()  # registered with this process
+        self._said: dict[str, dict[str, Endpoint]] = {}  # what others said of those, by who said it
         self.held = 0  # leases that have ended and are kept all the same
 
     def seed(self, table: RouteTable | None, grace: float = GRACE_SECONDS) -> None:
@@ -96,8 +99,19 @@ class Leases:
                     self._leases[each] = Lease(endpoint=lease.endpoint, ends=ends)
             self._seeded.clear()
 
+    def registered_here(self) -> tuple[Endpoint, ...]:
+        """Those that registered with this process and whose lease runs, by id."""
+        with self._lock:
+            return tuple(self._leases[each].endpoint for each in sorted(self._here))
+
     def observe(
-        self, provider: str, present: Iterable[Endpoint], doubtful: Collection[str] | None = (), patience: float = 0.0
+        self,
+        provider: str,
+        present: Iterable[Endpoint],
+        doubtful: Collection[str] | None = (),
+        patience: float = 0.0,
+        *,
+        yielding: bool = False,
     ) -> None:
         """Take over what another provider says of all endpoints it knows.
 
@@ -109,8 +123,11 @@ class Leases:
             present: All who can be asked, now.
             doubtful: Ids of those that are missing without having left; None for all that are missing.
             patience: Seconds until their leases end.
+            yielding: Of those that registered here nothing is taken over while their lease runs.
         """
         with self._lock:
+            if yielding:
+                present = self._yield_own(provider, present)
             found = {each.id: each for each in present if self._ended.get(each.id) != each}
             changed = [self._hold(endpoint) for endpoint in found.values()]
             missing = (self._observed.get(provider, frozenset()) - found.keys()) & self._leases.keys()
@@ -119,6 +136,19 @@ class Leases:
             self._doubt(doubted, patience)
             self._observed[provider] = frozenset({*found, *doubted})
         self._tell(any(changed))
+
+    def _yield_own(self, provider: str, present: Iterable[Endpoint]) -> list[Endpoint]:
+        rest: list[Endpoint] = []
+        self._said[provider] = {}
+        for each in present:
+            if each.id in self._here:
+                self._said[provider][each.id] = each
+            else:
+                rest.append(each)
+        own = self._observed.get(provider, frozenset()) & self._here
+        if own:  # registered here since: what becomes of them is decided here
+            self._observed[provider] -= own
+        return rest
 
     def _doubt(self, ids: Collection[str], patience: float) -> None:
         """Let the leases of these end soon: together, as far as they fell silent together, and none after twice the time."""
@@ -138,6 +168,7 @@ class Leases:
         with self._lock:
             ends = self._clock() + granted
             self._seeded.discard(endpoint.id)
+            self._doubted.pop(endpoint.id, None)
             before = self._leases.get(endpoint.id)
             holder = self._at_address.get((endpoint.host, endpoint.port), endpoint.id)
             changed = holder != endpoint.id or before is None or before.endpoint != endpoint
@@ -147,6 +178,7 @@ class Leases:
                 for each in {holder, endpoint.id}:
                     self._take_out(each)
                 self._put(Lease(endpoint=endpoint, ends=ends))
+            self._here.add(endpoint.id)
         self._tell(changed)
         return granted
 
@@ -177,7 +209,8 @@ class Leases:
         """
         moment = self._clock() if now is None else now
         with self._lock:
-            over = [lease.endpoint for lease in self._leases.values() if lease.ends <= moment]
+            ended = [lease.endpoint for lease in self._leases.values() if lease.ends <= moment]
+            over = [each for each in ended if not self._goes_on_elsewhere(each.id)]
             held, news = self._mass.holds(len(over), len(self._leases), moment)
             self.held = len(over) if held else 0
             if not held:
@@ -190,11 +223,37 @@ class Leases:
         self._tell(bool(over))
         return tuple(over)
 
+    def _goes_on_elsewhere(self, endpoint_id: str) -> bool:
+        """Takes over one whose lease is over here, where another control process says that it renews it there."""
+        if endpoint_id not in self._here:
+            return False
+        for provider, said in self._said.items():
+            endpoint = said.pop(endpoint_id, None)
+            if endpoint is not None:
+                self._here.discard(endpoint_id)
+                self._hold(endpoint)
+                self._observed[provider] = self._observed.get(provider, frozenset()) | {endpoint_id}
+                return True
+        return False
+
     async def expire_forever(self, every: float = EXPIRY_SECONDS) -> None:
-        """Call `expire` again and again; cancel to stop."""
+        """Call `expire` again and again; cancel to stop.
+
+        Who was stopped for a while heard no renewals meanwhile: leases are longer by that time.
+        """
+        looked = self._clock()
         while True:
+            now = self._clock()
+            if now - looked > every + AWAY_SECONDS:
+                self._lengthen(now - looked)
+            looked = now
             self.expire()
             await asyncio.sleep(every)
+
+    def _lengthen(self, seconds: float) -> None:
+        with self._lock:
+            for each, lease in self._leases.items():
+                self._leases[each] = Lease(endpoint=lease.endpoint, ends=lease.ends + seconds)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All whose lease runs, by id."""
@@ -211,6 +270,7 @@ class Leases:
 
     def _hold(self, endpoint: Endpoint) -> bool:
         """Note an endpoint until it is said to be gone; whether anything changed by that."""
+        self._here.discard(endpoint.id)
         self._seeded.discard(endpoint.id)
         self._doubted.pop(endpoint.id, None)
         before = self._leases.get(endpoint.id)
@@ -234,6 +294,7 @@ class Leases:
     def _take_out(self, endpoint_id: str) -> bool:
         lease = self._leases.pop(endpoint_id, None)
         self._doubted.pop(endpoint_id, None)
+        self._here.discard(endpoint_id)
         if lease is None:
             return False
         endpoint = lease.endpoint

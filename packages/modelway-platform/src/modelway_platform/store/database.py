@@ -3,9 +3,10 @@
 An SQLite file unless a URL says PostgreSQL; what differs between the two is in `sqlite_engine` and `postgres_engine`.
 """
 
+import copy
 import os
 import secrets
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -19,7 +20,7 @@ from modelway_platform.store.engine import DatabaseEngine, DatabaseUnavailableEr
 from modelway_platform.store.sqlite_engine import SqliteEngine
 
 # The newest migration, repeated here so that an up-to-date database opens without loading Alembic (0.6 s).
-NEWEST_MIGRATION = "rollouts"
+NEWEST_MIGRATION = "leases"
 _BUSY_SECONDS = 5.0
 
 
@@ -42,6 +43,7 @@ class Database:
         self.path = Path() if self.shared else Path(parsed.database or "")
         self.me = secrets.token_hex(8)  # whose changes need not be told to this process
         self._engine = _postgres(parsed) if self.shared else SqliteEngine(parsed, busy_seconds)
+        self._fence: Callable[[Connection], None] | None = None
 
     @classmethod
     def open(cls, place: Path | str) -> Self:
@@ -96,6 +98,8 @@ class Database:
         """
         committing: list[bool] = []
         with self._translated(committing), self._engine.writing() as connection, connection.begin() as transaction:
+            if self._fence is not None:
+                self._fence(connection)
             yield connection
             if not keep:
                 transaction.rollback()
@@ -103,6 +107,12 @@ class Database:
             if not quiet:
                 self._engine.tell(connection, self.me)
             committing.append(True)
+
+    def fenced(self, fence: Callable[[Connection], None]) -> "Database":
+        """The same database for one who may write only while `fence`, asked in each transaction, raises nothing."""
+        fenced = copy.copy(self)
+        fenced._fence = fence  # noqa: SLF001 - of our own kind
+        return fenced
 
     def tell(self, order: str) -> None:
         """Say something to the other processes on the database, for those of them that listen just now."""

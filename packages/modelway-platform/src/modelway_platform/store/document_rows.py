@@ -1,6 +1,6 @@
 """Rows of the document tables as values, and back."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -10,7 +10,6 @@ from modelway_platform.domain.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.document_json import document_from_json
 from modelway_platform.domain.records import (
     ClusterRecord,
-    Declared,
     DeploymentRecord,
     Revision,
     RouteRecord,
@@ -90,6 +89,11 @@ _READERS: Mapping[str, Callable[[Any], Record]] = {
 }
 
 
+def record(row: Any) -> Record:
+    """A row of `documents`, whatever its kind."""
+    return _READERS[row.kind](row)
+
+
 def revision(row: Any) -> Revision:
     """A row of `revisions`."""
     return Revision(
@@ -101,29 +105,3 @@ def revision(row: Any) -> Revision:
         cause=row.cause,
         created_at=row.created_at,
     )
-
-
-class RecordCache:
-    """Records of rows, read anew only where a row is another one than last time."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str], tuple[Any, Record]] = {}
-
-    def of(self, rows: Iterable[Any]) -> Declared:
-        """The records of all rows, each kind in their order."""
-        before, known = self._known, dict[tuple[str, str], tuple[Any, Record]]()
-        for row in rows:
-            name = (row.kind, row.name)
-            pair = before.get(name)
-            if pair is None or pair[0] != row:
-                pair = (row, _READERS[row.kind](row))
-            known[name] = pair
-        self._known = known
-        records = [record for _, record in known.values()]
-        return Declared(
-            deployments=tuple(each for each in records if isinstance(each, DeploymentRecord)),
-            routes=tuple(each for each in records if isinstance(each, RouteRecord)),
-            clusters=tuple(each for each in records if isinstance(each, ClusterRecord)),
-            stages=tuple(each for each in records if isinstance(each, StageRecord)),
-            rollouts=tuple(each for each in records if isinstance(each, RolloutRecord)),
-        )

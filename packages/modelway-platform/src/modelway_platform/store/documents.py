@@ -1,8 +1,8 @@
 """Declared documents: applied all or nothing, every accepted change a numbered revision, with what is observed of them."""
 
+import copy
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -33,8 +33,9 @@ from modelway_platform.domain.records import (
 )
 from modelway_platform.domain.rollout_status import RolloutPhase, RolloutRecord, RolloutStatus
 from modelway_platform.domain.route import Route
-from modelway_platform.store import audit, document_rows, promotions, schema
+from modelway_platform.store import audit, document_rows, schema
 from modelway_platform.store.database import Database
+from modelway_platform.store.declared_cache import DeclaredCache
 
 Admit = Callable[[Declared], None]
 NO_REVISIONS: Mapping[tuple[Kind, str], int] = MappingProxyType({})
@@ -60,9 +61,7 @@ class Documents:
         self._database = database
         self._notify = notify
         self._clock = clock
-        self._records = document_rows.RecordCache()
-        self._declared: tuple[int, Declared] | None = None
-        self._writes = 0  # what was read before may be out of date
+        self._declared = DeclaredCache()
 
     def apply(
         self,
@@ -84,7 +83,7 @@ class Documents:
         Raises:
             ConflictError: The first of `wanted` is not at `expected_revision`, or one of `expected` not at its; 0: there is one.
         """
-        with self._write(keep=not dry_run) as connection:
+        with self._database.write(keep=not dry_run) as connection:
             for (kind, name), number in expected.items():
                 _check_at(connection, kind, name, number)
             if expected_revision is not None:
@@ -95,7 +94,7 @@ class Documents:
                 if row is not None and not row.removed and not row.deleting:
                     number = self._tombstone(connection, row, author, _GOING.get(kind, "removed"))
                     applied.append(Applied(kind=kind, name=name, action="deleted", revision=number))
-            admit(self._read_declared(connection))
+            admit(self._declared.read_within(connection))
         self._notify_if(not dry_run and any(item.action != "unchanged" for item in applied))
         return tuple(applied)
 
@@ -109,13 +108,8 @@ class Documents:
 
     def declared(self) -> Declared:
         """Everything declared, as of one moment; the same object until something is written."""
-        known, writes = self._declared, self._writes
-        if known is not None and known[0] == writes:
-            return known[1]
         with self._database.read() as connection:
-            declared = self._read_declared(connection)
-        self._declared = (writes, declared)
-        return declared
+            return self._declared.read(connection)
 
     def list_deployments(self) -> list[DeploymentRecord]:
         """All deployments by name, with those being deleted."""
@@ -178,12 +172,12 @@ class Documents:
             NotFoundError: No such document or revision.
             ConflictError: The document is not at `expected_revision`, or there is nothing to go back to.
         """
-        with self._write() as connection:
+        with self._database.write() as connection:
             row = _existing(connection, kind, name, expected_revision, removed_too=True)
             target = _undo_target(connection, kind, name, row.revision, to_revision)
             document = document_from_json(msgspec.json.decode(target.document))
             applied = self._apply_one(connection, document, author, f"undo to revision {target.number}")
-            admit(self._read_declared(connection))
+            admit(self._declared.read_within(connection))
         self._notify_if(applied.action != "unchanged")
         return applied
 
@@ -200,19 +194,19 @@ class Documents:
         Returns:
             The number of the revision that says so.
         """
-        with self._write() as connection:
+        with self._database.write() as connection:
             row = _existing(connection, "Deployment", str(key), expected_revision)
             if row.deleting:
                 return row.revision
             number = self._tombstone(connection, row, author, "deleting")
-            admit(self._read_declared(connection))
+            admit(self._declared.read_within(connection))
         self._notify()
         return number
 
     def remove_deployment(self, key: VersionKey) -> None:
         """Forget a deployment that is gone; its history stays. Nothing happens if it was declared anew meanwhile."""
         table = schema.documents
-        with self._write() as connection:
+        with self._database.write() as connection:
             gone = connection.execute(
                 update(table)
                 .where(table.c.kind == "Deployment", table.c.name == str(key), table.c.deleting == 1)
@@ -222,7 +216,7 @@ class Documents:
 
     def delete_route(self, key: ModelKey, *, author: Author = "system", expected_revision: int | None = None) -> int:
         """Forget a route; its history stays. Returns the number of the revision that says so."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             row = _existing(connection, "Route", str(key), expected_revision)
             number = self._tombstone(connection, row, author, "removed")
         self._notify()
@@ -237,10 +231,10 @@ class Documents:
         admit: Admit = admit_everything,
     ) -> int:
         """Forget a cluster; its history stays. Returns the number of the revision that says so."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             row = _existing(connection, "Cluster", name, expected_revision)
             number = self._tombstone(connection, row, author, "removed")
-            admit(self._read_declared(connection))
+            admit(self._declared.read_within(connection))
         self._notify()
         return number
 
@@ -253,16 +247,16 @@ class Documents:
         admit: Admit = admit_everything,
     ) -> int:
         """Forget a stage (`project/stage`); its history stays. Returns the number of the revision that says so."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             row = _existing(connection, "Stage", name, expected_revision)
             number = self._tombstone(connection, row, author, "removed")
-            admit(self._read_declared(connection))
+            admit(self._declared.read_within(connection))
         self._notify()
         return number
 
     def delete_rollout(self, key: ModelKey, *, author: Author = "system", expected_revision: int | None = None) -> int:
         """Forget a rollout; weights stay as they are. Returns the number of the revision that says so."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             row = _existing(connection, "Rollout", str(key), expected_revision)
             number = self._tombstone(connection, row, author, "removed")
         self._notify()
@@ -282,7 +276,7 @@ class Documents:
             ConflictError: Somebody else has written meanwhile, or the rollout is gone.
         """
         table = schema.documents
-        with self._write() as connection:
+        with self._database.write() as connection:
             row = _existing(connection, "Rollout", str(key), None)
             if document_rows.rollout_record(row).status.turn != status.turn:
                 raise ConflictError(f"rollout {key} was changed by somebody else meanwhile", hint="try again")
@@ -303,7 +297,7 @@ class Documents:
             row = _find(connection, "Deployment", str(key))
         if row is None or row.removed or row.status == text:
             return False
-        with self._write() as connection:
+        with self._database.write() as connection:
             connection.execute(
                 update(table)
                 .where(table.c.kind == "Deployment", table.c.name == str(key), table.c.removed == 0)
@@ -320,19 +314,11 @@ class Documents:
             newest = connection.execute(select(func.max(table.c.sequence))).scalar() or 0
             return newest, connection.execute(query).all()
 
-    @contextmanager
-    def _write(self, *, keep: bool = True) -> Generator[Connection]:
-        try:
-            with self._database.write(keep=keep) as connection:
-                yield connection
-        finally:
-            self._writes += 1
-
-    def _read_declared(self, connection: Connection) -> Declared:
-        table = schema.documents
-        rows = connection.execute(select(table).where(table.c.removed == 0).order_by(table.c.name)).all()
-        declared = self._records.of(rows)
-        return replace(declared, entries=promotions.entries(connection)) if declared.stages else declared
+    def under(self, database: Database) -> "Documents":
+        """The same documents for one who writes through another view of the database."""
+        other = copy.copy(self)
+        other._database = database  # noqa: SLF001 - of our own kind
+        return other
 
     def _notify_if(self, changed: bool) -> None:  # noqa: FBT001 - the one thing it is about
         if changed:

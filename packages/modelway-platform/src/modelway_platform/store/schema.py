@@ -252,3 +252,25 @@ counters = Table(
     Column("name", String, primary_key=True),
     Column("value", Integer, nullable=False),
 )
+
+# Several control processes on one database: who does what only one may do. Times are the database's own.
+control_leases = Table(
+    "control_leases",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("term", BigInteger, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+# Who is there, and which endpoints each knows at first hand.
+control_members = Table(
+    "control_members",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("url", String, nullable=False),
+    Column("token_sha256", String, nullable=False),
+    Column("endpoints", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)

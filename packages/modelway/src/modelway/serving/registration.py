@@ -1,7 +1,12 @@
-"""Keeps an endpoint registered under a lease while it is ready; a control plane that is away is asked again, for ever."""
+"""Keeps an endpoint registered under a lease while it is ready; a control plane that is away is asked again, for ever.
+
+Where a platform has several, another one of them is asked meanwhile: each answer says where they are.
+"""
 
 import asyncio
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +20,7 @@ from modelway.serving.settings import Identity, RegistrationSettings
 
 FIRST_RETRY_SECONDS = 0.1
 DEREGISTER_SECONDS = 1.0
+MOST_OTHERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +31,11 @@ class Address:
     port: int
     secure: bool = False
     grpc_port: int | None = None
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    ttl: float = msgspec.field(name="ttlSeconds", default=0.0)
+    others: tuple[str, ...] = ()
 
 
 class Registration:
@@ -58,7 +69,8 @@ class Registration:
         )
         self._path = "/v1/endpoints" + path_of(settings.replica_id)
         headers = {"Authorization": f"Bearer {settings.token}", "Content-Type": "application/json"}
-        self._client = HttpClient(settings.url, headers=headers, timeouts=Timeouts(connect=2.0, silence=5.0))
+        self._headers = headers
+        self._clients = [self._client_of(settings.url)]
         self._task: asyncio.Task[None] | None = None
         self._registered = False
 
@@ -76,11 +88,14 @@ class Registration:
         self._task = None
         try:
             async with asyncio.timeout(DEREGISTER_SECONDS):
-                await asyncio.to_thread(partial(self._client.request, "DELETE", self._path, silence=DEREGISTER_SECONDS))
+                await asyncio.to_thread(
+                    partial(self._clients[0].request, "DELETE", self._path, silence=DEREGISTER_SECONDS)
+                )
         except (ModelwayError, TimeoutError) as error:
             self._events.emit("not_deregistered", reason=str(error))  # the lease runs out by itself
         self._registered = False
-        self._client.close()
+        for client in self._clients:
+            client.close()
 
     async def _keep(self) -> None:
         pause = FIRST_RETRY_SECONDS
@@ -89,13 +104,15 @@ class Registration:
             started = time.monotonic()
             try:
                 answer = await asyncio.to_thread(
-                    partial(self._client.request, "PUT", self._path, body=self._body, silence=max(1.0, ttl / 3))
+                    partial(self._clients[0].request, "PUT", self._path, body=self._body, silence=max(1.0, ttl / 3))
                 )
-                ttl = _ttl(answer.body, ttl)
+                ttl, others = _granted(answer.body, ttl)
+                self._learn(others)
             except ModelwayError as error:
                 if self._registered or pause == FIRST_RETRY_SECONDS:
                     self._events.emit("not_registered", reason=error.message, hint=error.hint)
                 self._registered = False
+                self._clients.append(self._clients.pop(0))  # another control process may be there
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, ttl / 3)
                 continue
@@ -105,10 +122,21 @@ class Registration:
             pause = FIRST_RETRY_SECONDS
             await asyncio.sleep(max(0.0, ttl / 3 - (time.monotonic() - started)))
 
+    def _client_of(self, url: str) -> HttpClient:
+        return HttpClient(url, headers=self._headers, timeouts=Timeouts(connect=2.0, silence=5.0))
 
-def _ttl(body: bytes, asked: float) -> float:
+    def _learn(self, others: Sequence[str]) -> None:
+        """Where to ask when the one who answers now does not any more."""
+        known = {client.url for client in self._clients}
+        for url in others[:MOST_OTHERS]:
+            if url not in known and len(self._clients) <= MOST_OTHERS:
+                with suppress(ModelwayError):  # no address
+                    self._clients.append(self._client_of(url))
+
+
+def _granted(body: bytes, asked: float) -> tuple[float, Sequence[str]]:
     try:
-        granted = float(msgspec.json.decode(body)["ttlSeconds"])
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
-        return asked
-    return granted if granted > 0 else asked
+        answer = msgspec.json.decode(body, type=_Answer)
+    except msgspec.DecodeError:
+        return asked, ()
+    return (answer.ttl if answer.ttl > 0 else asked), answer.others

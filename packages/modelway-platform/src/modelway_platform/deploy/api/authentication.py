@@ -1,10 +1,11 @@
 """Whom a secret belongs to, whatever it was sent over."""
 
 import hmac
+from collections.abc import Callable
 
 from modelway.errors import ForbiddenError, UnauthenticatedError
 from modelway_platform.deploy.api.call import Caller
-from modelway_platform.store.keys import Keys
+from modelway_platform.store.keys import Keys, hash_secret
 from modelway_platform.store.tokens import Tokens
 
 LONGEST_SECRET = 256
@@ -17,9 +18,17 @@ class Authentication:
         keys: Where keys are looked up.
         tokens: Where tokens are.
         replica_token: By which replicas register.
+        is_replica_token: Whether the secret of this hash is that of another control process of this platform.
     """
 
-    def __init__(self, keys: Keys, tokens: Tokens, replica_token: str) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        tokens: Tokens,
+        replica_token: str,
+        is_replica_token: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self._is_replica_token = is_replica_token
         self._keys = keys
         self._tokens = tokens
         self._replica_token = replica_token.encode()
@@ -38,6 +47,8 @@ class Authentication:
         if self._replica_token and hmac.compare_digest(given, self._replica_token):
             return Caller(name="replica", role="replica")
         secret = given.decode("latin-1")
+        if self._is_replica_token(hash_secret(secret)):
+            return Caller(name="replica", role="replica")
         token = self._tokens.find(secret)
         if token is not None:
             return Caller(name=token.name, role=token.role, projects=token.projects)

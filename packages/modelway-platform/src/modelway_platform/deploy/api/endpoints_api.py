@@ -45,7 +45,9 @@ class EndpointsService:
     async def register(self, request: endpoints_pb2.RegisterEndpointRequest, call: Call) -> dict[str, Any]:
         """Note or renew a replica; the answer says for how long."""
         seconds = request.ttl_seconds if request.HasField("ttl_seconds") else _USUAL_SECONDS
-        return {"ttlSeconds": self._endpoints.register(_endpoint(request, seconds), seconds)}
+        granted = self._endpoints.register(_endpoint(request, seconds), seconds)
+        others = self._parts.other_controls()
+        return {"ttlSeconds": granted, **({"others": list(others)} if others else {})}
 
     async def deregister(self, request: endpoints_pb2.DeregisterEndpointRequest, call: Call) -> dict[str, Any]:
         """Forget a replica; it is no error if it is unknown, as leases end by themselves."""

@@ -245,6 +245,11 @@ def nothing_follows(_: str) -> None:
     """For a process that follows no Git source."""
 
 
+def no_other_token(_: str) -> bool:
+    """For a platform of one control process."""
+    return False
+
+
 def always_ready() -> bool:
     """For a process that serves only once it is ready."""
     return True
@@ -270,6 +275,8 @@ class ApiParts:
         mirror_reports: Adds up what copies have shown.
         explainer: Says what would become of a request.
         replica_token: The secret by which replicas register; opens nothing else.
+        is_replica_token: Whether replicas of another control process of this platform register with the secret of this hash.
+        other_controls: Where the APIs of those are.
         status: More members for `/v1/status`.
         gauges: More samples for `/metrics`: value by name, labels included, as `name{label="x"}`.
         gateways: What each gateway worker said last, as JSON objects.
@@ -322,6 +329,8 @@ class ApiParts:
     tables: TableServer | None = None
     heard_load: Callable[[str, Sequence[WorkerLoad]], None] = nobody_listens
     ready: Callable[[], bool] = always_ready
+    is_replica_token: Callable[[str], bool] = no_other_token
+    other_controls: Callable[[], Sequence[str]] = tuple
     keys_last_used: Callable[[], Mapping[str, float]] = nobody
     want_source: Callable[[str], None] = nothing_follows
     signatures: PackageSignatures | None = None

@@ -35,6 +35,7 @@ class Fleet:
         events: What happened, for people.
         clusters: The operator of each cluster makes them real there.
         drop_endpoint: Takes a replica out of the routes at once.
+        require: Asked before anything is done on a cluster; raises unless this process may.
         clock: Unix time in seconds.
     """
 
@@ -46,7 +47,9 @@ class Fleet:
         clusters: Clusters,
         drop_endpoint: Callable[[str], object],
         clock: Callable[[], float] = time.time,
+        require: Callable[[], None] = lambda: None,
     ) -> None:
+        self._require = require
         self._store = store
         self._events = events
         self._clusters = clusters
@@ -217,6 +220,7 @@ class Fleet:
         return [held for held in self._held.values() if held.spec.cluster == cluster]
 
     def _operator(self, held: HeldReplica) -> Operator:
+        self._require()
         return self._clusters.of(held.spec.cluster)
 
     async def _save(self, held: HeldReplica) -> None:

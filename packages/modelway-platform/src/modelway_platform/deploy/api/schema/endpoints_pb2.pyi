@@ -73,10 +73,12 @@ class RegisterEndpointRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., project: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., package: _Optional[str] = ..., grpc_port: _Optional[int] = ..., scheme: _Optional[str] = ..., ttl_seconds: _Optional[float] = ...) -> None: ...
 
 class Lease(_message.Message):
-    __slots__ = ("ttl_seconds",)
+    __slots__ = ("ttl_seconds", "others")
     TTL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    OTHERS_FIELD_NUMBER: _ClassVar[int]
     ttl_seconds: float
-    def __init__(self, ttl_seconds: _Optional[float] = ...) -> None: ...
+    others: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, ttl_seconds: _Optional[float] = ..., others: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DeregisterEndpointRequest(_message.Message):
     __slots__ = ("id",)
