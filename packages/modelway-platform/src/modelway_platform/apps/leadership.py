@@ -1,4 +1,4 @@
-"""Which of several control processes does what only one may do: the one that holds the lease (docs/decisions/0055).
+"""Which of several control processes does what only one may do: the one that holds the lease (docs/decisions/0062).
 
 Where a process has its state for itself it leads from the start, without a lease.
 """

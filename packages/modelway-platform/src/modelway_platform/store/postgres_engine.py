@@ -1,4 +1,4 @@
-"""PostgreSQL under the repositories, for several control processes over one state (docs/decisions/0060).
+"""PostgreSQL under the repositories, for several control processes over one state (docs/decisions/0054).
 
 What was acknowledged is on the server's disk (`synchronous_commit` at least on). Writers take turns, as with SQLite: each
 transaction that writes begins by taking one lock of the database, so that whatever is read in it stays true until it ends.
