@@ -174,3 +174,50 @@ def test_deleted_with_nothing_left(boxed: RunningPlatform, box: Box) -> None:
     wait_for("no container is left", lambda: not box.containers(running=False))
     boxed.cli("delete", "cluster", "box")
     assert boxed.cli("get", "clusters", "-o", "name").stdout == ""
+
+
+def spread(digest: str, **env: str) -> str:
+    variables = ", ".join(f'{key}: "{value}"' for key, value in env.items())
+    return (
+        "apiVersion: modelway/v1\nkind: Deployment\nmetadata: {project: spread, model: echo, version: v1}\n"
+        f'spec: {{package: "{digest}", clusters: [{{name: local}}, {{name: box, approval: true}}], '
+        f"env: {{{variables}}}, drainSeconds: 2}}\n"
+    )
+
+
+def hosts(platform: RunningPlatform) -> dict[str, str]:
+    """Where the replicas of the spread deployment answer: on this machine, or in the engine's network."""
+    found = platform.endpoints("spread/echo/v1")
+    return {each["id"]: "local" if each["host"] == "127.0.0.1" else "box" for each in found}
+
+
+def test_one_deployment_over_processes_and_containers(boxed: RunningPlatform) -> None:
+    """First processes of this machine, then, when somebody has said yes, containers; what fails here does not get there."""
+    name, digest = "spread/echo/v1", digest_of(boxed)
+    boxed.apply(spread(digest), route("spread/echo", {"v1": 1}))
+
+    def progress() -> str:
+        found = boxed.deployment(name)
+        conditions = found["status"]["conditions"] if found else []
+        return next((str(each["reason"]) for each in conditions if each["type"] == "AllClusters"), "")
+
+    wait_for("the barrier is reached", lambda: progress() == "WaitsForApproval", 120)
+    assert list(hosts(boxed).values()) == ["local"]
+    boxed.cli("rollout", "approve", "deployment", name)
+    wait_for("both have it", lambda: progress() == "Reached" and sorted(hosts(boxed).values()) == ["box", "local"], 120)
+    boxed.wait_routed("/spread/echo/v1/echo")
+    before = {replica for replica, where in hosts(boxed).items() if where == "box"}
+    boxed.apply(spread(digest, TONE="wrong"))
+    wait_for("it stops at the barrier", lambda: progress() == "Stopped", 120)
+    shown = boxed.cli("describe", "deployment", name).stdout
+    assert "StoppedAtBarrier" in shown
+    assert "Clusters" in shown
+    assert before <= hosts(boxed).keys()
+    boxed.cli("rollout", "undo", "deployment", name, "--to-revision", "1")
+    wait_for("it is back", lambda: progress() == "WaitsForApproval", 120)
+    boxed.cli("rollout", "approve", "deployment", name)
+    wait_for("both are as they were", lambda: progress() == "Reached", 120)
+    assert before <= hosts(boxed).keys()
+    boxed.cli("delete", "route", "spread/echo")
+    boxed.cli("delete", "deployment", name)
+    wait_for("all are gone", lambda: boxed.deployment(name) is None, 120)

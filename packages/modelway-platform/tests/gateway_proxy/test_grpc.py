@@ -11,6 +11,7 @@ from typing import Any, cast
 import grpc
 import pytest
 
+from modelway_platform.domain.autoscale import ScalingEntry
 from modelway_platform.domain.limits import RateLimit, UsageLimits
 from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy.rpc.heads import forwarded, pairs_of, request_of
@@ -97,7 +98,9 @@ class Setup:
         self.replicas.append(GrpcReplica(name))
         return self.replicas[-1]
 
-    def table(self, versions: dict[str, tuple[int, list[int]]], **usual: Any) -> None:
+    def table(
+        self, versions: dict[str, tuple[int, list[int]]], *, scaling: ScalingEntry | None = None, **usual: Any
+    ) -> None:
         entry: dict[str, Any] = {
             "access": "key",
             "idempotent": False,
@@ -111,6 +114,7 @@ class Setup:
                 VersionEntry(
                     version=name,
                     weight=weight,
+                    scaling=scaling,
                     replicas=tuple(
                         ReplicaEntry(id=f"{name}-{port}", host="127.0.0.1", port=1, grpc_port=port) for port in ports
                     ),
@@ -427,3 +431,48 @@ def test_what_a_replica_refuses_at_once_is_told_as_it_said_it(setup: Setup) -> N
     setup.table({"v1": (1, [replica.port])})
     found = {setup.refusal(method="Nothing")[0] for _ in range(100)}
     assert found == {grpc.StatusCode.UNIMPLEMENTED}
+
+
+def held_by(setup: Setup) -> int:
+    return sum(len(line.queue) for line in setup.gateway.worker.routes.scaled)
+
+
+@pytest.mark.parametrize("kind", ["unary", "stream"])
+def test_a_call_waits_for_the_first_replica_of_one_that_sleeps(setup: Setup, kind: str) -> None:
+    hold = ScalingEntry(hold_requests=10, hold_bytes=1 << 20, hold_seconds=30)
+    setup.table({"v1": (1, [])}, scaling=hold)
+    answers: list[bytes] = []
+
+    def ask() -> None:
+        if kind == "unary":
+            answers.append(setup.echo(b"x"))
+        else:
+            call = setup.channel.stream_stream("/t.Any/Chat")
+            answers.extend(call(iter([b"a", b"b"]), metadata=setup.metadata(), timeout=20))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    ends = time.monotonic() + 30
+    while held_by(setup) != 1:
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    setup.table({"v1": (1, [setup.replica().port])}, scaling=hold)
+    thread.join(30)
+    assert answers == ([b"a:x"] if kind == "unary" else [b"A", b"B"])
+    assert held_by(setup) == 0
+
+
+def test_a_call_that_waits_in_vain_is_told_so_and_one_that_leaves_is_forgotten(setup: Setup) -> None:
+    hold = ScalingEntry(hold_requests=10, hold_bytes=1 << 20, hold_seconds=0.3)
+    setup.table({"v1": (1, [])}, scaling=hold)
+    assert setup.refusal() == (grpc.StatusCode.UNAVAILABLE, "no_ready_replica")
+    setup.table({"v1": (1, [])}, scaling=ScalingEntry(hold_requests=10, hold_bytes=1 << 20, hold_seconds=30))
+    call = setup.channel.unary_unary("/t.Any/Echo")
+    with pytest.raises(grpc.RpcError) as caught:
+        call(b"x", metadata=setup.metadata(), timeout=0.3)
+    error: Any = caught.value
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    ends = time.monotonic() + 30
+    while held_by(setup):
+        assert time.monotonic() < ends
+        time.sleep(0.01)
