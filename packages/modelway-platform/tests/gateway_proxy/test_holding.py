@@ -14,6 +14,7 @@ import pytest
 
 from modelway_platform.domain.autoscale import ScalingEntry
 from modelway_platform.domain.limits import Concurrency, UsageLimits
+from modelway_platform.domain.mirrors import Mirror, Mirroring
 from modelway_platform.store.load_reports import Bell, read_loads
 from modelway_platform.store.table_file import write_table
 
@@ -309,3 +310,68 @@ def test_a_replica_that_comes_back_under_the_same_table_is_found(
     sleeper.wait_for_held(1)
     away.start()
     assert peer.answer().status == 200
+
+
+@pytest.mark.parametrize("wakes", [False, True])
+def test_a_copy_wakes_only_where_that_is_declared(
+    gateway: Gateway, table: type[Table], replica: Callable[..., Replica], call: Callable[..., Peer], *, wakes: bool
+) -> None:
+    mirroring = Mirroring(mirrors=(Mirror(source="v1", to="v2", wakes=wakes),))
+    made = table({"v1": (1, [replica()]), "v2": (0, [])}, mirroring=mirroring).made(1)
+    (model,) = made.models
+    first, second = model.versions
+    model = replace(model, versions=(first, replace(second, scaling=HOLD)))
+    write_table(gateway.table_path, replace(made, models=(model,)))
+    gateway.call(gateway.watch.look)
+    peer = call(request(b"1"))
+    assert peer.answer().status == 200
+    (line,) = gateway.worker.routes.scaled
+    copied = gateway.worker.routes.mirror_book.all
+    wait_for(lambda: any(code == 503 for each in gateway.call(copied) for code in each.codes))
+    gateway.call(lambda: gateway.worker.load.tell(gateway.worker.routes.scaled))
+    said = [each for _, word in read_loads(gateway.table_path.parent) for each in word.versions]
+    assert [(each.name, each.refused, each.active) for each in said] == ([("p/m/v2", 1, True)] if wakes else [])
+    assert not line.queue
+
+
+def test_a_websocket_waits_too(sleeper: Sleeper, replica: Callable[..., Replica], call: Callable[..., Peer]) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        accepted = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        peer.send(f"HTTP/1.1 101 Switching Protocols\r\n{accepted}\r\n\r\n".encode())
+        peer.more()
+        peer.send(peer.take(4))
+
+    sleeper.publish(websocket=True)
+    peer = call(
+        b"GET /p/m/live HTTP/1.1\r\nhost: h\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
+        b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    sleeper.wait_for_held(1)
+    sleeper.publish(replica(script), websocket=True)
+    assert peer.answer().status == 101
+    peer.send(b"ping")
+    assert peer.take(4) == b"ping"
+
+
+def test_a_stream_comes_piece_by_piece_after_the_wait(
+    sleeper: Sleeper, replica: Callable[..., Replica], call: Callable[..., Peer]
+) -> None:
+    second = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        peer.send(b"7\r\ndata: 1\r\n")
+        second.wait(30)
+        peer.send(b"7\r\ndata: 2\r\n0\r\n\r\n")
+
+    peer = call(request(b"1"))
+    sleeper.wait_for_held(1)
+    sleeper.publish(replica(script))
+    assert peer.head().status == 200
+    while b"data: 1" not in peer.unread:
+        peer.more()
+    second.set()
+    while b"data: 2" not in peer.unread:
+        peer.more()

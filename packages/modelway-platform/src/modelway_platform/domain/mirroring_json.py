@@ -35,6 +35,7 @@ def _mirror_to_json(mirror: Mirror) -> dict[str, Any]:
         "maxInFlight": mirror.max_in_flight,
         "timeoutSeconds": mirror.timeout_seconds,
         "maxBodyBytes": mirror.max_body_bytes,
+        **({"wakes": True} if mirror.wakes else {}),
     }
 
 
@@ -46,6 +47,7 @@ def _mirror_from_json(value: Mapping[str, Any]) -> Mirror:
         max_in_flight=value["maxInFlight"],
         timeout_seconds=float(value["timeoutSeconds"]),
         max_body_bytes=value["maxBodyBytes"],
+        wakes=value.get("wakes", False),
     )
 
 

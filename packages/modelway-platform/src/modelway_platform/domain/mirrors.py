@@ -21,6 +21,7 @@ class Mirror:
         max_in_flight: Copies at once; what comes beyond them is dropped.
         timeout_seconds: For a copy's whole answer.
         max_body_bytes: Longer requests are not copied; longer answers are not compared.
+        wakes: Whether copies are reason enough to start a version that sleeps.
     """
 
     source: str = ""
@@ -29,6 +30,7 @@ class Mirror:
     max_in_flight: int = 16
     timeout_seconds: float = 10.0
     max_body_bytes: int = 256 * 1024
+    wakes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ def _read_mirrors(spec: Fields) -> tuple[Mirror, ...]:
             max_in_flight=fields.integer("maxInFlight", 16, 1, 1024),
             timeout_seconds=fields.number("timeoutSeconds", 10.0, 0.001, 600),
             max_body_bytes=fields.integer("maxBodyBytes", 256 * 1024, 1, MAX_MIRRORED_BYTES),
+            wakes=fields.boolean("wakes", default=False),
         )
         fields.finish()
         if mirror.to and mirror.to == mirror.source:

@@ -15,6 +15,7 @@ from modelway_platform.gateway.proxy.admission import Refusal
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.exchange import Exchange
+    from modelway_platform.gateway.proxy.live_mirrors import LiveMirror
     from modelway_platform.gateway.proxy.live_replicas import LiveVersion
 
 # What is kept of a request whose replica is not there yet: `caller.PENDING_BYTES` and what came last; more is not read.
@@ -40,6 +41,7 @@ class HoldLine:
         "_releasing",
         "_timer",
         "bytes",
+        "copies",
         "entry",
         "name",
         "queue",
@@ -55,6 +57,7 @@ class HoldLine:
         self.entry = ScalingEntry()
         self.queue: dict[Exchange, int] = {}
         self.bytes = 0
+        self.copies: tuple[LiveMirror, ...] = ()  # that come here; they are work, too
         self.refused = 0
         self.seen = 0  # in flight, added up over samples
         self.requests = 0  # answered when the load was told last
@@ -73,7 +76,9 @@ class HoldLine:
         return len(self.queue) + self._with_replicas()
 
     def _with_replicas(self) -> int:
-        return sum(each.connections - len(each.idle) for each in self.version.replicas)
+        return sum(each.in_flight for each in self.copies) + sum(
+            each.connections - len(each.idle) for each in self.version.replicas
+        )
 
     def enter(self, exchange: "Exchange") -> Refusal | None:
         """Have it wait (`exchange.held`), or say why not."""
@@ -111,6 +116,11 @@ class HoldLine:
         """Nobody waits for it any more, or its wait is over."""
         exchange.held = None
         self.bytes -= self.queue.pop(exchange)
+
+    def touch(self, *, in_vain: bool) -> None:
+        """Somebody who does not wait wanted a replica; `in_vain`: there was none."""
+        self.refused += in_vain
+        self.requests = -1  # other than what will be counted: there was something
 
     def look(self, loop: asyncio.AbstractEventLoop, *, routed: bool) -> None:
         """The route table is another one: let those who wait go on, or tell them that it is in vain."""

@@ -5,7 +5,7 @@ a copy meets there says nothing to them.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from modelway_platform.domain.mirrors import Comparator, Mirror
@@ -14,6 +14,8 @@ from modelway_platform.gateway.proxy.mirror_metrics import MirrorCounts
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.exchange import Exchange
+    from modelway_platform.gateway.proxy.hold_line import HoldLine
+    from modelway_platform.gateway.proxy.live_replicas import LiveVersion
     from modelway_platform.gateway.proxy.mirror_connection import MirrorConnection
 
 DOWN_SECONDS = 1.0
@@ -46,7 +48,7 @@ class MirrorReplica:
 class LiveMirror:
     """Where copies go, and how many there are."""
 
-    __slots__ = ("_credit", "_next", "_share", "counts_for", "in_flight", "log_prefix", "policy", "replicas")
+    __slots__ = ("_credit", "_next", "_share", "counts_for", "in_flight", "line", "log_prefix", "policy", "replicas")
 
     def __init__(self, policy: Mirror, log_prefix: bytes, counts_for: Callable[[str], MirrorCounts]) -> None:
         self.policy = policy
@@ -54,6 +56,7 @@ class LiveMirror:
         self.counts_for = counts_for  # by whose requests are copied
         self.replicas: list[MirrorReplica] = []
         self.in_flight = 0
+        self.line: HoldLine | None = None  # of the target, where its replicas follow their load
         self._share = round(policy.share * _WHOLE)
         self._credit = 0
         self._next = 0
@@ -65,6 +68,11 @@ class LiveMirror:
             return False
         self._credit -= _WHOLE
         return True
+
+    def note_copy(self) -> None:
+        """A copy is to be sent: reason to keep a replica or to start one, where the Route says so."""
+        if self.policy.wakes and self.line is not None:
+            self.line.touch(in_vain=not self.replicas)
 
     def follow(self, policy: Mirror, entries: Iterable[ReplicaEntry]) -> None:
         """Go on under a new table."""
@@ -116,6 +124,15 @@ class LiveMirrors:
     def all(self) -> list[LiveMirror]:
         """Each of them once."""
         return self._all
+
+    def count_for(self, versions: "Mapping[bytes, LiveVersion]") -> None:
+        """Copies are load of the version that gets them, as far as its replicas follow that."""
+        for name, version in versions.items():
+            if version.line is not None:
+                version.line.copies = tuple(each for each in self._all if each.policy.to.encode() == name)
+        for each in self._all:
+            target = versions.get(each.policy.to.encode())
+            each.line = target.line if target is not None else None
 
     def of(self, version: bytes) -> tuple[LiveMirror, ...]:
         """Those that a version's requests may be copied to."""

@@ -276,6 +276,7 @@ class _Builder:
         mirrors = before.mirrors if before is not None else None
         if entry.mirroring.mirrors:
             model.mirrors = LiveMirrors(entry, self._previous.mirror_book.of, mirrors)
+            model.mirrors.count_for(versions)
         elif mirrors is not None:
             mirrors.retire()
         return model
@@ -294,6 +295,7 @@ class _Builder:
         else:
             version.line = version.line or HoldLine(f"{model.project}/{model.model}/{entry.version}", version)
             version.line.entry = entry.scaling
+            version.line.copies = ()
         version.health = resilience.health
         had_others = bool(version.replicas)
         version.replicas = [self._replica(each, version, had_others=had_others) for each in entry.replicas]

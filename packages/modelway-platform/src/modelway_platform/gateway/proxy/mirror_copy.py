@@ -92,6 +92,7 @@ class MirrorCopy:
         loop = self._desk.loop
         self._began = perf_counter()
         replica = self._replica = self.mirror.choose_replica(self.clock)
+        self.mirror.note_copy()
         if replica is None:
             self.failed(503, b"no_ready_replica")
             return
