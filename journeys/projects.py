@@ -53,7 +53,7 @@ class Echo(Handler):
 EXAMPLES = '[{"endpoint": "echo", "request": {"text": "hello"}}]\n'
 
 
-SLEEPY = "minReplicas: 0, maxReplicas: 3, scaleToZero: {idleSeconds: 2, holdSeconds: 90}"
+SLEEPY = "minReplicas: 0, maxReplicas: 3, scaleToZero: {idleSeconds: 1, holdSeconds: 90}"
 
 
 def write_echo(directory: Path) -> Path:

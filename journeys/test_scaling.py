@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -71,19 +72,36 @@ def test_two_hundred_requests_wake_a_model_and_none_fails(
     events = platform.cli("describe", "deployment", name).stdout
     assert "WokenUp" in events
     assert "ScaledToZero" in events
+    _job_wakes(platform, name, path)
     _flapping(platform, name, path)
     _control_dies(platform, name, path)
     _worker_dies(platform, name, path)
 
 
+def _job_wakes(platform: RunningPlatform, name: str, path: str) -> None:
+    """An asynchronous request is accepted at once, and carried out when a replica is there."""
+    wait_asleep(platform, name)
+    headers = {"Authorization": f"Bearer {platform.key}", "Content-Type": "application/json"}
+
+    def ask(target: str, body: bytes | None = None) -> tuple[int, str, bytes]:
+        more = {"Prefer": "respond-async"} if body else {}
+        asked = urllib.request.Request(platform.gateway + target, body, headers | more)
+        with urllib.request.urlopen(asked, timeout=120) as answer:
+            return answer.status, answer.headers.get("Location", ""), answer.read()
+
+    status, job, _ = ask(path, b'{"text": "later"}')
+    assert (status, bool(job)) == (202, True)
+    wait_for("the job is done", lambda: json.loads(ask(f"{job}?wait=20")[2])["state"] == "succeeded", 90)
+
+
 def _flapping(platform: RunningPlatform, name: str, path: str) -> None:
     """It is asked again and again just when it goes to sleep."""
     statuses: Counter[int] = Counter()
-    ends, pause = time.monotonic() + 8, 1.7
+    ends, pause = time.monotonic() + 5, 1.3
     while time.monotonic() < ends:
         statuses.update(reply.status for reply in asyncio.run(ask_at_once(platform, path, 4)))
         time.sleep(pause)
-        pause = 1.7 if pause > 3.4 else pause + 0.3
+        pause = 1.3 if pause > 2.4 else pause + 0.3
     assert statuses.keys() == {200}, statuses
 
 
