@@ -198,7 +198,7 @@ def test_one_deployment_over_processes_and_containers(boxed: RunningPlatform) ->
 
     def progress() -> str:
         found = boxed.deployment(name)
-        conditions = found["status"]["conditions"] if found else []
+        conditions: list[dict[str, Any]] = found["status"]["conditions"] if found else []
         return next((str(each["reason"]) for each in conditions if each["type"] == "AllClusters"), "")
 
     wait_for("the barrier is reached", lambda: progress() == "WaitsForApproval", 120)
