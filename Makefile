@@ -81,7 +81,7 @@ bench-promises: setup ## exact shares, kills under load, propagation, replacemen
 bench-start: setup ## installed sizes, `modelway --help`, and how soon `modelway serve` is ready
 	@python -m benchmarks.sizes
 
-bench-verdicts: setup ## how often verdicts are wrong and how soon right ones come, looked at every second; two to three minutes
+bench-verdicts: setup ## how often verdicts are wrong and how soon right ones come, looked at every second, alone and in whole rollouts; six to ten minutes
 	@python -m benchmarks.verdicts
 
 bench-tables: setup ## how soon a change is used by all gateway workers at 10 and 5,000 models, and what a worker weighs

@@ -8,7 +8,7 @@ Simulated runs with fixed seeds go through the platform's own code (`modelway_pl
 * A/B: the candidate is slower by three tenths.
 
 Beside it the habit these replace: a z-test for two rates, looked at as often, at the same error probability; and the one thing it can be trusted
-with, one look at the end. Run with `make bench-verdicts`; the last line is one JSON object.
+with, one look at the end. Last, whole rollouts (`benchmarks.rollouts`). Run with `make bench-verdicts`; the last line is one JSON object.
 """
 
 import json
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks import rollouts
 from modelway_platform.domain.experiment import Experiment
 from modelway_platform.domain.sample_size import requests_needed
 from modelway_platform.domain.verdict import Answer, Metric, Plan
@@ -165,6 +166,7 @@ def main() -> None:
         "stated_sample": stated,
         "median_sample_to_verdict": right[len(right) // 2],
         "stated_sample_canary_10_percent": stated_canary,
+        **rollouts.measured(RUNS),
         "seconds": round(time.perf_counter() - started, 1),
     }
     for name, value in result.items():

@@ -19,13 +19,13 @@ from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.rollout import Check, Rollout
 from modelway_platform.domain.rollout_decision import Decision, Noted, Situation, decide, weights_of
 from modelway_platform.domain.rollout_status import (
-    UNDER_WAY,
     Pending,
     RolloutMove,
     RolloutPhase,
     RolloutRecord,
     RolloutStatus,
 )
+from modelway_platform.domain.rollout_transition import begun, moved, noted
 from modelway_platform.domain.step_evidence import StepEvidence
 from modelway_platform.gateway.control.move_weights import Written, move_weights, name_of_rollout
 from modelway_platform.gateway.control.rollout_watch import RolloutWatch
@@ -217,50 +217,19 @@ class RolloutEngine:
             if route is None:
                 raise ConflictError(f"route {record.key} is gone", hint="it is looked at again")
             before = weights_of(route.route, record.rollout)
-            status = RolloutStatus(
-                run=status.run + 1,
-                revision=record.revision,
-                weights=before,
-                before=before,
-                started_at=self._clock(),
-                pending=pending,
-                turn=status.turn,
-                message=pending.words,
-            )
+            status = begun(status, record.revision, before, pending, self._clock())
         self._documents.save_rollout(record.key, status)
         return replace(record, status=replace(status, turn=status.turn + 1))
 
     def _moved(self, record: RolloutRecord, watch: RolloutWatch | None, pending: Pending, written: Written) -> None:
-        now, before = self._clock(), record.status
-        status = replace(
-            before,
-            phase=pending.phase,
-            step=pending.step if pending.step >= 0 else before.step,
-            weights=pending.weights,
-            step_at=now,
-            hold_at=now,
-            approved=False,
-            paused_by="",
-            refuted=False,
-            pending=None,
-            ended_at=0.0 if pending.phase in UNDER_WAY else now,
-            message=pending.words,
-        )
+        status = moved(record.status, pending, self._clock())
         self._record(record, watch, status, kind=pending.kind, author=pending.author, route_revision=written.revision)
 
-    def _note(self, record: RolloutRecord, watch: RolloutWatch | None, noted: Noted) -> None:
+    def _note(self, record: RolloutRecord, watch: RolloutWatch | None, news: Noted) -> None:
         """Where it stands has changed, the weights have not."""
-        now = self._clock()
-        status = replace(
-            record.status,
-            phase=noted.phase,
-            message=noted.words,
-            pending=None,
-            refuted=noted.kind == "pause",
-            ended_at=record.status.ended_at if noted.phase in UNDER_WAY else now,
-        )
-        if noted.kind:
-            self._record(record, watch, status, kind=noted.kind)
+        status = noted(record.status, news, self._clock())
+        if news.kind:
+            self._record(record, watch, status, kind=news.kind)
         else:
             self._documents.save_rollout(record.key, status)
 
