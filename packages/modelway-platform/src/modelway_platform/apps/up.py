@@ -245,7 +245,9 @@ def _console(settings: UpSettings, lifeline: int) -> tuple[ChildSettings, ...]:
 
 
 def _watcher(settings: UpSettings, lifeline: int) -> ChildSettings:
-    return _child(settings, "watcher", lifeline, (), output=None, stop_seconds=WORKER_STOP_SECONDS)
+    arguments = ("--console", settings.console_url)
+    child = _child(settings, "watcher", lifeline, arguments, output=None, stop_seconds=WORKER_STOP_SECONDS)
+    return replace(child, environment=database_url.only_with(settings.database, child.environment))
 
 
 def _child(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from modelway_platform.insight.series.process import Watch
 
 STEP_VARIABLE = "MODELWAY_SERIES_STEP_SECONDS"
+WEBHOOK_VARIABLE = "MODELWAY_ALERT_WEBHOOK"
+ALERTMANAGER_VARIABLE = "MODELWAY_ALERTMANAGER_URL"
+CALLBACKS_VARIABLE = "MODELWAY_CALLBACK_NETWORKS"
 KEEP_SIZE_VARIABLE = "MODELWAY_SERIES_KEEP_MIB"
 _STEP, _MIB = 60, 2048
 _STEPS = (1, 2, 5, 10, 15, 20, 30, 60)
@@ -31,12 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Watches until told to stop or the supervisor ends; returns the exit status."""
     parser = argparse.ArgumentParser(prog="modelway-watcher")
     parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--console", default="")
     parser.add_argument("--lifeline", type=int, required=True)
     given = parser.parse_args(arguments)
     directory = StateDirectory(root=given.directory)
     with event_log(directory.watcher_log, "watcher"):
         try:
-            run(settings_from(directory, os.environ, lifeline=given.lifeline))
+            run(settings_from(directory, os.environ, lifeline=given.lifeline, console=given.console))
         except ModelwayError as error:
             log.error("%s (%s)", error.message, error.hint)  # noqa: TRY400 - said in full
             return 1
@@ -60,7 +64,9 @@ def tiers_from(environment: Mapping[str, str]) -> Tiers:
     return tiers_of(int(text))
 
 
-def settings_from(directory: StateDirectory, environment: Mapping[str, str], *, lifeline: int | None) -> WatchSettings:
+def settings_from(
+    directory: StateDirectory, environment: Mapping[str, str], *, lifeline: int | None, console: str = ""
+) -> WatchSettings:
     """What the state directory and the environment say.
 
     Raises:
@@ -73,10 +79,16 @@ def settings_from(directory: StateDirectory, environment: Mapping[str, str], *, 
             f"{KEEP_SIZE_VARIABLE}: {text[:50]!r} is no number of mebibytes", hint=f"{KEEP_SIZE_VARIABLE}={_MIB}"
         )
 
-    def begin() -> "Watch":
-        from modelway_platform.apps.watching import Watching  # noqa: PLC0415 - DuckDB and the database are large
+    if any(environment.get(name) for name in (WEBHOOK_VARIABLE, ALERTMANAGER_VARIABLE, CALLBACKS_VARIABLE)):
+        from modelway_platform.apps.alert_receivers import receivers_from  # noqa: PLC0415 - as below
 
-        return Watching(directory, tiers, int(text) << 20, environment)
+        receivers_from(environment, console)  # an error now, not when there is something to tell
+
+    def begin() -> "Watch":
+        # DuckDB and the database are large: they are loaded when the first record is there.
+        from modelway_platform.apps.watching import Watching  # noqa: PLC0415
+
+        return Watching(directory, tiers, most_bytes=int(text) << 20, environment=environment, console=console)
 
     return WatchSettings(
         anything=lambda: ledger_of(directory.log_store).exists(),

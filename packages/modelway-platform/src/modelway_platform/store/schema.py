@@ -246,6 +246,61 @@ git_commits = Table(
     Index("git_commits_of_source", "source", "id"),
 )
 
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("project", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("opened_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Column("resolved_at", Float, nullable=True),
+    Column("incident", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Index("incidents_of_model", "project", "model", "cause", "opened_at"),
+    Index("incidents_by_sequence", "sequence"),
+)
+
+incident_messages = Table(
+    "incident_messages",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("incident", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("incident_messages_due", "due_at"),
+)
+
+anomaly_mutes = Table(
+    "anomaly_mutes",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("project", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("author", String, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+anomaly_policies = Table(
+    "anomaly_policies",
+    metadata,
+    Column("project", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("sensitivity", String, nullable=False),
+    Column("causes", Text, nullable=False),
+    Column("author", String, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    PrimaryKeyConstraint("project", "model"),
+)
+
 counters = Table(
     "counters",
     metadata,

@@ -189,7 +189,7 @@ def test_older_samples_become_coarser_and_go(recorded: Recorded) -> None:
 def test_a_period_that_was_hardly_looked_at_has_no_coarse_sample(recorded: Recorded) -> None:
     store = SeriesStore(recorded.root / "own.db", Tiers())
     start = recorded.start
-    for minute in (0, 1, 2, 10, 11, 12, 13, 14, 15):
+    for minute in (*range(8), *range(10, 19)):
         at = start + minute * 60
         store.put(60, at, at + 60, [(V1, Sample(at=at, seconds=60, requests=1))])
     store.roll_up(start + 1200)
@@ -197,7 +197,7 @@ def test_a_period_that_was_hardly_looked_at_has_no_coarse_sample(recorded: Recor
     looks, found = SeriesReader(store.path, store.tiers).read(600, start, start + 3600)
     store.close()
     assert list(looks) == [start + 600]
-    assert [each.requests for each in found[V1]] == [6]
+    assert [each.requests for each in found[V1]] == [9]
 
 
 def test_payloads_that_are_no_json_or_endless_do_no_harm(recorded: Recorded, watched: Watched) -> None:

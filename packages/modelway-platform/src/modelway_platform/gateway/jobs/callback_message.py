@@ -17,6 +17,11 @@ from modelway_platform.gateway.jobs.job import Job
 def signing_secret(secret: str, consumer: str) -> str:
     """A consumer's own secret, `whsec_…`; the same as long as the platform's is."""
     key = hmac.new(job_pass.derived_secret(secret, "callbacks").encode(), consumer.encode(), hashlib.sha256).digest()
+    return secret_text(key)
+
+
+def secret_text(key: bytes) -> str:
+    """A key as its receiver is given it."""
     return "whsec_" + base64.b64encode(key).decode()
 
 

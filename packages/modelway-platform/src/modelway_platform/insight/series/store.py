@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.sample import Sample, merged
 from modelway_platform.insight.series.tiers import Tiers
 
@@ -24,10 +24,14 @@ CREATE INDEX IF NOT EXISTS samples_by_time ON samples (step, at);
 CREATE TABLE IF NOT EXISTS looks (
     step INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (step, at)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS judged (
+    project TEXT NOT NULL, model TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL, PRIMARY KEY (project, model)
+) STRICT;
 """
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Sample)
-Samples = Mapping[VersionKey, Sample]
+Found = tuple[Sequence[int], Mapping[VersionKey, Sequence[Sample]]]
+"""Times that were looked at, samples by version."""
 
 
 class SeriesStore:
@@ -81,6 +85,41 @@ class SeriesStore:
             )
             self._database.executemany("INSERT OR IGNORE INTO looks VALUES (?, ?)", ((step, at) for at in looks))
 
+    def read(self, step: int, begin: int, end: int, *, project: str = "", model: str = "") -> Found:
+        """The times that were looked at, and the samples of each version in order of time."""
+        return _read(self._database, step, begin, end, (project, model))
+
+    def models(self) -> list[ModelKey]:
+        """All of which anything is kept."""
+        rows = self._database.execute("SELECT DISTINCT project, model FROM samples ORDER BY project, model")
+        return [ModelKey(project, model) for project, model in rows]
+
+    def last_asked(self, model: ModelKey) -> int | None:
+        """Unix time of the end of the newest sample with a request; None without any."""
+        found: list[int] = []
+        for tier in self.tiers.all:
+            rows = self._database.execute(
+                "SELECT at, sample FROM samples WHERE step = ? AND project = ? AND model = ? ORDER BY at DESC",
+                (tier.step, model.project, model.model),
+            )
+            newest = next((at for at, sample in rows if _decoder.decode(sample).requests), None)
+            if newest is not None:
+                found.append(newest + tier.step)
+                break
+        return max(found, default=None)
+
+    def looked_at(self, since: int, until: int) -> int:
+        """Seconds of a time that were looked at."""
+        step = self.tiers.base.step
+        return step * len(_looks(self._database, step, since, until))
+
+    def keep_judged(self, model: ModelKey, at: float, body: bytes) -> None:
+        """What is said of a model now, for those who read."""
+        with self._transaction():
+            self._database.execute(
+                "INSERT OR REPLACE INTO judged VALUES (?, ?, ?, ?)", (model.project, model.model, at, body)
+            )
+
     def last_look(self, step: int) -> int | None:
         """The beginning of the newest stretch that was looked at."""
         return self._database.execute("SELECT max(at) FROM looks WHERE step = ?", (step,)).fetchone()[0]
@@ -119,9 +158,9 @@ class SeriesStore:
         return self._database.execute(found, (step, begin, end)).fetchone() is not None
 
     def _roll(self, finer: int, step: int, begin: int) -> None:
-        """Half of the time has to have been looked at, or nothing is known of it."""
+        """Nine tenths of the time have to have been looked at, or nothing is known of it."""
         looks = len(_looks(self._database, finer, begin, begin + step))
-        if looks * finer * 2 < step:
+        if looks * finer * 10 < step * 9:
             return
         parts: dict[VersionKey, list[Sample]] = {}
         for key, sample in _rows(self._database, finer, begin, begin + step):
@@ -164,9 +203,7 @@ class SeriesReader:
         self._path = path
         self.tiers = tiers
 
-    def read(
-        self, step: int, begin: int, end: int, *, project: str = "", model: str = ""
-    ) -> tuple[Sequence[int], Mapping[VersionKey, Sequence[Sample]]]:
+    def read(self, step: int, begin: int, end: int, *, project: str = "", model: str = "") -> Found:
         """The times that were looked at, and the samples of each version in order of time.
 
         Raises:
@@ -174,12 +211,31 @@ class SeriesReader:
         """
         if not self._path.exists():
             return (), {}
-        database = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
-        with closing(database):
-            found: dict[VersionKey, list[Sample]] = {}
-            for key, sample in _rows(database, step, begin, end, (project, model)):
-                found.setdefault(key, []).append(sample)
-            return _looks(database, step, begin, end), found
+        with closing(self._open()) as database:
+            return _read(database, step, begin, end, (project, model))
+
+    def judged(self, model: ModelKey) -> tuple[float, bytes] | None:
+        """What was said of a model last, and when; None if nothing was.
+
+        Raises:
+            sqlite3.Error: It cannot be read.
+        """
+        if not self._path.exists():
+            return None
+        with closing(self._open()) as database:
+            return database.execute(
+                "SELECT at, body FROM judged WHERE project = ? AND model = ?", (model.project, model.model)
+            ).fetchone()
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+
+
+def _read(database: sqlite3.Connection, step: int, begin: int, end: int, of: tuple[str, str]) -> Found:
+    found: dict[VersionKey, list[Sample]] = {}
+    for key, sample in _rows(database, step, begin, end, of):
+        found.setdefault(key, []).append(sample)
+    return _looks(database, step, begin, end), found
 
 
 def _rows(

@@ -1,0 +1,75 @@
+"""What the watching process does with complete series: judges all models, keeps incidents, tells of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.incident import Incident
+from modelway_platform.domain.judgement import Cause, Judgement
+from modelway_platform.insight.anomalies.model_watch import ModelWatch
+from modelway_platform.store.anomaly_settings import AnomalySettings, policy_of
+from modelway_platform.store.incidents import Evidence, Incidents
+
+_TIDY_STEPS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchParts:
+    """What it stands on.
+
+    Args:
+        watch: Judges.
+        incidents: Where they are kept.
+        settings: What is watched of whom.
+        evidence: What an incident is opened with.
+        say: Told of what was opened or resolved.
+        tell: Whether there is anybody to send messages to.
+        step: Seconds of a step.
+    """
+
+    watch: ModelWatch
+    incidents: Incidents
+    settings: AnomalySettings
+    evidence: Evidence
+    say: Callable[[Incident], None]
+    tell: bool
+    step: int
+
+
+class AnomalyWatcher:
+    """One turn per step; what was judged already is not judged again."""
+
+    def __init__(self, parts: WatchParts) -> None:
+        self._parts = parts
+        self._judged_at = 0
+        self._turns = 0
+
+    def turn(self, end: int) -> None:
+        """Judges what the series say up to `end`.
+
+        Raises:
+            sqlite3.Error: The series cannot be read.
+            ModelwayError: The database cannot be used.
+        """
+        if end <= self._judged_at:
+            return
+        parts = self._parts
+        policies, standing = parts.settings.policies(), parts.incidents.standing()
+        models = parts.watch.models()
+        judgements: dict[tuple[ModelKey, Cause], list[Judgement]] = {}
+        for model in models:
+            wrong = frozenset(cause for (of, cause), each in standing.items() if of == model and not each.over)
+            policy = policy_of(policies, model)
+            found = parts.watch.judge(model, policy, end, models=len(models), wrong=wrong)
+            for each in found:
+                judgements.setdefault((model, each.cause), []).append(each)
+            for cause in wrong - policy.causes:  # nobody watches it any more
+                judgements[model, cause] = [Judgement(cause=cause, blind="not watched")]
+        for incident in parts.incidents.judged(
+            judgements, at=float(end), step=parts.step, evidence=parts.evidence, tell=parts.tell
+        ):
+            parts.say(incident)
+        if self._turns % _TIDY_STEPS == 0:
+            parts.incidents.let_go()
+        self._turns += 1
+        self._judged_at = end

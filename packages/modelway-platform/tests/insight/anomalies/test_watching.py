@@ -1,0 +1,332 @@
+"""From series to incidents and those who are told of them: each once, durable, muted, acknowledged, resolved."""
+
+import hashlib
+import hmac
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelway.errors import NotFoundError
+from modelway_platform.apps.alert_post import guarded_post, plain_post, signer
+from modelway_platform.domain.anomaly_policy import AnomalyPolicy
+from modelway_platform.domain.audit_entry import AuditQuery
+from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.incident import Incident, IncidentState
+from modelway_platform.domain.judgement import Cause
+from modelway_platform.domain.sample import Sample, latency_bin
+from modelway_platform.gateway.jobs.callback_guard import CallbackRules
+from modelway_platform.insight.anomalies.evidence import EvidenceGatherer
+from modelway_platform.insight.anomalies.model_watch import ModelWatch
+from modelway_platform.insight.anomalies.plots import plot, read_judged
+from modelway_platform.insight.anomalies.receivers import Receivers, RefusedError
+from modelway_platform.insight.anomalies.telling import Teller
+from modelway_platform.insight.anomalies.watcher import AnomalyWatcher, WatchParts
+from modelway_platform.insight.series.store import SeriesReader, SeriesStore
+from modelway_platform.insight.series.tiers import tiers_of
+from modelway_platform.store.anomaly_settings import AnomalySettings
+from modelway_platform.store.audit import Audit
+from modelway_platform.store.database import Database
+from modelway_platform.store.incidents import IncidentQuery, Incidents
+
+START = int(time.time()) // 3600 * 3600 - 7200
+MODEL = ModelKey("vision", "digits")
+OTHER = ModelKey("vision", "faces")
+LOOPBACK = CallbackRules(allowed=(ip_network("127.0.0.0/8"),))
+
+
+class Platform:
+    """Series that a test writes, and everything that watches them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.minute = 0
+        self.now = float(START)
+        self.series = SeriesStore(root / "series.db", tiers_of(60))
+        self.database = Database.open(root / "modelway.db")
+        self.settings = AnomalySettings(self.database, clock=lambda: self.now)
+        self.audit = Audit(self.database)
+        self.incidents = Incidents(self.database, clock=lambda: self.now)
+        self.said: list[Incident] = []
+        self.restart()
+
+    def restart(self) -> None:
+        """As after a kill: nothing is known but what was kept."""
+        watch = ModelWatch(self.series)
+        evidence = EvidenceGatherer(
+            self.series, watch, self.root / "records", lambda since: self.audit.newest(AuditQuery())
+        )
+        self.watcher = AnomalyWatcher(
+            WatchParts(
+                watch=watch, incidents=self.incidents, settings=self.settings, evidence=evidence.gather,
+                say=self.said.append, tell=True, step=60,
+            )
+        )  # fmt: skip
+
+    def minutes(self, count: int, failed: float = 0.0, models: tuple[ModelKey, ...] = (MODEL,)) -> None:
+        """Passes, with a share of requests failing."""
+        for _ in range(count):
+            at = START + self.minute * 60
+            samples = [
+                (
+                    VersionKey(each.project, each.model, "v1"),
+                    Sample(
+                        at=at, seconds=60, requests=100, failed=round(100 * failed), latency={latency_bin(9000): 90}
+                    ),
+                )
+                for each in models
+            ]
+            self.series.put(60, at, at + 60, samples)
+            self.series.roll_up(at + 60)
+            self.minute += 1
+            self.now = at + 60.0
+            self.watcher.turn(at + 60)
+
+    def only(self) -> Incident:
+        (found,) = self.incidents.find(IncidentQuery())
+        return found
+
+    def close(self) -> None:
+        self.series.close()
+        self.database.close()
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    found = Platform(tmp_path)
+    yield found
+    found.close()
+
+
+def test_errors_are_one_incident_with_its_evidence_until_they_are_over(platform: Platform) -> None:
+    platform.settings.set_policy("vision", "", AnomalyPolicy(), "ann")
+    platform.minutes(10)
+    platform.minutes(3, failed=0.3)
+    one = platform.only()
+    assert (one.model, one.cause, one.state, one.versions) == (MODEL, Cause.ERRORS, IncidentState.OPEN, ("v1",))
+    assert one.opened_at == START + 13 * 60, "the third bad minute"
+    series: Mapping[str, Any] = one.evidence["series"]
+    assert series["values"][-3:] == [0.3, 0.3, 0.3]
+    assert one.evidence["metric"] == "failed"
+    platform.minutes(12, failed=0.3)
+    assert platform.only().times == 1
+    platform.minutes(16)
+    over = platform.only()
+    assert (over.state, over.reason) == (IncidentState.RESOLVED, "back to what is usual")
+    assert [each.over for each in platform.said] == [False, True]
+    assert over.evidence == one.evidence
+
+
+def test_an_incident_outlives_a_kill_and_is_not_opened_twice(platform: Platform) -> None:
+    platform.minutes(5)
+    platform.minutes(4, failed=0.5)
+    known = platform.only()
+    platform.restart()
+    platform.minutes(3, failed=0.5)
+    again = platform.only()
+    assert (again.id, again.opened_at, again.times) == (known.id, known.opened_at, 1)
+    assert len(platform.incidents.due_messages()) == 1
+
+
+def test_acknowledging_stays_while_it_is_seen_and_is_audited(platform: Platform) -> None:
+    platform.minutes(5)
+    platform.minutes(4, failed=0.5)
+    name = platform.only().id
+    platform.incidents.acknowledge(name, "ann", "rolling back")
+    platform.incidents.acknowledge(name, "bob", "")
+    platform.minutes(2, failed=0.5)
+    one = platform.only()
+    assert (one.state, one.acknowledged_by, one.note) == (IncidentState.ACKNOWLEDGED, "ann", "rolling back")
+    assert [each.action for each in platform.audit.newest(AuditQuery())] == ["acknowledged"]
+    with pytest.raises(NotFoundError, match="an-nothing"):
+        platform.incidents.acknowledge("an-nothing", "ann", "")
+    (changed,) = platform.incidents.following(0)
+    assert platform.incidents.following(changed[0]) == []
+    assert platform.incidents.newest_number() == changed[0]
+
+
+def test_a_policy_ends_what_is_not_watched_any_more(platform: Platform) -> None:
+    platform.settings.set_policy("vision", "faces", AnomalyPolicy(causes=frozenset()), "ann")
+    platform.minutes(5, models=(MODEL, OTHER))
+    platform.minutes(4, failed=0.5, models=(MODEL, OTHER))
+    assert platform.only().model == MODEL
+    platform.settings.set_policy("vision", "", AnomalyPolicy(causes=frozenset({Cause.TRAFFIC})), "ann")
+    platform.minutes(62, failed=0.5)
+    assert platform.only().over
+    platform.settings.drop_policy("vision", "", "ann")
+    with pytest.raises(NotFoundError):
+        platform.settings.drop_policy("vision", "", "ann")
+
+
+def test_what_is_said_of_a_model_can_be_read_and_drawn(platform: Platform) -> None:
+    platform.minutes(20, failed=0.01)
+    reader = SeriesReader(platform.series.path, tiers_of(60))
+    judged = read_judged(reader, MODEL)
+    blind = {each.cause: each.blind for each in judged.judgements if each.blind}
+    assert "0 of 156 hours" in blind[Cause.TRAFFIC]
+    assert Cause.ERRORS not in blind
+    drawn = plot(reader.read(60, START, START + 1200), 60, judged.usual)
+    assert drawn["model"]["failed"] == [0.01] * 20
+    assert [each["version"] for each in drawn["versions"]] == ["v1"]
+    assert read_judged(reader, OTHER).judgements == ()
+    assert read_judged(SeriesReader(platform.root / "none.db", tiers_of(60)), MODEL).judgements == ()
+
+
+class Receiver:
+    """A webhook that keeps what it gets, and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.status = 204
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                receiver.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                self.send_response(receiver.status)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+                """Says nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hook?a=1"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    found = Receiver()
+    yield found
+    found.close()
+
+
+def teller(platform: Platform, receivers: Receivers, rules: CallbackRules = LOOPBACK) -> Teller:
+    _, sign = signer("the platform's secret")
+    return Teller(platform.incidents, receivers, webhook=guarded_post(rules), alertmanager=plain_post(), sign=sign)
+
+
+def test_a_webhook_gets_each_message_signed_until_it_takes_it(platform: Platform, receiver: Receiver) -> None:
+    secret, _ = signer("the platform's secret")
+    sends = teller(platform, Receivers(webhook=receiver.url))
+    platform.minutes(5)
+    platform.minutes(4, failed=0.5)
+    receiver.status = 500
+    sends.turn((), platform.now)
+    sends.turn((), platform.now)
+    assert len(receiver.got) == 1, "not at once again"
+    receiver.status = 204
+    platform.minutes(20)
+    sends.turn((), platform.now)
+    sends.turn((), platform.now)
+    bodies = [json.loads(body) for _, body in receiver.got]
+    assert [(each["event"], each["anomaly"]["cause"]) for each in bodies] == [
+        ("opened", "errors"), ("opened", "errors"), ("resolved", "errors"),
+    ]  # fmt: skip
+    headers, body = receiver.got[0]
+    assert headers["webhook-id"] == receiver.got[1][0]["webhook-id"]
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    digest = hmac.new(b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256).digest()
+    assert hmac.compare_digest(b64decode(headers["webhook-signature"].removeprefix("v1,")), digest)
+
+
+def test_a_webhook_cannot_be_led_to_private_addresses(platform: Platform, receiver: Receiver) -> None:
+    platform.minutes(5)
+    platform.minutes(4, failed=0.5)
+    teller(platform, Receivers(webhook=receiver.url), CallbackRules()).turn((), platform.now)
+    assert not receiver.got
+    for url in ("http://169.254.169.254/latest", "https://10.0.0.1/", "https://localhost/"):
+        with pytest.raises(RefusedError):
+            guarded_post(CallbackRules())(url, b"", {})
+
+
+def test_nobody_is_told_of_what_is_muted_until_it_ends(platform: Platform, receiver: Receiver) -> None:
+    sends = teller(platform, Receivers(webhook=receiver.url))
+    mute = platform.settings.mute(MODEL, "errors", platform.now + 3600, author="ann", note="load test")
+    platform.minutes(5)
+    platform.minutes(4, failed=0.5)
+    sends.turn(platform.settings.mutes(), platform.now)
+    assert not receiver.got
+    with pytest.raises(NotFoundError):
+        platform.settings.unmute("other", mute.id, "ann")
+    platform.settings.unmute("vision", mute.id, "ann")
+    assert platform.settings.mutes() == []
+    platform.now += 3600
+    sends.turn(platform.settings.mutes(), platform.now)
+    assert len(receiver.got) == 1
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path) -> Iterator[str]:
+    """The real one."""
+    if shutil.which("prometheus-alertmanager") is None:
+        pytest.skip("prometheus-alertmanager is not installed (scripts/test-parts)")
+    (tmp_path / "am.yml").write_text("route: {receiver: n, group_wait: 1s}\nreceivers: [{name: n}]\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            "prometheus-alertmanager", f"--config.file={tmp_path / 'am.yml'}", f"--storage.path={tmp_path / 'am'}",
+            f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
+        ],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while True:
+        with suppress(OSError):
+            urllib.request.urlopen(f"{url}/-/ready", timeout=5).close()
+            break
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    yield url
+    process.terminate()
+    process.wait(30)
+
+
+def alerts(url: str) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{url}/api/v2/alerts", timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_a_real_alertmanager_shows_an_incident_once_and_lets_go_of_it(platform: Platform, alertmanager: str) -> None:
+    sends = teller(platform, Receivers(alertmanager=alertmanager, console="http://127.0.0.1:7080"))
+    platform.minutes(5)
+    platform.minutes(4, failed=0.5)
+    now = time.time()
+    sends.turn((), now)
+    sends.turn((), now)
+    (alert,) = alerts(alertmanager)
+    assert alert["labels"] == {
+        "alertname": "ModelwayAnomaly", "project": "vision", "model": "digits", "cause": "errors", "severity": "warning",
+    }  # fmt: skip
+    assert "failed (5xx)" in alert["annotations"]["description"]
+    assert alert["generatorURL"].endswith(f"/#/anomalies/{platform.only().id}")
+    platform.minutes(20)
+    sends.turn((), platform.now)
+    assert alerts(alertmanager) == []
+
+
+def test_an_alertmanager_that_is_away_stops_nothing(platform: Platform) -> None:
+    platform.minutes(5)
+    platform.minutes(4, failed=0.5)
+    teller(platform, Receivers(alertmanager="http://127.0.0.1:9")).turn((), platform.now)
