@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelway.errors import InvalidRequestError, ModelwayError
+from modelway_platform.apps.alert_variables import ALERTMANAGER_VARIABLE, CALLBACKS_VARIABLE, WEBHOOK_VARIABLE
 from modelway_platform.apps.event_log import event_log
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.insight.collect.files import ledger_of
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from modelway_platform.insight.series.process import Watch
 
 STEP_VARIABLE = "MODELWAY_SERIES_STEP_SECONDS"
-WEBHOOK_VARIABLE = "MODELWAY_ALERT_WEBHOOK"
-ALERTMANAGER_VARIABLE = "MODELWAY_ALERTMANAGER_URL"
-CALLBACKS_VARIABLE = "MODELWAY_CALLBACK_NETWORKS"
 KEEP_SIZE_VARIABLE = "MODELWAY_SERIES_KEEP_MIB"
 _STEP, _MIB = 60, 2048
 _STEPS = (1, 2, 5, 10, 15, 20, 30, 60)
