@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
@@ -18,6 +19,7 @@ class Fault:
         latency_seconds: How much later everything arrives.
         octets_per_second: How fast answers come; 0 for as fast as they are.
         reset_after: After how many octets of answers a connection is torn; 0 for never.
+        reset_sent_after: The same, by octets that a client sends.
         resets: How many connections are torn so, then no more.
         slices: How many octets go at once, in either direction; 0 for as they come.
     """
@@ -26,6 +28,7 @@ class Fault:
     latency_seconds: float = 0.0
     octets_per_second: int = 0
     reset_after: int = 0
+    reset_sent_after: int = 0
     resets: int = 1_000_000
     slices: int = 0
 
@@ -101,17 +104,21 @@ class FaultyLink:
                     each.transport.abort()
 
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, back: bool) -> None:
-        passed = 0
+        passed, passed_at = 0, 0.0
         while data := await source.read(self.fault.slices or _PIECE):
             fault = self.fault
             if back and fault.octets_per_second:
                 await self._slowly(data, target)
                 continue
-            if fault.latency_seconds:
-                await asyncio.sleep(fault.latency_seconds)
+            if fault.latency_seconds and time.monotonic() - passed_at > fault.latency_seconds / 2:
+                await asyncio.sleep(fault.latency_seconds)  # once per burst: what follows is on its way already
             passed += len(data)
             target.write(data)
             await target.drain()
+            passed_at = time.monotonic()
+            if not back and fault.reset_sent_after and passed >= fault.reset_sent_after and fault.resets > 0:
+                fault.resets -= 1
+                raise ConnectionResetError
             if back:
                 self.answered += len(data)
                 if fault.reset_after and passed >= fault.reset_after and fault.resets > 0:

@@ -188,7 +188,8 @@ class ImageBuilder:
             role = f"file {group[0].path.removeprefix('files/')}" if len(group) == 1 else f"{len(group)} files"
             entries = weight_entries(group, package.folder)
             # Model files hardly compress: packing them costs minutes and saves nothing.
-            add(role, group_key(group), partial(write_layer, blobs, entries, compress=False))
+            told = partial(_tell, progress, f"layer: {role}", sum(each.size for each in group))
+            add(role, group_key(group), partial(write_layer, blobs, entries, compress=False, progress=told))
         code = partial(write_layer, blobs, code_entries(package, self.sdk.version), compress=True)
         files = [[each.path, each.sha256] for each in manifest.files if each.role != "data"]
         add("code", ["code", manifest.to_bytes().decode(), files, self.sdk.version], code)
@@ -221,3 +222,8 @@ class ImageBuilder:
             "annotations": labels(manifest, package, self.sdk.version, base),
         }
         return layout.blobs.add(canonical(document), MANIFEST)
+
+
+def _tell(progress: Progress, step: str, total: int, written: int) -> None:
+    """Octets of a layer's files; what the archive adds around them does not count."""
+    progress(step, done=min(written, total), total=total)

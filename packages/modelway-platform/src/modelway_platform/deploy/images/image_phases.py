@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -18,6 +19,8 @@ from modelway_platform.deploy.images.build_image import ImageBuilder
 from modelway_platform.deploy.images.descriptor import ImageError
 from modelway_platform.deploy.images.layout import ImageLayout
 from modelway_platform.domain.phases import PhaseName
+
+_AWAY_SECONDS = 5.0
 
 
 class Delivery(Protocol):
@@ -113,6 +116,11 @@ def _failure(phase: PhaseName, error: ModelwayError) -> PreparationError:
     text = f"{error.message}; {error.hint}" if error.hint else error.message
     if isinstance(error, InvalidPackageError):
         return PreparationError("PackageInvalid", text, lasting=True)
-    reason = "ImageNotPushed" if phase is PhaseName.PUSH else "ImageNotBuilt"
+    if phase is PhaseName.PUSH:  # a registry or an engine that went away comes back: it is looked for often
+        away = error.error_code in {"unreachable", "unavailable"}
+        return PreparationError("ImageNotPushed", text, within=_AWAY_SECONDS if away else inf)
+    reason = "ImageNotBuilt"
+    if error.error_code in {"unreachable", "unavailable"}:
+        return PreparationError(reason, text, within=_AWAY_SECONDS)
     lasting = phase is PhaseName.BUILD and isinstance(error, ImageError | InvalidRequestError)
     return PreparationError(reason, text, lasting=lasting and not isinstance(error, NotFoundError))

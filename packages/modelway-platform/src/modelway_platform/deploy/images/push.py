@@ -1,7 +1,9 @@
 """Sends an image from a layout to a registry: only what the registry does not have."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from modelway.packaging import Progress
@@ -62,23 +64,31 @@ def push(
         http=http, name=name.repository, actions="pull,push", mount_from=mount_from or _base_repository(image, name)
     )
     blobs = list({blob.digest: blob for blob in (*image.layers, image.config)}.values())
-    pushed = tuple(PushedBlob(blob=blob, outcome=_push(repository, layout, blob, progress)) for blob in blobs)
+    total, done, pushed = sum(blob.size for blob in blobs), 0, list[PushedBlob]()
+    for blob in blobs:
+        told = partial(_tell, progress, blob, done, total)
+        pushed.append(PushedBlob(blob=blob, outcome=_push(repository, layout, blob, told)))
+        done += blob.size
     progress("naming the image")
     manifest = layout.blobs.read(image.blob, MAX_DOCUMENT_BYTES)
     repository.put_manifest(manifest, image.blob.media_type, name.reference)
-    return PushedImage(name=name, digest=image.blob.digest, blobs=pushed, seconds=time.monotonic() - started)
+    return PushedImage(name=name, digest=image.blob.digest, blobs=tuple(pushed), seconds=time.monotonic() - started)
 
 
-def _push(repository: Repository, layout: ImageLayout, blob: Descriptor, progress: Progress) -> Outcome:
-    step = f"blob {blob.digest[7:19]}"
-    progress(step)
+def _tell(progress: Progress, blob: Descriptor, before: int, total: int, sent: int) -> None:
+    """How much of the whole image the registry has."""
+    progress(f"blob {blob.digest[7:19]}", done=before + sent, total=total)
+
+
+def _push(repository: Repository, layout: ImageLayout, blob: Descriptor, told: Callable[[int], None]) -> Outcome:
+    told(0)
     if repository.has(blob):
         return "there"
     location = repository.mount(blob)
     if not location:
         return "mounted"
     path = layout.blobs.path(blob.digest)
-    repository.upload(blob, path, location, lambda sent: progress(step, done=sent, total=blob.size))
+    repository.upload(blob, path, location, told)
     return "sent"
 
 

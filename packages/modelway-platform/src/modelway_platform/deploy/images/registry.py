@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
 
+from modelway.errors import ModelwayError
 from modelway_platform.deploy.images.blobs import CHUNK, BlobFolder, Incoming
 from modelway_platform.deploy.images.descriptor import (
     DOCKER_INDEX,
@@ -24,6 +25,8 @@ from modelway_platform.deploy.images.registry_http import RegistryHttp, Reply
 # A broken upload loses at most this much.
 PART_BYTES = 32 * CHUNK
 _BREAKS = 5
+# Sending so much may take the connection's whole time limit: at 1 KB/s it must be less than 60 s.
+_SENT_AT_ONCE = 32 * 1024
 _ACCEPTED = f"{MANIFEST}, {INDEX}, {DOCKER_MANIFEST}, {DOCKER_INDEX}"
 
 Report = Callable[[int], None]
@@ -77,7 +80,7 @@ class Repository:
         return self._location(reply)
 
     def upload(self, blob: Descriptor, source: Path, location: str, report: Report) -> None:
-        """Sends the blob in parts; goes on from what the registry says it has when a part breaks off.
+        """Sends the blob in parts; goes on from what the registry says it has when a part breaks off, or begins this blob anew.
 
         Raises:
             ModelwayError: The registry refuses, or broke off too often.
@@ -95,10 +98,14 @@ class Repository:
                 raise (
                     self.http.refused(reply, f"uploading {blob.digest}")
                     if reply is not None
-                    else ImageError(f"{self.http.host}: the upload of {blob.digest} broke off {breaks} times")
+                    else ModelwayError(
+                        f"{self.http.host}: the upload of {blob.digest} broke off {breaks} times",
+                        hint="check the way to the registry.",
+                        code="unreachable",
+                    )
                 )
             self.http.pause(0.25 * 2**breaks)
-            location, sent = self._resume(location, blob.size)
+            location, sent = self._resume(location, blob.size) or (self._anew(), 0)
         sign = "&" if "?" in location else "?"
         done = self.http.send("PUT", f"{location}{sign}digest={quote(blob.digest, safe='')}", scope=self.scope)
         if done.status != HTTPStatus.CREATED:
@@ -159,7 +166,7 @@ class Repository:
             with source.open("rb") as file:
                 file.seek(start)
                 left = length
-                while left and (data := file.read(min(CHUNK, left))):
+                while left and (data := file.read(min(_SENT_AT_ONCE, left))):
                     left -= len(data)
                     report(start + length - left)
                     yield data
@@ -178,8 +185,20 @@ class Repository:
         except (OSError, http.client.HTTPException):
             return None
 
-    def _resume(self, location: str, size: int) -> tuple[str, int]:
+    def _anew(self) -> str:
+        reply = self.http.send("POST", f"{self._path('blobs')}uploads/", scope=self.scope)
+        if reply.status != HTTPStatus.ACCEPTED:
+            raise self.http.refused(reply, "starting an upload")
+        return self._location(reply)
+
+    def _resume(self, location: str, size: int) -> tuple[str, int] | None:
+        """Where to go on and how much is there; None where the registry has given the upload up.
+
+        Distribution 2.8 does so after every part that broke off: it has more of it than the signed state in the address says.
+        """
         reply = self.http.send("GET", location, scope=self.scope)
+        if reply.status == HTTPStatus.NOT_FOUND:
+            return None
         if reply.status != HTTPStatus.NO_CONTENT:
             raise self.http.refused(reply, "resuming an upload")
         first, _, last = reply.headers.get("range", "0-0").removeprefix("bytes=").partition("-")
