@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelway_platform.domain.assignment import Arm, Assignment, NamedExperiment, StickyKey
+from modelway_platform.domain.autoscale import ScalingEntry
 from modelway_platform.domain.explanation import ExplainQuery, Explanation, ReplicaState
 from modelway_platform.domain.limits import Concurrency, Quota, RateLimit, UsageLimits
 from modelway_platform.domain.mirrors import Mirror, Mirroring
@@ -231,3 +232,15 @@ def test_where_copies_go(replica: Callable[..., Replica], table: type[Table]) ->
     made = table({"v1": (1, [replica()]), "v2": (0, [replica()])}, mirroring=mirroring).made(1)
     assert ask(made, "/p/m/x").copies == ("25 % of requests to version v2",)
     assert ask(made, "/p/m/v2/x").copies == ()
+
+
+@pytest.mark.parametrize(("broken", "said"), [(False, "held for up to 60 s"), (True, "does not start at present")])
+def test_of_one_that_sleeps_it_says_that_the_request_waits(table: type[Table], *, broken: bool, said: str) -> None:
+    made = table({"v1": (1, [])}).made(1)
+    (model,) = made.models
+    scaling = ScalingEntry(hold_requests=5, hold_bytes=1000, hold_seconds=60, broken=broken)
+    model = replace(model, versions=(replace(model.versions[0], scaling=scaling),))
+    told = ask(replace(made, models=(model,)), "/p/m/predict")
+    assert told.answer is not None
+    assert (told.answer.status, told.answer.code) == (503, "no_ready_replica")
+    assert said in told.answer.message

@@ -131,6 +131,8 @@ class Explainer:
             return told
         doubts = self._begin_afresh(exchange, model.entry)
         refusal = choices.choose_version(exchange) or choices.choose_replica(exchange)
+        if refusal is not None and exchange.replica is None:
+            refusal = _while_it_sleeps(exchange, model.entry) or refusal
         return _chosen(told, exchange, refusal, doubts)
 
     def _begin_afresh(self, exchange: Exchange, entry: ModelEntry) -> Mapping[str, tuple[Doubt, ...]]:
@@ -145,6 +147,20 @@ class Explainer:
             if sum(each.out for each in doubts.get(replica.entry.id, ())) >= max(workers, 1):
                 replica.leave_out(_WHILE_ASKED)
         return doubts
+
+
+def _while_it_sleeps(exchange: Exchange, entry: ModelEntry) -> Refusal | None:
+    """What becomes of a request to a version that sleeps: it waits for a replica, and is answered only if none comes."""
+    name = exchange.version.name.decode() if exchange.version is not None else ""
+    found = next((each for each in entry.versions if each.version == name), None)
+    if found is None or found.replicas or found.scaling is None or not found.scaling.hold_requests:
+        return None
+    version = f"{entry.project}/{entry.model}/{name}"
+    said = f"{version} sleeps: this is held for up to {found.scaling.hold_seconds:g} s, until a replica has started"
+    if found.scaling.broken:
+        said = f"{version} sleeps and does not start at present: this is refused"
+    hint = "see why with: modelway describe deployment"
+    return Refusal(status=503, code="no_ready_replica", message=said, hint=hint)
 
 
 def _with_key(routes: LiveRoutes, table: RouteTable | None, wanted: str) -> tuple[LiveRoutes, str]:
