@@ -4,8 +4,8 @@ import base64
 import os
 import subprocess
 import threading
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -57,8 +57,13 @@ class Repository:
 
 
 @contextmanager
-def over_http(repository: Repository, *, password: bool = False) -> Generator[str]:
-    """The URL at which `git http-backend` gives the repository, with `password` to `USER` only."""
+def over_http(
+    repository: Repository, *, password: bool = False, receiving: Callable[[str], None] = lambda _when: None
+) -> Generator[str]:
+    """The URL at which `git http-backend` gives the repository, with `password` to `USER` only.
+
+    `receiving` is told of every push, `before` git gets it and `after` it took it, before the other side is told.
+    """
     expected = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
     class Backend(BaseHTTPRequestHandler):
@@ -77,6 +82,9 @@ def over_http(repository: Repository, *, password: bool = False) -> Generator[st
                 self.end_headers()
                 return
             path, _, query = self.path.partition("?")
+            pushes = path.endswith("/git-receive-pack")
+            if pushes:
+                receiving("before")
             environment = {
                 "PATH": os.environ["PATH"],
                 "GIT_PROJECT_ROOT": str(repository.bare.parent),
@@ -92,6 +100,8 @@ def over_http(repository: Repository, *, password: bool = False) -> Generator[st
             told = subprocess.run(
                 ["git", "http-backend"], env=environment, input=body, capture_output=True, check=True
             ).stdout
+            if pushes:
+                receiving("after")
             head, _, content = told.partition(b"\r\n\r\n")
             lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
             self.send_response(int(lines.pop("Status", "200").split()[0]))
@@ -99,7 +109,8 @@ def over_http(repository: Repository, *, password: bool = False) -> Generator[st
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # whoever asked may have been killed
+                self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is there
             pass

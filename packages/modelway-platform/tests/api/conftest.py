@@ -42,6 +42,7 @@ from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.feedback_segments import FeedbackSegments
 from modelway_platform.store.git_sources import GitSources
+from modelway_platform.store.git_writes import GitWrites
 from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
@@ -172,6 +173,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             holds=Holds(database, changes.notify),
             promotions=Promotions(database, changes.notify),
             phase_approvals=ClusterApprovals(database, changes.notify),
+            git_writes=GitWrites(database, changes.notify),
             gauges=lambda: {"modelway_route_table_number": 3.0},
         )
         _, secret = keys.create(KeySpec(name="tester", role="admin"))

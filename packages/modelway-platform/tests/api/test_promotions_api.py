@@ -14,6 +14,7 @@ from modelway_platform.deploy.promote.promoter import Promoter, PromoterParts
 from modelway_platform.domain.api_token import TokenSpec
 from modelway_platform.domain.deployment import DeploymentStatus, Phase
 from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.git_source import GitSource
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.promotion import PromotionState
 from modelway_platform.store.promotions import Promotions
@@ -40,7 +41,7 @@ class Platform:
     api: Any
     ann: str
     bob: str
-    source: str = ""
+    source: GitSource | None = None
 
     def promoter(self) -> Promoter:
         """As a control process that was started just now has it."""
@@ -53,6 +54,7 @@ class Platform:
                 events=parts.events,
                 evidence=Evidence(parts.packages, parts.endpoints.endpoints, parts.mirror_reports),
                 source_of=lambda _: self.source,
+                writes=parts.git_writes,
             )
         )
 
@@ -311,7 +313,7 @@ def test_what_was_to_be_promoted_is_not_there_any_more(
 def test_what_git_declares_is_left_to_a_commit(platform: Platform, write: Any) -> None:
     platform.gates(approval={})
     digest = platform.spec()["package"]
-    platform.source = "fleet"
+    platform.source = GitSource(name="fleet", repository="/fleet.git")
     platform.promote()
     platform.steer(1, "approve")
     platform.turns()

@@ -177,7 +177,7 @@ def test_a_repository_that_answers_nothing_is_given_up(look: Look) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         answer = look(f"http://127.0.0.1:{silent.getsockname()[1]}/fleet.git", seconds=3)
-    assert "not read within 3 s" in answer.unreachable
+    assert "not done within 3 s" in answer.unreachable
 
 
 def test_a_bomb_costs_bounded_memory(repository: Repository, look: Look) -> None:

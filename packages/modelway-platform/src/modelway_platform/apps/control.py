@@ -163,6 +163,7 @@ async def _lead(parts: ControlParts, directory: StateDirectory) -> None:
         asyncio.create_task(follow_load(directory, parts), name="autoscaler"),
         asyncio.create_task(parts.source_follower.run(parts.changes), name="Git follower"),
         asyncio.create_task(parts.promoter.run(parts.changes), name="promoter"),
+        asyncio.create_task(parts.source_writer.run(parts.changes), name="Git writer"),
         asyncio.create_task(parts.rollout_engine.run(parts.changes), name="rollouts"),
         asyncio.create_task(KeySets(parts.led_issuers).run(parts.changes), name="key sets"),
         asyncio.create_task(leadership.keep(), name="leadership"),

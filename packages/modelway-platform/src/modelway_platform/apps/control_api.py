@@ -72,6 +72,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         phases=parts.phases.of,
         holds=parts.holds,
         promotions=parts.promotions,
+        git_writes=parts.git_writes,
         phase_approvals=parts.phase_approvals,
         rollouts=parts.rollouts,
         retry=parts.orders.retry,

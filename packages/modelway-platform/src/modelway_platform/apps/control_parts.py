@@ -36,8 +36,10 @@ from modelway_platform.deploy.reconcile.loop import Reconciler
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.deploy.source.applying import CommitApplier
+from modelway_platform.deploy.source.child import SourceChild
 from modelway_platform.deploy.source.follower import SourceFollower
 from modelway_platform.deploy.source.looking import Looker
+from modelway_platform.deploy.source.writer import SourceWriter
 from modelway_platform.deploy.trust.package_gate import PackageGate
 from modelway_platform.deploy.trust.policy import FILE_NAME as POLICY_FILE
 from modelway_platform.deploy.trust.trust import Trust
@@ -56,6 +58,7 @@ from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.git_sources import GitSources
+from modelway_platform.store.git_writes import GitWrites
 from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
@@ -99,6 +102,8 @@ class ControlParts:
     issuers: TokenIssuers
     sources: GitSources
     source_follower: SourceFollower
+    git_writes: GitWrites
+    source_writer: SourceWriter
     replicas: Replicas
     packages: PackageStore
     signatures: PackageSignatures
@@ -277,6 +282,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
     )
     applier = CommitApplier(led_documents, basis.packages, events, refusal=trust.refusal)
     follower = _source_follower(directory, led_sources, led_documents, applier)
+    writes = GitWrites(led, changes.notify)
     orders = OwnOrders(reconciler.retry, follower.want)
     return ControlParts(
         changes=changes,
@@ -289,6 +295,8 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
         sources=GitSources(basis.database, changes.notify),
         source_follower=follower,
         replicas=Replicas(basis.database, changes.notify),
+        git_writes=GitWrites(basis.database, changes.notify),
+        source_writer=_source_writer(directory, writes, led_sources, follower, changes),
         packages=basis.packages,
         signatures=signatures,
         trust=trust,
@@ -310,6 +318,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
             events=events,
             endpoints=leases.endpoints,
             sources=led_sources,
+            writes=writes,
         ),
         rollouts=rollouts,
         rollout_engine=RolloutEngine(
@@ -336,6 +345,18 @@ def _source_follower(
 ) -> SourceFollower:
     looker = Looker(directory.sources, os.environ, {INSTANCE_VARIABLE: directory.instance()})
     return SourceFollower(sources, documents, looker, applier)
+
+
+def _source_writer(
+    directory: StateDirectory, writes: GitWrites, sources: GitSources, follower: SourceFollower, changes: Changes
+) -> SourceWriter:
+    child = SourceChild(directory.sources, os.environ, {INSTANCE_VARIABLE: directory.instance()})
+
+    def pushed(source: str) -> None:
+        follower.want(source)
+        changes.notify()
+
+    return SourceWriter(writes, sources, child, pushed)
 
 
 def _preparer(directory: StateDirectory, packages: PackageStore, variables: Mapping[str, str]) -> PackagePreparer:

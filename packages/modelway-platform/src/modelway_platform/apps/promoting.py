@@ -6,10 +6,12 @@ from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.promote.evidence import Evidence
 from modelway_platform.deploy.promote.promoter import Promoter, PromoterParts
 from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.git_source import GitSource, owner_of
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.git_sources import GitSources
+from modelway_platform.store.git_writes import GitWrites
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.promotions import Promotions
 
@@ -23,17 +25,14 @@ def make_promoter(
     events: Events,
     endpoints: Callable[[], Sequence[Endpoint]],
     sources: GitSources,
+    writes: GitWrites,
 ) -> Promoter:
     """The promoter of a control process."""
     evidence = Evidence(packages, endpoints, MirrorReports(directory.access_logs))
 
-    def source_of(deployment: str) -> str:
-        owners = (
-            each
-            for each in sources.list()
-            if ("Deployment", deployment) in {(own.kind, own.name) for own in each.owned}
-        )
-        return next((each.spec.name for each in owners), "")
+    def source_of(deployment: str) -> GitSource | None:
+        owner = owner_of("Deployment", deployment, sources.list())
+        return None if owner is None else owner.spec
 
     return Promoter(
         PromoterParts(
@@ -43,5 +42,6 @@ def make_promoter(
             events=events,
             evidence=evidence,
             source_of=source_of,
+            writes=writes,
         )
     )

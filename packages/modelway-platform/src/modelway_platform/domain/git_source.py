@@ -1,7 +1,7 @@
 """A Git repository whose files are declared state: what is followed, what was seen of it, what became of each commit."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -10,6 +10,8 @@ from modelway_platform.domain.document_json import Kind
 from modelway_platform.domain.identity import is_name
 
 Drift = Literal["report", "heal"]
+Writes = Literal["none", "commit", "branch"]
+WRITES: tuple[Writes, ...] = ("none", "commit", "branch")
 DRIFTS: tuple[Drift, ...] = ("report", "heal")
 LEAST_POLL_SECONDS = 5.0
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
@@ -30,6 +32,8 @@ class GitSource:
         prune: Whether documents that a commit leaves out go, if an earlier commit of this source declared them.
         projects: The projects it may declare; empty: all, and clusters and stages.
         credentials: A file on the platform's machine with `user:password` for the repository; empty: none is needed.
+        writes: How promotions and undoing get into the branch: by people, by commits of the platform, or by such on a branch of its own
+            that people merge.
     """
 
     name: str
@@ -41,6 +45,7 @@ class GitSource:
     prune: bool = True
     projects: tuple[str, ...] = ()
     credentials: str = ""
+    writes: Writes = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,11 @@ class SeenCommit:
     details: tuple[dict[str, Any], ...] = ()
 
 
+def owner_of(kind: Kind, name: str, sources: Iterable[SourceRecord]) -> SourceRecord | None:
+    """The source whose commit in force declares a document; None if none does."""
+    return next((each for each in sources if any((own.kind, own.name) == (kind, name) for own in each.owned)), None)
+
+
 def source_problems(source: GitSource) -> Iterator[str]:
     """What is wrong with a declaration."""
     if not is_name(source.name):
@@ -116,6 +126,8 @@ def source_problems(source: GitSource) -> Iterator[str]:
         yield f"pollSeconds: {LEAST_POLL_SECONDS:g} to 86400"
     if source.drift not in DRIFTS:
         yield f"drift: one of {', '.join(DRIFTS)}"
+    if source.writes not in WRITES:
+        yield f"writes: one of {', '.join(WRITES)}"
     for project in source.projects:
         if not is_name(project):
             yield f"projects: {project[:100]!r} is not a project's name"

@@ -18,6 +18,7 @@ def source_to_json(source: GitSource) -> dict[str, Any]:
         "prune": source.prune,
         "projects": list(source.projects),
         "credentials": source.credentials,
+        **({"writes": source.writes} if source.writes != "none" else {}),
     }
 
 
@@ -33,6 +34,7 @@ def source_from_json(value: Mapping[str, Any]) -> GitSource:
         prune=value["prune"],
         projects=tuple(value["projects"]),
         credentials=value["credentials"],
+        writes=value.get("writes", "none"),
     )
 
 

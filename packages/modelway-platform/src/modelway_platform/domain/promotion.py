@@ -91,6 +91,8 @@ class Promotion:
         result_revision: The deployment's revision that it led to; 0 before.
         source: The Git source that declares the deployment; empty if none does.
         commit: The commit that says so there.
+        branch: The branch that the platform writes it to; empty where people do.
+        attempt: Grows by one when it is tried again.
     """
 
     number: int = 0
@@ -111,10 +113,17 @@ class Promotion:
     result_revision: int = 0
     source: str = ""
     commit: str = ""
+    branch: str = ""
+    attempt: int = 1
 
     @property
     def project(self) -> str:
         return self.deployment.partition("/")[0]
+
+    @property
+    def write_key(self) -> str:
+        """What the commit that it asks for is known by."""
+        return f"promotion {self.number}.{self.attempt}"
 
     @property
     def cause(self) -> str:

@@ -301,6 +301,18 @@ anomaly_policies = Table(
     PrimaryKeyConstraint("project", "model"),
 )
 
+# Commits that the platform was asked for; `record` is all of one.
+git_writes = Table(
+    "git_writes",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("source", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("git_writes_of_source", "source", "number"),
+)
+
 counters = Table(
     "counters",
     metadata,

@@ -16,6 +16,7 @@ from modelway.cli.yaml_text import to_yaml
 
 _SHOWN_COMMITS = 10
 _SHORT = 12
+_WRITE_STYLES: Mapping[str, Style] = {"Pushed": "green", "Failed": "red", "Cancelled": "dim"}
 _STYLES: Mapping[str, Style] = {"applied": "green", "refused": "red"}
 
 
@@ -58,6 +59,13 @@ def _add_declaration(declare: argparse.ArgumentParser) -> None:
         metavar="PROJECT",
         help="a project it may declare; repeat for several; default: all, and clusters",
     )
+    add(
+        "--writes",
+        choices=("none", "commit", "branch"),
+        default="none",
+        help="how promotions and undoing get there: by people, by commits of the platform to the branch, or by such on a "
+        "branch of their own that people merge; default: none",
+    )
     add("--credentials", default="", metavar="FILE", help="on the platform's machine, with user:password for the URL")
 
 
@@ -90,6 +98,7 @@ def _spec(args: argparse.Namespace) -> dict[str, Any]:
         "prune": not args.keep,
         "projects": args.project,
         "credentials": args.credentials,
+        "writes": args.writes,
     }
 
 
@@ -147,6 +156,12 @@ def _describe(source: dict[str, Any], output: str) -> int:
         for each in source["commits"][:_SHOWN_COMMITS]
     ]
     print("\n".join(table_lines(("commit", "seen", "state", "subject", "what became of it"), rows)))
+    for each in source.get("written", [])[:_SHOWN_COMMITS]:
+        state = Cell(each["state"], _WRITE_STYLES.get(each["state"], "yellow"))
+        commit = f" {each['commit'][:_SHORT]}" if each["commit"] else ""
+        problem = f": {one_line(each['problem'])}" if each["problem"] else ""
+        subject = f"{one_line(each['subject'])} ({one_line(each['author'])}, {age(each['createdAt'])} ago)"
+        print(f"written: {paint(state.text, state.style)}{commit} to {each['branch']}, {subject}{problem}")
     for each in source["drifted"]:
         print(paint(f"drifted: {each['kind']} {each['name']}{' was deleted' if each['missing'] else ''}", "yellow"))
         for change in each["changes"]:

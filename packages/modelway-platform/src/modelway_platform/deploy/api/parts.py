@@ -23,6 +23,7 @@ from modelway_platform.store.cluster_approvals import ClusterApprovals
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.git_sources import GitSources
+from modelway_platform.store.git_writes import GitWrites
 from modelway_platform.store.holds import Holds
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.load_reports import WorkerLoad
@@ -286,6 +287,7 @@ class ApiParts:
         promotions: Deployments on their way into the next stage; None where nothing is deployed.
         phase_approvals: What people said yes to, where a stage has phases wait, or the next cluster waits; None where nothing is deployed.
         rollouts: What runs of rollouts rest on and did; None where none is moved.
+        git_writes: Commits that the platform was asked for; None where it writes none.
         retry: Has whatever failed of a deployment tried again now.
         tables: The route table for gateways on other machines.
         heard_load: Told the load of the workers of a gateway elsewhere.
@@ -325,6 +327,7 @@ class ApiParts:
     promotions: Promotions | None = None
     phase_approvals: ClusterApprovals | None = None
     rollouts: RolloutRuns | None = None
+    git_writes: GitWrites | None = None
     retry: Callable[[VersionKey], Awaitable[None]] = nothing_to_retry
     tables: TableServer | None = None
     heard_load: Callable[[str, Sequence[WorkerLoad]], None] = nobody_listens

@@ -127,6 +127,8 @@ class PromotionsService:
         check_project(call.caller, promotion.project)
         who = call.caller.name
         change = self._spoken(promotion, who, action, comment) if action in {"approve", "reject"} else _moved(action)
+        if action == "abort" and promotion.branch:
+            self._take_back(promotion)
         author = call.actor()
         after = promotions.change(number, change, action=_DONE[action], author=author)
         if after != promotion:
@@ -135,6 +137,16 @@ class PromotionsService:
             )
             self._parts.events.add("Deployment", after.deployment, "Normal", f"Promotion{_DONE[action].title()}", text)
         return after
+
+    def _take_back(self, promotion: Promotion) -> None:
+        """A commit that is only proposed may stay: merged later, it is refused. One that is on its way into the branch is let be."""
+        writes = self._parts.git_writes
+        if writes is None or promotion.branch.startswith("modelway/") or writes.cancel(promotion.write_key):
+            return
+        raise ConflictError(
+            f"promotion {promotion.number} is a commit on branch {promotion.branch} by now, or is becoming one",
+            hint="`modelway rollout undo` leads back once it is in force",
+        )
 
     def _spoken(self, promotion: Promotion, who: str, action: str, comment: str) -> Callable[[Promotion], Promotion]:
         stage = stage_named(StageKey(promotion.project, promotion.to_stage), self._parts.documents.declared())
@@ -167,12 +179,14 @@ def _moved(action: str) -> Callable[[Promotion], Promotion]:
     def change(now: Promotion) -> Promotion:
         if now.state is after and action in {"pause", "resume"}:
             return now
-        # What the gates let pass, and only a person can commit, can still be given up.
-        waits_for_commit = now.state is PromotionState.PROMOTING and bool(now.source) and not now.commit
+        # What the gates let pass can still be given up until it is in the branch that is followed.
+        waits_for_commit = now.state is PromotionState.PROMOTING and bool(now.source)
         if now.state not in before and not (action == "abort" and waits_for_commit):
             raise _not_now(now, action)
         fresh = replace(now, state=after)
-        return replace(fresh, message="", gates=(), approvals=()) if action == "retry" else fresh
+        return (
+            replace(fresh, message="", gates=(), approvals=(), attempt=now.attempt + 1) if action == "retry" else fresh
+        )
 
     return change
 

@@ -12,6 +12,7 @@ from modelway_platform.deploy.api.schema import sources_pb2
 from modelway_platform.domain.drift import Drifted, drift_of
 from modelway_platform.domain.git_source import SourceRecord, source_problems
 from modelway_platform.domain.git_source_json import commit_to_json, source_from_json, source_to_json
+from modelway_platform.domain.git_write import GitWrite
 from modelway_platform.store.etag import etag_of
 
 SHOWN_COMMITS = 50
@@ -51,7 +52,10 @@ class SourcesService:
             commits = [commit_to_json(each) for each in self._sources.commits(request.name, SHOWN_COMMITS)]
             for each in commits:
                 each |= {"seenAt": moment(each["seenAt"]), "committedAt": moment(each["committedAt"])}
-            return {**self._json(self._sources.get(request.name)), "commits": commits}
+            writes = self._parts.git_writes
+            written = writes.of_source(request.name, SHOWN_COMMITS) if writes is not None else ()
+            shown = {"commits": commits, "written": [_write_json(each) for each in written]}
+            return {**self._json(self._sources.get(request.name)), **shown}
 
         return await asyncio.to_thread(render)
 
@@ -85,6 +89,7 @@ class SourcesService:
         drift = drift_of(record.owned, self._parts.documents.declared())
         return {
             **source_to_json(record.spec),
+            "writes": record.spec.writes,
             "head": record.head,
             "applied": record.applied,
             "documents": [{"kind": each.kind, "name": each.name} for each in record.owned],
@@ -107,6 +112,22 @@ def _spec(request: sources_pb2.SetSourceRequest) -> dict[str, Any]:
         "prune": request.prune if request.HasField("prune") else True,
         "projects": list(request.projects),
         "credentials": request.credentials,
+        "writes": request.writes if request.HasField("writes") else "none",
+    }
+
+
+def _write_json(write: GitWrite) -> dict[str, Any]:
+    return {
+        "number": write.number,
+        "subject": write.subject,
+        "author": write.author,
+        "state": write.state.value,
+        "branch": write.branch,
+        "commit": write.commit,
+        "attempts": write.attempts,
+        "problem": write.problem,
+        "createdAt": moment(write.created_at),
+        "updatedAt": moment(write.updated_at),
     }
 
 

@@ -15,7 +15,10 @@ from modelway_platform.deploy.promote.evidence import Evidence
 from modelway_platform.domain.actor import Actor
 from modelway_platform.domain.admit_documents import problems_with
 from modelway_platform.domain.deployment import Deployment
+from modelway_platform.domain.document_json import document_to_json
 from modelway_platform.domain.document_node import Mark
+from modelway_platform.domain.git_source import GitSource
+from modelway_platform.domain.git_write import GitWrite, WriteState, branch_for, promotion_message
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.promote import promoted
 from modelway_platform.domain.promotion import GateName, GateVerdict, Promotion, PromotionState
@@ -27,6 +30,7 @@ from modelway_platform.domain.stage_order import stage_named
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
+from modelway_platform.store.git_writes import GitWrites
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.promotions import Promotions
 
@@ -39,14 +43,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PromoterParts:
-    """What a promoter works on; `source_of` names the Git source that declares a deployment, empty if none does."""
+    """What a promoter works on; `source_of` knows the Git source that declares a deployment, if one does."""
 
     promotions: Promotions
     documents: Documents
     packages: PackageStore
     events: Events
     evidence: Evidence
-    source_of: Callable[[str], str]
+    source_of: Callable[[str], GitSource | None]
+    writes: GitWrites
 
 
 class Superseded(Exception):  # noqa: N818 - what happened, not an error of ours
@@ -146,9 +151,9 @@ class Promoter:
         leaving = stage_named(StageKey(promotion.project, promotion.from_stage), declared)
         document = promoted(record.deployment, leaving, stage)
         source = self._parts.source_of(promotion.deployment)
-        if source:
-            self._leave_to(source, promotion)
-            return LATER_SECONDS
+        if source is not None:
+            self._commit(source, promotion, record.deployment, document)
+            return SOON_SECONDS
         try:
             applied = self._parts.documents.apply(
                 [document],
@@ -162,9 +167,44 @@ class Promoter:
         self._end(promotion, PromotionState.PROMOTED, f"revision {applied[0].revision}", applied[0].revision)
         return 0.0
 
-    def _leave_to(self, source: str, promotion: Promotion) -> None:
-        message = f"the gates are passed: commit stage {promotion.to_stage!r} and what it overrides to source {source}"
-        self._parts.promotions.change(promotion.number, lambda now: replace(now, source=source, message=message))
+    def _commit(self, source: GitSource, promotion: Promotion, before: Deployment, after: Deployment) -> None:
+        """What Git declares is changed in Git: by the platform where the source lets it, else by people."""
+        branch = branch_for(source, promotion.write_key)
+        if not branch:
+            message = f"the gates are passed: commit stage {promotion.to_stage!r} and what it overrides to source {source.name}"
+            self._note(promotion, replace(promotion, source=source.name, message=message))
+            return
+        write = self._parts.writes.ask(
+            GitWrite(
+                key=promotion.write_key,
+                source=source.name,
+                kind="Deployment",
+                name=promotion.deployment,
+                before=document_to_json(before)["spec"],
+                after=document_to_json(after)["spec"],
+                author=promotion.promoter,
+                message=promotion_message(promotion),
+                branch=branch,
+            )
+        )
+        if write.state in {WriteState.FAILED, WriteState.CANCELLED}:
+            self._end(promotion, PromotionState.FAILED, f"the commit could not be written: {write.problem}")
+            return
+        if write.state is WriteState.PUSHED:
+            then = "in force" if branch == source.branch else "merged"
+            message = (
+                f"commit {write.commit[:12]} is on branch {branch} of source {source.name}; waits until it is {then}"
+            )
+        else:
+            tried = f": {write.problem}" if write.problem else ""
+            message = f"a commit to branch {branch} of source {source.name} is being written{tried}"
+        self._note(
+            promotion,
+            replace(promotion, source=source.name, branch=branch, commit=write.commit, message=message[:1000]),
+        )
+
+    def _note(self, before: Promotion, after: Promotion) -> None:
+        self._parts.promotions.change(before.number, lambda now: after if now == before else now)
 
     def _record(self, promotion: Promotion) -> DeploymentRecord:
         record = self._parts.documents.get_deployment(VersionKey(*promotion.deployment.split("/")))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
+    from dulwich.client import HttpGitClient
     from dulwich.objects import ObjectID
     from dulwich.refs import Ref
     from dulwich.repo import Repo
@@ -53,6 +54,16 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def main() -> int:
     """Answers one question; returns the exit status."""
+    set_limits()
+    question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        answer = look(question, Path(folder))
+    sys.stdout.buffer.write(msgspec.json.encode(answer))
+    return 0
+
+
+def set_limits() -> None:
+    """Bounds this process, whatever a repository says."""
     for limit, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
         (resource.RLIMIT_FSIZE, FILE_BYTES),
@@ -60,11 +71,6 @@ def main() -> int:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(limit, (most, most))
-    question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        answer = look(question, Path(folder))
-    sys.stdout.buffer.write(msgspec.json.encode(answer))
-    return 0
 
 
 def look(question: Question, folder: Path) -> Answer:
@@ -81,7 +87,7 @@ def look(question: Question, folder: Path) -> Answer:
     except HangupException:
         return Answer(unreachable="it ended the connection")
     except (GitProtocolError, HTTPError, OSError, ValueError, AssertionError, KeyError) as error:
-        return Answer(unreachable=_words(error))
+        return Answer(unreachable=words(error))
 
 
 def _look(question: Question, folder: Path) -> Answer:
@@ -97,16 +103,7 @@ def _look(question: Question, folder: Path) -> Answer:
 
 
 def _fetch(copy: "Repo", branch: "Ref", question: Question) -> "ObjectID | None":
-    from dulwich.client import HttpGitClient  # noqa: PLC0415
-    from dulwich.config import ConfigFile, StackedConfig  # noqa: PLC0415
-
-    user, password = _credentials(question.credentials)
-    # Nobody's configuration: it could name a proxy, rewrite the address or send a header.
-    nobodys = StackedConfig([ConfigFile()])
-    base, _, name = question.repository.rpartition("/")
-    client = HttpGitClient(
-        base + "/", config=nobodys, username=user, password=password, timeout=CONNECT_SECONDS, quiet=True
-    )
+    client, name = http_client(question.repository, question.credentials)
 
     def wanted(refs: "Mapping[Ref, ObjectID]", depth: int | None = None) -> "list[ObjectID]":
         found = refs.get(branch)
@@ -114,6 +111,21 @@ def _fetch(copy: "Repo", branch: "Ref", question: Question) -> "ObjectID | None"
 
     refs = client.fetch(name, copy, determine_wants=wanted, depth=1, ref_prefix=[branch]).refs
     return refs.get(branch)
+
+
+def http_client(repository: str, credentials: str) -> "tuple[HttpGitClient, str]":
+    """A client for a repository's server, and what the repository is called there."""
+    from dulwich.client import HttpGitClient  # noqa: PLC0415 - once the limits hold
+    from dulwich.config import ConfigFile, StackedConfig  # noqa: PLC0415
+
+    user, password = _credentials(credentials)
+    # Nobody's configuration: it could name a proxy, rewrite the address or send a header.
+    nobodys = StackedConfig([ConfigFile()])
+    base, _, name = repository.rpartition("/")
+    client = HttpGitClient(
+        base + "/", config=nobodys, username=user, password=password, timeout=CONNECT_SECONDS, quiet=True
+    )
+    return client, name
 
 
 def _answer(repository: "Repo", head: "ObjectID | None", question: Question) -> Answer:
@@ -156,7 +168,8 @@ def _line(text: bytes) -> str:
     return "".join(each if each.isprintable() else "?" for each in first)[:MAX_SUBJECT]
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
+    """An error for people: one line, not long."""
     text = " ".join(str(error).split())[:300]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

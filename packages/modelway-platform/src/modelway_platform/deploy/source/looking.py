@@ -1,24 +1,14 @@
-"""Looks at a branch in a child process that is ended when it takes too long."""
+"""Looks at a branch in a child process of its own."""
 
-import asyncio
-import os
-import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
+from modelway_platform.deploy.source.child import LOOK_SECONDS, SourceChild
 from modelway_platform.deploy.source.fetch_commit import Answer, Question
-
-LOOK_SECONDS = 120.0
-MAX_ANSWER_BYTES = 128 * 1024 * 1024
-_PROXIES = ("https_proxy", "http_proxy", "no_proxy")
-_PASSED_ON = ("PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", *_PROXIES, *(each.upper() for each in _PROXIES))
 
 
 class Looker:
-    """Answers questions about branches, each in a process and a folder of its own.
+    """Answers questions about branches; see `SourceChild` for how.
 
     Args:
         folder: Where fetched objects lie meanwhile; made when needed.
@@ -30,38 +20,9 @@ class Looker:
     def __init__(
         self, folder: Path, variables: Mapping[str, str], mark: Mapping[str, str], seconds: float = LOOK_SECONDS
     ) -> None:
-        self._folder = folder
-        self._environment = {name: variables[name] for name in _PASSED_ON if name in variables} | dict(mark)
-        self._seconds = seconds
+        self._child = SourceChild(folder, variables, mark, seconds)
 
     async def look(self, question: Question) -> Answer:
         """The answer; never raises for what is wrong with the repository."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as folder:
-            child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "modelway_platform.deploy.source.fetch_commit",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                cwd=folder,
-                env={**self._environment, "HOME": folder, "TMPDIR": folder, "PYTHONSAFEPATH": "1"},
-                start_new_session=True,
-                limit=MAX_ANSWER_BYTES,
-            )
-            try:
-                async with asyncio.timeout(self._seconds):
-                    told, _ = await child.communicate(msgspec.json.encode(question))
-            except TimeoutError:
-                return Answer(unreachable=f"it was not read within {self._seconds:g} s")
-            finally:
-                if child.returncode is None:
-                    os.killpg(child.pid, 9)
-                    await child.wait()
-        if child.returncode != 0:
-            return Answer(unreachable=f"it takes more memory, time or disk than is allowed (status {child.returncode})")
-        try:
-            return msgspec.json.decode(told, type=Answer)
-        except msgspec.DecodeError:
-            return Answer(unreachable="what it says cannot be understood")
+        told = await self._child.ask("modelway_platform.deploy.source.fetch_commit", question, Answer)
+        return Answer(unreachable=told) if isinstance(told, str) else told

@@ -110,7 +110,7 @@ class Change(_message.Message):
     def __init__(self, path: _Optional[str] = ..., to: _Optional[_Union[_struct_pb2.Value, _Mapping[str, _Any]]] = ..., **kwargs) -> None: ...
 
 class Metadata(_message.Message):
-    __slots__ = ("project", "model", "version", "name", "revision", "created_at", "updated_at", "stage")
+    __slots__ = ("project", "model", "version", "name", "revision", "created_at", "updated_at", "stage", "left_to")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +119,7 @@ class Metadata(_message.Message):
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
+    LEFT_TO_FIELD_NUMBER: _ClassVar[int]
     project: str
     model: str
     version: str
@@ -127,7 +128,8 @@ class Metadata(_message.Message):
     created_at: str
     updated_at: str
     stage: str
-    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., name: _Optional[str] = ..., revision: _Optional[int] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., stage: _Optional[str] = ...) -> None: ...
+    left_to: str
+    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., name: _Optional[str] = ..., revision: _Optional[int] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., stage: _Optional[str] = ..., left_to: _Optional[str] = ...) -> None: ...
 
 class Deployment(_message.Message):
     __slots__ = ("api_version", "kind", "metadata", "spec", "status")

@@ -29,7 +29,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from modelway_platform.deploy.api.schema import rule_pb2 as modelway_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19modelway/v1/sources.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16modelway/v1/rule.proto\"\xae\x03\n\x06Source\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrepository\x18\x02 \x01(\t\x12\x0e\n\x06\x62ranch\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x14\n\x0cpoll_seconds\x18\x05 \x01(\x01\x12\r\n\x05\x64rift\x18\x06 \x01(\t\x12\r\n\x05prune\x18\x07 \x01(\x08\x12\x10\n\x08projects\x18\x08 \x03(\t\x12\x13\n\x0b\x63redentials\x18\t \x01(\t\x12\x0c\n\x04head\x18\n \x01(\t\x12\x0f\n\x07\x61pplied\x18\x0b \x01(\t\x12.\n\tdocuments\x18\x0c \x03(\x0b\x32\x1b.modelway.v1.SourceDocument\x12%\n\x07\x64rifted\x18\r \x03(\x0b\x32\x14.modelway.v1.Drifted\x12\x17\n\nchecked_at\x18\x0e \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07problem\x18\x0f \x01(\t\x12\x17\n\ncreated_at\x18\x10 \x01(\tH\x01\x88\x01\x01\x12$\n\x07\x63ommits\x18\x11 \x03(\x0b\x32\x13.modelway.v1.Commit\x12\x0c\n\x04\x65tag\x18\x12 \x01(\tB\r\n\x0b_checked_atB\r\n\x0b_created_at\",\n\x0eSourceDocument\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"b\n\x07\x44rifted\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07missing\x18\x03 \x01(\x08\x12*\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x19.modelway.v1.DriftedField\"k\n\x0c\x44riftedField\x12\x0c\n\x04path\x18\x01 \x01(\t\x12&\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\x12%\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value\"\xd1\x01\n\x06\x43ommit\x12\x0e\n\x06\x63ommit\x18\x01 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x19\n\x0c\x63ommitted_at\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07seen_at\x18\x05 \x01(\tH\x01\x88\x01\x01\x12\r\n\x05state\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\x12(\n\x07\x64\x65tails\x18\x08 \x03(\x0b\x32\x17.google.protobuf.StructB\x0f\n\r_committed_atB\n\n\x08_seen_at\"0\n\nSourceList\x12\"\n\x05items\x18\x01 \x03(\x0b\x32\x13.modelway.v1.Source\"\x14\n\x12ListSourcesRequest\" \n\x10GetSourceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x8e\x02\n\x10SetSourceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\nrepository\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x06\x62ranch\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x19\n\x0cpoll_seconds\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05\x64rift\x18\x06 \x01(\tH\x02\x88\x01\x01\x12\x12\n\x05prune\x18\x07 \x01(\x08H\x03\x88\x01\x01\x12\x10\n\x08projects\x18\x08 \x03(\t\x12\x13\n\x0b\x63redentials\x18\t \x01(\t\x12\x15\n\rexpected_etag\x18\n \x01(\tB\t\n\x07_branchB\x0f\n\r_poll_secondsB\x08\n\x06_driftB\x08\n\x06_prune\":\n\x13RemoveSourceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rexpected_etag\x18\x02 \x01(\t\".\n\rRemovedSource\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07removed\x18\x02 \x01(\x08\"!\n\x11SyncSourceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1c\n\x0cSyncedSource\x12\x0c\n\x04name\x18\x01 \x01(\t2\xb1\x04\n\x07Sources\x12n\n\x0bListSources\x12\x1f.modelway.v1.ListSourcesRequest\x1a\x17.modelway.v1.SourceList\"%\xea\xe0\x18\x0e\x08\x01\x38\x01\x42\x08projects\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/sources\x12m\n\tGetSource\x12\x1d.modelway.v1.GetSourceRequest\x1a\x13.modelway.v1.Source\",\xea\xe0\x18\x0e\x08\x01\x38\x01\x42\x08projects\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/sources/{name}\x12\x64\n\tSetSource\x12\x1d.modelway.v1.SetSourceRequest\x1a\x13.modelway.v1.Source\"#\xea\xe0\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\x17\x1a\x12/v1/sources/{name}:\x01*\x12n\n\x0cRemoveSource\x12 .modelway.v1.RemoveSourceRequest\x1a\x1a.modelway.v1.RemovedSource\" \xea\xe0\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\x14*\x12/v1/sources/{name}\x12q\n\nSyncSource\x12\x1e.modelway.v1.SyncSourceRequest\x1a\x19.modelway.v1.SyncedSource\"(\xea\xe0\x18\x05\x08\x04\x10\xca\x01\x82\xd3\xe4\x93\x02\x19\"\x17/v1/sources/{name}/syncb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19modelway/v1/sources.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16modelway/v1/rule.proto\"\xe3\x03\n\x06Source\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrepository\x18\x02 \x01(\t\x12\x0e\n\x06\x62ranch\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x14\n\x0cpoll_seconds\x18\x05 \x01(\x01\x12\r\n\x05\x64rift\x18\x06 \x01(\t\x12\r\n\x05prune\x18\x07 \x01(\x08\x12\x10\n\x08projects\x18\x08 \x03(\t\x12\x13\n\x0b\x63redentials\x18\t \x01(\t\x12\x0c\n\x04head\x18\n \x01(\t\x12\x0f\n\x07\x61pplied\x18\x0b \x01(\t\x12.\n\tdocuments\x18\x0c \x03(\x0b\x32\x1b.modelway.v1.SourceDocument\x12%\n\x07\x64rifted\x18\r \x03(\x0b\x32\x14.modelway.v1.Drifted\x12\x17\n\nchecked_at\x18\x0e \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07problem\x18\x0f \x01(\t\x12\x17\n\ncreated_at\x18\x10 \x01(\tH\x01\x88\x01\x01\x12$\n\x07\x63ommits\x18\x11 \x03(\x0b\x32\x13.modelway.v1.Commit\x12\x0c\n\x04\x65tag\x18\x12 \x01(\t\x12\x0e\n\x06writes\x18\x13 \x01(\t\x12#\n\x07written\x18\x14 \x03(\x0b\x32\x12.modelway.v1.WriteB\r\n\x0b_checked_atB\r\n\x0b_created_at\"\xda\x01\n\x05Write\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x0e\n\x06\x62ranch\x18\x05 \x01(\t\x12\x0e\n\x06\x63ommit\x18\x06 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\x05\x12\x0f\n\x07problem\x18\x08 \x01(\t\x12\x17\n\ncreated_at\x18\t \x01(\tH\x00\x88\x01\x01\x12\x17\n\nupdated_at\x18\n \x01(\tH\x01\x88\x01\x01\x42\r\n\x0b_created_atB\r\n\x0b_updated_at\",\n\x0eSourceDocument\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"b\n\x07\x44rifted\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07missing\x18\x03 \x01(\x08\x12*\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x19.modelway.v1.DriftedField\"k\n\x0c\x44riftedField\x12\x0c\n\x04path\x18\x01 \x01(\t\x12&\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\x12%\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value\"\xd1\x01\n\x06\x43ommit\x12\x0e\n\x06\x63ommit\x18\x01 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x19\n\x0c\x63ommitted_at\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07seen_at\x18\x05 \x01(\tH\x01\x88\x01\x01\x12\r\n\x05state\x18\x06 \x01(\t\x12\x0f\n\x07message\x18\x07 \x01(\t\x12(\n\x07\x64\x65tails\x18\x08 \x03(\x0b\x32\x17.google.protobuf.StructB\x0f\n\r_committed_atB\n\n\x08_seen_at\"0\n\nSourceList\x12\"\n\x05items\x18\x01 \x03(\x0b\x32\x13.modelway.v1.Source\"\x14\n\x12ListSourcesRequest\" \n\x10GetSourceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xae\x02\n\x10SetSourceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\nrepository\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x06\x62ranch\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x19\n\x0cpoll_seconds\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05\x64rift\x18\x06 \x01(\tH\x02\x88\x01\x01\x12\x12\n\x05prune\x18\x07 \x01(\x08H\x03\x88\x01\x01\x12\x10\n\x08projects\x18\x08 \x03(\t\x12\x13\n\x0b\x63redentials\x18\t \x01(\t\x12\x15\n\rexpected_etag\x18\n \x01(\t\x12\x13\n\x06writes\x18\x0b \x01(\tH\x04\x88\x01\x01\x42\t\n\x07_branchB\x0f\n\r_poll_secondsB\x08\n\x06_driftB\x08\n\x06_pruneB\t\n\x07_writes\":\n\x13RemoveSourceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rexpected_etag\x18\x02 \x01(\t\".\n\rRemovedSource\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07removed\x18\x02 \x01(\x08\"!\n\x11SyncSourceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1c\n\x0cSyncedSource\x12\x0c\n\x04name\x18\x01 \x01(\t2\xb1\x04\n\x07Sources\x12n\n\x0bListSources\x12\x1f.modelway.v1.ListSourcesRequest\x1a\x17.modelway.v1.SourceList\"%\xea\xe0\x18\x0e\x08\x01\x38\x01\x42\x08projects\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/sources\x12m\n\tGetSource\x12\x1d.modelway.v1.GetSourceRequest\x1a\x13.modelway.v1.Source\",\xea\xe0\x18\x0e\x08\x01\x38\x01\x42\x08projects\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/sources/{name}\x12\x64\n\tSetSource\x12\x1d.modelway.v1.SetSourceRequest\x1a\x13.modelway.v1.Source\"#\xea\xe0\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\x17\x1a\x12/v1/sources/{name}:\x01*\x12n\n\x0cRemoveSource\x12 .modelway.v1.RemoveSourceRequest\x1a\x1a.modelway.v1.RemovedSource\" \xea\xe0\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\x14*\x12/v1/sources/{name}\x12q\n\nSyncSource\x12\x1e.modelway.v1.SyncSourceRequest\x1a\x19.modelway.v1.SyncedSource\"(\xea\xe0\x18\x05\x08\x04\x10\xca\x01\x82\xd3\xe4\x93\x02\x19\"\x17/v1/sources/{name}/syncb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,31 +49,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SOURCES'].methods_by_name['SyncSource']._loaded_options = None
   _globals['_SOURCES'].methods_by_name['SyncSource']._serialized_options = b'\352\340\030\005\010\004\020\312\001\202\323\344\223\002\031\"\027/v1/sources/{name}/sync'
   _globals['_SOURCE']._serialized_start=160
-  _globals['_SOURCE']._serialized_end=590
-  _globals['_SOURCEDOCUMENT']._serialized_start=592
-  _globals['_SOURCEDOCUMENT']._serialized_end=636
-  _globals['_DRIFTED']._serialized_start=638
-  _globals['_DRIFTED']._serialized_end=736
-  _globals['_DRIFTEDFIELD']._serialized_start=738
-  _globals['_DRIFTEDFIELD']._serialized_end=845
-  _globals['_COMMIT']._serialized_start=848
-  _globals['_COMMIT']._serialized_end=1057
-  _globals['_SOURCELIST']._serialized_start=1059
-  _globals['_SOURCELIST']._serialized_end=1107
-  _globals['_LISTSOURCESREQUEST']._serialized_start=1109
-  _globals['_LISTSOURCESREQUEST']._serialized_end=1129
-  _globals['_GETSOURCEREQUEST']._serialized_start=1131
-  _globals['_GETSOURCEREQUEST']._serialized_end=1163
-  _globals['_SETSOURCEREQUEST']._serialized_start=1166
-  _globals['_SETSOURCEREQUEST']._serialized_end=1436
-  _globals['_REMOVESOURCEREQUEST']._serialized_start=1438
-  _globals['_REMOVESOURCEREQUEST']._serialized_end=1496
-  _globals['_REMOVEDSOURCE']._serialized_start=1498
-  _globals['_REMOVEDSOURCE']._serialized_end=1544
-  _globals['_SYNCSOURCEREQUEST']._serialized_start=1546
-  _globals['_SYNCSOURCEREQUEST']._serialized_end=1579
-  _globals['_SYNCEDSOURCE']._serialized_start=1581
-  _globals['_SYNCEDSOURCE']._serialized_end=1609
-  _globals['_SOURCES']._serialized_start=1612
-  _globals['_SOURCES']._serialized_end=2173
+  _globals['_SOURCE']._serialized_end=643
+  _globals['_WRITE']._serialized_start=646
+  _globals['_WRITE']._serialized_end=864
+  _globals['_SOURCEDOCUMENT']._serialized_start=866
+  _globals['_SOURCEDOCUMENT']._serialized_end=910
+  _globals['_DRIFTED']._serialized_start=912
+  _globals['_DRIFTED']._serialized_end=1010
+  _globals['_DRIFTEDFIELD']._serialized_start=1012
+  _globals['_DRIFTEDFIELD']._serialized_end=1119
+  _globals['_COMMIT']._serialized_start=1122
+  _globals['_COMMIT']._serialized_end=1331
+  _globals['_SOURCELIST']._serialized_start=1333
+  _globals['_SOURCELIST']._serialized_end=1381
+  _globals['_LISTSOURCESREQUEST']._serialized_start=1383
+  _globals['_LISTSOURCESREQUEST']._serialized_end=1403
+  _globals['_GETSOURCEREQUEST']._serialized_start=1405
+  _globals['_GETSOURCEREQUEST']._serialized_end=1437
+  _globals['_SETSOURCEREQUEST']._serialized_start=1440
+  _globals['_SETSOURCEREQUEST']._serialized_end=1742
+  _globals['_REMOVESOURCEREQUEST']._serialized_start=1744
+  _globals['_REMOVESOURCEREQUEST']._serialized_end=1802
+  _globals['_REMOVEDSOURCE']._serialized_start=1804
+  _globals['_REMOVEDSOURCE']._serialized_end=1850
+  _globals['_SYNCSOURCEREQUEST']._serialized_start=1852
+  _globals['_SYNCSOURCEREQUEST']._serialized_end=1885
+  _globals['_SYNCEDSOURCE']._serialized_start=1887
+  _globals['_SYNCEDSOURCE']._serialized_end=1915
+  _globals['_SOURCES']._serialized_start=1918
+  _globals['_SOURCES']._serialized_end=2479
 # @@protoc_insertion_point(module_scope)

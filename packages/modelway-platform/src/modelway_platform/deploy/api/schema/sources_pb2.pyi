@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Source(_message.Message):
-    __slots__ = ("name", "repository", "branch", "path", "poll_seconds", "drift", "prune", "projects", "credentials", "head", "applied", "documents", "drifted", "checked_at", "problem", "created_at", "commits", "etag")
+    __slots__ = ("name", "repository", "branch", "path", "poll_seconds", "drift", "prune", "projects", "credentials", "head", "applied", "documents", "drifted", "checked_at", "problem", "created_at", "commits", "etag", "writes", "written")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REPOSITORY_FIELD_NUMBER: _ClassVar[int]
     BRANCH_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,8 @@ class Source(_message.Message):
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     COMMITS_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_FIELD_NUMBER: _ClassVar[int]
     name: str
     repository: str
     branch: str
@@ -49,7 +51,33 @@ class Source(_message.Message):
     created_at: str
     commits: _containers.RepeatedCompositeFieldContainer[Commit]
     etag: str
-    def __init__(self, name: _Optional[str] = ..., repository: _Optional[str] = ..., branch: _Optional[str] = ..., path: _Optional[str] = ..., poll_seconds: _Optional[float] = ..., drift: _Optional[str] = ..., prune: _Optional[bool] = ..., projects: _Optional[_Iterable[str]] = ..., credentials: _Optional[str] = ..., head: _Optional[str] = ..., applied: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[SourceDocument, _Mapping[str, _Any]]]] = ..., drifted: _Optional[_Iterable[_Union[Drifted, _Mapping[str, _Any]]]] = ..., checked_at: _Optional[str] = ..., problem: _Optional[str] = ..., created_at: _Optional[str] = ..., commits: _Optional[_Iterable[_Union[Commit, _Mapping[str, _Any]]]] = ..., etag: _Optional[str] = ...) -> None: ...
+    writes: str
+    written: _containers.RepeatedCompositeFieldContainer[Write]
+    def __init__(self, name: _Optional[str] = ..., repository: _Optional[str] = ..., branch: _Optional[str] = ..., path: _Optional[str] = ..., poll_seconds: _Optional[float] = ..., drift: _Optional[str] = ..., prune: _Optional[bool] = ..., projects: _Optional[_Iterable[str]] = ..., credentials: _Optional[str] = ..., head: _Optional[str] = ..., applied: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[SourceDocument, _Mapping[str, _Any]]]] = ..., drifted: _Optional[_Iterable[_Union[Drifted, _Mapping[str, _Any]]]] = ..., checked_at: _Optional[str] = ..., problem: _Optional[str] = ..., created_at: _Optional[str] = ..., commits: _Optional[_Iterable[_Union[Commit, _Mapping[str, _Any]]]] = ..., etag: _Optional[str] = ..., writes: _Optional[str] = ..., written: _Optional[_Iterable[_Union[Write, _Mapping[str, _Any]]]] = ...) -> None: ...
+
+class Write(_message.Message):
+    __slots__ = ("number", "subject", "author", "state", "branch", "commit", "attempts", "problem", "created_at", "updated_at")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    BRANCH_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    subject: str
+    author: str
+    state: str
+    branch: str
+    commit: str
+    attempts: int
+    problem: str
+    created_at: str
+    updated_at: str
+    def __init__(self, number: _Optional[int] = ..., subject: _Optional[str] = ..., author: _Optional[str] = ..., state: _Optional[str] = ..., branch: _Optional[str] = ..., commit: _Optional[str] = ..., attempts: _Optional[int] = ..., problem: _Optional[str] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ...) -> None: ...
 
 class SourceDocument(_message.Message):
     __slots__ = ("kind", "name")
@@ -118,7 +146,7 @@ class GetSourceRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class SetSourceRequest(_message.Message):
-    __slots__ = ("name", "repository", "branch", "path", "poll_seconds", "drift", "prune", "projects", "credentials", "expected_etag")
+    __slots__ = ("name", "repository", "branch", "path", "poll_seconds", "drift", "prune", "projects", "credentials", "expected_etag", "writes")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REPOSITORY_FIELD_NUMBER: _ClassVar[int]
     BRANCH_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +157,7 @@ class SetSourceRequest(_message.Message):
     PROJECTS_FIELD_NUMBER: _ClassVar[int]
     CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_ETAG_FIELD_NUMBER: _ClassVar[int]
+    WRITES_FIELD_NUMBER: _ClassVar[int]
     name: str
     repository: str
     branch: str
@@ -139,7 +168,8 @@ class SetSourceRequest(_message.Message):
     projects: _containers.RepeatedScalarFieldContainer[str]
     credentials: str
     expected_etag: str
-    def __init__(self, name: _Optional[str] = ..., repository: _Optional[str] = ..., branch: _Optional[str] = ..., path: _Optional[str] = ..., poll_seconds: _Optional[float] = ..., drift: _Optional[str] = ..., prune: _Optional[bool] = ..., projects: _Optional[_Iterable[str]] = ..., credentials: _Optional[str] = ..., expected_etag: _Optional[str] = ...) -> None: ...
+    writes: str
+    def __init__(self, name: _Optional[str] = ..., repository: _Optional[str] = ..., branch: _Optional[str] = ..., path: _Optional[str] = ..., poll_seconds: _Optional[float] = ..., drift: _Optional[str] = ..., prune: _Optional[bool] = ..., projects: _Optional[_Iterable[str]] = ..., credentials: _Optional[str] = ..., expected_etag: _Optional[str] = ..., writes: _Optional[str] = ...) -> None: ...
 
 class RemoveSourceRequest(_message.Message):
     __slots__ = ("name", "expected_etag")
