@@ -94,6 +94,9 @@ def test_containers_run_within_bounds_and_every_phase_is_done(boxed: RunningPlat
         assert (config["User"], host["ReadonlyRootfs"], host["CapDrop"]) == ("10001:10001", True, ["ALL"])
         assert (host["NanoCpus"], host["Memory"]) == (2_000_000_000, 256 * 1024**2)
         assert "no-new-privileges" in host["SecurityOpt"]
+        assert [each.partition(":")[2] for each in host["Binds"]] == ["/var/log/modelway:rw"], (
+            "and nothing else of here"
+        )
         assert host["PortBindings"] in ({}, None), "nothing is published: the gateway reaches its network"
         assert not [name for name in config["Env"] if "TOKEN" in name or "KEY" in name]
     with boxed.control() as control:
@@ -104,6 +107,15 @@ def test_containers_run_within_bounds_and_every_phase_is_done(boxed: RunningPlat
     assert boxed.cli("get", "clusters", "-o", "name").stdout == "cluster/box\n"
     refused = boxed.cli("delete", "cluster", "box", status=1)
     assert "cluster box still has 1 deployment(s)" in refused.stderr
+
+
+def test_inferences_in_containers_are_on_record(boxed: RunningPlatform) -> None:
+    def replicas_on_record() -> bool:
+        said = boxed.cli("logs", NAME, "--source", "inference", "--tail", "500", "-o", "json").stdout
+        return all(each["id"] in said for each in boxed.endpoints(NAME))
+
+    boxed.wait_routed(PATH)
+    wait_for("records of both", replicas_on_record)
 
 
 def test_rolling_updates_under_load_fail_no_request(boxed: RunningPlatform, box: Box) -> None:
@@ -166,6 +178,27 @@ def test_control_killed_adopts_containers_and_removes_strangers(boxed: RunningPl
         boxed.wait_ready(NAME, seconds=120)
     assert box.containers() == before
     assert not load.failed, load.summary()
+
+
+def test_a_base_of_the_catalogue_is_chosen_and_one_that_is_missing_is_named(
+    boxed: RunningPlatform, box: Box, archive: Path, tmp_path: Path
+) -> None:
+    kept = f"oci:{tmp_path / 'bases'}"
+    name = "boxed/echo/v2"
+    text = document(boxed.upload(archive), replicas=1).replace("version: v1", "version: v2")
+    cluster = box.cluster("shelf").replace(f"base: {box.base}", f"bases: {kept}")
+    boxed.apply(cluster, text.replace("cluster: box", "cluster: shelf"))
+
+    def said() -> str:
+        found = boxed.deployment(name)
+        return " ".join(each["message"] for each in found["status"]["conditions"]) if found else ""
+
+    wait_for("what is missing", lambda: "modelway image base python-cpu" in said(), seconds=60)
+    boxed.cli("image", "base", "python-cpu", "--root", str(box.base), "-o", kept)
+    boxed.cli("rollout", "retry", "deployment", name)
+    boxed.wait_ready(name, seconds=120)
+    boxed.cli("delete", "deployment", name, "--wait")
+    boxed.cli("delete", "cluster", "shelf")
 
 
 def test_deleted_with_nothing_left(boxed: RunningPlatform, box: Box) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import pytest_asyncio
@@ -104,3 +104,19 @@ async def test_one_that_is_not_ready_any_more_loses_its_lease(server: Server) ->
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_port_for_grpc_is_registered_where_somebody_listens(server: Server) -> None:
+    leases = Leases()
+    for grpc_port, expected in ((server.port, server.port), (9, 0)):
+        leading = asyncio.create_task(
+            Lead(registry=leases).lead(replace(endpoint(server), grpc_port=grpc_port), EXAMPLES)
+        )
+        async with asyncio.timeout(30):
+            while not leases.endpoints():  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        assert leases.endpoints()[0].grpc_port == expected
+        leading.cancel()
+        with suppress(asyncio.CancelledError):
+            await leading
+        leases.drop("r1")

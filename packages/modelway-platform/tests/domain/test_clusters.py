@@ -206,3 +206,19 @@ def test_slurm_gives_whole_cpus() -> None:
     assert ["gives whole CPUs" in each.message for each in problems_with([half], after, PACKAGES)] == [True]
     whole = written(placed.replace("LIMITS", "{cpus: 2, memory: 1Gi, gpus: 1}"))
     assert not problems_with([whole], after, PACKAGES)
+
+
+@pytest.mark.parametrize("text", [WHOLE, PODS])
+def test_bases_of_the_catalogue_may_stand_in_place_of_one_base(text: str) -> None:
+    cluster = written(text.replace("base: 'oci:b:v1'", "bases: 'oci:/srv/bases'")).document
+    assert isinstance(cluster, Cluster)
+    assert (cluster.docker.bases or cluster.kubernetes.bases) == "oci:/srv/bases"
+    assert document_from_json(document_to_json(cluster)) == cluster
+    for wrong, message in (
+        ("base: 'oci:b:v1', bases: 'oci:/srv/bases'", "only one of them can be meant"),
+        ("bases: 'oci:/srv/bases:v1'", "is not allowed"),
+        ("bases: 'r.example/bases@sha256:0'", "is not allowed"),
+    ):
+        said = read(text.replace("base: 'oci:b:v1'", wrong))
+        assert isinstance(said, list)
+        assert any(message in each for each in said), said

@@ -3,22 +3,22 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import uv
 
 from modelway.errors import InvalidRequestError
-from modelway.packaging import Progress, read_manifest
+from modelway.packaging import read_manifest
+from modelway_platform.apps.cluster_bases import CatalogueBases, OneBase
 from modelway_platform.apps.image_builders import grounds_of
-from modelway_platform.apps.image_parts import base_opener, registry_http
+from modelway_platform.apps.image_parts import registry_http
 from modelway_platform.apps.kubernetes_clusters import pods_operator
 from modelway_platform.apps.slurm_clusters import SlurmNeeds, jobs_operator, shared_phases
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.builder.local_phases import Fetch
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
-from modelway_platform.deploy.images.base_image import BaseImage, machine_architecture
+from modelway_platform.deploy.images.base_image import machine_architecture
 from modelway_platform.deploy.images.build_image import ImageBuilder
 from modelway_platform.deploy.images.cache import LayerCache
 from modelway_platform.deploy.images.deliver_image import IntoEngine, RegistryAlone, ThroughRegistry
@@ -139,16 +139,17 @@ class MadeClusters:
                 engine=engine,
                 credentials=partial(_credentials, plain_http=settings.plain_http),
             )
-        return self._phases(cluster, settings.base, delivery, plain_http=settings.plain_http)
+        return self._phases(cluster, (settings.base, settings.bases), delivery, plain_http=settings.plain_http)
 
     def _phases_of_pods(self, cluster: Cluster) -> ImagePhases:
         settings = cluster.kubernetes
         http = partial(registry_http, plain_http=settings.plain_http)
         delivery = RegistryAlone(registry=settings.registry, http=http)
-        return self._phases(cluster, settings.base, delivery, plain_http=settings.plain_http)
+        return self._phases(cluster, (settings.base, settings.bases), delivery, plain_http=settings.plain_http)
 
-    def _phases(self, cluster: Cluster, base: str, delivery: Delivery, *, plain_http: bool) -> ImagePhases:
+    def _phases(self, cluster: Cluster, below: tuple[str, str], delivery: Delivery, *, plain_http: bool) -> ImagePhases:
         around = self._around
+        base, bases = below
         folder = around.directory.root / "images"
         cache = LayerCache(folder / "layers")
         return ImagePhases(
@@ -161,30 +162,12 @@ class MadeClusters:
                 architecture=machine_architecture(),
                 grounds=grounds_of(cluster.builder, cache, socket=cluster.docker.socket),
             ),
-            base=_Base(base, cache, plain_http=plain_http),
+            base=OneBase(base, cache, plain_http=plain_http)
+            if base
+            else CatalogueBases(bases, cache, plain_http=plain_http),
             layouts=folder / "layouts" / cluster.name,
             delivery=delivery,
         )
-
-
-class _Base:
-    """The image below all others of a cluster; a root file system is read anew only when its file is another one."""
-
-    def __init__(self, text: str, cache: LayerCache, *, plain_http: bool) -> None:
-        self._text = text
-        self._cache = cache
-        self._plain_http = plain_http
-        self._known: tuple[tuple[int, int], BaseImage] | None = None
-
-    def __call__(self, progress: Progress) -> BaseImage:
-        path = Path(self._text)
-        state = (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else None
-        known = self._known
-        if known is not None and state == known[0] and all(self._cache.blobs.has(x.blob) for x in known[1].layers):
-            return known[1]
-        found = base_opener(self._cache, progress, plain_http=self._plain_http).open(self._text)
-        self._known = (state, found) if state is not None else None
-        return found
 
 
 def _credentials(image: str, *, plain_http: bool) -> Mapping[str, Any] | None:

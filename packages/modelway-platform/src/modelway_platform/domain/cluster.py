@@ -19,6 +19,7 @@ class DockerSettings:
     Args:
         socket: The Unix socket of a Docker Engine, or of Podman's service, on the platform's machine.
         base: What images are built on: a name in a registry, `oci:DIR[:TAG]`, or a root file system (`modelway image base`).
+        bases: Instead of one: where those of all definitions are, `oci:DIR` or `REGISTRY/NAME`; each package gets what fits it.
         registry: Where images are pushed and pulled from, `HOST[:PORT][/PREFIX]`; empty: they are loaded into the engine.
         plain_http: Whether that registry speaks HTTP without TLS.
         network: The engine's network that containers are put into; the gateway must reach addresses in it.
@@ -26,6 +27,7 @@ class DockerSettings:
 
     socket: str = "/var/run/docker.sock"
     base: str = ""
+    bases: str = ""
     registry: str = ""
     plain_http: bool = False
     network: str = "bridge"

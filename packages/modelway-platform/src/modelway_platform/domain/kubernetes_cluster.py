@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from modelway_platform.domain.cluster_bases import bases_to_json, read_bases
 from modelway_platform.domain.document_fields import Fields
 from modelway_platform.domain.identity import is_name
 
@@ -27,6 +28,7 @@ class KubernetesSettings:
         context: One of its contexts; empty for the current one.
         namespace: Where pods and Services are put; empty for the context's own.
         base: What images are built on, as for clusters of containers.
+        bases: Instead of one: where those of all definitions are, as for clusters of containers.
         registry: Where images are pushed to, and pulled from by the nodes: `HOST[:PORT][/PREFIX]`.
         plain_http: Whether that registry speaks HTTP without TLS.
         pull_secrets: Secrets of the namespace by which nodes pull.
@@ -39,6 +41,7 @@ class KubernetesSettings:
     context: str = ""
     namespace: str = ""
     base: str = ""
+    bases: str = ""
     registry: str = ""
     plain_http: bool = False
     pull_secrets: tuple[str, ...] = ()
@@ -58,7 +61,7 @@ def read_kubernetes(spec: Fields) -> KubernetesSettings:
         namespace=fields.string(
             "namespace", "", check=is_name, rule="lower-case letters, digits and dashes, at most 63"
         ),
-        base=fields.string("base", check=_is_line, rule="HOST/NAME:TAG, oci:DIR:TAG, or the path of a .tar"),
+        **read_bases(fields),
         registry=fields.string("registry", check=_is_registry, rule="HOST[:PORT][/PREFIX], lower case after the host"),
         plain_http=fields.boolean("plainHttp", default=False),
         pull_secrets=_read_pull_secrets(fields),
@@ -83,7 +86,7 @@ def kubernetes_to_json(settings: KubernetesSettings) -> dict[str, Any]:
         "gpuResource": settings.gpu_resource if settings.gpu_resource != GPU else "",
     }
     told = {name: value for name, value in unusual.items() if value}
-    return {"base": settings.base, "registry": settings.registry, **told}
+    return {**bases_to_json(settings.base, settings.bases), "registry": settings.registry, **told}
 
 
 def kubernetes_from_json(section: Mapping[str, Any]) -> KubernetesSettings:
@@ -93,6 +96,7 @@ def kubernetes_from_json(section: Mapping[str, Any]) -> KubernetesSettings:
         context=section.get("context", ""),
         namespace=section.get("namespace", ""),
         base=section.get("base", ""),
+        bases=section.get("bases", ""),
         registry=section.get("registry", ""),
         plain_http=section.get("plainHttp", False),
         pull_secrets=tuple(section.get("pullSecrets", ())),

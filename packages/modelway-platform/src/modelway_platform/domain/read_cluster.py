@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from modelway_platform.domain.cluster import LOCAL, OPERATORS, Cluster, DockerSettings, OperatorKind
+from modelway_platform.domain.cluster_bases import bases_to_json, read_bases
 from modelway_platform.domain.document_fields import Fields
 from modelway_platform.domain.identity import is_name
 from modelway_platform.domain.image_builder import builder_from_json, builder_to_json, read_builder
@@ -45,7 +46,7 @@ def _operator_to_json(cluster: Cluster) -> dict[str, Any]:
     docker = cluster.docker
     section = {
         "socket": docker.socket,
-        "base": docker.base,
+        **bases_to_json(docker.base, docker.bases),
         "network": docker.network,
         **({"registry": docker.registry, "plainHttp": docker.plain_http} if docker.registry else {}),
     }
@@ -58,6 +59,7 @@ def cluster_from_json(name: str, spec: Mapping[str, Any]) -> Cluster:
     docker = DockerSettings(
         socket=section.get("socket", DockerSettings().socket),
         base=section.get("base", ""),
+        bases=section.get("bases", ""),
         registry=section.get("registry", ""),
         plain_http=section.get("plainHttp", False),
         network=section.get("network", "bridge"),
@@ -82,7 +84,7 @@ def _read_docker(spec: Fields) -> DockerSettings:
     rule = "an absolute path of at most 100 characters: /var/run/docker.sock"
     found = DockerSettings(
         socket=fields.string("socket", usual.socket, check=_is_socket, rule=rule),
-        base=fields.string("base", check=_is_line, rule="HOST/NAME:TAG, oci:DIR:TAG, or the path of a .tar"),
+        **read_bases(fields),
         registry=fields.string(
             "registry", "", check=_is_registry, rule="HOST[:PORT][/PREFIX], lower case after the host"
         ),

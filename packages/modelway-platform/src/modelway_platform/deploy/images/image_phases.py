@@ -43,7 +43,7 @@ class ImagePhases:
         archive: Where the archive with a digest lies.
         fetch: Gets archives.
         builder: Makes images.
-        base: Opens the image below; told each step.
+        base: Opens the image below, or says who chooses it once the package is known; told each step.
         layouts: Holds an image layout per package until it is delivered.
         delivery: Delivers them.
     """
@@ -51,7 +51,7 @@ class ImagePhases:
     archive: Callable[[str], Path]
     fetch: Fetch
     builder: ImageBuilder
-    base: Callable[[Progress], BaseImage]
+    base: Callable[[Progress], BaseImage | Callable[[packaging.LoadedPackage], BaseImage]]
     layouts: Path
     delivery: Delivery
     skips: Mapping[PhaseName, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,6 +1,7 @@
 """From a replica's spec to the container that runs it: non-root, read-only, without rights, within its limits."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from modelway_platform.deploy.images.places import USER
@@ -10,6 +11,8 @@ from modelway_platform.deploy.operators.serve_options import serve_options
 from modelway_platform.domain.resources import Resources
 
 INSTANCE, CLUSTER, REPLICA = "modelway.instance", "modelway.cluster", "modelway.replica"
+INFERENCES = "/var/log/modelway"
+"""Where a container logs its inferences."""
 _PIDS = 512
 _TMP = "rw,nosuid,nodev,size=512m,mode=1777"
 _SHARED_MEMORY = 256 * 1024**2
@@ -20,14 +23,16 @@ def labels_of(instance: str, cluster: str) -> dict[str, str]:
     return {INSTANCE: instance, CLUSTER: cluster}
 
 
-def request_of(spec: ReplicaSpec, *, instance: str, network: str) -> RunRequest:
-    """The container of a replica."""
+def request_of(spec: ReplicaSpec, *, instance: str, network: str, inferences: Path | None = None) -> RunRequest:
+    """The container of a replica; `inferences` is the folder of the engine's machine where it logs them."""
+    mounts = [f"{inferences}:{INFERENCES}:rw"] if inferences is not None else []
     return RunRequest(
         name=f"modelway-{spec.id}",
         image=spec.environment,
         arguments=serve_options(spec),
         environment={
             "NO_COLOR": "1",
+            **({"INFERENCE_LOG": INFERENCES} if inferences is not None else {}),
             **spec.env,
             # Ours come last: a document cannot make a replica claim to be another.
             "MODELWAY_REPLICA_ID": spec.id,
@@ -43,7 +48,7 @@ def request_of(spec: ReplicaSpec, *, instance: str, network: str) -> RunRequest:
             "modelway.package": spec.package,
         },
         user=f"{USER}:{USER}",
-        host={"NetworkMode": network, **_host(spec.resources)},
+        host={"NetworkMode": network, **({"Binds": mounts} if mounts else {}), **_host(spec.resources)},
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from modelway.errors import ModelwayError
 from modelway.packaging.manifest import Example
-from modelway_platform.deploy.images.places import HTTP_PORT
+from modelway_platform.deploy.images.places import GRPC_PORT, HTTP_PORT
 from modelway_platform.deploy.operators.container_spec import REPLICA, labels_of, request_of
 from modelway_platform.deploy.operators.docker_engine import DockerEngine
 from modelway_platform.deploy.operators.last_words import ending, exit_text
@@ -26,6 +26,7 @@ from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
 
 LOG_NAME = "server.log"
+INFERENCE_LOG_NAME = "inference"
 LOOK_SECONDS = 2.0
 # The gateways have let go of a replica before it is asked to leave.
 SETTLE_SECONDS = 1.0
@@ -121,7 +122,8 @@ class DockerOperator:
         if not await asyncio.to_thread(self._engine.has_image, spec.environment):
             credentials = around.credentials(spec.environment)
             await asyncio.to_thread(self._engine.pull, spec.environment, credentials)
-        request = request_of(spec, instance=around.instance, network=around.network)
+        inferences = await asyncio.to_thread(_inference_folder, around.folder / spec.id)
+        request = request_of(spec, instance=around.instance, network=around.network, inferences=inferences)
         container = await asyncio.to_thread(self._engine.run, request)
         known = self._known[spec.id] = _Known(container=container)
         self._begin_leading(spec.id, known, request.labels)
@@ -204,7 +206,7 @@ class DockerOperator:
             if not host:
                 return  # it has ended already, which the watch finds
             examples = await asyncio.to_thread(around.examples, package)
-            endpoint = Endpoint(id=replica_id, key=key, host=host, port=HTTP_PORT, package=package)
+            endpoint = Endpoint(id=replica_id, key=key, host=host, port=HTTP_PORT, grpc_port=GRPC_PORT, package=package)
             await around.lead.lead(endpoint, examples)
         except NotRehearsedError as error:
             known.observed = Observed(exited_at=time.time(), reason=error.message)
@@ -267,3 +269,12 @@ class DockerOperator:
         if end.out_of_memory:
             return f"{exit_text(status)}: it used more memory than its limit", end.at
         return ending(status, folder / LOG_NAME, offset), end.at
+
+
+def _inference_folder(folder: Path) -> Path:
+    """Where a container's own user may write, below a folder that nobody else on this machine may enter."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder / INFERENCE_LOG_NAME
+    found.mkdir(exist_ok=True)
+    found.chmod(0o777)
+    return found

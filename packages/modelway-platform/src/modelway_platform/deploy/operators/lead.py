@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from modelway.client.addresses import path_of
@@ -50,7 +50,7 @@ class Lead:
     ttl: float = TTL_SECONDS
 
     async def lead(self, endpoint: Endpoint, examples: Sequence[Example]) -> None:
-        """Registers the replica at `endpoint` once it may be, and keeps it registered while it says that it is ready.
+        """Registers the replica at `endpoint` once it may be, with its port for gRPC if it has one, and keeps it registered while it says that it is ready.
 
         Runs until cancelled.
 
@@ -62,6 +62,8 @@ class Lead:
             while not await _is_ready(client):  # noqa: ASYNC110 - nobody tells: it can only be asked
                 await asyncio.sleep(_READY_INTERVAL)
             await rehearse(client, examples)
+            if endpoint.grpc_port and not await _listens(endpoint.host, endpoint.grpc_port):
+                endpoint = replace(endpoint, grpc_port=0)
             while True:
                 if await _is_ready(client):
                     self.registry.register(endpoint, self.ttl)
@@ -94,6 +96,17 @@ async def rehearse(client: AsyncHttpClient, examples: Sequence[Example]) -> None
         wrong = difference(example.response, answer.json(), example.tolerance)
         if wrong:
             raise NotRehearsedError(f"does not answer {where} as its package says: {wrong}")
+
+
+async def _listens(host: str, port: int) -> bool:
+    """Whether anybody is there; a package without gRPC has no port for it."""
+    try:
+        async with asyncio.timeout(_ASK_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 async def _is_ready(client: AsyncHttpClient) -> bool:
