@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from modelway_platform.domain.document_json import document_to_json
+from modelway_platform.domain.drift import drift_of
+from modelway_platform.domain.git_source import Owned
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.rollout import Check, RolloutStep
 from modelway_platform.domain.rollout_status import RolloutPhase
@@ -268,3 +271,20 @@ def test_killed_before_or_after_any_write_it_ends_the_same(
     assert [move.number for move in runs] == list(range(1, len(runs) + 1))
     assert world.kinds == (["begin", "advance", "promote"] if errors is ALIKE else ["begin", "rollback"])
     assert len(world.documents.revisions("Route", str(KEY))) == 1 + len(runs)
+
+
+def test_weights_that_a_rollout_gave_are_no_drift(make: Callable[..., "World"]) -> None:
+    world = make()
+    record = world.documents.get_route(KEY)
+    assert record is not None
+    owned = [Owned(kind="Route", name=str(KEY), document=document_to_json(record.route))]
+    world.begun()
+    assert drift_of(owned, world.documents.declared()) == ()
+    moved = world.documents.get_route(KEY)
+    assert moved is not None
+    world.documents.apply_route(replace(moved.route, timeout_seconds=5.0), author="carl")
+    (drifted,) = drift_of(owned, world.documents.declared())
+    assert [each.path for each in drifted.changes] == ["spec.timeoutSeconds"]
+    world.documents.apply_route(Route(key=KEY, versions=(VersionWeight(version="v1", weight=9),)), author="carl")
+    (drifted,) = drift_of(owned, world.documents.declared())
+    assert any(each.path.startswith("spec.versions") for each in drifted.changes)

@@ -8,6 +8,7 @@ from modelway_platform.domain.document_changes import Change, changes_between
 from modelway_platform.domain.document_json import Kind, document_to_json
 from modelway_platform.domain.git_source import Owned
 from modelway_platform.domain.records import Declared
+from modelway_platform.domain.rollout_decision import weights_of
 
 _ORDER: dict[str, int] = {"Rollout": 0, "Route": 1, "Deployment": 2}
 
@@ -24,7 +25,7 @@ class Drifted:
 
 def drift_of(owned: Sequence[Owned], declared: Declared) -> tuple[Drifted, ...]:
     """Those of a source's documents that somebody changed or deleted elsewhere, in the source's order."""
-    return tuple(_drifted(owned, _specs(declared)))
+    return tuple(_drifted(owned, _specs(declared), _moved_by_rollouts(declared)))
 
 
 def left_out(before: Sequence[Owned], now: Sequence[Owned], declared: Declared) -> list[tuple[Kind, str]]:
@@ -35,13 +36,33 @@ def left_out(before: Sequence[Owned], now: Sequence[Owned], declared: Declared) 
     return sorted((each for each in gone if each in there), key=lambda each: _ORDER.get(each[0], len(_ORDER)))
 
 
-def _drifted(owned: Sequence[Owned], specs: dict[tuple[Kind, str], dict[str, Any]]) -> Iterator[Drifted]:
+def _moved_by_rollouts(declared: Declared) -> frozenset[str]:
+    """The routes whose weights are those that a rollout gave them: moved as declared, not drifted."""
+    routes = {record.key: record.route for record in declared.routes}
+    return frozenset(
+        str(record.key)
+        for record in declared.rollouts
+        if record.status.run and record.key in routes
+        if weights_of(routes[record.key], record.rollout) == record.status.weights
+    )
+
+
+def _drifted(
+    owned: Sequence[Owned], specs: dict[tuple[Kind, str], dict[str, Any]], moved: frozenset[str]
+) -> Iterator[Drifted]:
     for each in owned:
         spec = specs.get((each.kind, each.name))
         if spec is None:
             yield Drifted(kind=each.kind, name=each.name, missing=True)
-        elif changes := changes_between(each.document["spec"], spec, "spec"):
+        elif changes := _changes(each, spec, moved):
             yield Drifted(kind=each.kind, name=each.name, missing=False, changes=changes)
+
+
+def _changes(owned: Owned, spec: dict[str, Any], moved: frozenset[str]) -> tuple[Change, ...]:
+    found = changes_between(owned.document["spec"], spec, "spec")
+    if owned.kind != "Route" or owned.name not in moved:
+        return found
+    return tuple(each for each in found if not each.path.startswith("spec.versions"))
 
 
 def _specs(declared: Declared) -> dict[tuple[Kind, str], dict[str, Any]]:

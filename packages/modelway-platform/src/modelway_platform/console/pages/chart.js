@@ -76,3 +76,22 @@ export function band({ low, high }, difference, verdict) {
     h("line", { class: "zero", x1: 150, x2: 150, y1: 1, y2: 23 }),
     !open(difference) && h("circle", { cx: x(difference), cy: 12, r: 4.5 }));
 }
+
+/** How an interval has narrowed: what was seen as a line in its band, no difference dashed, what is allowed dotted. points: [time, seen, low, high]. */
+export function bandOverTime(points, { verdict, limit, zero = 0, show, label }) {
+  if (points.length < 2) return h("p", { class: "empty" }, "Collecting: the band is there in a few seconds.");
+  const late = points.slice(-Math.max(2, Math.ceil(points.length / 3)));
+  const wanted = [zero, limit, ...points.map(each => each[1]), ...late.flatMap(each => [each[2], each[3]])].filter(each => each !== null && each !== undefined);
+  const [least, most] = [Math.min(...wanted), Math.max(...wanted)];
+  const edge = Math.max((most - least) * 0.08, 1e-9);
+  const [from, to] = [points[0][0], points.at(-1)[0]];
+  const x = time_ => ((time_ - from) / Math.max(to - from, 1)) * WIDTH;
+  const y = value => HEIGHT - ((Math.min(most + edge, Math.max(least - edge, value)) - least + edge) / (most - least + 2 * edge)) * HEIGHT;
+  const side = (index, open) => points.map(each => `${x(each[0]).toFixed(1)} ${y(each[index] ?? open).toFixed(1)}`);
+  const shape = `M${side(3, Infinity).join("L")}L${side(2, -Infinity).reverse().join("L")}Z`;
+  const line = (value, kind) => h("line", { class: kind, x1: 0, x2: WIDTH, y1: y(value), y2: y(value) });
+  const svg = h("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
+    h("path", { class: "confidence", d: shape }), zero !== limit && line(zero, "zero"), line(limit, "limit"), h("path", { class: "seen", d: `M${side(1, zero).join("L")}` }));
+  const axis = [limit, zero].filter((value, index) => !index || value !== limit).map(value => h("span", { class: "axis", style: { top: `${(y(value) / HEIGHT) * 8.5}rem` } }, show(value).replace(" points", "")));
+  return h("div", { class: `chart over ${verdict}` }, svg, axis, h("div", { class: "times" }, h("span", {}, time(from)), h("span", {}, time(to))));
+}

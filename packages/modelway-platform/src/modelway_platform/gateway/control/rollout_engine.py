@@ -232,6 +232,9 @@ class RolloutEngine:
             self._record(record, watch, status, kind=news.kind)
         else:
             self._documents.save_rollout(record.key, status)
+            if watch is not None:  # what is shown beside the words is what they rest on
+                watch.news = True
+                self._keep(watch)
 
     def _taken_over(self, record: RolloutRecord) -> Noted:
         route = self._documents.get_route(record.key)

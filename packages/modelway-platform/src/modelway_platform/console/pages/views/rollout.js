@@ -1,9 +1,10 @@
 // Is the new version better? Verdict, intervals, what is left to go, and the next step of its weight.
-import { apply, control, name, poll, query } from "../api.js";
+import { apply, control, name, poll, query, watch } from "../api.js";
 import { band, chart } from "../chart.js";
 import { confirmed, fill, h } from "../dom.js";
 import { follow, followSeries, models } from "../fleet.js";
 import { attempt, badge, card, changes, cli, declared, dot, empty, head, ms, number, percent, phase, problem, rate, shares, table } from "../parts.js";
+import { beginRollout, phaseOf, rolloutCards, underWay } from "./rollout_run.js";
 
 const STEPS = [0, 1, 5, 10, 25, 50, 75, 100];
 
@@ -12,11 +13,17 @@ export default async function rollout(page) {
   const { main, signal, place } = page;
   const [list, trouble] = [h("div"), h("div")];
   fill(main, head("Rollout", "models with more than one version: how much the newer one gets, and what the requests so far say"), trouble, list);
+  const rollouts = new Map();
+  let redraw = () => {};
+  watch("rollouts", signal, items => { rollouts.clear(); for (const each of items) rollouts.set(each.metadata.name, each); redraw(); });
   follow(signal, state => {
+    redraw = () => {
     const several = models(state.deployments, state.routes).filter(each => each.versions.length > 1);
-    fill(list, several.length ? card(null, table([["Model", each => each.name], ["Versions", each => h("span", { class: "row" }, each.deployments.map(one_ => h("span", {}, `${one_.metadata.version} `, phase(one_.status.phase))))], ["Traffic", each => (each.weights.length ? shares(each.weights, true) : "")]], several, { href: each => `#/rollout/${each.name}` }))
+    fill(list, several.length ? card(null, table([["Model", each => each.name], ["Versions", each => h("span", { class: "row" }, each.deployments.map(one_ => h("span", {}, `${one_.metadata.version} `, phase(one_.status.phase))))], ["Traffic", each => (each.weights.length ? shares(each.weights, true) : "")], ["Rollout", each => (rollouts.has(each.name) ? phaseOf(rollouts.get(each.name)) : "")]], several, { href: each => `#/rollout/${each.name}` }))
       : card("Nothing to compare yet", empty("Deploy a second version of a model: it gets no requests until you say so here. The command line does the same:"), cli("modelway apply -f digits-v2.yaml --wait", "modelway rollout compare vision/digits v1 v2")));
     place();
+    };
+    redraw();
   }, error => { fill(trouble, error && problem(error)); place(); });
   return undefined;
 }
@@ -26,14 +33,23 @@ const shareOf = (weights, baseline, candidate) => { const of = version => weight
 
 async function one({ main, path, query: given, signal, place }, project, model) {
   const id = `${project}/${model}`;
-  const [bar, verdict, charts, trouble, choices, pinned] = [h("div"), h("div"), h("div"), h("div"), h("span", { class: "row" }), given.get("pinned") === "true"];
-  const state = { found: null, told: null, baseline: given.get("baseline"), candidate: given.get("candidate"), since: given.get("since") ?? "" };
-  fill(main, head(h("span", {}, h("span", { class: "soft" }, `Rollout of ${project}/`), model), null, choices), trouble, bar, verdict, charts);
+  const [bar, run, verdict, charts, trouble, choices, pinned] = [h("div"), h("div"), h("div"), h("div"), h("div"), h("span", { class: "row" }), given.get("pinned") === "true"];
+  const state = { found: null, told: null, rollout: null, baseline: given.get("baseline"), candidate: given.get("candidate"), since: given.get("since") ?? "" };
+  fill(main, head(h("span", {}, h("span", { class: "soft" }, `Rollout of ${project}/`), model), null, choices), trouble, run, bar, verdict, charts);
   const ask = async () => {
     if (!state.candidate) return;
     try { fill(verdict, evidence(id, state, await control(`routes/${name(project, model)}/comparison${query({ baseline: state.baseline, candidate: state.candidate, since: state.since, pinned: pinned ? "true" : "" })}`, { signal }))); fill(trouble); } catch (error) { if (!signal.aborted) fill(trouble, problem(error)); }
     place();
   };
+  const draw = () => { if (state.found) fill(bar, state.rollout && underWay(state.rollout) ? null : steps(state)); };
+  const lookAtRun = async () => {
+    if (!state.rollout) { fill(run); return; }
+    const [told, moves] = await Promise.all([control(`rollouts/${name(project, model)}`, { signal }), control(`rollouts/${name(project, model)}/moves`, { signal })]);
+    fill(run, rolloutCards(told, moves.items.filter(each => each.run === told.status.run), () => lookAtRun().catch(() => {})));
+    place();
+  };
+  watch("rollouts", signal, async items => { state.rollout = items.find(each => each.metadata.name === id) ?? null; draw(); await lookAtRun(); });
+  poll(2000, signal, async () => { if (state.rollout && underWay(state.rollout)) await lookAtRun(); });
   const go = change => { location.hash = `#/rollout/${name(...path.slice(0, 2))}${query({ baseline: state.baseline, candidate: state.candidate, since: state.since, pinned: pinned ? "true" : "", ...change })}`; };
   follow(signal, ({ deployments, routes }) => {
     const found = models(deployments, routes).find(each => each.name === id);
@@ -45,7 +61,7 @@ async function one({ main, path, query: given, signal, place }, project, model) 
     if (!found.versions.includes(state.candidate) || state.candidate === state.baseline) state.candidate = [...found.versions].reverse().find(each => each !== state.baseline);
     const select = (key, label) => h("select", { "aria-label": label, onchange: event => go({ [key]: event.target.value }) }, found.versions.map(each => h("option", { value: each, selected: each === state[key] }, each)));
     fill(choices, select("candidate", "candidate"), h("span", { class: "soft" }, "against"), select("baseline", "baseline"), h("select", { "aria-label": "since", onchange: event => go({ since: event.target.value }) }, [["", "since the last change"], ["15m", "last 15 minutes"], ["2h", "last 2 hours"], ["1d", "last day"], ["7d", "last 7 days"]].map(([value, text]) => h("option", { value, selected: value === state.since }, text))));
-    fill(bar, steps(state));
+    draw();
     if (first) poll(5000, signal, ask); else ask();
   }, error => fill(trouble, error && problem(error)));
   followSeries(signal, { seconds: 900, project, model }, told => {
@@ -60,8 +76,8 @@ function steps({ found, baseline, candidate }) {
   const share = shareOf(found.weights, baseline, candidate);
   const next = STEPS.find(each => each > share + 0.01);
   const place = STEPS.filter(each => each <= share + 0.01).at(-1);
-  const move = (to, word) => h("button", { class: word === "next" ? "first" : word === "abort" ? "danger" : "", disabled: Math.abs(to - share) < 0.01, onclick: () => change(found, baseline, candidate, to) }, { next: `Next step: ${to} %`, promote: `Promote: all to ${candidate}`, abort: `Abort: all to ${baseline}` }[word]);
-  return card([`${candidate} gets ${number(share, 1)} % of what ${baseline} and ${candidate} get`, h("span", { class: "row" }, next !== undefined && move(next, "next"), next !== undefined && next !== 100 && move(100, "promote"), move(0, "abort"))],
+  const move = (to, word) => h("button", { class: word === "abort" ? "danger" : "", disabled: Math.abs(to - share) < 0.01, onclick: () => change(found, baseline, candidate, to) }, { next: `Next step: ${to} %`, promote: `Promote: all to ${candidate}`, abort: `Abort: all to ${baseline}` }[word]);
+  return card([`${candidate} gets ${number(share, 1)} % of what ${baseline} and ${candidate} get`, h("span", { class: "row" }, share < 99.99 && h("button", { class: "first", onclick: () => beginRollout(found.project, found.model, baseline, candidate) }, "Begin a rollout"), next !== undefined && move(next, "next"), next !== undefined && next !== 100 && move(100, "promote"), move(0, "abort"))],
     h("div", { class: "stepbar", role: "img", "aria-label": `step ${place} of 100 percent` }, STEPS.map(each => h("div", { class: each === place ? "now" : each < place ? "past" : each === next ? "next" : "" }, `${each} %`))),
     shares(found.weights), found.weights.some(each => ![baseline, candidate].includes(each.version)) ? h("p", { class: "soft" }, "Other versions keep their weights.") : null);
 }
