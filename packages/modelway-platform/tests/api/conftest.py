@@ -34,6 +34,7 @@ from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
+from modelway_platform.store.anomaly_settings import AnomalySettings
 from modelway_platform.store.audit import Audit
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.cluster_approvals import ClusterApprovals
@@ -44,6 +45,7 @@ from modelway_platform.store.feedback_segments import FeedbackSegments
 from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.git_writes import GitWrites
 from modelway_platform.store.holds import Holds
+from modelway_platform.store.incidents import Incidents
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases, Runs
@@ -171,6 +173,8 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             status=lambda: {"routeTable": {"number": 3}},
             phases=Phases(database, changes.notify).of,
             holds=Holds(database, changes.notify),
+            incidents=Incidents(database, changes.notify),
+            anomaly_settings=AnomalySettings(database, changes.notify),
             promotions=Promotions(database, changes.notify),
             phase_approvals=ClusterApprovals(database, changes.notify),
             git_writes=GitWrites(database, changes.notify),

@@ -1,5 +1,6 @@
 """The parts of the control process as its REST API needs them."""
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 
@@ -7,17 +8,22 @@ from modelway_platform.apps import grpc_ports
 from modelway_platform.apps.control_parts import ControlParts, ControlSettings
 from modelway_platform.apps.explaining import make_explainer, replicas_left_out
 from modelway_platform.apps.publisher_facts import PublisherFacts
+from modelway_platform.apps.watcher import tiers_from
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts, no_other_token
 from modelway_platform.gateway.control.table_source import TableSource
+from modelway_platform.insight.anomalies.desk import SeriesDesk
 from modelway_platform.insight.collect.process import state_of
 from modelway_platform.insight.collect.state import gauges, read_state
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
+from modelway_platform.insight.series.store import SeriesReader
+from modelway_platform.store.anomaly_settings import AnomalySettings
 from modelway_platform.store.audit import Audit
 from modelway_platform.store.feedback_segments import FeedbackSegments
+from modelway_platform.store.incidents import Incidents
 from modelway_platform.store.key_uses import last_uses
 from modelway_platform.store.load_reports import WorkerLoad
 from modelway_platform.store.shipped_segments import ShippedSegments
@@ -75,6 +81,9 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         git_writes=parts.git_writes,
         phase_approvals=parts.phase_approvals,
         rollouts=parts.rollouts,
+        incidents=Incidents(parts.database, parts.changes.notify),
+        anomaly_settings=AnomalySettings(parts.database, parts.changes.notify),
+        series=SeriesDesk(SeriesReader(settings.directory.series, tiers_from(os.environ))).series,
         retry=parts.orders.retry,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
         replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),

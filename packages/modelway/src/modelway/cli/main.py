@@ -53,6 +53,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "route": Verb("modelway.cli.route", "explain which version and replica would answer a request, and why"),
         "mirror": Verb("modelway.cli.mirror", "copies of requests: how often another version says the same"),
         "logs": Verb("modelway.cli.logs", "read, follow or ask access logs; read server logs"),
+        "anomalies": Verb(
+            "modelway.cli.anomalies", "what the platform noticed of models; acknowledge, mute, say what is watched"
+        ),
         "call": Verb("modelway.cli.call", "send one request to a model through the gateway"),
         "job": Verb("modelway.cli.job", "look after asynchronous requests: list, get, result, wait, cancel, replay"),
         "key": Verb("modelway.cli.key", "create, list, rotate and revoke API keys"),

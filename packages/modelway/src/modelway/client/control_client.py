@@ -1,6 +1,7 @@
 """The control API of one platform as Python calls: what the command line uses, and anybody's scripts may."""
 
 from modelway.client.control.access import AccessClient
+from modelway.client.control.anomalies import AnomaliesClient
 from modelway.client.control.documents import (
     ApplyResult,
     Change,
@@ -37,6 +38,7 @@ class ControlClient(
     DocumentsClient,
     PromotionsClient,
     RolloutsClient,
+    AnomaliesClient,
     PackagesClient,
     KeysClient,
     AccessClient,

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from modelway_platform.deploy.api.access_api import AccessService
+from modelway_platform.deploy.api.anomalies_api import AnomaliesService
 from modelway_platform.deploy.api.authentication import Authentication
 from modelway_platform.deploy.api.comparison_api import ComparisonService
 from modelway_platform.deploy.api.dispatch import Dispatch
@@ -60,6 +61,7 @@ _SERVICES = (
     ComparisonService,
     MirrorsService,
     PlatformService,
+    AnomaliesService,
 )
 
 

@@ -13,10 +13,11 @@ from modelway_platform.deploy.api.record_filter import EVERY_RECORD, RecordFilte
 from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.explanation import ExplainQuery, Explanation
-from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.mirror_report import MirrorQuery, MirrorReport
 from modelway_platform.domain.phases import PhaseRun
 from modelway_platform.domain.record_query import Asked, Exported, ReadyQuestion, RecordQuery
+from modelway_platform.store.anomaly_settings import AnomalySettings
 from modelway_platform.store.audit import Audit
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.cluster_approvals import ClusterApprovals
@@ -25,6 +26,7 @@ from modelway_platform.store.events import Events
 from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.git_writes import GitWrites
 from modelway_platform.store.holds import Holds
+from modelway_platform.store.incidents import Incidents
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.load_reports import WorkerLoad
 from modelway_platform.store.packages import PackageStore
@@ -227,6 +229,11 @@ async def nothing_to_retry(key: VersionKey) -> None:
     """For a process that deploys nothing."""
 
 
+def no_series(model: ModelKey, seconds: float) -> Mapping[str, Any]:
+    """For a process that keeps none."""
+    return {"step": 60, "times": [], "model": {}, "versions": [], "usual": {}, "judgements": []}
+
+
 def no_phases(name: str, revision: int) -> tuple[PhaseRun, ...]:
     """For a process that deploys nothing."""
     return ()
@@ -286,6 +293,9 @@ class ApiParts:
         holds: What people said of revisions under way; None where nothing is deployed.
         promotions: Deployments on their way into the next stage; None where nothing is deployed.
         phase_approvals: What people said yes to, where a stage has phases wait, or the next cluster waits; None where nothing is deployed.
+        incidents: What was wrong with models.
+        anomaly_settings: What is watched of whom, and what nobody is told.
+        series: A model's series of the last seconds.
         rollouts: What runs of rollouts rest on and did; None where none is moved.
         git_writes: Commits that the platform was asked for; None where it writes none.
         retry: Has whatever failed of a deployment tried again now.
@@ -310,6 +320,8 @@ class ApiParts:
     audit: Audit
     issuers: TokenIssuers
     sources: GitSources
+    incidents: Incidents
+    anomaly_settings: AnomalySettings
     packages: PackageStore
     endpoints: EndpointRegistry
     changes: Changes
@@ -324,6 +336,7 @@ class ApiParts:
     replicas_left_out: Callable[[], Mapping[str, int]] = none_left_out
     phases: Callable[[str, int], tuple[PhaseRun, ...]] = no_phases
     holds: Holds | None = None
+    series: Callable[[ModelKey, float], Mapping[str, Any]] = no_series
     promotions: Promotions | None = None
     phase_approvals: ClusterApprovals | None = None
     rollouts: RolloutRuns | None = None
