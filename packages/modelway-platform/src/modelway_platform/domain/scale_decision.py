@@ -49,7 +49,7 @@ class Memory:
         since: From when on there are samples without a gap.
         active_at: When there was a request last.
         panic_until: Nothing is taken away before.
-        advised: What was found needed, newest last.
+        advised: What was found needed, newest last; without those that a newer one exceeds.
         shrunk_at: When replicas were taken away last.
     """
 
@@ -123,7 +123,9 @@ def _by_load(
         memory = replace(memory, panic_until=now + policy.stable_seconds)
     panics = now < memory.panic_until
     needed = max(by_stable, by_panic) if panics or by_stable < wanted else by_stable
-    advised = (*(each for each in memory.advised if each[0] > now - policy.down_seconds), (now, needed))
+    since = now - policy.down_seconds
+    # Of an older advice to have no more than this one, nothing would be heard any more.
+    advised = (*(each for each in memory.advised if each[0] > since and each[1] > needed), (now, needed))
     memory = replace(memory, advised=advised)
     load = f"{stable:.1f} in flight over {policy.stable_seconds:g} s, {policy.in_flight:g} for each"
     if panics and by_panic >= wanted:

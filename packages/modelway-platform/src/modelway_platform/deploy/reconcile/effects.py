@@ -167,7 +167,7 @@ def _cluster_effects(new: Cluster, before: Declared, after: Declared) -> Iterato
     old = next((record.cluster for record in before.clusters if record.key == new.name), None)
     if old == new:
         return
-    carried = sum(record.deployment.cluster == new.name for record in after.deployments)
+    carried = sum(new.name in record.deployment.clusters for record in after.deployments)
     if old is None:
         yield Effect(kind="cluster", text="deployments may name it from now on")
         return
