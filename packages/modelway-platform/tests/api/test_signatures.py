@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from modelway.cli.apply import apply_files
+from modelway.client import ControlClient, DocumentFile, Server
+from modelway.errors import InvalidDocumentError
 from modelway.packaging.signing import make_key_pair, read_private_key, sign_file, signature_path
 
 DOCUMENT = """
@@ -69,3 +72,17 @@ def test_what_is_no_signature_of_this_package_is_refused(signing: Any, make_pack
     ):
         reply = signing.ask("POST", f"/v1/packages/{path}/signatures", {"bundle": body})
         assert (reply.status, reply.error["code"]) == (status, code), (path, reply.body)
+
+
+def test_apply_takes_signatures_along(signing: Any, make_package: Callable[..., bytes]) -> None:
+    folder: Path = signing.root / "project"
+    folder.mkdir()
+    archive = folder / "digits.mwpkg"
+    archive.write_bytes(make_package())
+    text = DOCUMENT.format(project="vision", digest="digits.mwpkg")
+    files = [DocumentFile(str(folder / "deployment.yaml"), text)]
+    client = ControlClient(Server(url=f"http://127.0.0.1:{signing.port}", key=signing.key))
+    with pytest.raises(InvalidDocumentError, match="is not signed"):
+        apply_files(client, files, dry_run=False)
+    sign_file(archive, read_private_key(signing.root / "ada.key"), now=dt.datetime.now(dt.UTC))
+    assert [each.action for each in apply_files(client, files, dry_run=False)] == ["created"]
