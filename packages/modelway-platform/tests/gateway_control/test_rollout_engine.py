@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from modelway_platform.deploy.source.applying import CommitApplier
 from modelway_platform.domain.document_json import document_to_json
 from modelway_platform.domain.drift import drift_of
-from modelway_platform.domain.git_source import Owned
+from modelway_platform.domain.git_source import GitSource, Owned, SourceRecord
 from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.moved_weights import keeping_moved_weights
 from modelway_platform.domain.rollout import Check, RolloutStep
 from modelway_platform.domain.rollout_status import RolloutPhase
 from modelway_platform.domain.route import Route, VersionWeight
 from modelway_platform.domain.steer_rollout import OrderRefusedError
+from modelway_platform.store.packages import PackageStore
 
 if TYPE_CHECKING:
     from .conftest import World  # noqa: TID252 - rooms have no names of their own
@@ -288,3 +291,24 @@ def test_weights_that_a_rollout_gave_are_no_drift(make: Callable[..., "World"]) 
     world.documents.apply_route(Route(key=KEY, versions=(VersionWeight(version="v1", weight=9),)), author="carl")
     (drifted,) = drift_of(owned, world.documents.declared())
     assert any(each.path.startswith("spec.versions") for each in drifted.changes)
+
+
+def test_a_source_keeps_moved_weights_unless_a_commit_changes_them(make: Callable[..., "World"]) -> None:
+    world = make()
+    record = world.documents.get_route(KEY)
+    assert record is not None
+    owned = (Owned(kind="Route", name=str(KEY), document=document_to_json(record.route)),)
+    spec = GitSource(name="main", repository="https://git.example/models", drift="heal")
+    source = SourceRecord(spec=spec, head="a" * 40, applied="a" * 40, owned=owned, created_at=0.0)
+    applier = CommitApplier(world.documents, PackageStore(world.root / "packages"), world.events)
+    world.begun()
+    moved = world.documents.get_route(KEY)
+    assert moved is not None
+    world.documents.apply_route(replace(moved.route, timeout_seconds=5.0), author="carl")
+    assert applier.heal(source, drift_of(owned, world.documents.declared())) == ""
+    assert world.weights == {"v1": 80, "v2": 20}
+    assert world.turn().phase is RolloutPhase.RUNNING
+    now = world.documents.declared()
+    assert keeping_moved_weights(record.route, owned, now) != record.route
+    other = replace(record.route, versions=(VersionWeight(version="v1", weight=7),))
+    assert keeping_moved_weights(other, owned, now) == other

@@ -7,8 +7,8 @@ from typing import Any
 from modelway_platform.domain.document_changes import Change, changes_between
 from modelway_platform.domain.document_json import Kind, document_to_json
 from modelway_platform.domain.git_source import Owned
+from modelway_platform.domain.moved_weights import moved_by_rollouts
 from modelway_platform.domain.records import Declared
-from modelway_platform.domain.rollout_decision import weights_of
 
 _ORDER: dict[str, int] = {"Rollout": 0, "Route": 1, "Deployment": 2}
 
@@ -25,7 +25,7 @@ class Drifted:
 
 def drift_of(owned: Sequence[Owned], declared: Declared) -> tuple[Drifted, ...]:
     """Those of a source's documents that somebody changed or deleted elsewhere, in the source's order."""
-    return tuple(_drifted(owned, _specs(declared), _moved_by_rollouts(declared)))
+    return tuple(_drifted(owned, _specs(declared), moved_by_rollouts(declared)))
 
 
 def left_out(before: Sequence[Owned], now: Sequence[Owned], declared: Declared) -> list[tuple[Kind, str]]:
@@ -34,17 +34,6 @@ def left_out(before: Sequence[Owned], now: Sequence[Owned], declared: Declared) 
     there = _specs(declared)
     gone: list[tuple[Kind, str]] = [(each.kind, each.name) for each in before if (each.kind, each.name) not in kept]
     return sorted((each for each in gone if each in there), key=lambda each: _ORDER.get(each[0], len(_ORDER)))
-
-
-def _moved_by_rollouts(declared: Declared) -> frozenset[str]:
-    """The routes whose weights are those that a rollout gave them: moved as declared, not drifted."""
-    routes = {record.key: record.route for record in declared.routes}
-    return frozenset(
-        str(record.key)
-        for record in declared.rollouts
-        if record.status.run and record.key in routes
-        if weights_of(routes[record.key], record.rollout) == record.status.weights
-    )
 
 
 def _drifted(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelway.errors import ForbiddenError, ModelwayError
@@ -21,6 +21,7 @@ from modelway_platform.domain.document_json import document_from_json, document_
 from modelway_platform.domain.document_node import Mark
 from modelway_platform.domain.drift import Drifted, left_out
 from modelway_platform.domain.git_source import GitSource, Owned, SeenCommit, SourceRecord
+from modelway_platform.domain.moved_weights import keeping_moved_weights
 from modelway_platform.domain.read_document import Written
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
@@ -97,7 +98,8 @@ class CommitApplier:
         return ""
 
     def _again(self, owned: Iterable[Owned]) -> Resolved:
-        documents = [document_from_json(each.document) for each in owned]
+        owned, now = list(owned), self._documents.declared()
+        documents = [keeping_moved_weights(document_from_json(each.document), owned, now) for each in owned]
         written = tuple(
             Written(document=each, file="the last good commit", marks={"": Mark(1, 1)}) for each in documents
         )
@@ -124,8 +126,16 @@ class CommitApplier:
     def _declare(self, source: SourceRecord, resolved: Resolved, commit: str) -> tuple[Applied, ...]:
         spec = source.spec
         without = left_out(source.owned, _owned(resolved), self._documents.declared()) if spec.prune else ()
+        now = self._documents.declared()
+        written = tuple(
+            replace(each, document=keeping_moved_weights(each.document, source.owned, now)) for each in resolved.written
+        )
         applied = declare_documents(
-            resolved, self._documents, author=_author(spec, commit), cause=f"commit {commit[:12]}", without=without
+            replace(resolved, written=written),
+            self._documents,
+            author=_author(spec, commit),
+            cause=f"commit {commit[:12]}",
+            without=without,
         )
         self._tell(applied, spec, commit)
         return applied
