@@ -27,6 +27,7 @@ from modelway_platform.deploy.images.reference import parse_registry
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.docker import DockerOperator, Surroundings
 from modelway_platform.deploy.operators.docker_engine import DockerEngine
+from modelway_platform.deploy.operators.kept_secrets import KeptSecrets
 from modelway_platform.deploy.operators.lead import Lead
 from modelway_platform.deploy.operators.port import Operator
 from modelway_platform.deploy.reconcile.preparations import Preparer
@@ -125,6 +126,7 @@ class MadeClusters:
             environment=around.environment,
             register_url=around.register_url,
             register_token=around.register_token,
+            secrets=KeptSecrets(folder=around.directory.secrets),
             on_change=around.on_change,
         )
 

@@ -25,6 +25,7 @@ from modelway_platform.deploy.fetch.store_access import FILE_NAME as STORES_FILE
 from modelway_platform.deploy.fetch.store_access import StoreAccess
 from modelway_platform.deploy.fetch.wanted import Wanted
 from modelway_platform.deploy.operators.clusters import Clusters
+from modelway_platform.deploy.operators.kept_secrets import KeptSecrets
 from modelway_platform.deploy.operators.process import ProcessOperator
 from modelway_platform.deploy.operators.process_table import INSTANCE_VARIABLE
 from modelway_platform.deploy.operators.serve_command import ServeCommand
@@ -229,6 +230,7 @@ def _deploying(settings: ControlSettings, basis: _Basis) -> ControlParts:
             register_url=register_url,
             register_token=register_token,
             variables=os.environ,
+            secrets=KeptSecrets(folder=directory.secrets),
         ),
         on_change=ended,
     )

@@ -14,6 +14,7 @@ from modelway_platform.deploy.builder.local_phases import Fetch, LocalPhases, Re
 from modelway_platform.deploy.builder.preparation import PackagePreparer
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
+from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.serve_command import ServeCommand
 from modelway_platform.deploy.operators.slurm import REPLICAS, SlurmOperator, SlurmSurroundings
 from modelway_platform.deploy.operators.slurm_commands import SlurmCommands
@@ -38,6 +39,7 @@ class SlurmNeeds:
         environment: All that an installer of packages may see.
         register_url: Where replicas register, unless the document says otherwise.
         register_token: What they register with; it opens nothing else.
+        secrets: The values of a replica's secrets, by variable.
         on_change: Called with a replica's id as soon as it has ended.
     """
 
@@ -48,6 +50,7 @@ class SlurmNeeds:
     environment: Mapping[str, str]
     register_url: str
     register_token: str
+    secrets: Callable[[ReplicaSpec], Mapping[str, str]]
     on_change: Callable[[str], None]
 
 
@@ -103,6 +106,7 @@ def jobs_operator(cluster: Cluster, needs: SlurmNeeds) -> SlurmOperator:
             register_token=needs.register_token,
             variables={"PATH": _NODE_PATH, "LANG": "C.UTF-8"},
             host=ADDRESS,
+            secrets=needs.secrets,
         ),
         register=register,
         on_change=needs.on_change,

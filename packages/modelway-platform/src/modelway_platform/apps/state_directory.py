@@ -50,6 +50,11 @@ class StateDirectory:
         return self.root / "replicas"
 
     @property
+    def secrets(self) -> Path:
+        """What replicas are given and nobody is shown: `PROJECT/NAME/KEY`, put there by a person or a secret manager."""
+        return self.root / "secrets"
+
+    @property
     def gateway(self) -> Path:
         return self.root / "gateway"
 

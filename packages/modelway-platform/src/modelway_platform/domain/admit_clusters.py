@@ -43,7 +43,14 @@ def _cluster_problem(
     cluster = clusters.get(name)
     if cluster is None:
         yield written.problem(field, f"there is no cluster {name!r}", did_you_mean(name, clusters))
-    elif cluster.operator == "process" and deployment.resources != NO_LIMITS:
+        return
+    if cluster.operator == "docker" and deployment.secrets:
+        yield written.problem(
+            "spec.secrets",
+            f"cluster {cluster.name!r} cannot keep secrets: an engine shows a container's variables to all who may ask it",
+            "name a cluster whose operator is kubernetes or slurm, or run on this machine",
+        )
+    if cluster.operator == "process" and deployment.resources != NO_LIMITS:
         yield written.problem(
             "spec.resources",
             f"cluster {cluster.name!r} runs plain processes and cannot limit what they use",

@@ -31,6 +31,7 @@ class Deployment:
     workers: int = 1
     stage: str = "production"
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    secrets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     drain_seconds: float = 10.0
     resources: Resources = NO_LIMITS
     processes: ModelProcesses = IN_THE_WORKER

@@ -24,6 +24,7 @@ from modelway_platform.domain.read_rollout import rollout_from_json, rollout_to_
 from modelway_platform.domain.resources import resources_from_json, resources_to_json
 from modelway_platform.domain.rollout import Rollout
 from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.secret_names import secrets_from_json, secrets_to_json
 from modelway_platform.domain.stage import Stage
 from modelway_platform.domain.stage_json import stage_from_json, stage_to_json
 
@@ -99,6 +100,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
             workers=spec["workers"],
             stage=spec["stage"],
             env=MappingProxyType(dict(spec["env"])),
+            secrets=secrets_from_json(spec),
             drain_seconds=float(spec["drainSeconds"]),
             resources=resources_from_json(spec),
             processes=model_processes_from_json(spec),
@@ -130,6 +132,7 @@ def _deployment_spec(document: Deployment) -> dict[str, Any]:
         "workers": document.workers,
         "stage": document.stage,
         "env": dict(sorted(document.env.items())),
+        **secrets_to_json(document.secrets),
         "drainSeconds": _plain(document.drain_seconds),
         **resources_to_json(document.resources),
         **model_processes_to_json(document.processes),

@@ -29,6 +29,7 @@ from modelway_platform.domain.read_stage import read_stage
 from modelway_platform.domain.resources import read_resources
 from modelway_platform.domain.rollout import Rollout
 from modelway_platform.domain.route import Access, Route, VersionWeight
+from modelway_platform.domain.secret_names import read_secrets
 
 KINDS = ("Deployment", "Route", "Cluster", "Stage", "Rollout")
 MAX_REPLICAS = 100
@@ -142,6 +143,7 @@ def _read_deployment(metadata: Fields, spec: Fields) -> Deployment:
         workers=workers,
         stage=spec.string("stage", "production", check=is_name, rule=_NAME_RULE),
         env=_read_environment(spec),
+        secrets=read_secrets(spec),
         drain_seconds=spec.number("drainSeconds", 10.0, 0, 3600),
         resources=resources,
         processes=read_model_processes(spec, workers, resources),

@@ -107,7 +107,7 @@ def _container(spec: ReplicaSpec, settings: KubernetesSettings) -> dict[str, Any
         "image": spec.environment,
         "imagePullPolicy": "IfNotPresent",  # images are named by their digests
         "args": list(serve_options(spec)),
-        "env": [{"name": name, "value": value} for name, value in _environment(spec).items()],
+        "env": [*({"name": name, "value": value} for name, value in _environment(spec).items()), *_secrets(spec)],
         "ports": [{"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"}],
         "resources": _resources(spec, settings.gpu_resource),
         "readinessProbe": _probe("/readyz", period=1, failures=3),
@@ -132,6 +132,15 @@ def _environment(spec: ReplicaSpec) -> dict[str, str]:
         "MODELWAY_VERSION": spec.key.version,
         "MODELWAY_PACKAGE": spec.package,
     }
+
+
+def _secrets(spec: ReplicaSpec) -> list[dict[str, Any]]:
+    """Which Secrets of the namespace have them: Kubernetes gets the values, we never see them."""
+    named = {variable: name.split("/", 1) for variable, name in spec.secrets.items()}
+    return [
+        {"name": variable, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}
+        for variable, (name, key) in named.items()
+    ]
 
 
 def _resources(spec: ReplicaSpec, gpu: str) -> dict[str, Any]:

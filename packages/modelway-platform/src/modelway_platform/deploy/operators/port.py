@@ -16,7 +16,7 @@ class ReplicaSpec:
     """All that starting one replica needs; JSON-able, so that a fallen one can be started again from its record.
 
     `package` is the digest of its package, `environment` what it is started from: the key of a built environment, or an
-    image where the cluster runs images.
+    image where the cluster runs images. `secrets` are names, by variable; whoever starts it gets the values, which are kept nowhere.
     """
 
     id: str
@@ -29,6 +29,7 @@ class ReplicaSpec:
     cluster: str = LOCAL
     resources: Resources = NO_LIMITS
     processes: ModelProcesses = IN_THE_WORKER
+    secrets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

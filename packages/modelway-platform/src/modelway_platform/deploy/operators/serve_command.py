@@ -1,6 +1,6 @@
 """The command line and environment of a model server on this machine."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class ServeCommand:
         register_token: What they register with; it opens nothing else.
         variables: The environment of the platform, of which a fixed list is passed on.
         host: The address that replicas bind, and are reached by.
+        secrets: The values of a replica's secrets, by variable.
     """
 
     packages: Path
@@ -38,6 +39,7 @@ class ServeCommand:
     register_token: str
     variables: Mapping[str, str]
     host: str = "127.0.0.1"
+    secrets: Callable[[ReplicaSpec], Mapping[str, str]] = lambda _: {}
 
     def __call__(self, spec: ReplicaSpec) -> Launch:
         environment = self.environments / spec.environment
@@ -62,6 +64,7 @@ class ServeCommand:
             "NO_COLOR": "1",
             "INFERENCE_LOG": str(self.replicas / spec.id / INFERENCE_LOG_NAME),
             **spec.env,
+            **self.secrets(spec),
             # Ours come last: a document cannot make a replica claim to be another.
             "MODELWAY_REGISTER_URL": self.register_url,
             "MODELWAY_REGISTER_TOKEN": self.register_token,

@@ -122,6 +122,8 @@ def template_of(deployment: Deployment) -> str:
         parts += [deployment.cluster, astuple(deployment.resources)]
     if deployment.processes != IN_THE_WORKER:
         parts += ["model processes", astuple(deployment.processes)]
+    if deployment.secrets:
+        parts += ["secrets", sorted(deployment.secrets.items())]
     content = json.dumps(parts)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 

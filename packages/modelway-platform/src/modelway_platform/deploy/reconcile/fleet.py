@@ -150,6 +150,7 @@ class Fleet:
             cluster=deployment.cluster,
             resources=deployment.resources,
             processes=deployment.processes,
+            secrets=MappingProxyType(dict(deployment.secrets)),
         )
         await self._make_real(
             HeldReplica(

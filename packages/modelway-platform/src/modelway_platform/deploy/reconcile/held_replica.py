@@ -61,6 +61,7 @@ class HeldReplica:
             "cluster": self.spec.cluster,
             "resources": asdict(self.spec.resources),
             "processes": model_processes_to_json(self.spec.processes),
+            "secrets": dict(self.spec.secrets),
             "failures": self.failures,
             "exited_at": self.exited_at,
             "answered": self.answered,
@@ -92,6 +93,7 @@ def from_record(record: ReplicaRecord) -> HeldReplica:
         cluster=kept.pop("cluster", LOCAL),
         resources=Resources(**kept.pop("resources", {})),
         processes=model_processes_from_json(kept.pop("processes", {})),
+        secrets=MappingProxyType(kept.pop("secrets", {})),
     )
     return HeldReplica(
         spec=spec,
