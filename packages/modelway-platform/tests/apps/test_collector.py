@@ -18,7 +18,7 @@ from modelway_platform.insight.collect.process import state_of
 from modelway_platform.insight.collect.state import gauges, read_state
 
 
-def until(what: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(what: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline

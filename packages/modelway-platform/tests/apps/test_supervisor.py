@@ -56,7 +56,7 @@ def run_program(program: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", program])
 
 
-async def until(what: Callable[[], Any], seconds: float = 10.0) -> None:
+async def until(what: Callable[[], Any], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "it did not happen in time"

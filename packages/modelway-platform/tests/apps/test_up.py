@@ -34,7 +34,7 @@ class Up:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        until(lambda: "is ready" in self.said() or self.process.poll() is not None, 30)
+        until(lambda: "is ready" in self.said() or self.process.poll() is not None, 110)
         assert self.process.poll() is None, self.said()
         self.context = json.loads(self.directory.context.read_text())
 
@@ -58,7 +58,7 @@ class Up:
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 def until(what: Callable[[], Any], seconds: float = 60.0) -> None:
@@ -142,6 +142,6 @@ def test_refusals_name_the_flag(tmp_path: Path, arguments: tuple[str, ...], told
         command = [*MODELWAY, "up", "--directory", str(tmp_path), *defaults, *words]
         if arguments[0] == "--control-port" and "--port" not in arguments:
             command += ["--port", "0"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 1
     assert told in done.stderr

@@ -38,7 +38,7 @@ async def make(
     process_table.end_marked(instance)
 
 
-async def until(what: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(what: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "it did not happen in time"

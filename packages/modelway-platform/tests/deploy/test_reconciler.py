@@ -225,7 +225,7 @@ async def control(
     process_table.end_marked(instance)
 
 
-async def until(what: Callable[[], Any], seconds: float = 15.0) -> None:
+async def until(what: Callable[[], Any], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -65,7 +65,7 @@ class Provider(ABC):
             while not condition():  # noqa: ASYNC110 - what is waited for is in another process
                 await asyncio.sleep(0.01)
 
-    async def until(self, *ids: str, seconds: float = 20) -> None:
+    async def until(self, *ids: str, seconds: float = 60) -> None:
         """Until exactly these are known."""
         await self.when(lambda: {each.id for each in self.leases.endpoints()} == set(ids), seconds)
 

@@ -157,7 +157,7 @@ def setup(gateway: Any) -> Generator[Setup, None, None]:
     made.close()
 
 
-def until(condition: Callable[[], Any], seconds: float = 10) -> None:
+def until(condition: Callable[[], Any], seconds: float = 60) -> None:
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends

@@ -138,7 +138,7 @@ class Server:
     def log(self) -> str:
         return self._log.read_text()
 
-    def until(self, condition: Callable[[], Any], seconds: float = 20) -> Any:
+    def until(self, condition: Callable[[], Any], seconds: float = 60) -> Any:
         ends = time.monotonic() + seconds
         while not (found := condition()):
             if time.monotonic() > ends or self.process.poll() is not None:

@@ -83,7 +83,7 @@ class Running:
     def log(self) -> str:
         return self.log_file.read_text()
 
-    def until(self, condition: Callable[[], bool], seconds: float = 40) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         ends = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < ends, self.log

@@ -97,7 +97,7 @@ class ModelServer:
         self.port = int(line.split("http://127.0.0.1:")[1].split()[0])
         return self
 
-    def until(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         ends = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > ends or (self.process.poll() is not None and not condition()):
