@@ -81,8 +81,8 @@ def test_apply_takes_signatures_along(signing: Any, make_package: Callable[..., 
     archive.write_bytes(make_package())
     text = DOCUMENT.format(project="vision", digest="digits.mwpkg")
     files = [DocumentFile(str(folder / "deployment.yaml"), text)]
-    client = ControlClient(Server(url=f"http://127.0.0.1:{signing.port}", key=signing.key))
-    with pytest.raises(InvalidDocumentError, match="is not signed"):
-        apply_files(client, files, dry_run=False)
-    sign_file(archive, read_private_key(signing.root / "ada.key"), now=dt.datetime.now(dt.UTC))
-    assert [each.action for each in apply_files(client, files, dry_run=False)] == ["created"]
+    with ControlClient(Server(url=f"http://127.0.0.1:{signing.port}", key=signing.key)) as client:
+        with pytest.raises(InvalidDocumentError, match="is not signed"):
+            apply_files(client, files, dry_run=False)
+        sign_file(archive, read_private_key(signing.root / "ada.key"), now=dt.datetime.now(dt.UTC))
+        assert [each.action for each in apply_files(client, files, dry_run=False)] == ["created"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from modelway.cli.main import main
 from modelway_platform.apps.pruning import limits_of, prune_forever
 from modelway_platform.deploy.images.base_image import base_from_archive
 from modelway_platform.deploy.images.build_image import BuiltImage, ImageBuilder
@@ -144,3 +145,27 @@ async def test_the_platform_does_so_by_itself(
     assert limits_of({"MODELWAY_IMAGES_KEEP_GIB": "2", "MODELWAY_IMAGES_KEEP_DAYS": "3"}) == Limits(
         seconds=3 * DAY, octets=2 * 1024**3
     )
+
+
+def test_by_command(
+    built: tuple[ImageBuilder, list[str], Callable[[int], BuiltImage]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    builder, _, _ = built
+    monkeypatch.setenv("MODELWAY_HOME", str(tmp_path / "home"))
+    words = ["image", "prune", "--cache", str(builder.cache.root)]
+    before = blobs_of(builder.cache)
+    assert main([*words, "--dry-run"]) == 0
+    assert f"{len(before)} layers would go" in capsys.readouterr().out
+    assert blobs_of(builder.cache) == before
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "context.json").write_text(
+        '{"control": "http://127.0.0.1:9", "gateway": "http://127.0.0.1:9", "key": "k"}'
+    )
+    monkeypatch.delenv("MODELWAY_URL", raising=False)
+    assert main(words) == 1, "a platform that cannot be asked may need any of them"
+    assert "--offline" in capsys.readouterr().err
+    assert main([*words, "--offline"]) == 0
+    assert blobs_of(builder.cache) == set()

@@ -58,8 +58,8 @@ def _deployed() -> list[str]:
     if not (image_parts.home() / "context.json").is_file():
         return []
     try:
-        client = ControlClient(find_connection().control)
-        return [str(each["spec"]["package"]) for each in client.list_all("deployments")]
+        with ControlClient(find_connection().control) as client:
+            return [str(each["spec"]["package"]) for each in client.list_all("deployments")]
     except ModelwayError as error:
         raise UnavailableError(
             f"the platform cannot say what is deployed: {error.message}",
