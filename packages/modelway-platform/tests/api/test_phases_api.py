@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from modelway_platform.domain.api_token import TokenSpec
+from modelway_platform.domain.deployment import ClusterStatus, Condition, DeploymentStatus, Phase
+from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.phases import PhaseName, PhaseRun, PhaseState, nothing_yet
 
 PATH = "/v1/deployments/vision/digits/v1/phases"
@@ -85,3 +87,34 @@ def test_a_phase_that_waits_is_approved_by_whoever_may(api: Any, write: Any, upl
     assert "waits for nobody" in api.ask("POST", path, {"action": "approve"}, key=bob).error["message"]
     audited = api.ask("GET", "/v1/audit?actor=bob").json["items"]
     assert [each["action"] for each in audited] == ["phase approved", "phase approved"]
+
+
+def test_the_next_cluster_is_approved_by_whoever_may(api: Any, write: Any, uploaded: dict[str, str]) -> None:
+    key, path = VersionKey("vision", "digits", "v1"), PATH.replace("/phases", "/steer")
+    stages = (
+        "apiVersion: modelway/v1\nkind: Stage\nmetadata: {project: vision, stage: development}\nspec: {}\n---\n"
+        "apiVersion: modelway/v1\nkind: Stage\nmetadata: {project: vision, stage: production}\n"
+        "spec: {after: development, gates: {approval: {approvers: [bob]}}}\n"
+    )
+    cluster = "apiVersion: modelway/v1\nkind: Cluster\nmetadata: {name: east}\nspec: {operator: docker, docker: {base: 'oci:/b:t'}}\n"
+    spread = write.deployment(spec="clusters: [{name: local}, {name: east, approval: true}]")
+    assert api.apply(f"{cluster}---\n{spread}", packages=uploaded).status == 200
+    assert api.apply(stages).status == 200
+    seen = (
+        ClusterStatus(name="local", step=1, phase=Phase.READY, opened=True, passed_at=1.0, ready_replicas=1),
+        ClusterStatus(name="east", step=2, message="somebody has to say yes"),
+    )
+    waits = Condition(type="AllClusters", status=None, reason="WaitsForApproval", message="east waits", since=1.0)
+    status = DeploymentStatus(phase=Phase.PLACING, observed_revision=1, conditions=(waits,), clusters=seen)
+    api.parts.documents.save_status(key, status)
+    shown = api.ask("GET", "/v1/deployments/vision/digits/v1").json["status"]["clusters"]
+    assert [(each["name"], each["phase"], each["passedAt"]) for each in shown] == [
+        ("local", "Ready", "1970-01-01T00:00:01.000Z"),
+        ("east", "Pending", None),
+    ]
+    assert "bob" in api.ask("POST", path, {"action": "approve"}).error["message"], "others do not approve"
+    bob = api.parts.tokens.create(TokenSpec(name="bob", role="deployer", projects=("vision",)))[1]
+    assert api.ask("POST", path, {"action": "approve"}, key=bob).status == 200
+    assert api.parts.phase_approvals.clusters() == {("vision/digits/v1", 1): {"east"}}
+    assert api.parts.phase_approvals.all() == {}
+    assert [each["action"] for each in api.ask("GET", "/v1/audit?actor=bob").json["items"]] == ["cluster approved"]

@@ -15,7 +15,7 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.phase_waits import waiting_phase
 from modelway_platform.domain.phases import PhaseName, PhaseRun, nothing_yet
 from modelway_platform.domain.records import DeploymentRecord
-from modelway_platform.domain.stage import StageKey
+from modelway_platform.domain.stage import Stage, StageKey
 from modelway_platform.domain.stage_gates import may_approve
 from modelway_platform.domain.stage_order import stage_named
 
@@ -78,13 +78,14 @@ class PhasesService:
         record, approvals = self._current(key, expected), self._parts.phase_approvals
         if approvals is None:
             raise _nothing_here()
+        stage = stage_named(StageKey(key.project, record.deployment.stage), self._parts.documents.declared())
         cluster = _waiting_cluster(record) if not wanted or wanted in record.deployment.clusters else ""
         if cluster and wanted in {"", cluster}:
+            self._check_may_approve(record, stage, author)
             if approvals.approve_cluster(str(key), record.revision, cluster, author=author):
                 text = f"revision {record.revision}: cluster {cluster} approved by {author.name}"
                 self._parts.events.add("Deployment", str(key), "Normal", "ClusterApproved", text)
             return record.revision
-        stage = stage_named(StageKey(key.project, record.deployment.stage), self._parts.documents.declared())
         known = [] if stage is None else [each.value for each in stage.approve_phases]
         phase = None if stage is None else waiting_phase(stage, record, approvals.all())
         if wanted and wanted not in known:
@@ -94,14 +95,17 @@ class PhasesService:
             )
         if stage is None or (phase is None and not wanted):
             raise ConflictError(f"revision {record.revision} of {key} waits for nobody", hint="modelway rollout status")
-        gate = stage.gates.approval
-        if gate is not None and (why := may_approve(gate, author.name, self._author_of(record))):
-            raise ForbiddenError(why, hint=f"modelway describe stage {stage.key}")
+        self._check_may_approve(record, stage, author)
         chosen = PhaseName(wanted) if wanted else phase or PhaseName.FETCH
         if approvals.approve(str(key), record.revision, chosen, author=author):
             text = f"revision {record.revision}: phase {chosen} approved by {author.name}"
             self._parts.events.add("Deployment", str(key), "Normal", "PhaseApproved", text)
         return record.revision
+
+    def _check_may_approve(self, record: DeploymentRecord, stage: Stage | None, author: Actor) -> None:
+        gate = stage.gates.approval if stage is not None else None
+        if stage is not None and gate is not None and (why := may_approve(gate, author.name, self._author_of(record))):
+            raise ForbiddenError(why, hint=f"modelway describe stage {stage.key}")
 
     def _author_of(self, record: DeploymentRecord) -> str:
         revisions = self._parts.documents.revisions("Deployment", str(record.key))

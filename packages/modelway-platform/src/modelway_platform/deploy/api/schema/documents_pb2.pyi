@@ -146,18 +146,36 @@ class Deployment(_message.Message):
     def __init__(self, api_version: _Optional[str] = ..., kind: _Optional[str] = ..., metadata: _Optional[_Union[Metadata, _Mapping[str, _Any]]] = ..., spec: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ..., status: _Optional[_Union[DeploymentStatus, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class DeploymentStatus(_message.Message):
-    __slots__ = ("phase", "message", "observed_revision", "replicas", "conditions")
+    __slots__ = ("phase", "message", "observed_revision", "replicas", "conditions", "clusters")
     PHASE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     OBSERVED_REVISION_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
     CONDITIONS_FIELD_NUMBER: _ClassVar[int]
+    CLUSTERS_FIELD_NUMBER: _ClassVar[int]
     phase: str
     message: str
     observed_revision: int
     replicas: ReplicaCounts
     conditions: _containers.RepeatedCompositeFieldContainer[Condition]
-    def __init__(self, phase: _Optional[str] = ..., message: _Optional[str] = ..., observed_revision: _Optional[int] = ..., replicas: _Optional[_Union[ReplicaCounts, _Mapping[str, _Any]]] = ..., conditions: _Optional[_Iterable[_Union[Condition, _Mapping[str, _Any]]]] = ...) -> None: ...
+    clusters: _containers.RepeatedCompositeFieldContainer[ClusterProgress]
+    def __init__(self, phase: _Optional[str] = ..., message: _Optional[str] = ..., observed_revision: _Optional[int] = ..., replicas: _Optional[_Union[ReplicaCounts, _Mapping[str, _Any]]] = ..., conditions: _Optional[_Iterable[_Union[Condition, _Mapping[str, _Any]]]] = ..., clusters: _Optional[_Iterable[_Union[ClusterProgress, _Mapping[str, _Any]]]] = ...) -> None: ...
+
+class ClusterProgress(_message.Message):
+    __slots__ = ("name", "step", "phase", "message", "replicas", "passed_at")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    PASSED_AT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    step: int
+    phase: str
+    message: str
+    replicas: ReplicaCounts
+    passed_at: str
+    def __init__(self, name: _Optional[str] = ..., step: _Optional[int] = ..., phase: _Optional[str] = ..., message: _Optional[str] = ..., replicas: _Optional[_Union[ReplicaCounts, _Mapping[str, _Any]]] = ..., passed_at: _Optional[str] = ...) -> None: ...
 
 class ReplicaCounts(_message.Message):
     __slots__ = ("wanted", "ready", "updated")
