@@ -56,6 +56,7 @@ from modelway_platform.store.shipped_segments import ShippedSegments
 from modelway_platform.store.signatures import PackageSignatures
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
+from modelway_platform.store.webhooks import Webhooks
 
 REPLICA_TOKEN = "replica-token-of-this-test"
 LOCK = b"msgspec==0.20.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
@@ -178,6 +179,8 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             promotions=Promotions(database, changes.notify),
             phase_approvals=ClusterApprovals(database, changes.notify),
             git_writes=GitWrites(database, changes.notify),
+            webhooks=Webhooks(database),
+            webhook_secret="half-of-this-test",
             gauges=lambda: {"modelway_route_table_number": 3.0},
         )
         _, secret = keys.create(KeySpec(name="tester", role="admin"))

@@ -13,8 +13,9 @@ from modelway_platform.deploy.promote.evidence import Evidence
 from modelway_platform.deploy.promote.promoter import Promoter, PromoterParts
 from modelway_platform.domain.api_token import TokenSpec
 from modelway_platform.domain.deployment import DeploymentStatus, Phase
+from modelway_platform.domain.document_json import document_to_json
 from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.git_source import GitSource
+from modelway_platform.domain.git_source import GitSource, Owned, SeenCommit
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.promotion import PromotionState
 from modelway_platform.store.promotions import Promotions
@@ -324,3 +325,27 @@ def test_what_git_declares_is_left_to_a_commit(platform: Platform, write: Any) -
     assert platform.api.apply(committed).status == 200, "the gates are passed"
     platform.turns()
     assert platform.promotion()["state"] == "Promoted"
+
+
+def test_what_git_declares_is_undone_by_a_commit(platform: Platform) -> None:
+    platform.gates()
+    platform.promote()
+    platform.turns()
+    record = platform.api.parts.documents.get_deployment(KEY)
+    owned = Owned(kind="Deployment", name=NAME, document=document_to_json(record.deployment))
+    spec = GitSource(name="fleet", repository="/fleet.git", writes="commit")
+    sources = platform.api.parts.sources
+    sources.declare(spec)
+    seen = SeenCommit(commit="c" * 40, author="a", subject="s", committed_at=0, seen_at=0, state="applied", message="")
+    sources.saw(spec, seen, [owned])
+    for _ in range(2):
+        asked = platform.api.ask("POST", f"/v1/deployments/{NAME}/undo", {}, key=platform.ann)
+        assert (asked.status, asked.json["metadata"]["leftTo"]) == (200, "fleet")
+        assert (asked.json["metadata"]["revision"], asked.json["spec"]["stage"]) == (2, "production")
+    (write,) = platform.api.parts.git_writes.open()
+    assert write.message == f"Undo Deployment {NAME} to revision 1\n\nAsked for by ann."
+    assert (write.before["stage"], write.after["stage"], write.branch) == ("production", "development", "main")
+    late = platform.api.ask("POST", f"/v1/deployments/{NAME}/undo", {"expectedRevision": 1}, key=platform.ann)
+    assert late.status == 409
+    shown = platform.api.ask("GET", "/v1/sources/fleet").json["written"]
+    assert [(each["author"], each["state"]) for each in shown] == [("ann", "Waiting")]

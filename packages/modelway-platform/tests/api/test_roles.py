@@ -7,7 +7,7 @@ import pytest
 from starlette.routing import Route
 
 from modelway_platform.deploy.api.application import make_app
-from modelway_platform.deploy.api.frontier import OPEN_PATHS
+from modelway_platform.deploy.api.frontier import OPEN_PATHS, SIGNED_PATHS
 from modelway_platform.deploy.api.methods import api_methods
 from modelway_platform.deploy.api.schema.rule_pb2 import Rule
 from modelway_platform.domain.api_token import token_spec
@@ -107,7 +107,10 @@ def test_every_path_is_a_method_or_one_of_the_open_ones(steady_api: Any) -> None
     for path in make_app(steady_api.parts).routes:
         assert isinstance(path, Route)
         served |= {(verb, path.path) for verb in (path.methods or set()) - {"HEAD"}}
-    assert {path for _, path in served - bound} == OPEN_PATHS == {"/livez", "/readyz", "/metrics", "/openapi.json"}
+    assert OPEN_PATHS == {"/livez", "/readyz", "/metrics", "/openapi.json"}
+    signed = "/v1/webhooks/{name}"  # the fifth: with a signature instead
+    assert {path for _, path in served - bound} == OPEN_PATHS | {signed}
+    assert signed.startswith(SIGNED_PATHS)
     assert bound <= served
 
 

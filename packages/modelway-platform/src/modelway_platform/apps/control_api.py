@@ -27,6 +27,7 @@ from modelway_platform.store.incidents import Incidents
 from modelway_platform.store.key_uses import last_uses
 from modelway_platform.store.load_reports import WorkerLoad
 from modelway_platform.store.shipped_segments import ShippedSegments
+from modelway_platform.store.webhooks import Webhooks
 
 
 def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
@@ -79,6 +80,8 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         holds=parts.holds,
         promotions=parts.promotions,
         git_writes=parts.git_writes,
+        webhooks=Webhooks(parts.database),
+        webhook_secret=settings.directory.kept_secret("webhook-secret"),
         phase_approvals=parts.phase_approvals,
         rollouts=parts.rollouts,
         incidents=Incidents(parts.database, parts.changes.notify),

@@ -20,7 +20,7 @@ from modelway_platform.store.engine import DatabaseEngine, DatabaseUnavailableEr
 from modelway_platform.store.sqlite_engine import SqliteEngine
 
 # The newest migration, repeated here so that an up-to-date database opens without loading Alembic (0.6 s).
-NEWEST_MIGRATION = "git_writes"
+NEWEST_MIGRATION = "webhooks"
 _BUSY_SECONDS = 5.0
 
 

@@ -94,6 +94,11 @@ class Promotions:
         with self._database.read() as connection:
             return [_promotion(row) for row in connection.execute(wanted)]
 
+    def entries(self) -> frozenset[tuple[str, str, str]]:
+        """What has passed the gates of a stage: deployment, package, stage."""
+        with self._database.read() as connection:
+            return entries(connection)
+
     def change(
         self, number: int, to: Callable[[Promotion], Promotion], *, action: str = "", author: Author = "system"
     ) -> Promotion:

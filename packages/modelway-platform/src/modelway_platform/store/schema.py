@@ -313,6 +313,15 @@ git_writes = Table(
     Index("git_writes_of_source", "source", "number"),
 )
 
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("nonce", String, nullable=False),
+    Column("previous", String, nullable=False),
+    Column("previous_until", Float, nullable=False),
+)
+
 counters = Table(
     "counters",
     metadata,

@@ -178,6 +178,10 @@ def _undo(client: ControlClient, name: DocumentName, args: argparse.Namespace) -
     if name.kind == "rollouts" and args.to_revision is None:
         return _steer(client, name, args)
     answer = client.undo(name.kind, name.name, to_revision=args.to_revision)
+    source = text(member(answer, "metadata"), "leftTo")
+    if source:
+        print(f"{name}  a commit to source {source} is asked for; `modelway source show {source}` shows it")
+        return EXIT_OK
     revision = int(number(answer, "revision") or number(member(answer, "metadata"), "revision"))
     causes = {text(one, "number"): text(one, "cause") for one in client.revisions(name.kind, name.name)}
     print(f"{name}  revision {revision}: {one_line(causes.get(str(revision), ''))}")

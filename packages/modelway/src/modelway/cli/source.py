@@ -21,20 +21,26 @@ _STYLES: Mapping[str, Style] = {"applied": "green", "refused": "red"}
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="set|list|show|sync|remove")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="set|list|show|sync|webhook|remove")
     declare = verbs.add_parser("set", help="follow one, or replace the one of this name", formatter_class=HelpFormatter)
     _add_declaration(declare)
     listing = verbs.add_parser("list", help="all, and where they stand", formatter_class=HelpFormatter)
     show = verbs.add_parser("show", help="one: its last commits, what has drifted", formatter_class=HelpFormatter)
     sync = verbs.add_parser("sync", help="look at the branch now", formatter_class=HelpFormatter)
+    webhook = verbs.add_parser(
+        "webhook",
+        help="a secret by which its Git server tells of pushes; again: another one",
+        formatter_class=HelpFormatter,
+    )
+    webhook.add_argument("--remove", action="store_true", help="listen to nobody any more")
     remove = verbs.add_parser(
         "remove", help="follow it no more; what it declared stays declared", formatter_class=HelpFormatter
     )
     for sub in (listing, show):
         sub.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
-    for sub in (show, sync, remove):
+    for sub in (show, sync, webhook, remove):
         sub.add_argument("name", metavar="NAME")
-    for sub in (declare, listing, show, sync, remove):
+    for sub in (declare, listing, show, sync, webhook, remove):
         add_connection_options(sub)
 
 
@@ -82,6 +88,15 @@ def _run(args: argparse.Namespace) -> int:
             case "sync":
                 client.sync_source(args.name)
                 print(f"source {args.name} is looked at now")
+            case "webhook" if args.remove:
+                client.delete_webhook(args.name)
+                print(f"nobody is listened to for source {args.name} any more")
+            case "webhook":
+                made = client.create_webhook(args.name)
+                print(f"POST  {client.server.url.rstrip('/')}{made['path']}")
+                print(f"secret, shown this once: {made['secret']}")
+                if made["previousUntil"]:
+                    print(f"the one before is valid until {made['previousUntil']}")
             case _:
                 client.remove_source(args.name)
                 print(f"source {args.name} removed; what it declared stays declared")

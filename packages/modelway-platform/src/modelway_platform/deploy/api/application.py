@@ -37,6 +37,7 @@ from modelway_platform.deploy.api.rollouts_api import RolloutsService
 from modelway_platform.deploy.api.signatures_api import SignaturesService
 from modelway_platform.deploy.api.sources_api import SourcesService
 from modelway_platform.deploy.api.transcode import rest_paths
+from modelway_platform.deploy.api.webhooks_api import WebhooksService
 
 # Who answers the methods of the schema; all of them together answer each exactly once.
 _SERVICES = (
@@ -48,6 +49,7 @@ _SERVICES = (
     KeysService,
     IssuersService,
     SourcesService,
+    WebhooksService,
     PackagesService,
     SignaturesService,
     EndpointsService,
@@ -77,7 +79,7 @@ def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
     if wrong := {path.path for path in open_paths} ^ OPEN_PATHS:
         raise ValueError(f"served without a key but not named, or the reverse: {', '.join(sorted(wrong))}")
     return Starlette(
-        routes=[*rest_paths(dispatch or make_dispatch(parts)), *open_paths],
+        routes=[*rest_paths(dispatch or make_dispatch(parts)), *open_paths, *WebhooksService(parts).paths()],
         exception_handlers={HTTPException: _leave_to_frontier},
         middleware=[
             Middleware(Frontier, authentication=authentication_of(parts), counts=counts),

@@ -23,6 +23,7 @@ from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.rollout_json import rollout_json
 from modelway_platform.deploy.api.schema import documents_pb2
 from modelway_platform.deploy.api.streaming import changing
+from modelway_platform.deploy.api.undo_in_git import GitUndo
 from modelway_platform.deploy.api.watch_documents import document_changes
 from modelway_platform.domain.actor import Actor
 from modelway_platform.domain.admit_documents import problems_with
@@ -31,6 +32,7 @@ from modelway_platform.domain.admit_removals import needs_of
 from modelway_platform.domain.document_changes import Applied
 from modelway_platform.domain.document_json import Document, Kind
 from modelway_platform.domain.document_node import Mark
+from modelway_platform.domain.git_write import GitWrite
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.mass_deletion import MassDeletion
 from modelway_platform.domain.read_document import Written
@@ -215,6 +217,10 @@ class _OneKind:
             )
 
     def _undo(self, name: str, to_revision: int | None, author: Actor, expected: int | None) -> dict[str, Any]:
+        write = self._ask_for_commit(name, to_revision, author, expected)
+        if write is not None:
+            found = self._find(name)
+            return {**found, "metadata": {**found["metadata"], "leftTo": write.source}}
         before = self._documents.declared()
 
         def admit(after: Declared) -> None:
@@ -227,6 +233,20 @@ class _OneKind:
             message = f"revision {applied.revision}: an earlier one declared again by {author.name}"
             self._parts.events.add(self._kind, name, "Normal", "Undone", message)
         return self._find(name)
+
+    def _ask_for_commit(
+        self, name: str, to_revision: int | None, author: Actor, expected: int | None
+    ) -> GitWrite | None:
+        """What Git declares is changed in Git, where its source lets the platform write."""
+        parts = self._parts
+        if parts.git_writes is None or parts.promotions is None:
+            return None
+        undo = GitUndo(self._documents, parts.sources, parts.git_writes, parts.promotions)
+        write = undo.ask(self._kind, name, to_revision, author=author.name, expected=expected)
+        if write is not None:
+            message = f"{write.subject}: a commit to branch {write.branch} of source {write.source} asked for by {author.name}"
+            parts.events.add(self._kind, name, "Normal", "UndoAskedFor", message)
+        return write
 
     def _admit(self, document: Document, before: Declared, after: Declared) -> None:
         packages = self._parts.packages

@@ -16,6 +16,8 @@ from modelway_platform.deploy.api.failures import as_refusal
 # What is no method of the schema and needs no key: probes cannot carry one and want plain words, Prometheus' own text is no JSON,
 # and the description says nothing of what is there.
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json"})
+# What is signed instead; whoever answers looks at that.
+SIGNED_PATHS = ("/v1/webhooks/",)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -50,7 +52,7 @@ class Frontier:
             await send(message)
 
         try:
-            if scope["path"] not in OPEN_PATHS:
+            if scope["path"] not in OPEN_PATHS and not scope["path"].startswith(SIGNED_PATHS):
                 authorization = headers.get(b"authorization", b"")
                 scope["modelway.request_id"] = request_id
                 caller = await anyio.to_thread.run_sync(self._authentication.caller_of, authorization)

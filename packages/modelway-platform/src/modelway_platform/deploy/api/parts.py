@@ -35,6 +35,7 @@ from modelway_platform.store.rollout_runs import RolloutRuns
 from modelway_platform.store.signatures import PackageSignatures
 from modelway_platform.store.token_issuers import TokenIssuers
 from modelway_platform.store.tokens import Tokens
+from modelway_platform.store.webhooks import Webhooks
 
 
 class EndpointRegistry(Protocol):
@@ -297,6 +298,8 @@ class ApiParts:
         anomaly_settings: What is watched of whom, and what nobody is told.
         series: A model's series of the last seconds.
         rollouts: What runs of rollouts rest on and did; None where none is moved.
+        webhooks: What secrets of webhooks are made of; None where no source is followed.
+        webhook_secret: The other half of them, this platform's own.
         git_writes: Commits that the platform was asked for; None where it writes none.
         retry: Has whatever failed of a deployment tried again now.
         tables: The route table for gateways on other machines.
@@ -341,6 +344,8 @@ class ApiParts:
     phase_approvals: ClusterApprovals | None = None
     rollouts: RolloutRuns | None = None
     git_writes: GitWrites | None = None
+    webhooks: Webhooks | None = None
+    webhook_secret: str = ""
     retry: Callable[[VersionKey], Awaitable[None]] = nothing_to_retry
     tables: TableServer | None = None
     heard_load: Callable[[str, Sequence[WorkerLoad]], None] = nobody_listens

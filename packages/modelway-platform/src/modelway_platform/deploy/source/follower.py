@@ -15,6 +15,7 @@ from modelway_platform.store.documents import Documents
 from modelway_platform.store.git_sources import GitSources
 
 AT_ONCE = 4
+LEAST_PAUSE = 0.5
 _LONGEST_WAIT = 60.0
 
 log = logging.getLogger(__name__)
@@ -74,8 +75,10 @@ class SourceFollower:
         return max(min((self._due_in(each) for each in records), default=_LONGEST_WAIT), 0.2)
 
     def _due_in(self, record: SourceRecord) -> float:
-        if record.checked_at is None or record.spec.name in self._wanted:
+        if record.checked_at is None:
             return 0.0
+        if record.spec.name in self._wanted:  # however often somebody wants it
+            return max(record.checked_at + LEAST_PAUSE - self._clock(), 0.0)
         return min(record.checked_at + record.spec.poll_seconds - self._clock(), _LONGEST_WAIT)
 
     async def _look(self, record: SourceRecord) -> None:

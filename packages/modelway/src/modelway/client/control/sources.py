@@ -22,6 +22,17 @@ class SourcesClient(ControlCalls):
         """A source with its last commits and what has drifted."""
         return self._object(self._http.request("GET", "/v1/sources" + path_of(name)))
 
+    def create_webhook(self, name: str) -> dict[str, Any]:
+        """Where a Git server tells of pushes to a source, and the secret it signs with, which is in this answer and nowhere else.
+
+        Made again, the secret is another one; the one before stays valid for a day.
+        """
+        return self._object(self._http.request("POST", f"/v1/sources{path_of(name)}/webhook"))
+
+    def delete_webhook(self, name: str) -> None:
+        """From now on nobody is listened to for a source."""
+        self._http.request("DELETE", f"/v1/sources{path_of(name)}/webhook")
+
     def sync_source(self, name: str) -> None:
         """Looks at a source's branch now."""
         self._http.request("POST", f"/v1/sources{path_of(name)}/sync")
