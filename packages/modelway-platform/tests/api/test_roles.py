@@ -107,7 +107,7 @@ def test_every_path_is_a_method_or_one_of_the_open_ones(steady_api: Any) -> None
     for path in make_app(steady_api.parts).routes:
         assert isinstance(path, Route)
         served |= {(verb, path.path) for verb in (path.methods or set()) - {"HEAD"}}
-    assert OPEN_PATHS == {"/livez", "/readyz", "/metrics", "/openapi.json"}
+    assert {"/livez", "/readyz", "/metrics", "/openapi.json"} == OPEN_PATHS
     signed = "/v1/webhooks/{name}"  # the fifth: with a signature instead
     assert {path for _, path in served - bound} == OPEN_PATHS | {signed}
     assert signed.startswith(SIGNED_PATHS)
