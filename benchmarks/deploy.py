@@ -24,6 +24,7 @@ from journeys.fake_cluster import FakeOperator, FakePreparer, World
 from journeys.projects import deployment, package, write_echo
 from journeys.running_platform import RunningPlatform, wait_for
 
+from benchmarks.held_deployments import held
 from benchmarks.machine import describe_machine
 from modelway.client import ControlClient, Server
 from modelway_platform.deploy.api.application import make_app
@@ -237,10 +238,10 @@ def _ask(url: str, secret: str, latencies: list[float], stop: threading.Event) -
 def main() -> int:
     """Measures what is asked for and prints it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("process", "docker", "many"), action="append", help="default: all")
+    parser.add_argument("--only", choices=("process", "docker", "many", "held"), action="append", help="default: all")
     parser.add_argument("--output", type=Path, help="where the figures go as JSON")
     given = parser.parse_args()
-    parts: list[str] = given.only or ["process", "docker", "many"]
+    parts: list[str] = given.only or ["process", "docker", "many", "held"]
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="bench-deploy-") as name:
         folder = Path(name)
@@ -256,6 +257,8 @@ def main() -> int:
         if "many" in parts:
             seconds, p99 = asyncio.run(ManyDeployments(folder / "many").place(MANY))
             figures |= {"place_200_s": round(seconds, 1), "place_200_api_p99_ms": round(p99 * 1000, 1)}
+        if "held" in parts:
+            figures |= held(folder / "held")
     figures["machine"] = describe_machine()
     print(json.dumps(figures, indent=2))
     if given.output:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from modelway_platform.gateway.control.key_sets import KeySets
 
 STOP_REPLICAS_SECONDS = 65.0
 _GRACEFUL_SECONDS = 1
+DATABASE_THREADS = 64
 
 log = logging.getLogger("modelway_platform.apps.control")  # not `__main__`, which it is when run
 
@@ -112,6 +114,10 @@ async def serve(settings: ControlSettings) -> None:
         loop.add_signal_handler(number, orders.stop)
     os.set_blocking(settings.lifeline, False)
     loop.add_reader(settings.lifeline, orders.supervisor_spoke, settings.lifeline)
+    if settings.database:
+        # A database on the network may be silent for a while, and those who wait for it must not keep others from a thread:
+        # replicas go on renewing their leases.
+        loop.set_default_executor(ThreadPoolExecutor(DATABASE_THREADS, "work"))
     with open_parts(settings) as parts, _listening_socket(settings) as listening:
         _settle_key(settings, parts)
         await asyncio.to_thread(parts.publisher.publish)

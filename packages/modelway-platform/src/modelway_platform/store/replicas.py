@@ -1,6 +1,7 @@
 """Replicas as their operator last saw them: enough to find and adopt them after a restart of control."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from sqlalchemy import delete, select
@@ -46,21 +47,8 @@ class Replicas:
 
     def save(self, record: ReplicaRecord) -> None:
         """Keep `record`, in place of an older one with its id."""
-        row = {
-            "id": record.id,
-            "project": record.key.project,
-            "model": record.key.model,
-            "version": record.key.version,
-            "revision": record.revision,
-            "package": record.package,
-            "state": record.state.value,
-            "placement": msgspec.json.encode(record.placement).decode(),
-            "restarts": record.restarts,
-            "started_at": record.started_at,
-            "message": record.message,
-        }
         with self._database.write() as connection:
-            upsert(connection, schema.replicas, [row])
+            upsert(connection, schema.replicas, [row_of(record)])
         self._notify()
 
     def delete(self, replica_id: str) -> None:
@@ -68,3 +56,20 @@ class Replicas:
         with self._database.write() as connection:
             connection.execute(delete(schema.replicas).where(schema.replicas.c.id == replica_id))
         self._notify()
+
+
+def row_of(record: ReplicaRecord) -> dict[str, Any]:
+    """A record as a row of `replicas`."""
+    return {
+        "id": record.id,
+        "project": record.key.project,
+        "model": record.key.model,
+        "version": record.key.version,
+        "revision": record.revision,
+        "package": record.package,
+        "state": record.state.value,
+        "placement": msgspec.json.encode(record.placement).decode(),
+        "restarts": record.restarts,
+        "started_at": record.started_at,
+        "message": record.message,
+    }

@@ -16,6 +16,7 @@ from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
 from modelway_platform.deploy.reconcile import held_replica
 from modelway_platform.deploy.reconcile.decision import template_of
 from modelway_platform.deploy.reconcile.held_replica import HeldReplica
+from modelway_platform.deploy.reconcile.held_replicas import HeldReplicas
 from modelway_platform.domain.cluster import Cluster
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
@@ -55,33 +56,33 @@ class Fleet:
         self._clusters = clusters
         self._drop_endpoint = drop_endpoint
         self._clock = clock
-        self._held: dict[str, HeldReplica] = {}
+        self._held = HeldReplicas()
         self._unadopted: dict[str, str] = {}
         self._doubtful = False  # whether the store may hold something else than we do
 
     def of(self, key: VersionKey) -> list[HeldReplica]:
-        return [held for held in self._held.values() if held.spec.key == key]
+        return self._held.of(key)
 
     def get(self, replica_id: str) -> HeldReplica:
         return self._held[replica_id]
 
     def keys(self) -> set[VersionKey]:
-        return {held.spec.key for held in self._held.values()}
+        return self._held.deployments()
 
     def running(self) -> bool:
         """Whether any replica may still have a process."""
-        return any(held.state in _ALIVE for held in self._held.values())
+        return any(held.state in _ALIVE for held in self._held.all())
 
     async def load(self) -> None:
         """Reads the records and takes over what an earlier control process left running."""
         records = await asyncio.to_thread(self._store.list)
-        self._held = {record.id: held_replica.from_record(record) for record in records}
+        self._held = HeldReplicas(held_replica.from_record(record) for record in records)
         for cluster in self._clusters.all():
             await self._adopt(cluster)
 
     async def settle(self, declared: Iterable[Cluster]) -> None:
         """Follows the declared clusters: takes over what runs on new ones, and on those that could not be reached before."""
-        in_use = {held.spec.cluster for held in self._held.values()}
+        in_use = {held.spec.cluster for held in self._held.all()}
         new = self._clusters.settle(declared, in_use)
         here = self._clusters.all()
         self._unadopted = {name: why for name, why in self._unadopted.items() if name in here} | dict.fromkeys(new, "")
@@ -123,7 +124,7 @@ class Fleet:
             if name not in self._unadopted
             for replica_id, seen in operator.observe().items()
         }
-        for held in list(self._held.values()):
+        for held in self._held.all():
             if self.trouble(held.spec.cluster):
                 continue  # what was last known of it still holds
             found = observed.get(held.id)
@@ -180,7 +181,7 @@ class Fleet:
         self._doubtful = True
         await asyncio.to_thread(self._store.delete, replica_id)
         self._operator(self._held[replica_id]).forget(replica_id)
-        del self._held[replica_id]
+        self._held.pop(replica_id)
         self._doubtful = False
 
     async def hurry(self, key: VersionKey) -> None:
@@ -198,7 +199,7 @@ class Fleet:
 
     async def stop_all(self, why: str) -> None:
         """Lets all replicas finish and leave, and forgets those that are gone."""
-        for held in list(self._held.values()):
+        for held in self._held.all():
             if held.state in {ReplicaState.STARTING, ReplicaState.READY}:
                 await self.stop(held.id, why)
             elif held.state in {ReplicaState.CRASHED, ReplicaState.STOPPED}:
@@ -218,7 +219,7 @@ class Fleet:
         await self._event(held, "Normal", "ReplicaStarted", f"{held.id} for revision {held.revision}")
 
     def _there(self, cluster: str) -> list[HeldReplica]:
-        return [held for held in self._held.values() if held.spec.cluster == cluster]
+        return [held for held in self._held.all() if held.spec.cluster == cluster]
 
     def _operator(self, held: HeldReplica) -> Operator:
         self._require()
@@ -227,16 +228,16 @@ class Fleet:
     async def _save(self, held: HeldReplica) -> None:
         self._doubtful = True  # a write that fails may have been kept all the same
         await asyncio.to_thread(self._store.save, held.to_record())
-        self._held[held.id] = held
+        self._held.put(held)
         self._doubtful = False
 
     async def _reread(self) -> None:
         """After a write that failed: takes over what the store has and we do not, and lets go of what it has no more."""
         records = {record.id: record for record in await asyncio.to_thread(self._store.list)}
-        for gone in self._held.keys() - records.keys():
+        for gone in self._held.ids() - records.keys():
             self._operator(self._held.pop(gone)).forget(gone)
-        for new in records.keys() - self._held.keys():
-            self._held[new] = held_replica.from_record(records[new])
+        for new in records.keys() - self._held.ids():
+            self._held.put(held_replica.from_record(records[new]))
         self._doubtful = False
 
     async def _tell(self, before: HeldReplica, now: HeldReplica) -> None:

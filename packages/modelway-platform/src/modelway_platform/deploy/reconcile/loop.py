@@ -113,13 +113,12 @@ class Reconciler:
 
     async def run(self) -> None:
         """Adopts what runs already, then reconciles until `finish` is called."""
-        await self._fleet.load()
-        await self._book.load()
+        await self.adopt()
         tidied = time.monotonic()
         while not self._finishing:
             seen = self._changes.number
             try:
-                wake_at = await self._pass()
+                wake_at = await self.once()
                 if time.monotonic() - tidied >= TIDY_SECONDS:
                     tidied = time.monotonic()
                     await self._fleet.tidy()
@@ -132,7 +131,8 @@ class Reconciler:
 
     async def retry(self, key: VersionKey) -> None:
         """Has whatever failed of a deployment tried again now, without waiting for its turn."""
-        record = next((each for each in self._documents.list_deployments() if each.key == key), None)
+        records = await asyncio.to_thread(self._documents.list_deployments)
+        record = next((each for each in records if each.key == key), None)
         if record is not None:
             for cluster in record.deployment.clusters:
                 self._preparations.retry(cluster, record.deployment.package)
@@ -181,7 +181,13 @@ class Reconciler:
                 return False
             await self._changes.wait(seen, timeout=0.5)
 
-    async def _pass(self) -> float:
+    async def adopt(self) -> None:
+        """Takes over what runs already."""
+        await self._fleet.load()
+        await self._book.load()
+
+    async def once(self) -> float:
+        """One pass; returns when to begin the next at the latest."""
         declared = await asyncio.to_thread(self._documents.declared)
         records = declared.deployments
         kept = await asyncio.to_thread(self._read_holds)

@@ -95,7 +95,11 @@ class RolloutEngine:
         try:
             while True:
                 seen = changes.number
-                pause = await asyncio.to_thread(self.turn)
+                try:
+                    pause = await asyncio.to_thread(self.turn)
+                except ModelwayError as error:  # a database that is away: the next turn may succeed
+                    log.warning("rollouts cannot be looked at: %s", error.message)
+                    pause = LOOK_SECONDS
                 await changes.wait(seen, pause)
         finally:
             self._askers.shutdown(wait=False, cancel_futures=True)
