@@ -118,5 +118,5 @@ bench-model-processes: setup ## a model in a thread, and in one and two processe
 	@$(BIN)/python -m benchmarks.model_processes $(ARGUMENTS)
 
 .PHONY: bench-deploy
-bench-deploy: setup ## apply to answer on this machine and in containers, a change of code, 200 deployments at once; ARGUMENTS="--only many" asks for less
+bench-deploy: setup ## apply to answer on this machine and in containers, a change of code, 200 deployments at once, 5,000 held; ARGUMENTS="--only many" asks for less
 	@python -m benchmarks.deploy $(ARGUMENTS)

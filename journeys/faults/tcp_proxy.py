@@ -28,6 +28,8 @@ class TcpProxy:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._closed = False
+        self._made: list[socket.socket] = []
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
 
     def be(self, mood: Mood = "well", delay: float = 0.0) -> None:
         """`silent` passes nothing on and keeps connections open; `gone` resets all and takes no new one; `delay` in seconds."""
@@ -43,15 +45,19 @@ class TcpProxy:
             _reset(each)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed = True
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)  # wakes who accepts
+        self._accepting.join(10)
         self._listening.close()
-        self.reset()
+        for each in self._made:
+            _reset(each)
 
     def _accept(self) -> None:
         while not self._closed:
@@ -59,6 +65,7 @@ class TcpProxy:
                 inner, _ = self._listening.accept()
             except OSError:
                 return
+            self._made.append(inner)
             if self._mood == "gone":
                 _reset(inner)
                 continue
@@ -68,6 +75,7 @@ class TcpProxy:
                 _reset(inner)
                 continue
             outer.settimeout(None)
+            self._made.append(outer)
             with self._lock:
                 self._open |= {inner, outer}
             for source, sink in ((inner, outer), (outer, inner)):
