@@ -42,12 +42,14 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
+from modelway_platform.store.anomaly_settings import AnomalySettings
 from modelway_platform.store.audit import Audit
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.git_sources import GitSources
+from modelway_platform.store.incidents import Incidents
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.phases import Phases
@@ -189,6 +191,8 @@ class ManyDeployments:
             logs=FileLogs(self.folder / "access", self.folder / "replicas", self.replicas.list),
             comparer=AccessComparison(self.folder / "access"),
             mirror_reports=MirrorReports(self.folder / "access"),
+            incidents=Incidents(self.database),
+            anomaly_settings=AnomalySettings(self.database),
             phases=self.phases.of,
             replica_token="bench",
         )
