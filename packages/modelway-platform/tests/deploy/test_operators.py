@@ -14,6 +14,7 @@ from journeys.container_bench import IMAGE, ContainerBench, Engine, running_engi
 from journeys.kubernetes_cluster import KubernetesCluster
 from journeys.operator_benches import Bench, KubernetesBench, ProcessBench, trouble_of
 from journeys.slurm_bench import SlurmBench
+from journeys.slurm_cluster import SlurmCluster
 from journeys.stand_in import STAND_IN
 
 from modelway.errors import ModelwayError
@@ -348,3 +349,25 @@ def _ids(bench: KubernetesBench) -> set[str]:
 
 def _services(bench: KubernetesBench) -> list[Any]:
     return bench.ask("GET", "services")["items"]
+
+
+async def test_a_job_that_had_to_make_room_is_queued_again_and_comes_back(
+    slurm_cluster: SlurmCluster,
+    tmp_path: Path,
+    launch: Callable[[ReplicaSpec], Launch],
+    spec: Callable[..., ReplicaSpec],
+) -> None:
+    bench = SlurmBench(slurm_cluster, tmp_path, launch)
+    try:
+        operator = await bench.operator()
+        await operator.start(spec())
+        await bench.when(lambda: bench.running() == {"digits-1"})
+        urgent = ("--parsable", "--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null")
+        other = slurm_cluster.ask("sbatch", *urgent, "--wrap=sleep 600").strip()
+        await bench.when(lambda: "was put back into the queue (restart 1)" in operator.observe()["digits-1"].waiting)
+        assert "digits-1" in bench.told, "the routes are told at once"
+        await asyncio.to_thread(slurm_cluster.ask, "scancel", other)
+        await bench.when(lambda: bench.running() == {"digits-1"}, seconds=90)
+        assert operator.observe()["digits-1"].waiting == ""
+    finally:
+        await bench.close()

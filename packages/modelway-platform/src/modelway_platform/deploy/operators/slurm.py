@@ -294,10 +294,11 @@ class SlurmOperator:
             self._around.on_change(replica_id)
             return
         if job.state in QUEUED and job.restarts > known.hurried:
-            known.hurried = job.restarts
             if known.stopping:
+                known.hurried = job.restarts
                 self._do(self._until_done(lambda: self._commands.cancel(job.id)))
-            elif job.reason == "BeginTime":
+            elif job.reason == "BeginTime":  # which it says only a moment after it was put back
+                known.hurried = job.restarts
                 self._do(self._until_done(lambda: self._commands.hurry(job.id)))
         if known.apart and _has_no_room(job, time.time() - known.since):  # better beside another than not at all
             known.apart = False
