@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import rollouts
+from benchmarks import anomalies, rollouts
 from modelway_platform.domain.experiment import Experiment
 from modelway_platform.domain.sample_size import requests_needed
 from modelway_platform.domain.verdict import Answer, Metric, Plan
@@ -167,6 +167,7 @@ def main() -> None:
         "median_sample_to_verdict": right[len(right) // 2],
         "stated_sample_canary_10_percent": stated_canary,
         **rollouts.measured(RUNS),
+        **anomalies.figures(),
         "seconds": round(time.perf_counter() - started, 1),
     }
     for name, value in result.items():

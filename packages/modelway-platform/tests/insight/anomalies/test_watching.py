@@ -320,7 +320,7 @@ def test_a_real_alertmanager_shows_an_incident_once_and_lets_go_of_it(platform: 
         "alertname": "ModelwayAnomaly", "project": "vision", "model": "digits", "cause": "errors", "severity": "warning",
     }  # fmt: skip
     assert "failed (5xx)" in alert["annotations"]["description"]
-    assert alert["generatorURL"].endswith(f"/#/anomalies/{platform.only().id}")
+    assert alert["generatorURL"].endswith(f"/#/anomalies/vision/{platform.only().id}")
     platform.minutes(20)
     sends.turn((), platform.now)
     assert alerts(alertmanager) == []

@@ -5,8 +5,8 @@ import { colour, number } from "./parts.js";
 const [WIDTH, HEIGHT] = [600, 120];
 
 /** lines: [{name, points: numbers or null}] over `times` (Unix seconds); `show` makes a text of a value. */
-export function chart(times, lines, { show = value => number(value, 1), floor = 0, names = lines.map(each => each.name) } = {}) {
-  const values = lines.flatMap(each => each.points).filter(value => value !== null && value !== undefined);
+export function chart(times, lines, { show = value => number(value, 1), floor = 0, names = lines.map(each => each.name), usual = null, marked = null } = {}) {
+  const values = [...lines.flatMap(each => each.points), ...(usual ? [usual.high].flat() : [])].filter(value => value !== null && value !== undefined);
   if (times.length < 2 || !values.length) return h("p", { class: "empty" }, times.length < 2 ? "Collecting: the first points are there in a few seconds." : "No requests in this time.");
   const top = nice(Math.max(...values, floor, 1e-9));
   const [from, to] = [times[0], times.at(-1)];
@@ -15,6 +15,8 @@ export function chart(times, lines, { show = value => number(value, 1), floor = 
   const cursor = h("line", { class: "cursor", y1: 0, y2: HEIGHT, visibility: "hidden" });
   const svg = h("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": lines.map(each => each.name).join(", ") },
     [0, 0.5, 1].map(share => h("line", { class: "grid", x1: 0, x2: WIDTH, y1: y(top * share), y2: y(top * share) })),
+    usual && h("polygon", { class: "usual", points: ribbon(times, usual, x, y) }),
+    marked && h("rect", { class: "marked", x: Math.max(0, x(marked[0])), width: Math.max(2, Math.min(WIDTH, x(marked[1])) - Math.max(0, x(marked[0]))), y: 0, height: HEIGHT }),
     lines.map(each => [lines.length === 1 && h("path", { class: `area ${colour(names, each.name)}`, d: area(times, each.points, x, y) }), h("path", { class: colour(names, each.name), d: path(times, each.points, x, y) })]),
     cursor);
   const axis = [0.5, 1].map(share => h("span", { class: "axis", style: { top: `${(y(top * share) / HEIGHT) * 8.5}rem` } }, show(top * share)));
@@ -35,6 +37,13 @@ export function chart(times, lines, { show = value => number(value, 1), floor = 
   box.addEventListener("pointerleave", () => { readout.hidden = true; cursor.setAttribute("visibility", "hidden"); });
   return box;
 }
+
+/** What is usual: `low` and `high`, a number or one for each time. */
+const ribbon = (times, { low, high }, x, y) => {
+  const at = (edge, index) => (Array.isArray(edge) ? edge[index] : edge) ?? 0;
+  const points = edge => times.map((each, index) => `${x(each).toFixed(1)},${y(at(edge, index)).toFixed(1)}`);
+  return [...points(high), ...points(low).reverse()].join(" ");
+};
 
 const time = seconds => new Date(seconds * 1000).toLocaleTimeString("en-GB");
 

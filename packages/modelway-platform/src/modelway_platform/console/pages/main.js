@@ -9,7 +9,7 @@ const PAGES = [
   ["", "Ship"],
   ["models", "Models", "m"], ["deployments", "Deployments", "d"], ["rollout", "Rollout", "c"], ["try", "Try it", "y"],
   ["", "Operate"],
-  ["jobs", "Jobs", "j"], ["keys", "Keys and limits", "k"], ["health", "Health", "h"],
+  ["anomalies", "Anomalies", "n"], ["jobs", "Jobs", "j"], ["keys", "Keys and limits", "k"], ["health", "Health", "h"],
 ];
 const find = id => document.getElementById(id);
 let leave = new AbortController();

@@ -114,7 +114,11 @@ def alert_of(incident: Incident, now: float, console: str) -> dict[str, Any]:
         },
         "startsAt": _moment(incident.opened_at),
         "endsAt": _moment(ends),
-        **({"generatorURL": f"{console.rstrip('/')}/#/anomalies/{incident.id}"} if console else {}),
+        **(
+            {"generatorURL": f"{console.rstrip('/')}/#/anomalies/{incident.model.project}/{incident.id}"}
+            if console
+            else {}
+        ),
     }
 
 
