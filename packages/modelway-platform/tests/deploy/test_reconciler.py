@@ -505,6 +505,7 @@ async def test_what_runs_on_a_cluster_out_of_reach_is_left_alone_and_said(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 async def test_killed_at_any_write_the_next_control_finishes_without_doubles_or_orphans(
     control: Callable[..., Control], instance: str, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -183,6 +184,8 @@ EXTRA = [b"x", b"\r\nx", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b"
 def test_what_is_behind_an_answer_reaches_nobody(  # noqa: PLR0917
     gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], name: str, extra: bytes, pause: float
 ) -> None:
+    written = threading.Semaphore(0)
+
     def script(peer: Peer) -> None:
         peer.request()
         if pause:
@@ -191,6 +194,7 @@ def test_what_is_behind_an_answer_reaches_nobody(  # noqa: PLR0917
             peer.send(extra)
         else:
             peer.send(ANSWERS[name] + extra)
+        written.release()
         peer.request()
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext")
 
@@ -203,6 +207,8 @@ def test_what_is_behind_an_answer_reaches_nobody(  # noqa: PLR0917
         answer = caller.answer()
         assert (answer.status, answer.body) in {(expected, b"hello"), (expected, b""), (200, b"next")}
         assert (answer.body == b"next") <= (extra == b"\r\n\r\n" and not pause)
+        if answer.body != b"next":
+            assert written.acquire(timeout=30)  # what comes behind the next request would be its answer
         time.sleep(0.008)
     assert caller.silent(0.01)
 
