@@ -112,6 +112,11 @@ class StateDirectory:
         return self.root / "series" / "series.db"
 
     @property
+    def webhook_secret(self) -> Path:
+        """By which the receiver of alerts knows that we sent them."""
+        return self.run / "alert-webhook-secret"
+
+    @property
     def watcher_log(self) -> Path:
         return self.root / "logs" / "watcher.log"
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from modelway_platform.apps import alert_post, database_url
 from modelway_platform.apps.alert_receivers import receivers_from
-from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.apps.state_directory import StateDirectory, write_private
 from modelway_platform.domain.audit_entry import AuditEntry, AuditQuery
 from modelway_platform.domain.incident import Incident
 from modelway_platform.insight.anomalies.evidence import EvidenceGatherer
@@ -62,7 +62,9 @@ class Watching:
                 step=tiers.base.step,
             )
         )
-        _, sign = alert_post.signer(directory.kept_secret(ALERTS_SECRET))
+        shared, sign = alert_post.signer(directory.kept_secret(ALERTS_SECRET))
+        if receivers.webhook:
+            write_private(directory.webhook_secret, shared + "\n")  # for whoever checks what comes
         self._teller = Teller(
             incidents,
             receivers,

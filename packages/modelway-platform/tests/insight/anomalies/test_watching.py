@@ -28,6 +28,7 @@ from modelway_platform.domain.incident import Incident, IncidentState
 from modelway_platform.domain.judgement import Cause
 from modelway_platform.domain.sample import Sample, latency_bin
 from modelway_platform.gateway.jobs.callback_guard import CallbackRules
+from modelway_platform.insight.anomalies.desk import SeriesDesk
 from modelway_platform.insight.anomalies.evidence import EvidenceGatherer
 from modelway_platform.insight.anomalies.model_watch import ModelWatch
 from modelway_platform.insight.anomalies.plots import plot, read_judged
@@ -180,6 +181,8 @@ def test_what_is_said_of_a_model_can_be_read_and_drawn(platform: Platform) -> No
     drawn = plot(reader.read(60, START, START + 1200), 60, judged.usual)
     assert drawn["model"]["failed"] == [0.01] * 20
     assert [each["version"] for each in drawn["versions"]] == ["v1"]
+    new = SeriesDesk(reader, clock=lambda: platform.now).series(MODEL, 7 * 86_400.0)
+    assert (new["step"], len(new["times"])) == (60, 20), "nothing coarser is there yet"
     assert read_judged(reader, OTHER).judgements == ()
     assert read_judged(SeriesReader(platform.root / "none.db", tiers_of(60)), MODEL).judgements == ()
 

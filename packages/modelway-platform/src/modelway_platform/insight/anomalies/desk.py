@@ -31,7 +31,12 @@ class SeriesDesk:
         tier = self._reader.tiers.fitting(now - seconds, now, MOST_POINTS)
         begin = int(now - seconds) // tier.step * tier.step
         judged = read_judged(self._reader, model)
-        found = self._reader.read(tier.step, begin, int(now) + 1, project=model.project, model=model.model)
+        of = {"project": model.project, "model": model.model}
+        found = self._reader.read(tier.step, begin, int(now) + 1, **of)
+        if not found[0]:  # too new for samples so coarse
+            tier = self._reader.tiers.base
+            begin = max(begin, int(now) // tier.step * tier.step - MOST_POINTS * tier.step)
+            found = self._reader.read(tier.step, begin, int(now) + 1, **of)
         said = [
             {
                 "cause": each.cause.value,
