@@ -37,6 +37,7 @@ def turn(api: Any, tmp_path: Path) -> Turn:
         parts.documents,
         Looker(tmp_path / "looks", os.environ, {}),
         CommitApplier(parts.documents, parts.packages, parts.events),
+        least_pause=0.0,
     )
 
     def look() -> None:

@@ -32,6 +32,7 @@ class SourceFollower:
         looker: Looks at branches.
         applier: Applies commits.
         clock: Unix time in seconds.
+        least_pause: Seconds between two looks at one source, however often somebody wants one.
     """
 
     def __init__(
@@ -41,12 +42,15 @@ class SourceFollower:
         looker: Looker,
         applier: CommitApplier,
         clock: Callable[[], float] = time.time,
+        *,
+        least_pause: float = LEAST_PAUSE,
     ) -> None:
         self._sources = sources
         self._documents = documents
         self._looker = looker
         self._applier = applier
         self._clock = clock
+        self._least_pause = least_pause
         self._wanted: set[str] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
 
@@ -78,7 +82,7 @@ class SourceFollower:
         if record.checked_at is None:
             return 0.0
         if record.spec.name in self._wanted:  # however often somebody wants it
-            return max(record.checked_at + LEAST_PAUSE - self._clock(), 0.0)
+            return max(record.checked_at + self._least_pause - self._clock(), 0.0)
         return min(record.checked_at + record.spec.poll_seconds - self._clock(), _LONGEST_WAIT)
 
     async def _look(self, record: SourceRecord) -> None:
