@@ -25,6 +25,10 @@ CHANGES_NOTHING = {
 }
 # What it takes to do these is in files of their own, which look at the audit log, too.
 ELSEWHERE = {
+    "Anomalies.AcknowledgeAnomaly": "test_anomalies_api.py",
+    "Anomalies.MuteAnomalies": "test_anomalies_api.py",
+    "Anomalies.UnmuteAnomalies": "test_anomalies_api.py",
+    "Anomalies.SetAnomalyPolicy": "test_anomalies_api.py",
     "Promotions.Promote": "test_promotions_api.py",
     "Promotions.SteerPromotion": "test_promotions_api.py",
     "Rollouts.SteerRollout": "test_rollouts_api.py",

@@ -71,6 +71,7 @@ def test_both_say_the_same_and_nothing_is_left_out(full: Any, method: Any) -> No
     names |= {"digest": full.digest, "baseline": "v1", "candidate": "v2", "number": 7}
     given = {name: value for name, value in names.items() if method.has_field(name)}
     binding = method.bindings[0]
+    given |= {name: "x" for name in binding.variables if name not in given}
     path = binding.path.format_map({name: given.get(name, "") for name in binding.variables})
     query = "&".join(f"{name}={value}" for name, value in given.items() if name not in binding.variables)
     over_rest = full.api.ask("GET", f"{path}?{query}")
