@@ -20,6 +20,8 @@ from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
+from modelway_platform.domain.rollout import Rollout, RolloutStep
+from modelway_platform.domain.rollout_status import RolloutStatus
 from modelway_platform.domain.route import Route, VersionWeight
 from modelway_platform.domain.stage import Stage, StageKey
 from modelway_platform.store import schema
@@ -52,6 +54,7 @@ STATUS = DeploymentStatus(
     conditions=(Condition(type="PackageVerified", status=None, reason="R", message="…", since=1.5),),
 )
 STAGE = Stage(key=StageKey("vision", "staging"))
+ROLLOUT = Rollout(key=KEY.model_key, baseline="v1", candidate="v2", steps=(RolloutStep(weight=10),))
 Content = Mapping[str, list[Any]]
 
 
@@ -122,6 +125,10 @@ def scenarios() -> Iterator[tuple[str, Act]]:
     yield "Documents.apply", lambda s: s.documents.apply([Cluster(name="there", operator="docker"), STAGE], author="a")
     yield "Documents.delete_cluster", lambda s: s.documents.delete_cluster("there", expected_revision=1)
     yield "Documents.delete_stage", lambda s: s.documents.delete_stage(str(STAGE.key), expected_revision=1)
+    yield "Documents.apply", lambda s: s.documents.apply([ROLLOUT], author="a")
+    yield "Documents.save_rollout", lambda s: s.documents.save_rollout(ROLLOUT.key, RolloutStatus())
+    yield "Documents.get_rollout", lambda s: s.documents.get_rollout(ROLLOUT.key)
+    yield "Documents.delete_rollout", lambda s: s.documents.delete_rollout(ROLLOUT.key, expected_revision=1)
     yield "Documents.undo", lambda s: s.documents.undo("Route", str(ROUTE.key), expected_revision=2)
     yield "Documents.save_status", lambda s: s.documents.save_status(KEY, STATUS)
     yield "Documents.declared", lambda s: s.documents.declared()
@@ -166,6 +173,7 @@ BY_OTHERS = {
         "list_routes",
         "list_clusters",
         "list_stages",
+        "list_rollouts",
         "under",
     },
     "Lease": {"check"},
