@@ -95,6 +95,8 @@ def steps(api: Any, write: Any, make_package: Any) -> list[Step]:
         Step("Clusters.UndoCluster", "POST", f"/v1/clusters/{cluster}/undo", {}, (f"undo to revision 1 {names[3]}",)),
         Step("Clusters.DeleteCluster", "DELETE", f"/v1/clusters/{cluster}", None, (f"deleted {names[3]}",)),
         Step("Sources.SetSource", "PUT", source, {"repository": "/srv/a.git"}, ("created Source fleet",)),
+        Step("SourceWebhooks.CreateWebhook", "POST", f"{source}/webhook", None, ("created Webhook fleet",)),
+        Step("SourceWebhooks.DeleteWebhook", "DELETE", f"{source}/webhook", None, ("deleted Webhook fleet",)),
         Step("Sources.RemoveSource", "DELETE", source, None, ("deleted Source fleet",)),
         Step("Issuers.SetIssuer", "PUT", issuer, vouched, ("created Issuer corp",)),
         Step("Issuers.RemoveIssuer", "DELETE", issuer, None, ("deleted Issuer corp",)),
