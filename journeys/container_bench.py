@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,7 @@ from typing import Any
 
 import docker
 import pytest
-from journeys.docker_parts import SEARCH, base_image, pings, running_program
+from journeys.docker_parts import SEARCH, base_image, own_bridge, pings, running_program
 from journeys.operator_benches import Bench
 
 from modelway_platform.deploy.operators.docker import DockerOperator, Surroundings
@@ -65,7 +65,10 @@ def running_engine(name: str, stand_in: str) -> Generator[Engine]:
         folder = Path(text)
         engine = Engine(name=name, socket=folder / "socket", network="bridge" if name == "docker" else "podman")
         command, environment = _command(name, program, folder, engine.socket)
-        with running_program(command, folder / "log", lambda: pings(engine.socket), environment):
+        with (
+            own_bridge() if name == "docker" else nullcontext([]) as bridge,
+            running_program([*command, *bridge], folder / "log", lambda: pings(engine.socket), environment),
+        ):
             with engine.asked() as client:
                 entry = json.dumps(["python3", "-I", "-c", stand_in])
                 client.import_image_from_file(str(base), "registry.test/digits", "v1", changes=[f"ENTRYPOINT {entry}"])

@@ -81,8 +81,9 @@ def running_box() -> Generator[Box]:
     path = folder / "docker.sock"
     try:
         with (
+            own_bridge() as bridge,
             running_registry(folder) as registry,
-            running_program(engine, folder / "dockerd.log", lambda: pings(path)),
+            running_program([*engine, *bridge], folder / "dockerd.log", lambda: pings(path)),
         ):
             box = Box(folder=folder, socket=path, registry=registry, base=base)
             yield box
@@ -90,6 +91,27 @@ def running_box() -> Generator[Box]:
     finally:
         subprocess.run(["umount", "-l", f"{folder}/exec/netns/default"], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def own_bridge() -> Generator[list[str]]:
+    """Options that give an engine a network of its own: engines side by side would give the same addresses away on the usual one."""
+    for number in range(256):
+        name = f"modelway-{number}"
+        if _ip("link", "add", name, "type", "bridge"):
+            try:
+                _ip("addr", "add", f"10.217.{number}.1/24", "dev", name)
+                _ip("link", "set", name, "up")
+                yield ["--bridge", name]
+            finally:
+                _ip("link", "del", name)
+            return
+    yield []  # no right to make one
+
+
+def _ip(*words: str) -> bool:
+    program = shutil.which("ip", path=SEARCH)
+    return program is not None and not subprocess.run([program, *words], capture_output=True, check=False).returncode
 
 
 @contextmanager
