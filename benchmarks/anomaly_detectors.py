@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.anomaly_weeks import JUDGED, LEARNED, MINUTES_PER_WEEK, START, Floats, Weeks, Whole
-from modelway_platform.domain.anomaly_policy import AnomalyPolicy
+from modelway_platform.domain.anomalies.anomaly_policy import AnomalyPolicy
+from modelway_platform.domain.anomalies.incident import Incident, advance
+from modelway_platform.domain.anomalies.judge import STEPS, TENS, Recent, judge
+from modelway_platform.domain.anomalies.judgement import Cause, Judgement
+from modelway_platform.domain.anomalies.sample import Sample
+from modelway_platform.domain.anomalies.usual_model import History, UsualModel, learn
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.incident import Incident, advance
-from modelway_platform.domain.judge import STEPS, TENS, Recent, judge
-from modelway_platform.domain.judgement import Cause, Judgement
-from modelway_platform.domain.sample import Sample
-from modelway_platform.domain.usual_model import History, UsualModel, learn
 
 LEARN_EVERY = 180
 """Minutes; the platform learns anew each hour, which takes a benchmark too long."""

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelway_platform.domain.features import number_bin
-from modelway_platform.domain.sample import LATENCY_BINS_PER_OCTAVE, Sample
+from modelway_platform.domain.anomalies.features import number_bin
+from modelway_platform.domain.anomalies.sample import LATENCY_BINS_PER_OCTAVE, Sample
 
 MINUTES_PER_DAY, MINUTES_PER_WEEK = 1440, 10_080
 LEARNED, JUDGED = 3, 1

@@ -10,8 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modelway_platform.domain.autoscale import Autoscale
-from modelway_platform.domain.scale_decision import LoadSample, Memory, decide_scale
+from modelway_platform.domain.deployments.autoscale import Autoscale
+from modelway_platform.domain.deployments.scale_decision import LoadSample, Memory, decide_scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -37,9 +37,9 @@ from modelway_platform.deploy.reconcile.loop import Reconciler
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.discovery.embedded import Leases
-from modelway_platform.domain.deployment import Deployment, Phase
+from modelway_platform.domain.access.key_request import KeySpec
+from modelway_platform.domain.deployments.deployment import Deployment, Phase
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.store.anomaly_settings import AnomalySettings

@@ -12,8 +12,8 @@ from benchmarks.gateway import nginx
 from benchmarks.gateway.load import SECRET, Server, check, measure, write_scripts
 from benchmarks.gateway.ours import model
 from benchmarks.machine import free_port, stop, wait_for_port
-from modelway_platform.domain.limits import NO_LIMITS
-from modelway_platform.domain.route_table import KeyEntry, RouteTable
+from modelway_platform.domain.access.limits import NO_LIMITS
+from modelway_platform.domain.table.route_table import KeyEntry, RouteTable
 from modelway_platform.store.table_file import write_table
 
 _SECONDS = 3.0

@@ -20,7 +20,7 @@ from modelway_platform.deploy.reconcile.held_replica import HeldReplica
 from modelway_platform.deploy.reconcile.loop import Reconciler
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
-from modelway_platform.domain.deployment import Deployment
+from modelway_platform.domain.deployments.deployment import Deployment
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import ReplicaState
 from modelway_platform.store import schema

@@ -28,7 +28,7 @@ import duckdb
 from benchmarks.gateway_log_cost import cost_share
 from benchmarks.machine import cpu_seconds, describe_machine, stop
 from modelway_platform.apps.state_directory import StateDirectory
-from modelway_platform.domain.record_query import Asked
+from modelway_platform.domain.verdicts.record_query import Asked
 from modelway_platform.gateway.proxy.access_log import AccessLog
 from modelway_platform.insight.collect.engine import Written
 from modelway_platform.insight.collect.files import StoreFolder

@@ -19,8 +19,8 @@ from typing import Any, cast
 import uvloop
 
 from benchmarks.machine import describe_machine, free_port, wait_for_port
-from modelway_platform.domain.mirrors import Comparator, EndpointComparator, Mirror, Mirroring
-from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.routing.mirrors import Comparator, EndpointComparator, Mirror, Mirroring
+from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy.metrics import read_snapshot
 from modelway_platform.gateway.proxy.worker import WorkerSettings, run
 from modelway_platform.store.table_file import write_table

@@ -11,15 +11,15 @@ from functools import partial
 
 import numpy as np
 
-from modelway_platform.domain.bernoulli_wealth import Counts
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.rollout import Check, Rollout, RolloutStep
-from modelway_platform.domain.rollout_decision import Noted, Situation, decide
-from modelway_platform.domain.rollout_status import RolloutPhase, RolloutRecord, RolloutStatus
-from modelway_platform.domain.rollout_transition import begun, moved, noted
-from modelway_platform.domain.route import Route, VersionWeight
-from modelway_platform.domain.sample_size import requests_needed
-from modelway_platform.domain.step_evidence import StepEvidence
+from modelway_platform.domain.routing.route import Route, VersionWeight
+from modelway_platform.domain.verdicts.bernoulli_wealth import Counts
+from modelway_platform.domain.verdicts.rollout import Check, Rollout, RolloutStep
+from modelway_platform.domain.verdicts.rollout_decision import Noted, Situation, decide
+from modelway_platform.domain.verdicts.rollout_status import RolloutPhase, RolloutRecord, RolloutStatus
+from modelway_platform.domain.verdicts.rollout_transition import begun, moved, noted
+from modelway_platform.domain.verdicts.sample_size import requests_needed
+from modelway_platform.domain.verdicts.step_evidence import StepEvidence
 
 KEY = ModelKey("vision", "digits")
 TOLERANCE = 0.05

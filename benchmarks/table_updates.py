@@ -17,10 +17,10 @@ from pathlib import Path
 
 from benchmarks.machine import describe_machine
 from modelway_platform.discovery.embedded import Leases
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.deployments.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.gateway.control.publish import Publisher, Sources
 from modelway_platform.store.acknowledgements import read_acknowledgements
 from modelway_platform.store.changes import Changes

@@ -1,6 +1,6 @@
 """How often verdicts are wrong, and how soon right ones come, when somebody looks every second.
 
-Simulated runs with fixed seeds go through the platform's own code (`modelway_platform.domain.experiment`), one request after the other:
+Simulated runs with fixed seeds go through the platform's own code (`modelway_platform.domain.verdicts.experiment`), one request after the other:
 
 * A/A: both versions are alike in errors and latency. Any verdict but "hold", at any of the looks, is wrong.
 * A/A with changing conditions: errors rise for both alike while the candidate's share grows. Whoever adds up is misled.
@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks import anomalies, rollouts
-from modelway_platform.domain.experiment import Experiment
-from modelway_platform.domain.sample_size import requests_needed
-from modelway_platform.domain.verdict import Answer, Metric, Plan
+from modelway_platform.domain.verdicts.experiment import Experiment
+from modelway_platform.domain.verdicts.sample_size import requests_needed
+from modelway_platform.domain.verdicts.verdict import Answer, Metric, Plan
 
 RUNS = 1000
 PER_SECOND = 20

@@ -8,7 +8,7 @@ from typing import Any
 
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.reconcile.early_phases import PhaseReport
-from modelway_platform.domain.phases import PhaseName
+from modelway_platform.domain.deployments.phases import PhaseName
 
 
 @dataclass

@@ -24,8 +24,8 @@ from modelway_platform.deploy.operators.process import Launch, ProcessOperator
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.kubernetes import KubernetesFollower
 from modelway_platform.discovery.kubernetes_address import Followed
-from modelway_platform.domain.kubernetes_cluster import KubernetesSettings
-from modelway_platform.domain.resources import Resources
+from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
+from modelway_platform.domain.deployments.resources import Resources
 from modelway_platform.kubernetes.api import ClusterApi
 from modelway_platform.kubernetes.open_access import open_access
 

@@ -17,7 +17,7 @@ from modelway_platform.deploy.operators.slurm import REPLICAS, SlurmOperator, Sl
 from modelway_platform.deploy.operators.slurm_commands import SlurmCommands
 from modelway_platform.deploy.operators.slurm_job import Job, jobs_in
 from modelway_platform.deploy.operators.slurm_script import LOG_NAME, mark_of, replica_of
-from modelway_platform.domain.slurm_cluster import SlurmSettings
+from modelway_platform.domain.deployments.slurm_cluster import SlurmSettings
 
 _NOBODY = "http://127.0.0.1:9"
 

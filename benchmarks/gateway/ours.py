@@ -6,8 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.gateway.load import SECRET
-from modelway_platform.domain.limits import NO_LIMITS, RateLimit, UsageLimits
-from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.access.limits import NO_LIMITS, RateLimit, UsageLimits
+from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.store.table_file import write_table
 
 PROJECTS = 50

@@ -15,7 +15,7 @@ from journeys.load import Load
 from journeys.projects import deployment, route
 from journeys.running_platform import RunningPlatform, wait_for
 
-from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.domain.table.route_table import RouteTable
 from modelway_platform.store.table_file import InvalidTableError, read_table
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]

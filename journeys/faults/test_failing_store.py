@@ -14,16 +14,16 @@ from sqlalchemy import Connection, event, select
 from sqlalchemy.exc import OperationalError
 
 from modelway.errors import ModelwayError
-from modelway_platform.domain.cluster import Cluster
-from modelway_platform.domain.deployment import Condition, Deployment, DeploymentStatus, Phase
-from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.access.key_request import KeySpec
+from modelway_platform.domain.deployments.cluster import Cluster
+from modelway_platform.domain.deployments.deployment import Condition, Deployment, DeploymentStatus, Phase
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
-from modelway_platform.domain.rollout import Rollout, RolloutStep
-from modelway_platform.domain.rollout_status import RolloutStatus
-from modelway_platform.domain.route import Route, VersionWeight
-from modelway_platform.domain.stage import Stage, StageKey
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.routing.route import Route, VersionWeight
+from modelway_platform.domain.stages.stage import Stage, StageKey
+from modelway_platform.domain.verdicts.rollout import Rollout, RolloutStep
+from modelway_platform.domain.verdicts.rollout_status import RolloutStatus
 from modelway_platform.store import schema
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database

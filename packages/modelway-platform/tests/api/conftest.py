@@ -27,8 +27,8 @@ from modelway_platform.deploy.api.methods import api_methods
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.trust.trust import Trust
 from modelway_platform.discovery.embedded import Leases
+from modelway_platform.domain.access.key_request import KeySpec
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports

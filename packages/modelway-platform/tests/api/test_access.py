@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from modelway_platform.deploy.api.application import make_app
 from modelway_platform.deploy.api.frontier import OPEN_PATHS, SIGNED_PATHS
-from modelway_platform.domain.key_request import KeySpec
+from modelway_platform.domain.access.key_request import KeySpec
 
 TOKEN = "replica-token-of-this-test"
 REGISTRATION = {

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from modelway.cli.main import main
-from modelway_platform.domain.api_token import token_spec
+from modelway_platform.domain.access.api_token import token_spec
+from modelway_platform.domain.anomalies.incident import Incident
+from modelway_platform.domain.anomalies.judgement import Cause, Finding, Judgement
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.incident import Incident
-from modelway_platform.domain.judgement import Cause, Finding, Judgement
 
 
 def happened(api: Any, project: str = "vision") -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.domain.deployment import DeploymentStatus, Phase
+from modelway_platform.domain.deployments.deployment import DeploymentStatus, Phase
 from modelway_platform.domain.identity import VersionKey
 
 KEY = VersionKey("vision", "digits", "v1")

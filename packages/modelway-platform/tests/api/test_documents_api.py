@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.domain.deployment import Condition, DeploymentStatus, Phase
+from modelway_platform.domain.deployments.deployment import Condition, DeploymentStatus, Phase
 from modelway_platform.domain.identity import VersionKey
 
 ONE = "/v1/deployments/vision/digits/v1"

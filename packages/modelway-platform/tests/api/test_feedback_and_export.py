@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from modelway.errors import ModelwayError
-from modelway_platform.domain.key_request import KeySpec
+from modelway_platform.domain.access.key_request import KeySpec
 from modelway_platform.insight.collect.collector import Collector
 from modelway_platform.insight.collect.files import StoreFolder
 from modelway_platform.insight.collect.kinds import FEEDBACK, INFERENCE

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.domain.key_request import KeySpec
+from modelway_platform.domain.access.key_request import KeySpec
 from modelway_platform.insight.collect.collector import Collector
 from modelway_platform.insight.collect.files import StoreFolder
 from modelway_platform.insight.collect.kinds import ACCESS

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from modelway_platform.domain.api_token import TokenSpec
-from modelway_platform.domain.deployment import ClusterStatus, Condition, DeploymentStatus, Phase
+from modelway_platform.domain.access.api_token import TokenSpec
+from modelway_platform.domain.deployments.deployment import ClusterStatus, Condition, DeploymentStatus, Phase
+from modelway_platform.domain.deployments.phases import PhaseName, PhaseRun, PhaseState, nothing_yet
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.phases import PhaseName, PhaseRun, PhaseState, nothing_yet
 
 PATH = "/v1/deployments/vision/digits/v1/phases"
 

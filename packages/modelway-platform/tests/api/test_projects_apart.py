@@ -16,7 +16,7 @@ import pytest
 
 from modelway_platform.deploy.api.json_messages import fields_of, is_required
 from modelway_platform.deploy.api.methods import api_methods
-from modelway_platform.domain.api_token import TokenSpec
+from modelway_platform.domain.access.api_token import TokenSpec
 
 THERE = {
     "project": "hush", "model": "hushmodel", "version": "v1", "stage": "production", "name": "hush-fleet", "id": "hush-1",

@@ -11,13 +11,13 @@ import pytest
 
 from modelway_platform.deploy.promote.evidence import Evidence
 from modelway_platform.deploy.promote.promoter import Promoter, PromoterParts
-from modelway_platform.domain.api_token import TokenSpec
-from modelway_platform.domain.deployment import DeploymentStatus, Phase
-from modelway_platform.domain.document_json import document_to_json
-from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.git_source import GitSource, Owned, SeenCommit
+from modelway_platform.domain.access.api_token import TokenSpec
+from modelway_platform.domain.deployments.deployment import DeploymentStatus, Phase
+from modelway_platform.domain.documents.document_json import document_to_json
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.promotion import PromotionState
+from modelway_platform.domain.promotion.promotion import PromotionState
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.sources.git_source import GitSource, Owned, SeenCommit
 from modelway_platform.store.promotions import Promotions
 
 KEY = VersionKey("vision", "digits", "v2")

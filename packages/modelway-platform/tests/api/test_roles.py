@@ -10,8 +10,8 @@ from modelway_platform.deploy.api.application import make_app
 from modelway_platform.deploy.api.frontier import OPEN_PATHS, SIGNED_PATHS
 from modelway_platform.deploy.api.methods import api_methods
 from modelway_platform.deploy.api.schema.rule_pb2 import Rule
-from modelway_platform.domain.api_token import token_spec
-from modelway_platform.domain.key_request import KeySpec
+from modelway_platform.domain.access.api_token import token_spec
+from modelway_platform.domain.access.key_request import KeySpec
 
 # Who may do what, written down a second time: a change of a rule has to be made in both places, on purpose.
 READER = {"reader", "deployer", "other deployer", "admin"}

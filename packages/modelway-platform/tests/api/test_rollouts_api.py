@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.domain.api_token import TokenSpec
+from modelway_platform.domain.access.api_token import TokenSpec
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.rollout_status import RolloutPhase, RolloutStatus
+from modelway_platform.domain.verdicts.rollout_status import RolloutPhase, RolloutStatus
 
 ONE = "/v1/rollouts/vision/digits"
 KEY = ModelKey("vision", "digits")

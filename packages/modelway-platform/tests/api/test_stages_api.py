@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from modelway_platform.domain.api_token import TokenSpec
+from modelway_platform.domain.access.api_token import TokenSpec
 
 STAGES = """
 apiVersion: modelway/v1

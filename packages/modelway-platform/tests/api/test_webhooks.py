@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from modelway_platform.deploy.api.parts import ApiParts
-from modelway_platform.domain.api_token import TokenSpec
-from modelway_platform.domain.git_source import GitSource
+from modelway_platform.domain.access.api_token import TokenSpec
+from modelway_platform.domain.sources.git_source import GitSource
 
 PUSH = json.dumps({"ref": "refs/heads/main", "after": "c" * 40}).encode()
 

@@ -7,8 +7,8 @@ import pytest
 
 from modelway_platform.apps.shared_endpoints import SharedEndpoints
 from modelway_platform.discovery.embedded import GRACE_SECONDS, Leases
-from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.members import Members

@@ -9,8 +9,8 @@ import pytest
 from modelway_platform.deploy.reconcile.autoscaler import Autoscaler
 from modelway_platform.deploy.reconcile.decision import Replica, template_of
 from modelway_platform.deploy.reconcile.load_book import LoadBook, Measured
-from modelway_platform.domain.autoscale import Autoscale, ScaleToZero
-from modelway_platform.domain.deployment import Deployment, Phase
+from modelway_platform.domain.deployments.autoscale import Autoscale, ScaleToZero
+from modelway_platform.domain.deployments.deployment import Deployment, Phase
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 from modelway_platform.store.changes import Changes

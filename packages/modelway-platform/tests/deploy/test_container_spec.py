@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from modelway_platform.deploy.operators.container_spec import labels_of, request_of
 from modelway_platform.deploy.operators.port import ReplicaSpec
-from modelway_platform.domain.resources import Resources
+from modelway_platform.domain.deployments.resources import Resources
 
 
 def test_it_may_do_nothing_but_serve(spec: Callable[..., ReplicaSpec]) -> None:

@@ -22,7 +22,7 @@ from modelway_platform.deploy.reconcile.decision import (
     decide,
     template_of,
 )
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 

@@ -14,9 +14,10 @@ from modelway_platform.deploy.reconcile.decision import (
     template_of,
 )
 from modelway_platform.deploy.reconcile.effects import effects_of
-from modelway_platform.domain.cluster import Cluster
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
-from modelway_platform.domain.document_json import Document
+from modelway_platform.domain.deployments.cluster import Cluster
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.deployments.resources import Resources
+from modelway_platform.domain.documents.document_json import Document
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.records import (
     ClusterRecord,
@@ -25,8 +26,7 @@ from modelway_platform.domain.records import (
     ReplicaState,
     RouteRecord,
 )
-from modelway_platform.domain.resources import Resources
-from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.routing.route import Route, VersionWeight
 
 KEY = VersionKey("vision", "digits", "v1")
 OLD = Deployment(key=KEY, package="sha256:" + "a" * 64, replicas=3, cluster="box")

@@ -23,9 +23,9 @@ from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.loop import Reconciler
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
-from modelway_platform.domain.deployment import Deployment, Phase
+from modelway_platform.domain.deployments.deployment import Deployment, Phase
+from modelway_platform.domain.deployments.phases import OVER, PhaseName
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.phases import OVER, PhaseName
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents

@@ -18,10 +18,10 @@ from modelway_platform.deploy.reconcile.decision import (
     template_of,
 )
 from modelway_platform.deploy.reconcile.holding import decide_held, told
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
-from modelway_platform.domain.hold import Hold, HoldKind
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.deployments.hold import Hold, HoldKind
+from modelway_platform.domain.deployments.phases import PhaseName
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.phases import PhaseName
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 
 DEPLOYMENT = Deployment(key=VersionKey("vision", "digits", "v1"), package="sha256:" + "a" * 64, replicas=2)

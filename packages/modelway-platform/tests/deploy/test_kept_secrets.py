@@ -13,13 +13,13 @@ from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.serve_command import ServeCommand
 from modelway_platform.deploy.reconcile.decision import template_of
 from modelway_platform.deploy.reconcile.held_replica import HeldReplica, from_record
-from modelway_platform.domain.admit_documents import problems_with
-from modelway_platform.domain.cluster import Cluster
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.document_json import document_from_json, document_to_json
+from modelway_platform.domain.deployments.cluster import Cluster
+from modelway_platform.domain.deployments.deployment import Deployment
+from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
+from modelway_platform.domain.documents.admit_documents import problems_with
+from modelway_platform.domain.documents.document_json import document_from_json, document_to_json
+from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.kubernetes_cluster import KubernetesSettings
-from modelway_platform.domain.read_document import Written, read_document
 from modelway_platform.domain.records import ClusterRecord, Declared, PackageRecord, ReplicaState
 
 DIGEST = "sha256:" + "a" * 64

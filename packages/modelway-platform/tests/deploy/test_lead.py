@@ -12,8 +12,8 @@ import pytest_asyncio
 from modelway.packaging.manifest import Example
 from modelway_platform.deploy.operators.lead import Lead, NotRehearsedError
 from modelway_platform.discovery.embedded import Leases
-from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.routing.endpoint import Endpoint
 
 EXAMPLES = [Example(endpoint="double", request={"x": 2}, response=4)]
 

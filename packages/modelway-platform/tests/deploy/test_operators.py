@@ -21,7 +21,7 @@ from modelway.errors import ModelwayError
 from modelway_platform.deploy.operators import pod_state
 from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch
-from modelway_platform.domain.resources import Resources
+from modelway_platform.domain.deployments.resources import Resources
 
 pytestmark = [pytest.mark.slow]
 

@@ -24,14 +24,14 @@ from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.loop import Reconciler
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
-from modelway_platform.domain.cluster import Cluster
-from modelway_platform.domain.deployment import Deployment, Phase
-from modelway_platform.domain.hold import HoldKind
+from modelway_platform.domain.deployments.cluster import Cluster
+from modelway_platform.domain.deployments.deployment import Deployment, Phase
+from modelway_platform.domain.deployments.hold import HoldKind
+from modelway_platform.domain.deployments.phases import PhaseName, PhaseState
+from modelway_platform.domain.deployments.placement import Placement
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.phases import PhaseName, PhaseState
-from modelway_platform.domain.placement import Placement
 from modelway_platform.domain.records import DeploymentRecord, ReplicaRecord, ReplicaState
-from modelway_platform.domain.stage import Stage, StageKey
+from modelway_platform.domain.stages.stage import Stage, StageKey
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.cluster_approvals import ClusterApprovals
 from modelway_platform.store.database import Database

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.serve_command import ServeCommand
+from modelway_platform.domain.deployments.model_processes import ModelProcesses
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.model_processes import ModelProcesses
 
 SPEC = ReplicaSpec(
     id="digits-v1-0a1b",

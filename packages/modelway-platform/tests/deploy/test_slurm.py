@@ -17,9 +17,9 @@ from modelway_platform.deploy.operators.slurm_commands import SlurmCommands, acc
 from modelway_platform.deploy.operators.slurm_job import Job, ending_of, jobs_in, reason_text, waiting_of
 from modelway_platform.deploy.operators.slurm_script import replica_of, script_of, write_files
 from modelway_platform.deploy.operators.slurm_time import ends_soon
+from modelway_platform.domain.deployments.resources import Resources
+from modelway_platform.domain.deployments.slurm_cluster import SlurmSettings
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.resources import Resources
-from modelway_platform.domain.slurm_cluster import SlurmSettings
 
 OLD = {
     "job_id": 7, "name": "mw-a-r1", "user_id": 1000, "job_state": "FAILED", "state_reason": "NonZeroExitCode", "nodes": "n1",

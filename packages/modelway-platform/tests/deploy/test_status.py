@@ -6,7 +6,7 @@ import pytest
 
 from modelway_platform.deploy.reconcile.decision import Preparation, Replica, Stage, template_of
 from modelway_platform.deploy.reconcile.status import status_of
-from modelway_platform.domain.deployment import Condition, Deployment, DeploymentStatus, Phase
+from modelway_platform.domain.deployments.deployment import Condition, Deployment, DeploymentStatus, Phase
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 

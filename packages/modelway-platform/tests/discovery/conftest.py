@@ -20,7 +20,7 @@ from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.endpoint_slices import MODEL, PROJECT, VERSION
 from modelway_platform.discovery.kubernetes_address import read_address
 from modelway_platform.discovery.providers import ProviderSettings, make_followers
-from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.routing.endpoint import Endpoint
 
 TTL_SECONDS = 1.0
 

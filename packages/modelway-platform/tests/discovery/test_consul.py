@@ -15,9 +15,9 @@ from modelway_platform.discovery.consul_index import Cursor, knows_leader
 from modelway_platform.discovery.consul_services import read_instances
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.providers import ProviderSettings, make_followers, read_providers
-from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 
 if TYPE_CHECKING:
     from conftest import Consul

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from modelway_platform.discovery.embedded import LONGEST_TTL_SECONDS, SHORTEST_TTL_SECONDS, Leases
-from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 
 KEY = VersionKey("vision", "digits", "v1")
 ONE = Endpoint(id="r1", key=KEY, host="127.0.0.1", port=9001, package="sha256:" + "a" * 64)

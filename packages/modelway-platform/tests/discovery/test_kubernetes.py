@@ -21,8 +21,8 @@ from modelway_platform.discovery.endpoint_slices import Slice, served
 from modelway_platform.discovery.kubernetes import KubernetesFollower
 from modelway_platform.discovery.kubernetes_address import Followed, read_address
 from modelway_platform.discovery.providers import read_providers
-from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.kubernetes.access import ClusterAccess
 from modelway_platform.kubernetes.api import ClusterApi
 from modelway_platform.kubernetes.open_access import open_access

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.routing.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from conftest import Provider

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway_platform.domain.allowance import (
+from modelway_platform.domain.access.allowance import (
     LARGEST_SLAB,
     give_back_quota,
     give_back_rate,
@@ -11,7 +11,7 @@ from modelway_platform.domain.allowance import (
     take_quota,
     take_rate,
 )
-from modelway_platform.domain.limits import Quota, RateLimit
+from modelway_platform.domain.access.limits import Quota, RateLimit
 
 START = 1_790_000_000.0
 

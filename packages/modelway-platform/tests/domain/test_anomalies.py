@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.domain.anomaly_policy import AnomalyPolicy, read_policy
-from modelway_platform.domain.features import features_of, number_bin, place_of
-from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.incident import Incident, IncidentState, acknowledged, advance
-from modelway_platform.domain.judge import Recent, judge
-from modelway_platform.domain.judgement import Cause, Finding, Judgement, Sensitivity, bar_of
-from modelway_platform.domain.sample import Sample, latency_bin, merged
-from modelway_platform.domain.surprise import (
+from modelway_platform.domain.anomalies.anomaly_policy import AnomalyPolicy, read_policy
+from modelway_platform.domain.anomalies.features import features_of, number_bin, place_of
+from modelway_platform.domain.anomalies.incident import Incident, IncidentState, acknowledged, advance
+from modelway_platform.domain.anomalies.judge import Recent, judge
+from modelway_platform.domain.anomalies.judgement import Cause, Finding, Judgement, Sensitivity, bar_of
+from modelway_platform.domain.anomalies.sample import Sample, latency_bin, merged
+from modelway_platform.domain.anomalies.surprise import (
     chi_squared_surprise,
     count_surprise,
     deviations_of,
@@ -24,7 +23,8 @@ from modelway_platform.domain.surprise import (
     share_surprise,
     silence_surprise,
 )
-from modelway_platform.domain.usual_model import History, UsualModel, learn
+from modelway_platform.domain.anomalies.usual_model import History, UsualModel, learn
+from modelway_platform.domain.identity import ModelKey
 
 HOUR, START = 3600, 1_762_732_800  # a Monday
 NOW = START + 22 * 24 * HOUR + 14 * HOUR

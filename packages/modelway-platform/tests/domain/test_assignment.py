@@ -3,17 +3,17 @@
 import pytest
 
 from modelway_platform.deploy.api.read_yaml import read_yaml
-from modelway_platform.domain.admit_assignment import assignment_problems
-from modelway_platform.domain.assignment import Arm, Assignment, NamedExperiment, StickyKey
-from modelway_platform.domain.check_route_table import problems_of
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
-from modelway_platform.domain.document_json import document_from_json, document_to_json
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.documents.admit_assignment import assignment_problems
+from modelway_platform.domain.documents.document_json import document_from_json, document_to_json
+from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.published_url import Condition
-from modelway_platform.domain.read_document import Written, read_document
 from modelway_platform.domain.records import Declared, DeploymentRecord
-from modelway_platform.domain.route import Route
-from modelway_platform.domain.route_table import ModelEntry, RouteTable, VersionEntry
+from modelway_platform.domain.routing.assignment import Arm, Assignment, NamedExperiment, StickyKey
+from modelway_platform.domain.routing.published_url import Condition
+from modelway_platform.domain.routing.route import Route
+from modelway_platform.domain.table.check_route_table import problems_of
+from modelway_platform.domain.table.route_table import ModelEntry, RouteTable, VersionEntry
 
 HEAD = "apiVersion: modelway/v1\nkind: Route\nmetadata: {project: p, model: m}\nspec:\n  versions: [{version: v1, weight: 1}]\n"
 FULL = """  sticky: {by: cookie, maxAge: 7d, secure: true}

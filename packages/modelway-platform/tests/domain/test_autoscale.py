@@ -6,14 +6,14 @@ import pytest
 
 from modelway_platform.deploy.api.read_yaml import read_yaml
 from modelway_platform.deploy.reconcile.decision import template_of
-from modelway_platform.domain.autoscale import Autoscale, ScaleToZero, ScalingEntry
-from modelway_platform.domain.compile_again import TableCompiler
-from modelway_platform.domain.compile_route_table import compile_table
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus, Phase
-from modelway_platform.domain.document_json import document_from_json, document_to_json
-from modelway_platform.domain.endpoint import EndpointView
-from modelway_platform.domain.read_document import Written, read_document
+from modelway_platform.domain.deployments.autoscale import Autoscale, ScaleToZero, ScalingEntry
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus, Phase
+from modelway_platform.domain.documents.document_json import document_from_json, document_to_json
+from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.records import Declared, DeploymentRecord
+from modelway_platform.domain.routing.endpoint import EndpointView
+from modelway_platform.domain.table.compile_again import TableCompiler
+from modelway_platform.domain.table.compile_route_table import compile_table
 
 ZERO = ", autoscale: {minReplicas: 0, maxReplicas: 3, target: {inFlightPerReplica: 8}, scaleToZero: {idleSeconds: 30}}"
 

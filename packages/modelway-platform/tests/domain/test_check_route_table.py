@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from modelway_platform.domain.check_route_table import problems_of
-from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.table.check_route_table import problems_of
+from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 
 REPLICA = ReplicaEntry(id="r1", host="127.0.0.1", port=9001)
 VERSION = VersionEntry(version="v1", weight=1, replicas=(REPLICA,))

@@ -3,15 +3,15 @@
 import pytest
 
 from modelway_platform.deploy.api.read_yaml import read_yaml
-from modelway_platform.domain.admit_documents import problems_with
-from modelway_platform.domain.cluster import Cluster, DockerSettings
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.document_json import document_from_json, document_to_json
-from modelway_platform.domain.image_builder import BuilderSettings
-from modelway_platform.domain.kubernetes_cluster import KubernetesSettings
-from modelway_platform.domain.read_document import Written, read_document
+from modelway_platform.domain.deployments.cluster import Cluster, DockerSettings
+from modelway_platform.domain.deployments.deployment import Deployment
+from modelway_platform.domain.deployments.image_builder import BuilderSettings
+from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
+from modelway_platform.domain.deployments.resources import Resources
+from modelway_platform.domain.documents.admit_documents import problems_with
+from modelway_platform.domain.documents.document_json import document_from_json, document_to_json
+from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.records import ClusterRecord, Declared, PackageRecord
-from modelway_platform.domain.resources import Resources
 
 DIGEST = "sha256:" + "a" * 64
 HEAD = "apiVersion: modelway/v1\nkind: Cluster\n"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway_platform.domain.answer_values import MAX_UNPACKED_BYTES, Answer
-from modelway_platform.domain.compare_answers import Agreement, compare_answers
-from modelway_platform.domain.json_place import parse_place, place_text, values_at
-from modelway_platform.domain.mirrors import Comparator, Tolerance
+from modelway_platform.domain.agreement.answer_values import MAX_UNPACKED_BYTES, Answer
+from modelway_platform.domain.agreement.compare_answers import Agreement, compare_answers
+from modelway_platform.domain.parsing.json_place import parse_place, place_text, values_at
+from modelway_platform.domain.routing.mirrors import Comparator, Tolerance
 
 EXACT = Comparator(kind="exact")
 JSON = st.recursive(

@@ -13,15 +13,15 @@ import pytest
 import yaml
 
 from modelway_platform.deploy.api.read_yaml import read_yaml
-from modelway_platform.domain.check_route_table import problems_of
-from modelway_platform.domain.compile_route_table import compile_table
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
-from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.read_document import Written, read_document
 from modelway_platform.domain.records import ApiKeyRecord, Declared, DeploymentRecord, RouteRecord
-from modelway_platform.domain.route import Route
-from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.routing.route import Route
+from modelway_platform.domain.table.check_route_table import problems_of
+from modelway_platform.domain.table.compile_route_table import compile_table
+from modelway_platform.domain.table.route_table import RouteTable
 
 CASES = sorted((Path(__file__).parent / "route_tables").glob("*.in.yaml"))
 HEADER = "# Written by test_compile_route_table.py with REWRITE=1; read the difference before committing it.\n"

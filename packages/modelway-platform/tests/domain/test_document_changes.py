@@ -1,6 +1,6 @@
 """Differences between two documents as people read them."""
 
-from modelway_platform.domain.document_changes import Change, changes_between
+from modelway_platform.domain.documents.document_changes import Change, changes_between
 
 
 def test_leaves_lists_and_absent_ones() -> None:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelway_platform.domain.bernoulli_wealth import Counts, joint_wealth, wealth_against
-from modelway_platform.domain.block_bets import BlockBets
-from modelway_platform.domain.latency_histogram import BINS, LatencyHistogram, bin_of, start_of
-from modelway_platform.domain.quantile_difference import quantile_difference
-from modelway_platform.domain.rate_difference import RateDifference
-from modelway_platform.domain.sample_size import MOST_REQUESTS, requests_needed
+from modelway_platform.domain.verdicts.bernoulli_wealth import Counts, joint_wealth, wealth_against
+from modelway_platform.domain.verdicts.block_bets import BlockBets
+from modelway_platform.domain.verdicts.latency_histogram import BINS, LatencyHistogram, bin_of, start_of
+from modelway_platform.domain.verdicts.quantile_difference import quantile_difference
+from modelway_platform.domain.verdicts.rate_difference import RateDifference
+from modelway_platform.domain.verdicts.sample_size import MOST_REQUESTS, requests_needed
 
 counts = st.integers(0, 5000).flatmap(lambda trials: st.builds(Counts, st.just(trials), st.integers(0, trials)))
 rates = st.floats(0.001, 0.999)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway_platform.domain.experiment import Experiment
-from modelway_platform.domain.sample_size import requests_needed
-from modelway_platform.domain.verdict import Answer, Finding, Metric, Plan, overall
-from modelway_platform.domain.verdict_words import finding_words, verdict_words
+from modelway_platform.domain.verdicts.experiment import Experiment
+from modelway_platform.domain.verdicts.sample_size import requests_needed
+from modelway_platform.domain.verdicts.verdict import Answer, Finding, Metric, Plan, overall
+from modelway_platform.domain.verdicts.verdict_words import finding_words, verdict_words
 
 PLAN = Plan()
 Moment = Callable[[float], float]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelway_platform.domain.mass_deletion import WINDOW_SECONDS, MassDeletion
+from modelway_platform.domain.documents.mass_deletion import WINDOW_SECONDS, MassDeletion
 
 
 def deleted(guard: MassDeletion, count: int) -> int:

@@ -8,10 +8,10 @@ from modelway_platform.deploy.api.read_yaml import read_yaml
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.reconcile.decision import template_of
 from modelway_platform.deploy.reconcile.held_replica import HeldReplica, from_record
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.document_json import document_from_json, document_to_json
-from modelway_platform.domain.model_processes import ModelProcesses
-from modelway_platform.domain.read_document import Written, read_document
+from modelway_platform.domain.deployments.deployment import Deployment
+from modelway_platform.domain.deployments.model_processes import ModelProcesses
+from modelway_platform.domain.documents.document_json import document_from_json, document_to_json
+from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.records import ReplicaState
 
 TWO = ModelProcesses(count=2, devices=("cuda:0", "cuda:1"))

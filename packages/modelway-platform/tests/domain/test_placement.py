@@ -7,12 +7,12 @@ import pytest
 from modelway_platform.deploy.api.read_yaml import read_yaml
 from modelway_platform.deploy.reconcile.barrier import opening
 from modelway_platform.deploy.reconcile.effects import effects_of
-from modelway_platform.domain.admit_clusters import cluster_problems, deployments_on
-from modelway_platform.domain.cluster import Cluster
-from modelway_platform.domain.deployment import ClusterStatus, Deployment, DeploymentStatus, Phase
-from modelway_platform.domain.document_json import document_from_json, document_to_json
-from modelway_platform.domain.placement import Placement
-from modelway_platform.domain.read_document import Written, read_document
+from modelway_platform.domain.deployments.cluster import Cluster
+from modelway_platform.domain.deployments.deployment import ClusterStatus, Deployment, DeploymentStatus, Phase
+from modelway_platform.domain.deployments.placement import Placement
+from modelway_platform.domain.documents.admit_clusters import cluster_problems, deployments_on
+from modelway_platform.domain.documents.document_json import document_from_json, document_to_json
+from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.records import ClusterRecord, Declared, DeploymentRecord
 
 TWO = ", clusters: [{name: local}, {name: engine, replicas: 2, soakSeconds: 60, approval: true}]"

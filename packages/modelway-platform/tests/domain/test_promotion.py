@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.agreement.mirror_report import MirrorPair
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.deployments.resources import Resources
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.mirror_report import MirrorPair
-from modelway_platform.domain.promote import NotPromotable, promoted, target_stage
-from modelway_platform.domain.promotion import Approval, GateName, GateState, Promotion
-from modelway_platform.domain.records import Declared, DeploymentRecord, StageRecord
-from modelway_platform.domain.resources import Resources
-from modelway_platform.domain.stage import AgreementGate, ApprovalGate, Stage, StageGates, StageKey, StageOverrides
-from modelway_platform.domain.stage_gates import (
+from modelway_platform.domain.promotion.promote import NotPromotable, promoted, target_stage
+from modelway_platform.domain.promotion.promotion import Approval, GateName, GateState, Promotion
+from modelway_platform.domain.promotion.stage_gates import (
     ExampleAnswers,
     GateFacts,
     SignatureChange,
@@ -22,6 +20,15 @@ from modelway_platform.domain.stage_gates import (
     may_approve,
     refused_by,
     waited_for,
+)
+from modelway_platform.domain.records import Declared, DeploymentRecord, StageRecord
+from modelway_platform.domain.stages.stage import (
+    AgreementGate,
+    ApprovalGate,
+    Stage,
+    StageGates,
+    StageKey,
+    StageOverrides,
 )
 
 KEY = VersionKey("demo", "echo", "v1")

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import pytest
 
 from modelway_platform.deploy.api.read_yaml import read_yaml
-from modelway_platform.domain.admit_documents import problems_with
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
-from modelway_platform.domain.document_json import document_from_json, document_to_json
-from modelway_platform.domain.document_problem import Problem
-from modelway_platform.domain.published_url import Addressing, Alias, Condition, PublishedUrl
-from modelway_platform.domain.read_document import Written, documents_in, read_document
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.documents.admit_documents import problems_with
+from modelway_platform.domain.documents.document_json import document_from_json, document_to_json
+from modelway_platform.domain.documents.read_document import Written, documents_in, read_document
+from modelway_platform.domain.parsing.document_problem import Problem
 from modelway_platform.domain.records import Declared, DeploymentRecord, RouteRecord
-from modelway_platform.domain.route import Route
-from modelway_platform.domain.url_conflicts import MAX_OF_ONE_SHAPE, ambiguous
-from modelway_platform.domain.url_pattern import PatternError, parse_pattern
+from modelway_platform.domain.routing.published_url import Addressing, Alias, Condition, PublishedUrl
+from modelway_platform.domain.routing.route import Route
+from modelway_platform.domain.routing.url_conflicts import MAX_OF_ONE_SHAPE, ambiguous
+from modelway_platform.domain.routing.url_pattern import PatternError, parse_pattern
 
 HEAD = "apiVersion: modelway/v1\nkind: Route\nmetadata: {project: vision, model: %s}\nspec:\n  versions: [{version: v1, weight: 1}]\n"
 

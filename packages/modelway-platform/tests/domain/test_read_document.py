@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from modelway_platform.deploy.api.read_yaml import read_yaml
-from modelway_platform.domain.async_policy import AsyncPolicy
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.document_json import document_from_json, document_to_json
-from modelway_platform.domain.document_problem import Problem, problem_detail
+from modelway_platform.domain.access.limits import Concurrency, Quota, RateLimit, UsageLimits
+from modelway_platform.domain.deployments.deployment import Deployment
+from modelway_platform.domain.documents.document_json import document_from_json, document_to_json
+from modelway_platform.domain.documents.read_document import Written, documents_in, read_document
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.limits import Concurrency, Quota, RateLimit, UsageLimits
-from modelway_platform.domain.read_document import Written, documents_in, read_document
-from modelway_platform.domain.resilience import HealthPolicy, Overload, Resilience, Retries
-from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.parsing.document_problem import Problem, problem_detail
+from modelway_platform.domain.routing.async_policy import AsyncPolicy
+from modelway_platform.domain.routing.resilience import HealthPolicy, Overload, Resilience, Retries
+from modelway_platform.domain.routing.route import Route, VersionWeight
 
 HEAD = "apiVersion: modelway/v1\nkind: {}\nmetadata: {}\n"
 DEPLOYMENT = HEAD.format("Deployment", "{project: vision, model: digits, version: v1}")

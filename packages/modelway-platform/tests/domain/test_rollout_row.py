@@ -2,10 +2,10 @@
 
 from benchmarks.rollouts import ROLLOUT, one_run, stated_sample
 
-from modelway_platform.domain.bernoulli_wealth import Counts
-from modelway_platform.domain.check_finding import CheckAnswer
-from modelway_platform.domain.rollout import Check, Rollout, RolloutStep
-from modelway_platform.domain.step_evidence import StepEvidence
+from modelway_platform.domain.verdicts.bernoulli_wealth import Counts
+from modelway_platform.domain.verdicts.check_finding import CheckAnswer
+from modelway_platform.domain.verdicts.rollout import Check, Rollout, RolloutStep
+from modelway_platform.domain.verdicts.step_evidence import StepEvidence
 
 RUNS = 8
 

@@ -7,8 +7,15 @@ from benchmarks.autoscaling import SHAPES, simulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway_platform.domain.autoscale import Autoscale, ScaleToZero
-from modelway_platform.domain.scale_decision import GROWTH, STALE_SECONDS, LoadSample, Memory, Scale, decide_scale
+from modelway_platform.domain.deployments.autoscale import Autoscale, ScaleToZero
+from modelway_platform.domain.deployments.scale_decision import (
+    GROWTH,
+    STALE_SECONDS,
+    LoadSample,
+    Memory,
+    Scale,
+    decide_scale,
+)
 
 POLICY = Autoscale(min_replicas=1, max_replicas=20, in_flight=4)
 SLEEPY = Autoscale(min_replicas=0, max_replicas=20, in_flight=4, zero=ScaleToZero(idle_seconds=120))

@@ -5,19 +5,19 @@ import json
 import pytest
 
 from modelway_platform.deploy.api.read_yaml import read_yaml
-from modelway_platform.domain.admit_documents import problems_with
-from modelway_platform.domain.admit_removals import needs_of
-from modelway_platform.domain.cluster import Cluster
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
-from modelway_platform.domain.document_json import document_from_json, document_to_json, name_of
-from modelway_platform.domain.document_problem import Problem
+from modelway_platform.domain.deployments.cluster import Cluster
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.deployments.phases import PhaseName
+from modelway_platform.domain.deployments.resources import Resources
+from modelway_platform.domain.documents.admit_documents import problems_with
+from modelway_platform.domain.documents.admit_removals import needs_of
+from modelway_platform.domain.documents.document_json import document_from_json, document_to_json, name_of
+from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.phases import PhaseName
-from modelway_platform.domain.read_document import Written, read_document
+from modelway_platform.domain.parsing.document_problem import Problem
+from modelway_platform.domain.promotion.stage_order import in_order, next_stage
 from modelway_platform.domain.records import ClusterRecord, Declared, DeploymentRecord, PackageRecord, StageRecord
-from modelway_platform.domain.resources import Resources
-from modelway_platform.domain.stage import Stage, StageKey
-from modelway_platform.domain.stage_order import in_order, next_stage
+from modelway_platform.domain.stages.stage import Stage, StageKey
 
 PACKAGE = "sha256:" + "a" * 64
 FULL = """

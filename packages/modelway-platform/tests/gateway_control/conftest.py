@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.deployments.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.record_query import RecordQuery
-from modelway_platform.domain.rollout import Rollout, RolloutStep
-from modelway_platform.domain.rollout_status import RolloutRecord, RolloutStatus
-from modelway_platform.domain.route import Route, VersionWeight
-from modelway_platform.domain.steer_rollout import Order, steered
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.routing.route import Route, VersionWeight
+from modelway_platform.domain.verdicts.record_query import RecordQuery
+from modelway_platform.domain.verdicts.rollout import Rollout, RolloutStep
+from modelway_platform.domain.verdicts.rollout_status import RolloutRecord, RolloutStatus
+from modelway_platform.domain.verdicts.steer_rollout import Order, steered
 from modelway_platform.gateway.control.rollout_engine import RolloutEngine
 from modelway_platform.insight.rollout_evidence import RolloutEvidenceSource
 from modelway_platform.store.database import Database

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from modelway.errors import ConflictError, NotFoundError
-from modelway_platform.domain.compile_route_table import compile_table
-from modelway_platform.domain.json_web_keys import usable_keys
+from modelway_platform.domain.access.json_web_keys import usable_keys
+from modelway_platform.domain.access.token_issuer import TokenIssuer, issuer_problems
 from modelway_platform.domain.records import Declared
-from modelway_platform.domain.token_issuer import TokenIssuer, issuer_problems
+from modelway_platform.domain.table.compile_route_table import compile_table
 from modelway_platform.gateway.control.key_sets import MAX_BYTES, RETRY_SECONDS, KeySets
 from modelway_platform.store.database import Database
 from modelway_platform.store.token_issuers import TokenIssuers

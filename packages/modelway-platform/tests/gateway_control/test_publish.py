@@ -11,13 +11,13 @@ import pytest
 
 from modelway.errors import ModelwayError
 from modelway_platform.discovery.embedded import Leases
-from modelway_platform.domain.compile_route_table import compile_table
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.endpoint import Endpoint, EndpointView
+from modelway_platform.domain.access.key_request import KeySpec
+from modelway_platform.domain.deployments.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.domain.records import Declared
-from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.routing.endpoint import Endpoint, EndpointView
+from modelway_platform.domain.routing.route import Route, VersionWeight
+from modelway_platform.domain.table.compile_route_table import compile_table
 from modelway_platform.gateway.control.publish import Publisher, Sources
 from modelway_platform.store.acknowledgements import Acknowledgement, write_acknowledgement
 from modelway_platform.store.changes import Changes

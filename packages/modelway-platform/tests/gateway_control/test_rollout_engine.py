@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelway_platform.deploy.source.applying import CommitApplier
-from modelway_platform.domain.document_json import document_to_json
-from modelway_platform.domain.drift import drift_of
-from modelway_platform.domain.git_source import GitSource, Owned, SourceRecord
+from modelway_platform.domain.documents.document_json import document_to_json
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.moved_weights import keeping_moved_weights
-from modelway_platform.domain.rollout import Check, RolloutStep
-from modelway_platform.domain.rollout_status import RolloutPhase
-from modelway_platform.domain.route import Route, VersionWeight
-from modelway_platform.domain.steer_rollout import OrderRefusedError
+from modelway_platform.domain.routing.route import Route, VersionWeight
+from modelway_platform.domain.sources.drift import drift_of
+from modelway_platform.domain.sources.git_source import GitSource, Owned, SourceRecord
+from modelway_platform.domain.sources.moved_weights import keeping_moved_weights
+from modelway_platform.domain.verdicts.rollout import Check, RolloutStep
+from modelway_platform.domain.verdicts.rollout_status import RolloutPhase
+from modelway_platform.domain.verdicts.steer_rollout import OrderRefusedError
 from modelway_platform.store.packages import PackageStore
 
 if TYPE_CHECKING:

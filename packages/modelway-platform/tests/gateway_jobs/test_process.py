@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.domain import job_pass
-from modelway_platform.domain.async_policy import AsyncPolicy
-from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.routing import job_pass
+from modelway_platform.domain.routing.async_policy import AsyncPolicy
+from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.jobs.callback_guard import CallbackRules
 from modelway_platform.gateway.jobs.contents import DirectoryContents
 from modelway_platform.gateway.jobs.http_call import Peer, Received, ask_once

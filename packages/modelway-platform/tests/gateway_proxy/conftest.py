@@ -21,12 +21,12 @@ import pytest
 import uvloop
 
 from modelway.http1 import Limits, Listener, listen
-from modelway_platform.domain.assignment import NO_ASSIGNMENT, Assignment
-from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
-from modelway_platform.domain.mirrors import NO_MIRRORING, Mirroring
-from modelway_platform.domain.published_url import USUAL_ADDRESSING, Addressing
-from modelway_platform.domain.resilience import Resilience
-from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.access.limits import NO_LIMITS, UsageLimits
+from modelway_platform.domain.routing.assignment import NO_ASSIGNMENT, Assignment
+from modelway_platform.domain.routing.mirrors import NO_MIRRORING, Mirroring
+from modelway_platform.domain.routing.published_url import USUAL_ADDRESSING, Addressing
+from modelway_platform.domain.routing.resilience import Resilience
+from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy import forwarding
 from modelway_platform.gateway.proxy.access_log import AccessLog
 from modelway_platform.gateway.proxy.caller import CallerConnection

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelway_platform.domain.published_url import Addressing
-from modelway_platform.domain.route_table import ReplicaEntry
+from modelway_platform.domain.routing.published_url import Addressing
+from modelway_platform.domain.table.route_table import ReplicaEntry
 from modelway_platform.gateway.proxy import least_in_flight
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
 from modelway_platform.gateway.proxy.metrics import VersionMetrics

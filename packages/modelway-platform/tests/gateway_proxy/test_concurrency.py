@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelway_platform.domain.limits import Concurrency, RateLimit, UsageLimits
-from modelway_platform.domain.route_table import KeyEntry
+from modelway_platform.domain.access.limits import Concurrency, RateLimit, UsageLimits
+from modelway_platform.domain.table.route_table import KeyEntry
 from modelway_platform.store.table_file import write_table
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelway_platform.domain.limits import Concurrency, UsageLimits
-from modelway_platform.domain.resilience import Resilience, Retries
+from modelway_platform.domain.access.limits import Concurrency, UsageLimits
+from modelway_platform.domain.routing.resilience import Resilience, Retries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway_platform.domain.assignment import Arm, Assignment, NamedExperiment, StickyKey
-from modelway_platform.domain.autoscale import ScalingEntry
-from modelway_platform.domain.explanation import ExplainQuery, Explanation, ReplicaState
-from modelway_platform.domain.limits import Concurrency, Quota, RateLimit, UsageLimits
-from modelway_platform.domain.mirrors import Mirror, Mirroring
-from modelway_platform.domain.published_url import Addressing, Alias, Condition, PublishedUrl
+from modelway_platform.domain.access.limits import Concurrency, Quota, RateLimit, UsageLimits
+from modelway_platform.domain.deployments.autoscale import ScalingEntry
+from modelway_platform.domain.routing.assignment import Arm, Assignment, NamedExperiment, StickyKey
+from modelway_platform.domain.routing.explanation import ExplainQuery, Explanation, ReplicaState
+from modelway_platform.domain.routing.mirrors import Mirror, Mirroring
+from modelway_platform.domain.routing.published_url import Addressing, Alias, Condition, PublishedUrl
 from modelway_platform.gateway.proxy.explain import Doubt, Explainer, UnknownKeyError
 from modelway_platform.gateway.proxy.metrics import read_snapshots
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from conftest import Gateway, Peer, Replica, Table
 
-    from modelway_platform.domain.route_table import RouteTable
+    from modelway_platform.domain.table.route_table import RouteTable
 
 ADDRESSING = Addressing(
     urls=(

@@ -369,7 +369,7 @@ def test_a_hanging_connect_is_given_up(
 
 
 def test_a_host_that_is_none(gateway: Gateway, call: Callable[..., Peer]) -> None:
-    from modelway_platform.domain.route_table import (  # noqa: PLC0415
+    from modelway_platform.domain.table.route_table import (  # noqa: PLC0415
         ModelEntry,
         ReplicaEntry,
         RouteTable,

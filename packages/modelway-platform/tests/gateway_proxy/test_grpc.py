@@ -11,9 +11,9 @@ from typing import Any, cast
 import grpc
 import pytest
 
-from modelway_platform.domain.autoscale import ScalingEntry
-from modelway_platform.domain.limits import RateLimit, UsageLimits
-from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.access.limits import RateLimit, UsageLimits
+from modelway_platform.domain.deployments.autoscale import ScalingEntry
+from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy.rpc.heads import forwarded, pairs_of, request_of
 from modelway_platform.gateway.proxy.rpc.listener import RpcListener
 from modelway_platform.store.table_file import write_table

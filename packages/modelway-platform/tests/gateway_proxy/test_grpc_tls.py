@@ -18,7 +18,7 @@ from journeys.authority import Authority
 from modelway.client import Server
 from modelway.client.grpc_client import GrpcModelClient
 from modelway.errors import DeadlineExceededError, UnavailableError
-from modelway_platform.domain.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy.edge import CertificatePair
 from modelway_platform.gateway.proxy.replica_tls import ReplicaTls
 from modelway_platform.gateway.proxy.rpc.listener import RpcListener

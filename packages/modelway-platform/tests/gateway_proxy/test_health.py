@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway_platform.domain.resilience import HealthPolicy, Resilience, Retries
-from modelway_platform.domain.route_table import ReplicaEntry
+from modelway_platform.domain.routing.resilience import HealthPolicy, Resilience, Retries
+from modelway_platform.domain.table.route_table import ReplicaEntry
 from modelway_platform.gateway.proxy.active_checks import ActiveChecks
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
 from modelway_platform.gateway.proxy.metrics import VersionMetrics

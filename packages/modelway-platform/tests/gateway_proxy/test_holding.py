@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway_platform.domain.autoscale import ScalingEntry
-from modelway_platform.domain.limits import Concurrency, UsageLimits
-from modelway_platform.domain.mirrors import Mirror, Mirroring
+from modelway_platform.domain.access.limits import Concurrency, UsageLimits
+from modelway_platform.domain.deployments.autoscale import ScalingEntry
+from modelway_platform.domain.routing.mirrors import Mirror, Mirroring
 from modelway_platform.store.load_reports import Bell, read_loads
 from modelway_platform.store.table_file import write_table
 

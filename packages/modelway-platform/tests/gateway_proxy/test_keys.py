@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway_platform.domain.route_table import KeyEntry, RouteTable
+from modelway_platform.domain.table.route_table import KeyEntry, RouteTable
 from modelway_platform.store.table_file import write_table
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def test_time_tells_nothing_about_a_refusal(
 
 
 def test_tables_with_unfit_keys_are_refused(gateway: Gateway, publish: Callable[..., None], table: type[Table]) -> None:
-    from modelway_platform.domain.check_route_table import problems_of  # noqa: PLC0415
+    from modelway_platform.domain.table.check_route_table import problems_of  # noqa: PLC0415
 
     made: RouteTable = table({"v1": (1, [])}).made(1)
     for key in (

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelway_platform.domain.limits import Quota, RateLimit, UsageLimits
-from modelway_platform.domain.route_table import KeyEntry
+from modelway_platform.domain.access.limits import Quota, RateLimit, UsageLimits
+from modelway_platform.domain.table.route_table import KeyEntry
 from modelway_platform.gateway.proxy.shared_cells import Name, SharedCells
 from modelway_platform.store.table_file import write_table
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway_platform.domain.published_url import Addressing, Alias
-from modelway_platform.domain.route_table import KeyEntry, ModelEntry, VersionEntry
+from modelway_platform.domain.routing.published_url import Addressing, Alias
+from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, VersionEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

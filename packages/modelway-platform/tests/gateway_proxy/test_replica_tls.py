@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from journeys.authority import Authority
 
-from modelway_platform.domain.mirrors import Mirror, Mirroring
+from modelway_platform.domain.routing.mirrors import Mirror, Mirroring
 from modelway_platform.gateway.proxy.edge import CertificatePair
 from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelway_platform.domain.limits import Quota, RateLimit, UsageLimits
+from modelway_platform.domain.access.limits import Quota, RateLimit, UsageLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

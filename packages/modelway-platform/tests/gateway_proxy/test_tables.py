@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.domain.table.route_table import RouteTable
 from modelway_platform.store.table_file import write_table
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from modelway_platform.deploy.images.base_image import base_from_archive
 from modelway_platform.deploy.images.build_image import ImageBuilder
 from modelway_platform.deploy.images.deliver_image import RegistryAlone
 from modelway_platform.deploy.images.image_phases import ImagePhases
-from modelway_platform.domain.phases import PhaseName
+from modelway_platform.domain.deployments.phases import PhaseName
 
 
 class KilledError(BaseException):

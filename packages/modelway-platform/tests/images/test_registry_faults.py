@@ -25,7 +25,7 @@ from modelway_platform.deploy.images.registry import Repository
 from modelway_platform.deploy.images.registry_http import RegistryHttp
 from modelway_platform.deploy.reconcile.decision import Stage
 from modelway_platform.deploy.reconcile.preparations import Preparations
-from modelway_platform.domain.phases import PhaseName
+from modelway_platform.domain.deployments.phases import PhaseName
 
 WEIGHTS = 40 * 1024 * 1024  # more than one part of an upload
 DIGEST = "sha256:" + "a" * 64

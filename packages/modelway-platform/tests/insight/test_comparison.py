@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from modelway.errors import UnavailableError
-from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.verdict import Answer
+from modelway_platform.domain.verdicts.comparison import Comparison, ComparisonQuery
+from modelway_platform.domain.verdicts.verdict import Answer
 from modelway_platform.insight.access_segments import ReadCounts, read_records
 from modelway_platform.insight.compare_versions import AccessComparison
 

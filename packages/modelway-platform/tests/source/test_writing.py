@@ -15,10 +15,10 @@ from modelway_platform.deploy.api.read_yaml import read_yaml
 from modelway_platform.deploy.operators import process_table
 from modelway_platform.deploy.source.child import SourceChild
 from modelway_platform.deploy.source.writer import SourceWriter
-from modelway_platform.domain.document_json import document_to_json
-from modelway_platform.domain.git_source import GitSource
-from modelway_platform.domain.git_write import GitWrite, WriteState, branch_for
-from modelway_platform.domain.read_document import Written, read_document
+from modelway_platform.domain.documents.document_json import document_to_json
+from modelway_platform.domain.documents.read_document import Written, read_document
+from modelway_platform.domain.sources.git_source import GitSource
+from modelway_platform.domain.sources.git_write import GitWrite, WriteState, branch_for
 from modelway_platform.store.database import Database
 from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.git_writes import GitWrites

@@ -9,7 +9,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.store.change_feed import ChangeFeed
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.counters import Counters

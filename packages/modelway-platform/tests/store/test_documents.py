@@ -12,11 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import text
 
 from modelway.errors import ConflictError, NotFoundError
-from modelway_platform.domain.deployment import Condition, Deployment, DeploymentStatus, Phase
-from modelway_platform.domain.document_json import document_to_json
+from modelway_platform.domain.deployments.deployment import Condition, Deployment, DeploymentStatus, Phase
+from modelway_platform.domain.documents.document_json import document_to_json
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.records import Declared
-from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from modelway.client.key_text import is_mistyped
 from modelway.errors import NotFoundError
+from modelway_platform.domain.access.key_request import KeySpec
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.key_request import KeySpec
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database

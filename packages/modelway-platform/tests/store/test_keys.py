@@ -7,9 +7,9 @@ from sqlalchemy import text
 
 from modelway.client.key_text import is_mistyped, new_secret
 from modelway.errors import ConflictError, NotFoundError
-from modelway_platform.domain.consumers import consumer_of_key
-from modelway_platform.domain.key_request import KeySpec, grace_seconds, key_spec
-from modelway_platform.domain.limits import Quota, RateLimit, UsageLimits
+from modelway_platform.domain.access.consumers import consumer_of_key
+from modelway_platform.domain.access.key_request import KeySpec, grace_seconds, key_spec
+from modelway_platform.domain.access.limits import Quota, RateLimit, UsageLimits
 from modelway_platform.store.database import Database
 from modelway_platform.store.keys import Keys
 

@@ -18,7 +18,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 place = sys.argv[1]

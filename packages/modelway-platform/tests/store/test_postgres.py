@@ -15,7 +15,7 @@ from sqlalchemy import insert, make_url, select, text
 
 from modelway.errors import ModelwayError
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
-from modelway_platform.domain.split_table import split_table
+from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.table.split_table import split_table
 from modelway_platform.store.table_file import InvalidTableError, TableReader, TableWriter, read_table, write_table
 
 REPLICA = ReplicaEntry(id="r1", host="127.0.0.1", port=9001)

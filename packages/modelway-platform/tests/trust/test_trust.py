@@ -19,9 +19,9 @@ from modelway_platform.deploy.trust.package_gate import PackageGate
 from modelway_platform.deploy.trust.policy import FILE_NAME
 from modelway_platform.deploy.trust.trust import Trust
 from modelway_platform.deploy.trust.trusted_preparer import TrustedPreparer
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.deployments.phases import PhaseName
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.phases import PhaseName
 from modelway_platform.domain.records import DeploymentRecord, PackageRecord
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.signatures import PackageSignatures

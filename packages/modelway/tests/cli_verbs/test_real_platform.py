@@ -23,10 +23,10 @@ from modelway_platform.deploy.api.application import make_app
 from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.api.parts import ApiParts, LogQuery
 from modelway_platform.discovery.embedded import Leases
-from modelway_platform.domain.deployment import Condition, DeploymentStatus, Phase
-from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.access.key_request import KeySpec
+from modelway_platform.domain.deployments.deployment import Condition, DeploymentStatus, Phase
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.key_request import KeySpec
+from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.insight.collect.collector import Collector
 from modelway_platform.insight.collect.files import StoreFolder
 from modelway_platform.insight.collect.kinds import ACCESS, FEEDBACK, INFERENCE

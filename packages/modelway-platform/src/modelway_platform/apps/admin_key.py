@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from modelway_platform.apps.state_directory import write_private
-from modelway_platform.domain.key_request import KeySpec
+from modelway_platform.domain.access.key_request import KeySpec
 from modelway_platform.store.keys import Keys
 
 FIRST_KEY_NAME = "first admin"

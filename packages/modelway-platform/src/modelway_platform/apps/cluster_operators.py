@@ -32,7 +32,7 @@ from modelway_platform.deploy.operators.lead import Lead
 from modelway_platform.deploy.operators.port import Operator
 from modelway_platform.deploy.reconcile.preparations import Preparer
 from modelway_platform.discovery.embedded import Leases
-from modelway_platform.domain.cluster import LOCAL, Cluster
+from modelway_platform.domain.deployments.cluster import LOCAL, Cluster
 from modelway_platform.store.packages import PackageStore
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.domain.table.route_table import RouteTable
 from modelway_platform.gateway.proxy.explain import Doubt, Doubts, Explainer
 from modelway_platform.gateway.proxy.metrics import read_snapshots
 

@@ -13,8 +13,8 @@ from modelway_platform.deploy.images.grounds.engine_build import EngineBuild
 from modelway_platform.deploy.images.grounds.ground import BuildTool, Grounds
 from modelway_platform.deploy.images.grounds.system_packages import SystemPackages
 from modelway_platform.deploy.operators.docker_engine import DockerEngine
-from modelway_platform.domain.image_builder import KINDS, BuilderSettings
-from modelway_platform.domain.resources import memory_octets
+from modelway_platform.domain.deployments.image_builder import KINDS, BuilderSettings
+from modelway_platform.domain.deployments.resources import memory_octets
 
 _SECONDS = 60.0
 

@@ -11,7 +11,7 @@ from modelway_platform.deploy.operators.pod_manifest import CLUSTER, INSTANCE
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.kubernetes import KubernetesFollower
 from modelway_platform.discovery.kubernetes_address import Followed
-from modelway_platform.domain.cluster import Cluster
+from modelway_platform.domain.deployments.cluster import Cluster
 from modelway_platform.kubernetes.access import ClusterAccess
 from modelway_platform.kubernetes.api import ClusterApi
 from modelway_platform.kubernetes.open_access import open_access

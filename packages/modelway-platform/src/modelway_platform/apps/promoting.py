@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.promote.evidence import Evidence
 from modelway_platform.deploy.promote.promoter import Promoter, PromoterParts
-from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.git_source import GitSource, owner_of
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.sources.git_source import GitSource, owner_of
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events

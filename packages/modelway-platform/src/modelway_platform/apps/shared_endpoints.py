@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from modelway.errors import ModelwayError
 from modelway_platform.discovery.embedded import GRACE_SECONDS, Leases
-from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.members import Member, Members
 

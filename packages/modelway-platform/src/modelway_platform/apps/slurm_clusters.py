@@ -20,8 +20,8 @@ from modelway_platform.deploy.operators.slurm import REPLICAS, SlurmOperator, Sl
 from modelway_platform.deploy.operators.slurm_commands import SlurmCommands
 from modelway_platform.deploy.operators.slurm_launch import ADDRESS
 from modelway_platform.deploy.operators.slurm_script import mark_of
-from modelway_platform.domain.cluster import Cluster
-from modelway_platform.domain.phases import PhaseName
+from modelway_platform.domain.deployments.cluster import Cluster
+from modelway_platform.domain.deployments.phases import PhaseName
 
 _SKIPS = MappingProxyType({PhaseName.PUSH: "nothing to push: nodes see the folder that packages are unpacked in"})
 _NODE_PATH = "/usr/local/bin:/usr/bin:/bin"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from modelway_platform.apps import alert_post, database_url
 from modelway_platform.apps.alert_receivers import receivers_from
 from modelway_platform.apps.state_directory import StateDirectory, write_private
-from modelway_platform.domain.audit_entry import AuditEntry, AuditQuery
-from modelway_platform.domain.incident import Incident
+from modelway_platform.domain.access.audit_entry import AuditEntry, AuditQuery
+from modelway_platform.domain.anomalies.incident import Incident
 from modelway_platform.insight.anomalies.evidence import EvidenceGatherer
 from modelway_platform.insight.anomalies.model_watch import ModelWatch
 from modelway_platform.insight.anomalies.telling import Teller

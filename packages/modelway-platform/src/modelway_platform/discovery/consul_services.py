@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from modelway.errors import UnavailableError
-from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.routing.endpoint import Endpoint
 
 
 class _Node(msgspec.Struct, rename="pascal"):

@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from modelway_platform.domain.endpoint import Endpoint, EndpointView
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.mass_expiry import MassExpiry
-from modelway_platform.domain.route_table import RouteTable
+from modelway_platform.domain.routing.endpoint import Endpoint, EndpointView
+from modelway_platform.domain.routing.mass_expiry import MassExpiry
+from modelway_platform.domain.table.route_table import RouteTable
 
 GRACE_SECONDS = 30.0
 EXPIRY_SECONDS = 0.25
@@ -205,7 +205,7 @@ class Leases:
     def expire(self, now: float | None = None) -> tuple[Endpoint, ...]:
         """Forget those whose lease is over. Returns them.
 
-        When most leases end at once, nobody is forgotten for a while (`domain.mass_expiry`).
+        When most leases end at once, nobody is forgotten for a while (`domain.routing.mass_expiry`).
         """
         moment = self._clock() if now is None else now
         with self._lock:

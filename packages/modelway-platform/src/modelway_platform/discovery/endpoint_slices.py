@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.routing.endpoint import Endpoint
 
 PROJECT, MODEL, VERSION = "modelway/project", "modelway/model", "modelway/version"
 """Labels of the Service, which Kubernetes copies to its slices."""

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 
 from modelway.errors import ModelwayError
 from modelway_platform.discovery.embedded import GRACE_SECONDS, Leases
-from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.endpoint_check import endpoint_problem
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.table.endpoint_check import endpoint_problem
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from modelway_platform.domain.cluster import Cluster
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.access.limits import NO_LIMITS, UsageLimits
+from modelway_platform.domain.deployments.cluster import Cluster
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
-from modelway_platform.domain.rollout_status import RolloutRecord
-from modelway_platform.domain.route import Route
-from modelway_platform.domain.stage import Stage, StageKey
+from modelway_platform.domain.routing.route import Route
+from modelway_platform.domain.stages.stage import Stage, StageKey
+from modelway_platform.domain.verdicts.rollout_status import RolloutRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelway_platform.domain.comparison import Comparison, ComparisonQuery, VersionSeen
-from modelway_platform.domain.experiment import Experiment, SideSeen
-from modelway_platform.domain.verdict import Plan
-from modelway_platform.domain.verdict_words import verdict_words
+from modelway_platform.domain.verdicts.comparison import Comparison, ComparisonQuery, VersionSeen
+from modelway_platform.domain.verdicts.experiment import Experiment, SideSeen
+from modelway_platform.domain.verdicts.verdict import Plan
+from modelway_platform.domain.verdicts.verdict_words import verdict_words
 from modelway_platform.insight.access_segments import AccessRecord, ReadCounts, read_records
 from modelway_platform.insight.record_meaning import LEFT, chosen_by_caller, duration_of, failed
 from modelway_platform.store.shipped_segments import shipped_folders

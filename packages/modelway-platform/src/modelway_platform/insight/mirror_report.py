@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from pathlib import Path
 
-from modelway_platform.domain.latency_histogram import LatencyHistogram, bin_of
-from modelway_platform.domain.mirror_report import MirrorExample, MirrorPair, MirrorQuery, MirrorReport
+from modelway_platform.domain.agreement.mirror_report import MirrorExample, MirrorPair, MirrorQuery, MirrorReport
+from modelway_platform.domain.verdicts.latency_histogram import LatencyHistogram, bin_of
 from modelway_platform.insight.access_segments import MirrorRecord, ReadCounts, read_records
 from modelway_platform.store.shipped_segments import shipped_folders
 

@@ -7,10 +7,10 @@ from typing import Protocol
 import msgspec
 
 from modelway.errors import ModelwayError
-from modelway_platform.domain.bernoulli_wealth import Counts
-from modelway_platform.domain.record_query import RecordQuery
-from modelway_platform.domain.rollout import Check, Rollout
-from modelway_platform.domain.step_evidence import StepEvidence
+from modelway_platform.domain.verdicts.bernoulli_wealth import Counts
+from modelway_platform.domain.verdicts.record_query import RecordQuery
+from modelway_platform.domain.verdicts.rollout import Check, Rollout
+from modelway_platform.domain.verdicts.step_evidence import StepEvidence
 from modelway_platform.insight.access_segments import MirrorRecord
 from modelway_platform.insight.query.messages import Answer
 from modelway_platform.insight.reading_on import Places, ReadingOn

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select
 
 from modelway.errors import NotFoundError
-from modelway_platform.domain.actor import Author, name_of_author
-from modelway_platform.domain.anomaly_mute import AnomalyMute
-from modelway_platform.domain.anomaly_policy import AnomalyPolicy
+from modelway_platform.domain.access.actor import Author, name_of_author
+from modelway_platform.domain.anomalies.anomaly_mute import AnomalyMute
+from modelway_platform.domain.anomalies.anomaly_policy import AnomalyPolicy
+from modelway_platform.domain.anomalies.judgement import Cause, Sensitivity
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.judgement import Cause, Sensitivity
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.upsert import upsert

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from modelway_platform.domain.actor import Actor, Author, actor_of
-from modelway_platform.domain.audit_entry import AuditEntry, AuditQuery
-from modelway_platform.domain.document_changes import Change
+from modelway_platform.domain.access.actor import Actor, Author, actor_of
+from modelway_platform.domain.access.audit_entry import AuditEntry, AuditQuery
+from modelway_platform.domain.documents.document_changes import Change
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import insert, select
 
-from modelway_platform.domain.actor import Author, name_of_author
-from modelway_platform.domain.document_changes import Change
+from modelway_platform.domain.access.actor import Author, name_of_author
+from modelway_platform.domain.documents.document_changes import Change
 from modelway_platform.store import audit, schema
 from modelway_platform.store.phase_approvals import CLUSTER, PhaseApprovals
 

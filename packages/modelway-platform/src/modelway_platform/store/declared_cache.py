@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from modelway_platform.domain.records import ClusterRecord, Declared, DeploymentRecord, RouteRecord, StageRecord
-from modelway_platform.domain.rollout_status import RolloutRecord
+from modelway_platform.domain.verdicts.rollout_status import RolloutRecord
 from modelway_platform.store import document_rows, promotions, schema
 
 _Name = tuple[str, str]

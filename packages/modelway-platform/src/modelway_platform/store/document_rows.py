@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import msgspec
 
-from modelway_platform.domain.cluster import Cluster
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
-from modelway_platform.domain.document_json import document_from_json
+from modelway_platform.domain.deployments.cluster import Cluster
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.documents.document_json import document_from_json
 from modelway_platform.domain.records import (
     ClusterRecord,
     DeploymentRecord,
@@ -15,10 +15,10 @@ from modelway_platform.domain.records import (
     RouteRecord,
     StageRecord,
 )
-from modelway_platform.domain.rollout import Rollout
-from modelway_platform.domain.rollout_status import RolloutRecord, RolloutStatus
-from modelway_platform.domain.route import Route
-from modelway_platform.domain.stage import Stage
+from modelway_platform.domain.routing.route import Route
+from modelway_platform.domain.stages.stage import Stage
+from modelway_platform.domain.verdicts.rollout import Rollout
+from modelway_platform.domain.verdicts.rollout_status import RolloutRecord, RolloutStatus
 
 
 def to_text(value: dict[str, Any]) -> str:

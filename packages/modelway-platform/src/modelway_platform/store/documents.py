@@ -11,10 +11,10 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
 from modelway.errors import ConflictError, NotFoundError
-from modelway_platform.domain.actor import Author, name_of_author
-from modelway_platform.domain.deployment import Deployment, DeploymentStatus
-from modelway_platform.domain.document_changes import Applied, changes_between
-from modelway_platform.domain.document_json import (
+from modelway_platform.domain.access.actor import Author, name_of_author
+from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
+from modelway_platform.domain.documents.document_changes import Applied, changes_between
+from modelway_platform.domain.documents.document_json import (
     Document,
     Kind,
     document_from_json,
@@ -31,8 +31,8 @@ from modelway_platform.domain.records import (
     RouteRecord,
     StageRecord,
 )
-from modelway_platform.domain.rollout_status import RolloutPhase, RolloutRecord, RolloutStatus
-from modelway_platform.domain.route import Route
+from modelway_platform.domain.routing.route import Route
+from modelway_platform.domain.verdicts.rollout_status import RolloutPhase, RolloutRecord, RolloutStatus
 from modelway_platform.store import audit, document_rows, schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.declared_cache import DeclaredCache

@@ -6,7 +6,7 @@ from typing import Literal
 
 from sqlalchemy import delete, insert, select, update
 
-from modelway_platform.domain.document_json import Kind
+from modelway_platform.domain.documents.document_json import Kind
 from modelway_platform.domain.records import Event
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database

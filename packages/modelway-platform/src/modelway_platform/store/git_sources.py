@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from modelway.errors import ConflictError, NotFoundError
-from modelway_platform.domain.actor import Author
-from modelway_platform.domain.document_changes import changes_between
-from modelway_platform.domain.git_source import GitSource, Owned, SeenCommit, SourceRecord
-from modelway_platform.domain.git_source_json import (
+from modelway_platform.domain.access.actor import Author
+from modelway_platform.domain.documents.document_changes import changes_between
+from modelway_platform.domain.sources.git_source import GitSource, Owned, SeenCommit, SourceRecord
+from modelway_platform.domain.sources.git_source_json import (
     commit_from_json,
     commit_to_json,
     owned_from_json,

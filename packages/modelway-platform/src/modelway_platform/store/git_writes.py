@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
-from modelway_platform.domain.git_write import GitWrite, WriteState
+from modelway_platform.domain.sources.git_write import GitWrite, WriteState
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
 

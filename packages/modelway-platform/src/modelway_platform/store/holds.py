@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection, delete, select
 
-from modelway_platform.domain.actor import Author, name_of_author
-from modelway_platform.domain.document_changes import Change
-from modelway_platform.domain.hold import Hold, HoldKind
+from modelway_platform.domain.access.actor import Author, name_of_author
+from modelway_platform.domain.deployments.hold import Hold, HoldKind
+from modelway_platform.domain.documents.document_changes import Change
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.upsert import upsert

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from modelway.errors import NotFoundError
-from modelway_platform.domain.actor import Author, name_of_author
-from modelway_platform.domain.document_changes import Change
+from modelway_platform.domain.access.actor import Author, name_of_author
+from modelway_platform.domain.anomalies.incident import Incident, IncidentState, acknowledged, advance
+from modelway_platform.domain.anomalies.incident_json import incident_of, incident_values
+from modelway_platform.domain.anomalies.judgement import Cause, Judgement
+from modelway_platform.domain.documents.document_changes import Change
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.incident import Incident, IncidentState, acknowledged, advance
-from modelway_platform.domain.incident_json import incident_of, incident_values
-from modelway_platform.domain.judgement import Cause, Judgement
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.upsert import upsert

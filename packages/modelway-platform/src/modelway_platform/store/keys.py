@@ -12,10 +12,10 @@ from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from modelway.client.key_text import new_secret
 from modelway.errors import ConflictError, NotFoundError
-from modelway_platform.domain.actor import Author
-from modelway_platform.domain.document_changes import Change
-from modelway_platform.domain.key_request import KeySpec
-from modelway_platform.domain.limit_json import limits_from_json, limits_to_json
+from modelway_platform.domain.access.actor import Author
+from modelway_platform.domain.access.key_request import KeySpec
+from modelway_platform.domain.access.limit_json import limits_from_json, limits_to_json
+from modelway_platform.domain.documents.document_changes import Change
 from modelway_platform.domain.records import ApiKeyRecord
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import delete, select, update
 
-from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.leases import database_time

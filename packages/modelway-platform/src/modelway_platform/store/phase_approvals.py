@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy import insert, select
 
-from modelway_platform.domain.actor import Author, name_of_author
-from modelway_platform.domain.document_changes import Change
-from modelway_platform.domain.phases import PhaseName
+from modelway_platform.domain.access.actor import Author, name_of_author
+from modelway_platform.domain.deployments.phases import PhaseName
+from modelway_platform.domain.documents.document_changes import Change
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, select
 
-from modelway_platform.domain.phases import PhaseName, PhaseRun, PhaseState
+from modelway_platform.domain.deployments.phases import PhaseName, PhaseRun, PhaseState
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.upsert import upsert

@@ -9,9 +9,9 @@ import msgspec
 from sqlalchemy import Connection, insert, select, update
 
 from modelway.errors import ConflictError, NotFoundError
-from modelway_platform.domain.actor import Author
-from modelway_platform.domain.document_changes import Change
-from modelway_platform.domain.promotion import ENTERED, OPEN, Promotion, PromotionState
+from modelway_platform.domain.access.actor import Author
+from modelway_platform.domain.documents.document_changes import Change
+from modelway_platform.domain.promotion.promotion import ENTERED, OPEN, Promotion, PromotionState
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
-from modelway_platform.domain.actor import Actor
+from modelway_platform.domain.access.actor import Actor
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.rollout_status import RolloutMove, RolloutStatus
+from modelway_platform.domain.verdicts.rollout_status import RolloutMove, RolloutStatus
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents

@@ -17,9 +17,9 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from modelway.errors import ModelwayError
-from modelway_platform.domain.check_route_table import TableCheck
-from modelway_platform.domain.route_table import ModelEntry, RouteTable
-from modelway_platform.domain.split_table import SplitTable, TablePart, split_table
+from modelway_platform.domain.table.check_route_table import TableCheck
+from modelway_platform.domain.table.route_table import ModelEntry, RouteTable
+from modelway_platform.domain.table.split_table import SplitTable, TablePart, split_table
 
 MAX_TABLE_BYTES = 256 * 1024 * 1024
 # A reader that has just read the index before this one may still be on its way to the parts it names.

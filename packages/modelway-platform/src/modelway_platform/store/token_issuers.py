@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from modelway.errors import ConflictError, NotFoundError
-from modelway_platform.domain.actor import Author
-from modelway_platform.domain.document_changes import changes_between
-from modelway_platform.domain.issuer_json import issuer_from_json, issuer_to_json
-from modelway_platform.domain.token_issuer import TokenIssuer, TokenIssuerRecord
+from modelway_platform.domain.access.actor import Author
+from modelway_platform.domain.access.issuer_json import issuer_from_json, issuer_to_json
+from modelway_platform.domain.access.token_issuer import TokenIssuer, TokenIssuerRecord
+from modelway_platform.domain.documents.document_changes import changes_between
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.etag import check_etag

@@ -10,9 +10,9 @@ from sqlalchemy import insert, or_, select, update
 
 from modelway.client.key_text import new_secret
 from modelway.errors import NotFoundError
-from modelway_platform.domain.actor import Author, name_of_author
-from modelway_platform.domain.api_token import ApiToken, TokenSpec
-from modelway_platform.domain.document_changes import Change
+from modelway_platform.domain.access.actor import Author, name_of_author
+from modelway_platform.domain.access.api_token import ApiToken, TokenSpec
+from modelway_platform.domain.documents.document_changes import Change
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.keys import PREFIX_LENGTH, hash_secret

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from modelway.errors import NotFoundError
-from modelway_platform.domain.actor import Author
-from modelway_platform.domain.webhook import GRACE_SECONDS, Webhook
+from modelway_platform.domain.access.actor import Author
+from modelway_platform.domain.sources.webhook import GRACE_SECONDS, Webhook
 from modelway_platform.store import audit, schema
 from modelway_platform.store.database import Database
 

@@ -21,12 +21,12 @@ import pytest
 
 from modelway.errors import NotFoundError
 from modelway_platform.apps.alert_post import guarded_post, plain_post, signer
-from modelway_platform.domain.anomaly_policy import AnomalyPolicy
-from modelway_platform.domain.audit_entry import AuditQuery
+from modelway_platform.domain.access.audit_entry import AuditQuery
+from modelway_platform.domain.anomalies.anomaly_policy import AnomalyPolicy
+from modelway_platform.domain.anomalies.incident import Incident, IncidentState
+from modelway_platform.domain.anomalies.judgement import Cause
+from modelway_platform.domain.anomalies.sample import Sample, latency_bin
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.incident import Incident, IncidentState
-from modelway_platform.domain.judgement import Cause
-from modelway_platform.domain.sample import Sample, latency_bin
 from modelway_platform.gateway.jobs.callback_guard import CallbackRules
 from modelway_platform.insight.anomalies.desk import SeriesDesk
 from modelway_platform.insight.anomalies.evidence import EvidenceGatherer

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from modelway.errors import DeadlineExceededError, InvalidRequestError, ModelwayError, UnavailableError
-from modelway_platform.domain.record_query import Asked, RecordQuery
+from modelway_platform.domain.verdicts.record_query import Asked, RecordQuery
 from modelway_platform.insight.collect.collector import Collector
 from modelway_platform.insight.collect.files import StoreFolder
 from modelway_platform.insight.collect.kinds import ACCESS, INFERENCE

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from modelway_platform.domain.anomalies.sample import REST, Sample, bounded, latency_bin, merged
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.sample import REST, Sample, bounded, latency_bin, merged
 from modelway_platform.insight.collect.collector import Collector
 from modelway_platform.insight.collect.files import StoreFolder
 from modelway_platform.insight.collect.kinds import ACCESS, INFERENCE

@@ -13,8 +13,8 @@ from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.read_moment import moment_of
 from modelway_platform.deploy.api.schema import access_pb2
 from modelway_platform.deploy.api.streaming import QUIET_SECONDS
-from modelway_platform.domain.api_token import ApiToken, token_spec
-from modelway_platform.domain.audit_entry import AuditEntry, AuditQuery
+from modelway_platform.domain.access.api_token import ApiToken, token_spec
+from modelway_platform.domain.access.audit_entry import AuditEntry, AuditQuery
 
 MOST_ENTRIES = 10_000
 _USUAL_ENTRIES = 100

@@ -11,12 +11,12 @@ from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.schema import anomalies_pb2
-from modelway_platform.domain.anomaly_mute import LONGEST_SECONDS, AnomalyMute, muted_until
-from modelway_platform.domain.anomaly_policy import read_policy
-from modelway_platform.domain.durations import DURATION_RULE, seconds_in
+from modelway_platform.domain.anomalies.anomaly_mute import LONGEST_SECONDS, AnomalyMute, muted_until
+from modelway_platform.domain.anomalies.anomaly_policy import read_policy
+from modelway_platform.domain.anomalies.incident import Incident, IncidentState
+from modelway_platform.domain.anomalies.judgement import Cause
 from modelway_platform.domain.identity import ModelKey, is_name
-from modelway_platform.domain.incident import Incident, IncidentState
-from modelway_platform.domain.judgement import Cause
+from modelway_platform.domain.parsing.durations import DURATION_RULE, seconds_in
 from modelway_platform.store.anomaly_settings import SetPolicy
 from modelway_platform.store.incidents import IncidentQuery
 

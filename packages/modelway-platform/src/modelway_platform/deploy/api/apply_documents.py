@@ -8,19 +8,19 @@ from modelway_platform.deploy.api.comparators import comparator_problems
 from modelway_platform.deploy.api.package_refusals import Refusal, no_refusal, refused_packages
 from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
 from modelway_platform.deploy.reconcile.effects import effects_of
-from modelway_platform.domain.actor import Author
-from modelway_platform.domain.admit_documents import problems_with, repeated_documents
-from modelway_platform.domain.admit_entries import entry_problems
-from modelway_platform.domain.admit_removals import needs_of
-from modelway_platform.domain.cluster import Cluster
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.document_changes import Applied
-from modelway_platform.domain.document_json import Document, Kind, kind_of, name_of
-from modelway_platform.domain.document_node import Mark
-from modelway_platform.domain.document_problem import Problem, problem_detail
-from modelway_platform.domain.read_document import Written, documents_in, is_digest, read_document
+from modelway_platform.domain.access.actor import Author
+from modelway_platform.domain.deployments.cluster import Cluster
+from modelway_platform.domain.deployments.deployment import Deployment
+from modelway_platform.domain.documents.admit_documents import problems_with, repeated_documents
+from modelway_platform.domain.documents.admit_entries import entry_problems
+from modelway_platform.domain.documents.admit_removals import needs_of
+from modelway_platform.domain.documents.document_changes import Applied
+from modelway_platform.domain.documents.document_json import Document, Kind, kind_of, name_of
+from modelway_platform.domain.documents.read_document import Written, documents_in, is_digest, read_document
+from modelway_platform.domain.parsing.document_node import Mark
+from modelway_platform.domain.parsing.document_problem import Problem, problem_detail
 from modelway_platform.domain.records import Declared, PackageRecord
-from modelway_platform.domain.stage import Stage
+from modelway_platform.domain.stages.stage import Stage
 from modelway_platform.store.documents import NO_REVISIONS, Documents
 from modelway_platform.store.packages import PackageStore
 

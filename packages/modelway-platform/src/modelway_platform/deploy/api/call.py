@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
-from modelway_platform.domain.actor import Actor
+from modelway_platform.domain.access.actor import Actor
 
 Role = Literal["admin", "deployer", "reader", "gateway", "replica"]
 Transport = Literal["rest", "grpc"]

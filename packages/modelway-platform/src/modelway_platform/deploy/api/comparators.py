@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
-from modelway_platform.domain.admit_mirroring import unknown_comparators
-from modelway_platform.domain.document_problem import Problem
-from modelway_platform.domain.mirrors import COMPARATOR_GROUP
-from modelway_platform.domain.read_document import Written
-from modelway_platform.domain.route import Route
+from modelway_platform.domain.documents.admit_mirroring import unknown_comparators
+from modelway_platform.domain.documents.read_document import Written
+from modelway_platform.domain.parsing.document_problem import Problem
+from modelway_platform.domain.routing.mirrors import COMPARATOR_GROUP
+from modelway_platform.domain.routing.route import Route
 
 
 def comparator_problems(documents: Sequence[Written]) -> list[Problem]:

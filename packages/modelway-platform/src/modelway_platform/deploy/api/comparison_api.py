@@ -11,9 +11,9 @@ from modelway_platform.deploy.api.comparison_json import comparison_json
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.read_moment import moment_of
 from modelway_platform.deploy.api.schema import reports_pb2
-from modelway_platform.domain.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.identity import ModelKey, VersionKey, is_name, is_version
 from modelway_platform.domain.records import DeploymentRecord
+from modelway_platform.domain.verdicts.comparison import Comparison, ComparisonQuery
 
 
 class ComparisonService:

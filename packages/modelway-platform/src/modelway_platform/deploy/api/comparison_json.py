@@ -4,9 +4,9 @@ from math import isfinite
 from typing import Any
 
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.domain.comparison import Comparison, VersionSeen
-from modelway_platform.domain.verdict import Finding, Metric
-from modelway_platform.domain.verdict_words import finding_words
+from modelway_platform.domain.verdicts.comparison import Comparison, VersionSeen
+from modelway_platform.domain.verdicts.verdict import Finding, Metric
+from modelway_platform.domain.verdicts.verdict_words import finding_words
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:

@@ -25,18 +25,18 @@ from modelway_platform.deploy.api.schema import documents_pb2
 from modelway_platform.deploy.api.streaming import changing
 from modelway_platform.deploy.api.undo_in_git import GitUndo
 from modelway_platform.deploy.api.watch_documents import document_changes
-from modelway_platform.domain.actor import Actor
-from modelway_platform.domain.admit_documents import problems_with
-from modelway_platform.domain.admit_entries import entry_problems
-from modelway_platform.domain.admit_removals import needs_of
-from modelway_platform.domain.document_changes import Applied
-from modelway_platform.domain.document_json import Document, Kind
-from modelway_platform.domain.document_node import Mark
-from modelway_platform.domain.git_write import GitWrite
+from modelway_platform.domain.access.actor import Actor
+from modelway_platform.domain.documents.admit_documents import problems_with
+from modelway_platform.domain.documents.admit_entries import entry_problems
+from modelway_platform.domain.documents.admit_removals import needs_of
+from modelway_platform.domain.documents.document_changes import Applied
+from modelway_platform.domain.documents.document_json import Document, Kind
+from modelway_platform.domain.documents.mass_deletion import MassDeletion
+from modelway_platform.domain.documents.read_document import Written
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.mass_deletion import MassDeletion
-from modelway_platform.domain.read_document import Written
+from modelway_platform.domain.parsing.document_node import Mark
 from modelway_platform.domain.records import Declared
+from modelway_platform.domain.sources.git_write import GitWrite
 
 
 class DocumentsService:

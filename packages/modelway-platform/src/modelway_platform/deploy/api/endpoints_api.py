@@ -9,9 +9,9 @@ from modelway_platform.deploy.api.object_json import endpoint_json
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.schema import endpoints_pb2
 from modelway_platform.deploy.api.streaming import changing
-from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.endpoint_check import endpoint_problem
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.table.endpoint_check import endpoint_problem
 
 _USUAL_SECONDS = 15.0
 

@@ -10,7 +10,7 @@ from modelway.errors import InvalidRequestError, NotFoundError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.schema import gateways_pb2
-from modelway_platform.domain.explanation import ExplainQuery, Explanation
+from modelway_platform.domain.routing.explanation import ExplainQuery, Explanation
 
 MAX_HEADERS = 200
 

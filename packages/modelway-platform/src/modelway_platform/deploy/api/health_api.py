@@ -15,7 +15,7 @@ from modelway_platform.deploy.api.exchange import json_answer
 from modelway_platform.deploy.api.exposition import families, family
 from modelway_platform.deploy.api.openapi import openapi_document
 from modelway_platform.deploy.api.parts import ApiParts
-from modelway_platform.domain.deployment import Phase
+from modelway_platform.domain.deployments.deployment import Phase
 
 
 class HealthApi:

@@ -12,9 +12,9 @@ from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.schema import issuers_pb2
-from modelway_platform.domain.issuer_json import issuer_from_json, issuer_to_json
-from modelway_platform.domain.json_web_keys import usable_keys
-from modelway_platform.domain.token_issuer import TokenIssuer, TokenIssuerRecord, issuer_problems
+from modelway_platform.domain.access.issuer_json import issuer_from_json, issuer_to_json
+from modelway_platform.domain.access.json_web_keys import usable_keys
+from modelway_platform.domain.access.token_issuer import TokenIssuer, TokenIssuerRecord, issuer_problems
 from modelway_platform.store.etag import etag_of
 
 _SHOWN = frozenset({"kid", "kty", "alg", "crv"})

@@ -15,7 +15,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from modelway.errors import InvalidRequestError
-from modelway_platform.domain.document_problem import did_you_mean
+from modelway_platform.domain.parsing.document_problem import did_you_mean
 
 HINT = "see docs/http-api.md, or /openapi.json"
 SHAPELESS = frozenset({"google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue"})

@@ -9,8 +9,8 @@ from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.object_json import key_json
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.schema import keys_pb2
-from modelway_platform.domain.durations import DURATION_RULE
-from modelway_platform.domain.key_request import Role, grace_seconds, key_spec
+from modelway_platform.domain.access.key_request import Role, grace_seconds, key_spec
+from modelway_platform.domain.parsing.durations import DURATION_RULE
 
 _ROLES: tuple[str, ...] = get_args(Role)
 _USUAL_GRACE = "1d"

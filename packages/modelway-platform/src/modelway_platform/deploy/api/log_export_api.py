@@ -11,7 +11,7 @@ from modelway_platform.deploy.api.call import Call, Implementation, Octets
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.read_moment import moment_of
 from modelway_platform.deploy.api.schema import logs_pb2
-from modelway_platform.domain.record_query import Exported
+from modelway_platform.domain.verdicts.record_query import Exported
 
 _BLOCK = 256 << 10
 _SECONDS = 900.0

@@ -12,7 +12,7 @@ from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.read_moment import moment_of
 from modelway_platform.deploy.api.schema import logs_pb2
-from modelway_platform.domain.record_query import MOST_ROWS, MOST_SECONDS, Asked, RecordQuery
+from modelway_platform.domain.verdicts.record_query import MOST_ROWS, MOST_SECONDS, Asked, RecordQuery
 
 _QUERY_ROWS, _ASKED_ROWS, _SECONDS = 1000, 20, 30.0
 

@@ -12,7 +12,7 @@ from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.read_moment import moment_of
 from modelway_platform.deploy.api.schema import reports_pb2
-from modelway_platform.domain.mirror_report import MirrorPair, MirrorQuery, MirrorReport
+from modelway_platform.domain.agreement.mirror_report import MirrorPair, MirrorQuery, MirrorReport
 
 MAX_EXAMPLES = 100
 _USUAL_EXAMPLES = 5

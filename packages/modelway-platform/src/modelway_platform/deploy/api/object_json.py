@@ -3,12 +3,11 @@
 from typing import Any
 
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.domain.consumers import consumer_of_key
-from modelway_platform.domain.deployment import ClusterStatus, Condition, Phase
-from modelway_platform.domain.document_changes import Applied
-from modelway_platform.domain.document_json import document_to_json
-from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.limit_json import limits_to_json
+from modelway_platform.domain.access.consumers import consumer_of_key
+from modelway_platform.domain.access.limit_json import limits_to_json
+from modelway_platform.domain.deployments.deployment import ClusterStatus, Condition, Phase
+from modelway_platform.domain.documents.document_changes import Applied
+from modelway_platform.domain.documents.document_json import document_to_json
 from modelway_platform.domain.records import (
     ApiKeyRecord,
     ClusterRecord,
@@ -19,6 +18,7 @@ from modelway_platform.domain.records import (
     RouteRecord,
     StageRecord,
 )
+from modelway_platform.domain.routing.endpoint import Endpoint
 
 
 def deployment_json(record: DeploymentRecord) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.document_problem import Problem
-from modelway_platform.domain.read_document import Written
+from modelway_platform.domain.deployments.deployment import Deployment
+from modelway_platform.domain.documents.read_document import Written
+from modelway_platform.domain.parsing.document_problem import Problem
 from modelway_platform.store.packages import PackageStore
 
 Refusal = Callable[[str, str], str]

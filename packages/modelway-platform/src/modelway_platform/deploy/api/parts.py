@@ -10,13 +10,13 @@ from typing import Any, Literal, Protocol
 from modelway.errors import UnavailableError
 from modelway_platform.deploy.api.package_refusals import Refusal, no_refusal
 from modelway_platform.deploy.api.record_filter import EVERY_RECORD, RecordFilter
-from modelway_platform.domain.comparison import Comparison, ComparisonQuery
-from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.explanation import ExplainQuery, Explanation
+from modelway_platform.domain.agreement.mirror_report import MirrorQuery, MirrorReport
+from modelway_platform.domain.deployments.phases import PhaseRun
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.mirror_report import MirrorQuery, MirrorReport
-from modelway_platform.domain.phases import PhaseRun
-from modelway_platform.domain.record_query import Asked, Exported, ReadyQuestion, RecordQuery
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.routing.explanation import ExplainQuery, Explanation
+from modelway_platform.domain.verdicts.comparison import Comparison, ComparisonQuery
+from modelway_platform.domain.verdicts.record_query import Asked, Exported, ReadyQuestion, RecordQuery
 from modelway_platform.store.anomaly_settings import AnomalySettings
 from modelway_platform.store.audit import Audit
 from modelway_platform.store.changes import Changes

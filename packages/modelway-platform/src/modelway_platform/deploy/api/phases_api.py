@@ -9,15 +9,15 @@ from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.streaming import changing
-from modelway_platform.domain.actor import Actor
-from modelway_platform.domain.hold import HoldKind
+from modelway_platform.domain.access.actor import Actor
+from modelway_platform.domain.deployments.hold import HoldKind
+from modelway_platform.domain.deployments.phases import PhaseName, PhaseRun, nothing_yet
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.phase_waits import waiting_phase
-from modelway_platform.domain.phases import PhaseName, PhaseRun, nothing_yet
+from modelway_platform.domain.promotion.phase_waits import waiting_phase
+from modelway_platform.domain.promotion.stage_gates import may_approve
+from modelway_platform.domain.promotion.stage_order import stage_named
 from modelway_platform.domain.records import DeploymentRecord
-from modelway_platform.domain.stage import Stage, StageKey
-from modelway_platform.domain.stage_gates import may_approve
-from modelway_platform.domain.stage_order import stage_named
+from modelway_platform.domain.stages.stage import Stage, StageKey
 
 _ACTIONS = ("pause", "resume", "approve", "abort", "retry")
 _KINDS = {"pause": HoldKind.PAUSED, "abort": HoldKind.ABORTED}

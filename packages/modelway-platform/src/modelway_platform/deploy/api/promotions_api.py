@@ -12,13 +12,13 @@ from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.streaming import changing
-from modelway_platform.domain.actor import Actor
+from modelway_platform.domain.access.actor import Actor
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.promote import NotPromotable, target_stage
-from modelway_platform.domain.promotion import OPEN, RETRIABLE, Approval, Promotion, PromotionState
-from modelway_platform.domain.stage import StageKey
-from modelway_platform.domain.stage_gates import may_approve
-from modelway_platform.domain.stage_order import stage_named
+from modelway_platform.domain.promotion.promote import NotPromotable, target_stage
+from modelway_platform.domain.promotion.promotion import OPEN, RETRIABLE, Approval, Promotion, PromotionState
+from modelway_platform.domain.promotion.stage_gates import may_approve
+from modelway_platform.domain.promotion.stage_order import stage_named
+from modelway_platform.domain.stages.stage import StageKey
 from modelway_platform.store.promotions import PromotionQuery, Promotions
 
 MOST = 1000

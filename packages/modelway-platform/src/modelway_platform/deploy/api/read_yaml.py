@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import yaml
 
-from modelway_platform.domain.document_node import Entry, ListNode, MapNode, Mark, Node, ScalarNode, shortened
+from modelway_platform.domain.parsing.document_node import Entry, ListNode, MapNode, Mark, Node, ScalarNode, shortened
 
 MAX_CHARACTERS = 1024 * 1024
 MAX_DEPTH = 64

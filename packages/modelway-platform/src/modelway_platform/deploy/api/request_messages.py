@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.json_messages import FRACTIONS, HINT, WHOLE, fields_of, read_members, scalar
 from modelway_platform.deploy.api.methods import Binding, Method
-from modelway_platform.domain.document_problem import did_you_mean
+from modelway_platform.domain.parsing.document_problem import did_you_mean
 
 EXPECTED_REVISION, EXPECTED_ETAG = "expected_revision", "expected_etag"
 _LONGEST_ETAG = 100

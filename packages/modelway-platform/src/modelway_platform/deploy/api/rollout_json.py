@@ -3,9 +3,9 @@
 from typing import Any
 
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.domain.document_json import document_to_json
-from modelway_platform.domain.rollout_decision import Weights, split
-from modelway_platform.domain.rollout_status import RolloutMove, RolloutPhase, RolloutRecord
+from modelway_platform.domain.documents.document_json import document_to_json
+from modelway_platform.domain.verdicts.rollout_decision import Weights, split
+from modelway_platform.domain.verdicts.rollout_status import RolloutMove, RolloutPhase, RolloutRecord
 
 
 def rollout_json(record: RolloutRecord, report: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from modelway.errors import ConflictError, InvalidRequestError, NotFoundError, U
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.rollout_json import move_json, rollout_json
-from modelway_platform.domain.actor import Actor
+from modelway_platform.domain.access.actor import Actor
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.rollout_status import RolloutMove, RolloutRecord, RolloutStatus
-from modelway_platform.domain.steer_rollout import ORDERS, Order, OrderRefusedError, steered
+from modelway_platform.domain.verdicts.rollout_status import RolloutMove, RolloutRecord, RolloutStatus
+from modelway_platform.domain.verdicts.steer_rollout import ORDERS, Order, OrderRefusedError, steered
 from modelway_platform.store.rollout_runs import RolloutRuns
 
 _REASONS = {"pause": "Paused", "resume": "Resumed"}

@@ -9,10 +9,10 @@ from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.api.schema import sources_pb2
-from modelway_platform.domain.drift import Drifted, drift_of
-from modelway_platform.domain.git_source import SourceRecord, source_problems
-from modelway_platform.domain.git_source_json import commit_to_json, source_from_json, source_to_json
-from modelway_platform.domain.git_write import GitWrite
+from modelway_platform.domain.sources.drift import Drifted, drift_of
+from modelway_platform.domain.sources.git_source import SourceRecord, source_problems
+from modelway_platform.domain.sources.git_source_json import commit_to_json, source_from_json, source_to_json
+from modelway_platform.domain.sources.git_write import GitWrite
 from modelway_platform.store.etag import etag_of
 
 SHOWN_COMMITS = 50

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 
 from modelway.errors import ConflictError, NotFoundError
-from modelway_platform.domain.admit_entries import entry_problems
-from modelway_platform.domain.document_json import Kind, document_from_json
-from modelway_platform.domain.document_node import Mark
-from modelway_platform.domain.git_source import owner_of
-from modelway_platform.domain.git_write import GitWrite, WriteState, branch_for, undo_message
-from modelway_platform.domain.read_document import Written
+from modelway_platform.domain.documents.admit_entries import entry_problems
+from modelway_platform.domain.documents.document_json import Kind, document_from_json
+from modelway_platform.domain.documents.read_document import Written
+from modelway_platform.domain.parsing.document_node import Mark
 from modelway_platform.domain.records import Revision
+from modelway_platform.domain.sources.git_source import owner_of
+from modelway_platform.domain.sources.git_write import GitWrite, WriteState, branch_for, undo_message
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.git_writes import GitWrites

@@ -14,7 +14,7 @@ from modelway.errors import UnauthenticatedError, UnavailableError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import json_answer, moment, read_body
 from modelway_platform.deploy.api.parts import ApiParts
-from modelway_platform.domain.webhook import is_signed, secret_of
+from modelway_platform.domain.sources.webhook import is_signed, secret_of
 from modelway_platform.store.webhooks import Webhooks
 
 MAX_BODY_BYTES = 1024 * 1024

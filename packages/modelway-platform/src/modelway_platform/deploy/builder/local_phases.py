@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from modelway_platform.deploy.builder.preparation import PackagePreparer, unpacked_folder
-from modelway_platform.domain.phases import PhaseName
+from modelway_platform.domain.deployments.phases import PhaseName
 
 SKIPS: Mapping[PhaseName, str] = MappingProxyType(
     {PhaseName.PUSH: "nothing to push: replicas run on this machine, without an image"}

@@ -16,7 +16,7 @@ from modelway_platform.deploy.fetch.fetch_signatures import fetch_signatures
 from modelway_platform.deploy.fetch.fetch_version import Report, fetch_version
 from modelway_platform.deploy.fetch.partial_file import arrived, begun, discard, sha256
 from modelway_platform.deploy.fetch.store_access import OpenedStore, StoreAccess
-from modelway_platform.domain.package_origin import ARCHIVE_SUFFIX
+from modelway_platform.domain.deployments.package_origin import ARCHIVE_SUFFIX
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.signatures import PackageSignatures
 

@@ -6,7 +6,7 @@ from modelway.errors import InvalidPackageError, NotFoundError
 from modelway.packaging.signing.bundle import MAX_BUNDLE_BYTES, MAX_BUNDLES, SUFFIX, Bundle, parse_bundles
 from modelway.packaging.store.open_store import Store
 from modelway.packaging.store.signatures import pull_signatures
-from modelway_platform.domain.package_origin import ARCHIVE_SUFFIX
+from modelway_platform.domain.deployments.package_origin import ARCHIVE_SUFFIX
 from modelway_platform.store.signatures import PackageSignatures
 
 

@@ -18,7 +18,7 @@ from modelway_platform.deploy.images.base_image import BaseImage
 from modelway_platform.deploy.images.build_image import ImageBuilder
 from modelway_platform.deploy.images.descriptor import ImageError
 from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.domain.phases import PhaseName
+from modelway_platform.domain.deployments.phases import PhaseName
 
 _AWAY_SECONDS = 5.0
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from modelway.errors import NotFoundError
 from modelway_platform.deploy.operators.port import Operator
-from modelway_platform.domain.cluster import LOCAL, Cluster
+from modelway_platform.domain.deployments.cluster import LOCAL, Cluster
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from modelway_platform.deploy.images.places import USER
 from modelway_platform.deploy.operators.docker_engine import RunRequest
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.serve_options import serve_options
-from modelway_platform.domain.resources import Resources
+from modelway_platform.domain.deployments.resources import Resources
 
 INSTANCE, CLUSTER, REPLICA = "modelway.instance", "modelway.cluster", "modelway.replica"
 INFERENCES = "/var/log/modelway"

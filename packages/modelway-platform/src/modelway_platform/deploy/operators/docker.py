@@ -22,8 +22,8 @@ from modelway_platform.deploy.operators.docker_engine import DockerEngine
 from modelway_platform.deploy.operators.last_words import ending, exit_text
 from modelway_platform.deploy.operators.lead import Lead, NotRehearsedError
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
-from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.routing.endpoint import Endpoint
 
 LOG_NAME = "server.log"
 INFERENCE_LOG_NAME = "inference"

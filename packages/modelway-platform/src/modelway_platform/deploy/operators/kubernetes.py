@@ -27,8 +27,8 @@ from modelway_platform.deploy.operators.pod_manifest import (
 )
 from modelway_platform.deploy.operators.pod_state import Pod, PodEnding, ending_of, waiting_of
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
+from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.kubernetes_cluster import KubernetesSettings
 from modelway_platform.kubernetes.access import ClusterAccess
 from modelway_platform.kubernetes.api import Change, ClusterApi, decoded
 from modelway_platform.kubernetes.refusals import ApiRefusedError, is_expired, is_missing

@@ -15,7 +15,7 @@ from modelway.client.async_http_client import AsyncHttpClient
 from modelway.errors import ModelwayError
 from modelway.packaging import difference
 from modelway.packaging.manifest import Example
-from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.routing.endpoint import Endpoint
 
 TTL_SECONDS = 6.0
 _READY_INTERVAL = 0.1

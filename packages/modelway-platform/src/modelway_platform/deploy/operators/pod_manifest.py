@@ -8,8 +8,8 @@ from typing import Any
 from modelway_platform.deploy.images.places import HTTP_PORT, USER
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.serve_options import serve_options
+from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.kubernetes_cluster import KubernetesSettings
 
 INSTANCE, CLUSTER = "modelway/instance", "modelway/cluster"
 PROJECT, MODEL, VERSION = "modelway/project", "modelway/model", "modelway/version"

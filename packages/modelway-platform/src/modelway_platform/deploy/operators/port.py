@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from modelway_platform.domain.cluster import LOCAL
+from modelway_platform.domain.deployments.cluster import LOCAL
+from modelway_platform.domain.deployments.model_processes import IN_THE_WORKER, ModelProcesses
+from modelway_platform.domain.deployments.resources import NO_LIMITS, Resources
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.model_processes import IN_THE_WORKER, ModelProcesses
-from modelway_platform.domain.resources import NO_LIMITS, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ from modelway_platform.deploy.operators.slurm_script import (
     write_files,
 )
 from modelway_platform.deploy.operators.slurm_time import ends_soon
-from modelway_platform.domain.slurm_cluster import SlurmSettings
+from modelway_platform.domain.deployments.slurm_cluster import SlurmSettings
 
 KILL_AFTER = 5.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0

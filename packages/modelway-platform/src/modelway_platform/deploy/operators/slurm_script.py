@@ -11,7 +11,7 @@ from typing import Any
 from modelway_platform.deploy.operators import slurm_launch
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch
-from modelway_platform.domain.slurm_cluster import SlurmSettings
+from modelway_platform.domain.deployments.slurm_cluster import SlurmSettings
 
 LOG_NAME = "server.log"
 SCRIPT_NAME, LAUNCH_NAME, LAUNCHER_NAME = "job.sh", "launch.json", "launch.py"

@@ -8,8 +8,8 @@ from modelway.client.http_client import HttpClient, Timeouts
 from modelway.errors import ModelwayError
 from modelway.packaging import Example
 from modelway.packaging.golden_examples import difference
-from modelway_platform.domain.endpoint import Endpoint
-from modelway_platform.domain.stage_gates import ExampleAnswers
+from modelway_platform.domain.promotion.stage_gates import ExampleAnswers
+from modelway_platform.domain.routing.endpoint import Endpoint
 
 SILENCE_SECONDS = 60.0
 MAX_REPLICAS = 3

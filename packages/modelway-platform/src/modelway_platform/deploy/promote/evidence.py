@@ -9,13 +9,13 @@ from modelway.errors import ModelwayError
 from modelway.signature import Signature
 from modelway.signature.compatibility import compare
 from modelway_platform.deploy.promote.ask_examples import ask_examples
-from modelway_platform.domain.deployment import Phase
-from modelway_platform.domain.endpoint import Endpoint
+from modelway_platform.domain.agreement.mirror_report import MirrorPair, MirrorQuery, MirrorReport
+from modelway_platform.domain.deployments.deployment import Phase
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.mirror_report import MirrorPair, MirrorQuery, MirrorReport
+from modelway_platform.domain.promotion.stage_gates import ExampleAnswers, GateFacts, SignatureChange
 from modelway_platform.domain.records import Declared, DeploymentRecord
-from modelway_platform.domain.stage import AgreementGate, Stage
-from modelway_platform.domain.stage_gates import ExampleAnswers, GateFacts, SignatureChange
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.stages.stage import AgreementGate, Stage
 from modelway_platform.store.packages import PackageStore
 
 _DAY = 86_400.0

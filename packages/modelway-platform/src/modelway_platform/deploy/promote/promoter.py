@@ -12,21 +12,21 @@ from dataclasses import dataclass, replace
 
 from modelway.errors import ConflictError, InvalidDocumentError, ModelwayError
 from modelway_platform.deploy.promote.evidence import Evidence
-from modelway_platform.domain.actor import Actor
-from modelway_platform.domain.admit_documents import problems_with
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.document_json import document_to_json
-from modelway_platform.domain.document_node import Mark
-from modelway_platform.domain.git_source import GitSource
-from modelway_platform.domain.git_write import GitWrite, WriteState, branch_for, promotion_message
+from modelway_platform.domain.access.actor import Actor
+from modelway_platform.domain.deployments.deployment import Deployment
+from modelway_platform.domain.documents.admit_documents import problems_with
+from modelway_platform.domain.documents.document_json import document_to_json
+from modelway_platform.domain.documents.read_document import Written
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.promote import promoted
-from modelway_platform.domain.promotion import GateName, GateVerdict, Promotion, PromotionState
-from modelway_platform.domain.read_document import Written
+from modelway_platform.domain.parsing.document_node import Mark
+from modelway_platform.domain.promotion.promote import promoted
+from modelway_platform.domain.promotion.promotion import GateName, GateVerdict, Promotion, PromotionState
+from modelway_platform.domain.promotion.stage_gates import judge, refused_by, waited_for
+from modelway_platform.domain.promotion.stage_order import stage_named
 from modelway_platform.domain.records import Declared, DeploymentRecord
-from modelway_platform.domain.stage import Stage, StageKey
-from modelway_platform.domain.stage_gates import judge, refused_by, waited_for
-from modelway_platform.domain.stage_order import stage_named
+from modelway_platform.domain.sources.git_source import GitSource
+from modelway_platform.domain.sources.git_write import GitWrite, WriteState, branch_for, promotion_message
+from modelway_platform.domain.stages.stage import Stage, StageKey
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from modelway_platform.deploy.reconcile.decision import Replica, template_of
 from modelway_platform.deploy.reconcile.load_book import Measured
-from modelway_platform.domain.autoscale import Autoscale
-from modelway_platform.domain.deployment import Condition, DeploymentStatus, Phase
+from modelway_platform.domain.deployments.autoscale import Autoscale
+from modelway_platform.domain.deployments.deployment import Condition, DeploymentStatus, Phase
+from modelway_platform.domain.deployments.scale_decision import LoadSample, Memory, decide_scale
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
-from modelway_platform.domain.scale_decision import LoadSample, Memory, decide_scale
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from modelway_platform.domain.deployment import ClusterStatus, Condition, DeploymentStatus, Phase
-from modelway_platform.domain.placement import Placement
+from modelway_platform.domain.deployments.deployment import ClusterStatus, Condition, DeploymentStatus, Phase
+from modelway_platform.domain.deployments.placement import Placement
 from modelway_platform.domain.records import DeploymentRecord
 
 _STUCK = frozenset({Phase.FAILED, Phase.DEGRADED})

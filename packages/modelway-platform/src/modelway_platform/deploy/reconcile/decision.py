@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 
-from modelway_platform.domain.cluster import LOCAL
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.model_processes import IN_THE_WORKER
+from modelway_platform.domain.deployments.cluster import LOCAL
+from modelway_platform.domain.deployments.deployment import Deployment
+from modelway_platform.domain.deployments.model_processes import IN_THE_WORKER
+from modelway_platform.domain.deployments.resources import NO_LIMITS
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
-from modelway_platform.domain.resources import NO_LIMITS
 
 FIRST_BACK_OFF = 1.0
 LONGEST_BACK_OFF = 60.0

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from modelway_platform.domain.phases import PhaseName, PhaseRun, PhaseState
+from modelway_platform.domain.deployments.phases import PhaseName, PhaseRun, PhaseState
 
 EARLY = (PhaseName.FETCH, PhaseName.VERIFY, PhaseName.BUILD, PhaseName.PUSH)
 _NEWS_SECONDS = 0.25

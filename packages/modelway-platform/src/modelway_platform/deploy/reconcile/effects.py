@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 from modelway_platform.deploy.reconcile.decision import SURGE, template_of
-from modelway_platform.domain.cluster import LOCAL, Cluster
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.document_changes import Effect
-from modelway_platform.domain.document_json import Document
+from modelway_platform.domain.deployments.cluster import LOCAL, Cluster
+from modelway_platform.domain.deployments.deployment import Deployment
+from modelway_platform.domain.documents.document_changes import Effect
+from modelway_platform.domain.documents.document_json import Document
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.records import Declared
-from modelway_platform.domain.rollout import Rollout
-from modelway_platform.domain.route import Route
-from modelway_platform.domain.stage import Stage
+from modelway_platform.domain.routing.route import Route
+from modelway_platform.domain.stages.stage import Stage
+from modelway_platform.domain.verdicts.rollout import Rollout
 
 
 def effects_of(document: Document, before: Declared, after: Declared) -> tuple[Effect, ...]:

@@ -17,7 +17,7 @@ from modelway_platform.deploy.reconcile import held_replica
 from modelway_platform.deploy.reconcile.decision import template_of
 from modelway_platform.deploy.reconcile.held_replica import HeldReplica
 from modelway_platform.deploy.reconcile.held_replicas import HeldReplicas
-from modelway_platform.domain.cluster import Cluster
+from modelway_platform.domain.deployments.cluster import Cluster
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 from modelway_platform.store.events import Events

@@ -7,10 +7,10 @@ from typing import Any
 
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.reconcile.decision import Replica
-from modelway_platform.domain.cluster import LOCAL
-from modelway_platform.domain.model_processes import model_processes_from_json, model_processes_to_json
+from modelway_platform.domain.deployments.cluster import LOCAL
+from modelway_platform.domain.deployments.model_processes import model_processes_from_json, model_processes_to_json
+from modelway_platform.domain.deployments.resources import Resources
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
-from modelway_platform.domain.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

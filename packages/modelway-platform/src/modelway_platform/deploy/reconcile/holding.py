@@ -16,9 +16,9 @@ from modelway_platform.deploy.reconcile.decision import (
     decide,
     template_of,
 )
-from modelway_platform.domain.deployment import Condition, DeploymentStatus
-from modelway_platform.domain.hold import Hold, HoldKind
-from modelway_platform.domain.phases import PhaseName
+from modelway_platform.domain.deployments.deployment import Condition, DeploymentStatus
+from modelway_platform.domain.deployments.hold import Hold, HoldKind
+from modelway_platform.domain.deployments.phases import PhaseName
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 
 _ALWAYS = (RestartReplica, ForgetReplica, Wait)

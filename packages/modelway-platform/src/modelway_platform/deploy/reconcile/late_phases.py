@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from modelway_platform.deploy.reconcile.decision import Replica, Stage, template_of
-from modelway_platform.domain.deployment import DeploymentStatus
-from modelway_platform.domain.deployment import Phase as Word
-from modelway_platform.domain.phases import OVER, PhaseName, PhaseRun, PhaseState, merged
+from modelway_platform.domain.deployments.deployment import DeploymentStatus
+from modelway_platform.domain.deployments.deployment import Phase as Word
+from modelway_platform.domain.deployments.phases import OVER, PhaseName, PhaseRun, PhaseState, merged
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 
 NOT_STARTED = "could not be started: "

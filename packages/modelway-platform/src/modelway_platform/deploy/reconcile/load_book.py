@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelway_platform.domain.scale_decision import STALE_SECONDS
+from modelway_platform.domain.deployments.scale_decision import STALE_SECONDS
 from modelway_platform.store.load_reports import FORGET_SECONDS, VersionLoad, WorkerLoad, merged, read_loads
 
 MOST_GATEWAYS = 1000

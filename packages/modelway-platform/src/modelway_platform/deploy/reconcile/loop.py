@@ -31,10 +31,10 @@ from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.deploy.reconcile.spread import Looked, Spread
 from modelway_platform.deploy.reconcile.status import status_of, unreachable
-from modelway_platform.domain.hold import Hold, HoldKind
+from modelway_platform.domain.deployments.hold import Hold, HoldKind
+from modelway_platform.domain.deployments.phases import PhaseName
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.phase_waits import Approved, marked, waits_of
-from modelway_platform.domain.phases import PhaseName
+from modelway_platform.domain.promotion.phase_waits import Approved, marked, waits_of
 from modelway_platform.domain.records import Declared, DeploymentRecord, ReplicaState
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from modelway_platform.domain.phases import PhaseRun, nothing_yet
+from modelway_platform.domain.deployments.phases import PhaseRun, nothing_yet
 from modelway_platform.domain.records import DeploymentRecord
 from modelway_platform.store.phases import Phases, Runs
 

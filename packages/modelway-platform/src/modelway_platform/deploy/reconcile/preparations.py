@@ -10,7 +10,7 @@ from typing import Protocol
 from modelway_platform.deploy.builder.failure import PreparationError
 from modelway_platform.deploy.reconcile.decision import Preparation, Stage
 from modelway_platform.deploy.reconcile.early_phases import EARLY, PhaseReport, begun, skipped
-from modelway_platform.domain.phases import PhaseName, PhaseRun, PhaseState
+from modelway_platform.domain.deployments.phases import PhaseName, PhaseRun, PhaseState
 
 _RETRY_FIRST = 5.0
 _RETRY_LONGEST = 300.0

@@ -15,9 +15,9 @@ from modelway_platform.deploy.reconcile.barrier import (
     whole_status,
 )
 from modelway_platform.deploy.reconcile.decision import ForgetReplica, Replica, Stage, Step, StopReplica
-from modelway_platform.domain.deployment import ClusterStatus, DeploymentStatus, Phase
-from modelway_platform.domain.hold import Hold, HoldKind
-from modelway_platform.domain.placement import Placement
+from modelway_platform.domain.deployments.deployment import ClusterStatus, DeploymentStatus, Phase
+from modelway_platform.domain.deployments.hold import Hold, HoldKind
+from modelway_platform.domain.deployments.placement import Placement
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 from modelway_platform.store.events import Events
 

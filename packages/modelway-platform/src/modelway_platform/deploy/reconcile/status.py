@@ -10,7 +10,7 @@ from modelway_platform.deploy.reconcile.decision import (
     back_off,
     template_of,
 )
-from modelway_platform.domain.deployment import Condition, DeploymentStatus, Phase
+from modelway_platform.domain.deployments.deployment import Condition, DeploymentStatus, Phase
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 
 SLOW_START_SECONDS = 60.0

@@ -15,14 +15,14 @@ from modelway_platform.deploy.api.apply_documents import (
 )
 from modelway_platform.deploy.api.package_refusals import Refusal, no_refusal
 from modelway_platform.deploy.source.fetch_commit import Answer
-from modelway_platform.domain.deployment import Deployment
-from modelway_platform.domain.document_changes import Applied
-from modelway_platform.domain.document_json import document_from_json, document_to_json, kind_of, name_of
-from modelway_platform.domain.document_node import Mark
-from modelway_platform.domain.drift import Drifted, left_out
-from modelway_platform.domain.git_source import GitSource, Owned, SeenCommit, SourceRecord
-from modelway_platform.domain.moved_weights import keeping_moved_weights
-from modelway_platform.domain.read_document import Written
+from modelway_platform.domain.deployments.deployment import Deployment
+from modelway_platform.domain.documents.document_changes import Applied
+from modelway_platform.domain.documents.document_json import document_from_json, document_to_json, kind_of, name_of
+from modelway_platform.domain.documents.read_document import Written
+from modelway_platform.domain.parsing.document_node import Mark
+from modelway_platform.domain.sources.drift import Drifted, left_out
+from modelway_platform.domain.sources.git_source import GitSource, Owned, SeenCommit, SourceRecord
+from modelway_platform.domain.sources.moved_weights import keeping_moved_weights
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.packages import PackageStore

@@ -13,8 +13,8 @@ from io import StringIO
 from typing import Any, cast
 
 from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
-from modelway_platform.domain.document_json import document_to_json, kind_of, name_of
-from modelway_platform.domain.read_document import Written, documents_in, read_document
+from modelway_platform.domain.documents.document_json import document_to_json, kind_of, name_of
+from modelway_platform.domain.documents.read_document import Written, documents_in, read_document
 
 # A line that begins so ends the document before it, wherever it stands (YAML 1.2.2, 9.1.2, c-forbidden).
 _BOUNDARY = re.compile(r"^---(?=[ \t\r\n]|$)", re.MULTILINE)

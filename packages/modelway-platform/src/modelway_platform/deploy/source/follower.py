@@ -8,8 +8,8 @@ from collections.abc import Callable
 from modelway_platform.deploy.source.applying import CommitApplier
 from modelway_platform.deploy.source.fetch_commit import Answer, Question
 from modelway_platform.deploy.source.looking import Looker
-from modelway_platform.domain.drift import Drifted, drift_of
-from modelway_platform.domain.git_source import SourceRecord
+from modelway_platform.domain.sources.drift import Drifted, drift_of
+from modelway_platform.domain.sources.git_source import SourceRecord
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.git_sources import GitSources

@@ -13,8 +13,8 @@ from dataclasses import replace
 from modelway.errors import NotFoundError
 from modelway_platform.deploy.source.child import SourceChild
 from modelway_platform.deploy.source.write_commit import WriteAnswer, WriteQuestion
-from modelway_platform.domain.git_source import GitSource
-from modelway_platform.domain.git_write import MAX_TRIES, GitWrite, WriteState, signature_of, wait_after
+from modelway_platform.domain.sources.git_source import GitSource
+from modelway_platform.domain.sources.git_write import MAX_TRIES, GitWrite, WriteState, signature_of, wait_after
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.git_sources import GitSources
 from modelway_platform.store.git_writes import GitWrites

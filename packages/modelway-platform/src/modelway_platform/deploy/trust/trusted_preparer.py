@@ -7,7 +7,7 @@ from modelway_platform.deploy.builder.failure import PreparationError
 from modelway_platform.deploy.reconcile.early_phases import PhaseReport
 from modelway_platform.deploy.reconcile.preparations import Preparer
 from modelway_platform.deploy.trust.trust import Trust
-from modelway_platform.domain.phases import PhaseName
+from modelway_platform.domain.deployments.phases import PhaseName
 
 REASON = "PackageNotTrusted"
 _AGAIN_SECONDS = 30.0

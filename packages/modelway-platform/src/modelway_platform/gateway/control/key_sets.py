@@ -11,8 +11,8 @@ from email.message import Message
 from http.client import HTTPException
 from typing import IO, Any, Protocol
 
-from modelway_platform.domain.json_web_keys import usable_keys
-from modelway_platform.domain.token_issuer import TokenIssuerRecord
+from modelway_platform.domain.access.json_web_keys import usable_keys
+from modelway_platform.domain.access.token_issuer import TokenIssuerRecord
 from modelway_platform.store.changes import Changes
 
 MAX_BYTES = 256 * 1024

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from modelway.errors import ConflictError
-from modelway_platform.domain.actor import Actor
+from modelway_platform.domain.access.actor import Actor
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.records import Declared, RouteRecord
-from modelway_platform.domain.rollout import Rollout
-from modelway_platform.domain.rollout_decision import Weights, weights_of
-from modelway_platform.domain.rollout_status import Pending, RolloutStatus
-from modelway_platform.domain.route import Route, VersionWeight
+from modelway_platform.domain.routing.route import Route, VersionWeight
+from modelway_platform.domain.verdicts.rollout import Rollout
+from modelway_platform.domain.verdicts.rollout_decision import Weights, weights_of
+from modelway_platform.domain.verdicts.rollout_status import Pending, RolloutStatus
 from modelway_platform.store.documents import Documents
 
 

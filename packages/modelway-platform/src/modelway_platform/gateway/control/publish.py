@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelway.errors import ModelwayError
-from modelway_platform.domain.compile_again import TableCompiler
-from modelway_platform.domain.endpoint import EndpointView
+from modelway_platform.domain.access.token_issuer import TokenIssuerRecord
 from modelway_platform.domain.records import ApiKeyRecord, Declared
-from modelway_platform.domain.route_table import RouteTable
-from modelway_platform.domain.split_table import SplitTable, split_table
-from modelway_platform.domain.token_issuer import TokenIssuerRecord
+from modelway_platform.domain.routing.endpoint import EndpointView
+from modelway_platform.domain.table.compile_again import TableCompiler
+from modelway_platform.domain.table.route_table import RouteTable
+from modelway_platform.domain.table.split_table import SplitTable, split_table
 from modelway_platform.store.acknowledgements import Acknowledgement, read_acknowledgements
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.table_file import InvalidTableError, TableWriter, read_table

@@ -13,20 +13,20 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from modelway.errors import ConflictError, ModelwayError, NotFoundError
-from modelway_platform.domain.bernoulli_wealth import Counts
-from modelway_platform.domain.endpoint import Endpoint
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.rollout import Check, Rollout
-from modelway_platform.domain.rollout_decision import Decision, Noted, Situation, decide, weights_of
-from modelway_platform.domain.rollout_status import (
+from modelway_platform.domain.routing.endpoint import Endpoint
+from modelway_platform.domain.verdicts.bernoulli_wealth import Counts
+from modelway_platform.domain.verdicts.rollout import Check, Rollout
+from modelway_platform.domain.verdicts.rollout_decision import Decision, Noted, Situation, decide, weights_of
+from modelway_platform.domain.verdicts.rollout_status import (
     Pending,
     RolloutMove,
     RolloutPhase,
     RolloutRecord,
     RolloutStatus,
 )
-from modelway_platform.domain.rollout_transition import begun, moved, noted
-from modelway_platform.domain.step_evidence import StepEvidence
+from modelway_platform.domain.verdicts.rollout_transition import begun, moved, noted
+from modelway_platform.domain.verdicts.step_evidence import StepEvidence
 from modelway_platform.gateway.control.move_weights import Written, move_weights, name_of_rollout
 from modelway_platform.gateway.control.rollout_watch import RolloutWatch
 from modelway_platform.store.changes import Changes

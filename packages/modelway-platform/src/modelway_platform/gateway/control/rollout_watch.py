@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelway_platform.domain.check_finding import CheckAnswer, CheckFinding, finding_json, finding_text
-from modelway_platform.domain.rollout_status import RolloutRecord
-from modelway_platform.domain.step_evidence import StepEvidence
+from modelway_platform.domain.verdicts.check_finding import CheckAnswer, CheckFinding, finding_json, finding_text
+from modelway_platform.domain.verdicts.rollout_status import RolloutRecord
+from modelway_platform.domain.verdicts.step_evidence import StepEvidence
 
 MOST_POINTS = 120
 

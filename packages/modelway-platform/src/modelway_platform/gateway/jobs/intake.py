@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from modelway.errors import InvalidRequestError, ModelwayError
 from modelway.http1 import Request
-from modelway_platform.domain import job_headers
-from modelway_platform.domain.async_policy import AsyncPolicy
-from modelway_platform.domain.durations import seconds_in
+from modelway_platform.domain.parsing.durations import seconds_in
+from modelway_platform.domain.routing import job_headers
+from modelway_platform.domain.routing.async_policy import AsyncPolicy
 from modelway_platform.gateway.jobs.callback_guard import CallbackRules, address_problem
 from modelway_platform.gateway.jobs.job import MAX_PRIORITY, USUAL_PRIORITY, Job, new_id
 

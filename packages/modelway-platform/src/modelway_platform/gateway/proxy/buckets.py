@@ -2,14 +2,14 @@
 
 Taking a slab costs a lock; handing out one of its tokens costs nothing. Tokens are taken before they are handed out, so all
 workers together never hand out more than there are; what a worker does not need it gives back five times a second. The
-share and the size of a slab are decided in `domain.allowance`.
+share and the size of a slab are decided in `domain.access.allowance`.
 """
 
 import math
 import time
 
-from modelway_platform.domain.allowance import Taken, give_back_quota, give_back_rate, take_quota, take_rate
-from modelway_platform.domain.limits import Quota, RateLimit
+from modelway_platform.domain.access.allowance import Taken, give_back_quota, give_back_rate, take_quota, take_rate
+from modelway_platform.domain.access.limits import Quota, RateLimit
 from modelway_platform.gateway.proxy.shared_cells import Name, SharedCells
 
 # Others may give something back before there is new.

@@ -13,9 +13,9 @@ from typing import cast
 
 import msgspec
 
-from modelway_platform.domain.answer_values import Answer
-from modelway_platform.domain.compare_answers import Agreement
-from modelway_platform.domain.mirrors import Comparator
+from modelway_platform.domain.agreement.answer_values import Answer
+from modelway_platform.domain.agreement.compare_answers import Agreement
+from modelway_platform.domain.routing.mirrors import Comparator
 
 MAX_WAITING = 256
 MAX_WAITING_BYTES = 32 * 1024 * 1024

@@ -8,11 +8,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from modelway_platform.domain import job_pass
-from modelway_platform.domain.consumers import consumer_of_key
-from modelway_platform.domain.limits import NO_LIMITS, UsageLimits
-from modelway_platform.domain.route_table import KeyEntry
-from modelway_platform.domain.scopes import Scopes
+from modelway_platform.domain.access.consumers import consumer_of_key
+from modelway_platform.domain.access.limits import NO_LIMITS, UsageLimits
+from modelway_platform.domain.access.scopes import Scopes
+from modelway_platform.domain.routing import job_pass
+from modelway_platform.domain.table.route_table import KeyEntry
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.tokens import TokenVerifier

@@ -12,8 +12,9 @@ from typing import Any, cast
 
 from modelway.http1 import Request
 from modelway.http1.request_head import RefusedHeadError
-from modelway_platform.domain.durations import duration_text
-from modelway_platform.domain.explanation import (
+from modelway_platform.domain.access.limits import UsageLimits
+from modelway_platform.domain.parsing.durations import duration_text
+from modelway_platform.domain.routing.explanation import (
     ExplainQuery,
     Explanation,
     LocalAnswer,
@@ -21,9 +22,8 @@ from modelway_platform.domain.explanation import (
     Step,
     VersionChance,
 )
-from modelway_platform.domain.limits import UsageLimits
-from modelway_platform.domain.route_table import KeyEntry, ModelEntry, RouteTable
-from modelway_platform.domain.split_table import split_table
+from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, RouteTable
+from modelway_platform.domain.table.split_table import split_table
 from modelway_platform.gateway.proxy import admission as admissions
 from modelway_platform.gateway.proxy import choices, live_routes, reasons
 from modelway_platform.gateway.proxy.admission import Admission, Refusal

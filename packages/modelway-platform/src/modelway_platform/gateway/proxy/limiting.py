@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelway_platform.domain.limits import Quota, RateLimit
+from modelway_platform.domain.access.limits import Quota, RateLimit
 from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.buckets import Bucket, return_all
 from modelway_platform.gateway.proxy.gate import Gate

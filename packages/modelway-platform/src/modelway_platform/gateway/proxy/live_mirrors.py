@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from modelway_platform.domain.mirrors import Comparator, Mirror
-from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry
+from modelway_platform.domain.routing.mirrors import Comparator, Mirror
+from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry
 from modelway_platform.gateway.proxy.mirror_metrics import MirrorCounts
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import json
 from typing import TYPE_CHECKING
 
-from modelway_platform.domain.resilience import USUAL, HealthPolicy
-from modelway_platform.domain.route_table import ReplicaEntry
+from modelway_platform.domain.routing.resilience import USUAL, HealthPolicy
+from modelway_platform.domain.table.route_table import ReplicaEntry
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
 from modelway_platform.gateway.proxy.overload_guard import OverloadGuard
 

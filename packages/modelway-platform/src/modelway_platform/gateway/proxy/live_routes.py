@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
-from modelway_platform.domain.assignment import NO_ASSIGNMENT
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.published_url import PublishedUrl
-from modelway_platform.domain.resilience import USUAL
-from modelway_platform.domain.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
-from modelway_platform.domain.split_table import SplitTable, TablePart
-from modelway_platform.domain.weighted_round_robin import SmoothWeightedRoundRobin
+from modelway_platform.domain.routing.assignment import NO_ASSIGNMENT
+from modelway_platform.domain.routing.published_url import PublishedUrl
+from modelway_platform.domain.routing.resilience import USUAL
+from modelway_platform.domain.routing.weighted_round_robin import SmoothWeightedRoundRobin
+from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
+from modelway_platform.domain.table.split_table import SplitTable, TablePart
 from modelway_platform.gateway.proxy import least_in_flight
 from modelway_platform.gateway.proxy.admission import Admission
 from modelway_platform.gateway.proxy.assigning import LiveAssignment

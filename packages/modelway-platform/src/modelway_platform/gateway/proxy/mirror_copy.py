@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING
 
-from modelway_platform.domain.answer_values import Answer
+from modelway_platform.domain.agreement.answer_values import Answer
 from modelway_platform.gateway.proxy.mirror_connection import MirrorConnection
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
-from modelway_platform.domain.answer_values import Answer
-from modelway_platform.domain.compare_answers import Agreement
+from modelway_platform.domain.agreement.answer_values import Answer
+from modelway_platform.domain.agreement.compare_answers import Agreement
 from modelway_platform.gateway.proxy.comparison_helper import ComparisonHelper
 from modelway_platform.gateway.proxy.live_mirrors import DOWN_SECONDS, LiveMirror
 from modelway_platform.gateway.proxy.mirror_connection import close_idle

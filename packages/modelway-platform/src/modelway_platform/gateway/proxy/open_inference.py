@@ -8,7 +8,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from modelway_platform.domain.scopes import Scopes
+from modelway_platform.domain.access.scopes import Scopes
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.admission import Admission

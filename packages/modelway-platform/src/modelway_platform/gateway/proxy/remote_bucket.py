@@ -7,7 +7,7 @@ the burst, 64 at most) can be over it. Without Redis the bucket is one of this m
 
 import time
 
-from modelway_platform.domain.limits import Quota, RateLimit
+from modelway_platform.domain.access.limits import Quota, RateLimit
 from modelway_platform.gateway.proxy.buckets import Bucket
 from modelway_platform.gateway.proxy.remote_tokens import RemoteTokens, most_credit
 from modelway_platform.gateway.proxy.shared_cells import SharedCells

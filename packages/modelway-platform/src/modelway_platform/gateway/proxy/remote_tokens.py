@@ -1,6 +1,6 @@
 """Tokens of limits that several gateway machines share: leased from Redis in slabs, beside the requests and never in their way.
 
-Redis keeps the same one number per limit that workers of one machine keep in shared memory (`domain.allowance`), by its own
+Redis keeps the same one number per limit that workers of one machine keep in shared memory (`domain.access.allowance`), by its own
 clock; a script changes it in one step. While Redis cannot be reached, everybody falls back to limits per machine.
 """
 
@@ -14,8 +14,8 @@ from typing import Any, Protocol, cast
 import redis.asyncio as redis
 from redis.exceptions import RedisError
 
-from modelway_platform.domain.allowance import LARGEST_SLAB, SHARE
-from modelway_platform.domain.limits import Quota, RateLimit
+from modelway_platform.domain.access.allowance import LARGEST_SLAB, SHARE
+from modelway_platform.domain.access.limits import Quota, RateLimit
 
 ANSWER_SECONDS = 0.5
 DOWN_SECONDS = 1.0

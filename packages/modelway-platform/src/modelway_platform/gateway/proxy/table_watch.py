@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from modelway_platform.domain.split_table import SplitTable
+from modelway_platform.domain.table.split_table import SplitTable
 from modelway_platform.gateway.proxy import live_routes
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 from modelway_platform.store.acknowledgements import Acknowledgement, write_acknowledgement

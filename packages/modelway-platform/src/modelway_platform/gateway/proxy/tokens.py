@@ -12,9 +12,9 @@ from typing import Any, cast
 import jwt
 from jwt.types import Options
 
-from modelway_platform.domain.json_web_keys import algorithms_of
-from modelway_platform.domain.route_table import IssuerEntry
-from modelway_platform.domain.scopes import Scopes, is_scope
+from modelway_platform.domain.access.json_web_keys import algorithms_of
+from modelway_platform.domain.access.scopes import Scopes, is_scope
+from modelway_platform.domain.table.route_table import IssuerEntry
 from modelway_platform.gateway.proxy.credentials import Identity
 
 MAX_TOKEN_BYTES = 8192

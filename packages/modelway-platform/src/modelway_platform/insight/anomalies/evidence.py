@@ -8,10 +8,10 @@ from typing import Any
 
 import duckdb
 
-from modelway_platform.domain.audit_entry import AuditEntry
+from modelway_platform.domain.access.audit_entry import AuditEntry
+from modelway_platform.domain.anomalies.incident import Incident
+from modelway_platform.domain.anomalies.judgement import Cause
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.incident import Incident
-from modelway_platform.domain.judgement import Cause
 from modelway_platform.insight.anomalies.model_watch import ModelWatch
 from modelway_platform.insight.anomalies.plots import METRIC_OF, plot
 from modelway_platform.insight.query.views import setup_of

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from modelway_platform.domain.anomaly_policy import AnomalyPolicy
+from modelway_platform.domain.anomalies.anomaly_policy import AnomalyPolicy
+from modelway_platform.domain.anomalies.judge import STEPS, TENS, Recent, judge
+from modelway_platform.domain.anomalies.judgement import Cause, Judgement
+from modelway_platform.domain.anomalies.sample import Sample
+from modelway_platform.domain.anomalies.traffic_profile import HOUR
+from modelway_platform.domain.anomalies.usual_model import TEN, History, UsualModel, learn
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.judge import STEPS, TENS, Recent, judge
-from modelway_platform.domain.judgement import Cause, Judgement
-from modelway_platform.domain.sample import Sample
-from modelway_platform.domain.traffic_profile import HOUR
-from modelway_platform.domain.usual_model import TEN, History, UsualModel, learn
 from modelway_platform.insight.series.store import SeriesStore
 
 _LEARN_SECONDS = 3600

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
+from modelway_platform.domain.anomalies.judgement import Cause
+from modelway_platform.domain.anomalies.sample import Sample, merged
+from modelway_platform.domain.anomalies.usual_model import UsualModel
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.judgement import Cause
-from modelway_platform.domain.sample import Sample, merged
-from modelway_platform.domain.usual_model import UsualModel
 from modelway_platform.insight.anomalies.model_watch import Judged
 from modelway_platform.insight.series.store import Found, SeriesReader
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from modelway_platform.domain.anomaly_mute import AnomalyMute, muted_until
-from modelway_platform.domain.incident import Incident
+from modelway_platform.domain.anomalies.anomaly_mute import AnomalyMute, muted_until
+from modelway_platform.domain.anomalies.incident import Incident
 from modelway_platform.insight.anomalies.receivers import Post, Receivers, RefusedError, Sign
 from modelway_platform.store.incidents import Incidents, Message
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from modelway_platform.domain.anomalies.incident import Incident
+from modelway_platform.domain.anomalies.judgement import Cause, Judgement
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.incident import Incident
-from modelway_platform.domain.judgement import Cause, Judgement
 from modelway_platform.insight.anomalies.model_watch import ModelWatch
 from modelway_platform.store.anomaly_settings import AnomalySettings, policy_of
 from modelway_platform.store.incidents import Evidence, Incidents

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from modelway.errors import DeadlineExceededError, ModelwayError, OverloadedError, UnavailableError
-from modelway_platform.domain.record_query import Asked, ReadyQuestion, RecordQuery
+from modelway_platform.domain.verdicts.record_query import Asked, ReadyQuestion, RecordQuery
 from modelway_platform.insight.query.messages import Job, Refused
 from modelway_platform.insight.query.questions import ready_questions, written_out
 from modelway_platform.insight.query.views import setup_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from modelway.errors import DeadlineExceededError, ModelwayError, UnavailableError
-from modelway_platform.domain.record_query import Exported
+from modelway_platform.domain.verdicts.record_query import Exported
 from modelway_platform.insight.query.messages import ExportJob
 from modelway_platform.insight.query.views import setup_of, text
 

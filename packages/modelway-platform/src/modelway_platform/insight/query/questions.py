@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from modelway.errors import InvalidRequestError
-from modelway_platform.domain.record_query import Asked, ReadyQuestion, RecordQuery
+from modelway_platform.domain.verdicts.record_query import Asked, ReadyQuestion, RecordQuery
 
 # Requests of callers: a copy is nobody's request, and what the platform asks itself is no traffic.
 _CALLERS = "NOT mirrored AND NOT internal"

@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import msgspec
 
-from modelway_platform.domain.features import features_of, number_bin
+from modelway_platform.domain.anomalies.features import features_of, number_bin
+from modelway_platform.domain.anomalies.sample import LATENCY_BINS_PER_OCTAVE, Sample, bounded
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.domain.sample import LATENCY_BINS_PER_OCTAVE, Sample, bounded
 from modelway_platform.insight.query.views import setup_of
 
 LOOKED_AT = 100

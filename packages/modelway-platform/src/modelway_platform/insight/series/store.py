@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from modelway_platform.domain.anomalies.sample import Sample, merged
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.sample import Sample, merged
 from modelway_platform.insight.series.tiers import Tiers
 
 _SHAPE = 1

@@ -1,0 +1,1 @@
+"""Whether two versions answered the same."""

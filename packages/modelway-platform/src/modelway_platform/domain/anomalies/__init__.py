@@ -1,0 +1,1 @@
+"""What is usual of a model, and what of its last minutes is not."""

@@ -1,0 +1,1 @@
+"""What a Deployment and a Cluster ask for, and how a revision becomes that, phase by phase."""

@@ -1,0 +1,1 @@
+"""The way of a deployment through the stages of its project: gates, approvals, phases that wait."""

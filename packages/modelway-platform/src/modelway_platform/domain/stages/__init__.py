@@ -1,0 +1,1 @@
+"""Stages of a project, as a document says them."""
