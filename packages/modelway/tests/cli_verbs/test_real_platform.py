@@ -36,6 +36,7 @@ from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
+from modelway_platform.store.anomaly_settings import AnomalySettings
 from modelway_platform.store.audit import Audit
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
@@ -43,6 +44,7 @@ from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.feedback_segments import FeedbackSegments
 from modelway_platform.store.git_sources import GitSources
+from modelway_platform.store.incidents import Incidents
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.packages import PackageStore
 from modelway_platform.store.token_issuers import TokenIssuers
@@ -106,6 +108,8 @@ class Served:
             log_queries=QueryDesk(folder / "store"),
             exports=Exporter(folder / "store"),
             feedback=FeedbackSegments(folder / "feedback"),
+            incidents=Incidents(self._database, self.changes.notify),
+            anomaly_settings=AnomalySettings(self._database, self.changes.notify),
             replica_token="r" * 40,
         )
         config = uvicorn.Config(make_app(self._parts), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
