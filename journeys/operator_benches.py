@@ -85,8 +85,16 @@ class Bench(ABC):
             await operator.start(spec)
         except (OSError, ModelwayError) as error:
             return str(error)
-        await self.when(lambda: bool(trouble_of(operator.observe()[spec.id])))
-        return trouble_of(operator.observe()[spec.id])
+        told: list[str] = []
+
+        def is_told() -> bool:
+            trouble = trouble_of(operator.observe()[spec.id])
+            if trouble and "others are before it in the queue" not in trouble:  # its turn comes, and then its trouble
+                told.append(trouble)
+            return bool(told)
+
+        await self.when(is_told)
+        return told[0]
 
     @contextmanager
     def another_platform(self) -> Generator[None]:

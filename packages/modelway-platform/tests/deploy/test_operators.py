@@ -368,6 +368,6 @@ async def test_a_job_that_had_to_make_room_is_queued_again_and_comes_back(
         assert "digits-1" in bench.told, "the routes are told at once"
         await asyncio.to_thread(slurm_cluster.ask, "scancel", other)
         await bench.when(lambda: bench.running() == {"digits-1"}, seconds=90)
-        assert operator.observe()["digits-1"].waiting == ""
+        await bench.when(lambda: operator.observe()["digits-1"].waiting == "")
     finally:
         await bench.close()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import secrets
 import shlex
 from math import ceil
 from pathlib import Path
@@ -103,7 +104,7 @@ def _time(seconds: float) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all, for its owner alone."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")  # of two that write the same at once, too
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123 - with its mode from the first moment on
         file.write(text)
     new.replace(path)
