@@ -201,14 +201,6 @@ def test_a_base_of_the_catalogue_is_chosen_and_one_that_is_missing_is_named(
     boxed.cli("delete", "cluster", "shelf")
 
 
-def test_deleted_with_nothing_left(boxed: RunningPlatform, box: Box) -> None:
-    boxed.cli("delete", "route", "boxed/echo")
-    boxed.cli("delete", "deployment", NAME, "--wait")
-    wait_for("no container is left", lambda: not box.containers(running=False))
-    boxed.cli("delete", "cluster", "box")
-    assert boxed.cli("get", "clusters", "-o", "name").stdout == ""
-
-
 def spread(digest: str, **env: str) -> str:
     variables = ", ".join(f'{key}: "{value}"' for key, value in env.items())
     return (
@@ -254,3 +246,11 @@ def test_one_deployment_over_processes_and_containers(boxed: RunningPlatform) ->
     boxed.cli("delete", "route", "spread/echo")
     boxed.cli("delete", "deployment", name)
     wait_for("all are gone", lambda: boxed.deployment(name) is None, 120)
+
+
+def test_deleted_with_nothing_left(boxed: RunningPlatform, box: Box) -> None:
+    boxed.cli("delete", "route", "boxed/echo")
+    boxed.cli("delete", "deployment", NAME, "--wait")
+    wait_for("no container is left", lambda: not box.containers(running=False))
+    boxed.cli("delete", "cluster", "box")
+    assert boxed.cli("get", "clusters", "-o", "name").stdout == ""

@@ -174,9 +174,12 @@ def test_replicas_follow_the_load_through_a_rolling_update(own_platform: Platfor
     assert labels[0] == "one"
     assert labels[-1] == "two"
     wait_for("one replica", lambda: len(platform.endpoints(name)) == 1, 90)
-    status = platform.deployment(name)
-    assert status is not None
-    assert status["status"]["replicas"]["wanted"] == 1
+    wait_for("one is wanted", lambda: _wanted(platform, name) == 1, 90)
     with platform.control() as control:
         happened = {event["reason"] for event in control.events("deployments", name)}
     assert {"ScaledUp", "ScaledDown"} <= happened
+
+
+def _wanted(platform: RunningPlatform, name: str) -> int:
+    found = platform.deployment(name)
+    return int(found["status"]["replicas"]["wanted"]) if found else 0

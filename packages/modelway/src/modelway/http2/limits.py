@@ -42,4 +42,4 @@ class Limits(http1.Limits):
     stream_stall_seconds: float = 60.0
     nuisances: int = 1000
     nuisance_seconds: float = 10.0
-    farewell_seconds: float = 3.0
+    farewell_seconds: float = 8.0
