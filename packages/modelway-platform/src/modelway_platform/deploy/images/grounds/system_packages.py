@@ -96,7 +96,10 @@ class _Apt:
     def _mirror(self) -> str:
         command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages"]
         found = _call(command, self.variables).split()
-        return next((each for each in found if "security" not in each), "http://deb.debian.org/debian")
+        mirror = next((each for each in found if "security" not in each), "")
+        if not mirror:
+            raise UnavailableError("apt of this machine knows no mirror", hint=f"name one in {MIRROR_VARIABLE}")
+        return mirror
 
     def run(self, *words: str) -> None:
         options = {
