@@ -32,7 +32,7 @@ format: setup
 test: setup ## every test, fast ones first
 	@scripts/test-parts
 	@scripts/test-frameworks
-	@$(BIN)/pytest -n 3 --dist loadfile packages && $(BIN)/pytest -n 2 --dist loadfile journeys
+	@python scripts/run_tests.py
 
 test-faults: setup ## the rows of faults in their long form, each printing its number: ten minutes at most
 	@scripts/test-parts

@@ -327,8 +327,8 @@ def test_a_caller_who_leaves_and_a_deadline_reach_the_replica(setup: Setup) -> N
     until(lambda: len(setup.gateway.records()) == 2)
     left, overdue = setup.gateway.records()
     assert (left["status"], left["code"]) == (499, "client_left")
-    assert overdue["status"] == 504
-    assert overdue["code"] in {"deadline_exceeded", ""}  # empty where the replica said so first
+    # Gateway, replica and caller count down the same time: the caller may take its call back, and the replica may answer, first.
+    assert (overdue["status"], overdue["code"]) in {(504, "deadline_exceeded"), (504, ""), (499, "client_left")}
 
 
 def test_the_routes_time_is_kept(setup: Setup) -> None:

@@ -110,15 +110,19 @@ def times_of(name: str, *numbers: int) -> StageTimes:
 
 @pytest.mark.parametrize("name", ["alone", "waits", "pieces", "waiting_pieces"])
 def test_each_stage_has_its_own_time(name: str) -> None:
+    began = time.perf_counter()
     (batch,) = run(name, 2)
+    elapsed = time.perf_counter() - began
     times = batch.times
     pieces = 2 if "pieces" in name else 1
     assert [len(each) for each in times] == [1, 1, 1, 1]
-    assert PREPARE <= times.preprocess[0] < INFER
+    assert times.preprocess[0] >= PREPARE
     assert times.inference[0] >= INFER
-    assert FINISH * pieces <= times.postprocess[0] < INFER
-    assert 0 < times.queue[0] < INFER
-    assert 0 < batch.encode < INFER
+    assert times.postprocess[0] >= FINISH * pieces
+    assert times.queue[0] > 0
+    assert batch.encode > 0
+    # What one stage took counts in no other.
+    assert sum(each[0] for each in times) + batch.encode <= elapsed
 
 
 def test_a_batch_has_one_time_per_stage_and_a_queue_time_per_request() -> None:
