@@ -19,14 +19,16 @@ import uvloop
 from starlette.types import ASGIApp
 
 from modelway.errors import ConflictError, ModelwayError
-from modelway_platform.apps import control_api, control_grpc, database_url, listening_ports
+from modelway_platform.apps import control_grpc, database_url, listening_ports
 from modelway_platform.apps.admin_key import ensure_context
-from modelway_platform.apps.control_parts import ControlParts, ControlSettings, open_parts
 from modelway_platform.apps.event_log import event_log
 from modelway_platform.apps.load_following import follow_load
 from modelway_platform.apps.local_replicas import end_all, end_strays
 from modelway_platform.apps.pruning import limits_of, prune_forever
 from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.apps.wiring.api import api_parts
+from modelway_platform.apps.wiring.parts import ControlParts, open_parts
+from modelway_platform.apps.wiring.settings import ControlSettings
 from modelway_platform.deploy.api.application import make_app, make_dispatch
 from modelway_platform.deploy.api.authentication import Authentication
 from modelway_platform.deploy.api.dispatch import Dispatch
@@ -121,7 +123,7 @@ async def serve(settings: ControlSettings) -> None:
     with open_parts(settings) as parts, _listening_socket(settings) as listening:
         _settle_key(settings, parts)
         await asyncio.to_thread(parts.publisher.publish)
-        api = control_api.api_parts(settings, parts)
+        api = api_parts(settings, parts)
         dispatch = make_dispatch(api)
         server = _Server(_uvicorn_settings(make_app(api, dispatch)))
         jobs = (
@@ -130,7 +132,7 @@ async def serve(settings: ControlSettings) -> None:
             asyncio.create_task(parts.leases.expire_forever(), name="route provider"),
             *(asyncio.create_task(each.run(), name=f"follower of {each.name}") for each in parts.followers),
             asyncio.create_task(_prune(settings.directory, parts), name="pruning"),
-            *parts.sharing.jobs(settings.database, parts.database, parts.changes, parts.orders),
+            *parts.sharing.jobs(settings.database, parts.stores.database, parts.changes, parts.orders),
             *_strays(settings, parts),
             *_grpc(settings, dispatch, parts),
             asyncio.create_task(server.serve(sockets=[listening]), name="API"),
@@ -147,7 +149,7 @@ async def serve(settings: ControlSettings) -> None:
             await asyncio.wait([jobs[-1]], timeout=_GRACEFUL_SECONDS + 2)
         finally:
             await _cancel(*jobs)
-            await parts.preparations.close()
+            await parts.placing.preparations.close()
 
 
 def _grpc(settings: ControlSettings, dispatch: Dispatch, parts: ControlParts) -> Sequence[asyncio.Task[None]]:
@@ -155,7 +157,7 @@ def _grpc(settings: ControlSettings, dispatch: Dispatch, parts: ControlParts) ->
         return ()
     endpoints = parts.sharing.endpoints
     is_token = endpoints.is_token if endpoints is not None else no_other_token
-    authentication = Authentication(parts.keys, parts.tokens, parts.replica_token, is_token)
+    authentication = Authentication(parts.stores.keys, parts.stores.tokens, parts.replica_token, is_token)
     serving = control_grpc.serve(dispatch, authentication, settings.host, settings.grpc_port)
     return (asyncio.create_task(serving, name="API over gRPC"),)
 
@@ -166,12 +168,12 @@ async def _lead(parts: ControlParts, directory: StateDirectory) -> None:
     await leadership.until_leading()
     reconciling = asyncio.create_task(_reconcile(parts, directory.instance()), name="reconciler")
     others = (
-        asyncio.create_task(follow_load(directory, parts), name="autoscaler"),
-        asyncio.create_task(parts.source_follower.run(parts.changes), name="Git follower"),
+        asyncio.create_task(follow_load(directory, parts.reconciling.autoscaler), name="autoscaler"),
+        asyncio.create_task(parts.git.follower.run(parts.changes), name="Git follower"),
         asyncio.create_task(parts.promoter.run(parts.changes), name="promoter"),
-        asyncio.create_task(parts.source_writer.run(parts.changes), name="Git writer"),
+        asyncio.create_task(parts.git.writer.run(parts.changes), name="Git writer"),
         asyncio.create_task(parts.rollout_engine.run(parts.changes), name="rollouts"),
-        asyncio.create_task(KeySets(parts.led_issuers).run(parts.changes), name="key sets"),
+        asyncio.create_task(KeySets(parts.led.issuers).run(parts.changes), name="key sets"),
         asyncio.create_task(leadership.keep(), name="leadership"),
     )
     try:
@@ -183,21 +185,21 @@ async def _lead(parts: ControlParts, directory: StateDirectory) -> None:
 
 
 def _strays(settings: ControlSettings, parts: ControlParts) -> Sequence[asyncio.Task[None]]:
-    if not parts.database.shared:
+    if not parts.stores.database.shared:
         return ()
-    ending = end_strays(settings.directory.instance(), parts.replicas, lambda: parts.sharing.leadership.leading)
+    ending = end_strays(settings.directory.instance(), parts.stores.replicas, lambda: parts.sharing.leadership.leading)
     return (asyncio.create_task(ending, name="strays"),)
 
 
 async def _leave(orders: _Orders, parts: ControlParts, instance: str, leading: asyncio.Task[None]) -> None:
     """Ends the replicas: all of them, or where others go on with the work, those of this machine."""
     leadership = parts.sharing.leadership
-    parts.reconciler.finish()
+    parts.reconciling.reconciler.finish()
     if leadership.leading:
         await leading
     else:
         await _cancel(leading)
-    if not parts.database.shared:
+    if not parts.stores.database.shared:
         await _stop_replicas(orders, parts, instance)
         return
     await leadership.release()
@@ -208,8 +210,8 @@ async def _leave(orders: _Orders, parts: ControlParts, instance: str, leading: a
 async def _reconcile(parts: ControlParts, instance: str) -> None:
     """Reconciles for ever, after clearing away what an earlier control process was killed in."""
     process_table.end_marked(instance, replica="")  # builds; replicas are adopted
-    await asyncio.to_thread(parts.preparer.clean)
-    await parts.reconciler.run()
+    await asyncio.to_thread(parts.packages.preparer.clean)
+    await parts.reconciling.reconciler.run()
 
 
 async def _until_ordered(orders: _Orders, jobs: Sequence[asyncio.Task[None]]) -> None:
@@ -226,7 +228,7 @@ async def _until_ordered(orders: _Orders, jobs: Sequence[asyncio.Task[None]]) ->
 
 
 async def _stop_replicas(orders: _Orders, parts: ControlParts, instance: str) -> None:
-    stopping = asyncio.create_task(parts.reconciler.stop_all(STOP_REPLICAS_SECONDS))
+    stopping = asyncio.create_task(parts.reconciling.reconciler.stop_all(STOP_REPLICAS_SECONDS))
     hurry = asyncio.create_task(orders.hurry.wait())
     await asyncio.wait([stopping, hurry], return_when=asyncio.FIRST_COMPLETED)
     if not stopping.done():
@@ -246,7 +248,7 @@ def _settle_key(settings: ControlSettings, parts: ControlParts) -> None:
     path = settings.directory.context
     secret = ensure_context(
         path,
-        parts.keys,
+        parts.stores.keys,
         control_url=settings.control_url,
         gateway_url=settings.gateway_url,
         console_url=settings.console_url,
@@ -276,7 +278,7 @@ async def _prune(directory: StateDirectory, parts: ControlParts) -> None:
     """Layers of images that nobody uses make room; those of what is declared stay."""
 
     def declared() -> list[str]:
-        return [record.deployment.package for record in parts.documents.declared().deployments]
+        return [record.deployment.package for record in parts.stores.documents.declared().deployments]
 
     await prune_forever(directory.root / "images" / "layers", limits_of(os.environ), declared)
 

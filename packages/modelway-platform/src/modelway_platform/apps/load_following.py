@@ -2,23 +2,23 @@
 
 import asyncio
 
-from modelway_platform.apps.control_parts import ControlParts
 from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.deploy.reconcile.autoscaler import Autoscaler
 from modelway_platform.store.load_reports import Bell
 
 
-async def follow_load(directory: StateDirectory, parts: ControlParts) -> None:
+async def follow_load(directory: StateDirectory, autoscaler: Autoscaler) -> None:
     """Runs until it is cancelled."""
     loop = asyncio.get_running_loop()
     bell = Bell(directory.gateway)
 
     def rung() -> None:
         bell.hear()
-        parts.autoscaler.wake()
+        autoscaler.wake()
 
     loop.add_reader(bell.descriptor, rung)
     try:
-        await parts.autoscaler.run()
+        await autoscaler.run()
     finally:
         loop.remove_reader(bell.descriptor)
         bell.close()

@@ -5,10 +5,11 @@ import time
 from collections.abc import Mapping, Sequence
 
 from modelway_platform.apps import grpc_ports
-from modelway_platform.apps.control_parts import ControlParts, ControlSettings
 from modelway_platform.apps.explaining import make_explainer, replicas_left_out
 from modelway_platform.apps.publisher_facts import PublisherFacts
 from modelway_platform.apps.watcher import tiers_from
+from modelway_platform.apps.wiring.parts import ControlParts
+from modelway_platform.apps.wiring.settings import ControlSettings
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts, no_other_token
 from modelway_platform.gateway.control.table_source import TableSource
@@ -20,40 +21,36 @@ from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
 from modelway_platform.insight.series.store import SeriesReader
-from modelway_platform.store.anomaly_settings import AnomalySettings
-from modelway_platform.store.audit import Audit
 from modelway_platform.store.feedback_segments import FeedbackSegments
-from modelway_platform.store.incidents import Incidents
 from modelway_platform.store.key_uses import last_uses
 from modelway_platform.store.load_reports import WorkerLoad
 from modelway_platform.store.shipped_segments import ShippedSegments
-from modelway_platform.store.webhooks import Webhooks
 
 
 def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
     """What the API asks and changes."""
-    publisher, shared = parts.publisher, parts.sharing.endpoints
+    publisher, shared, stores = parts.publisher, parts.sharing.endpoints, parts.stores
 
     tables = TableSource(settings.directory.table, lambda: publisher.state.number)
     facts = PublisherFacts(publisher, parts.leases, tables, settings.directory.gateway)
     return ApiParts(
-        documents=parts.documents,
-        events=parts.events,
-        keys=parts.keys,
-        tokens=parts.tokens,
-        audit=Audit(parts.database),
-        issuers=parts.issuers,
-        sources=parts.sources,
+        documents=stores.documents,
+        events=stores.events,
+        keys=stores.keys,
+        tokens=stores.tokens,
+        audit=stores.audit,
+        issuers=stores.issuers,
+        sources=stores.sources,
         want_source=parts.orders.want,
-        packages=parts.packages,
-        signatures=parts.signatures,
-        package_refusal=parts.trust.refusal,
+        packages=parts.packages.store,
+        signatures=parts.packages.signatures,
+        package_refusal=parts.packages.trust.refusal,
         endpoints=parts.leases,
         changes=parts.changes,
         logs=FileLogs(
             access=settings.directory.access_logs,
             replicas=settings.directory.replicas,
-            known_replicas=parts.replicas.list,
+            known_replicas=stores.replicas.list,
             shipped=settings.directory.shipped,
         ),
         comparer=AccessComparison(settings.directory.access_logs, shipped=settings.directory.shipped),
@@ -69,23 +66,23 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         status=lambda: {"gateway": settings.gateway_url, "routeTable": facts.status(), **_grpc(settings)},
         gauges=lambda: {
             **facts.gauges(),
-            **parts.autoscaler.gauges(),
+            **parts.reconciling.autoscaler.gauges(),
             **_collector_gauges(settings),
             **_leading(parts),
         },
         gateways=facts.gateways,
         tables=tables,
         heard_load=lambda gateway, words: _heard_load(parts, gateway, words),
-        phases=parts.phases.of,
-        holds=parts.holds,
-        promotions=parts.promotions,
-        git_writes=parts.git_writes,
-        webhooks=Webhooks(parts.database),
+        phases=stores.phases.of,
+        holds=stores.holds,
+        promotions=stores.promotions,
+        git_writes=stores.git_writes,
+        webhooks=stores.webhooks,
         webhook_secret=settings.directory.kept_secret("webhook-secret"),
-        phase_approvals=parts.phase_approvals,
-        rollouts=parts.rollouts,
-        incidents=Incidents(parts.database, parts.changes.notify),
-        anomaly_settings=AnomalySettings(parts.database, parts.changes.notify),
+        phase_approvals=stores.phase_approvals,
+        rollouts=stores.rollouts,
+        incidents=stores.incidents,
+        anomaly_settings=stores.anomaly_settings,
         series=SeriesDesk(SeriesReader(settings.directory.series, tiers_from(os.environ))).series,
         retry=parts.orders.retry,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
@@ -95,8 +92,8 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
 
 
 def _heard_load(parts: ControlParts, gateway: str, words: Sequence[WorkerLoad]) -> None:
-    if parts.loads.heard(gateway, words):
-        parts.autoscaler.wake()
+    if parts.reconciling.loads.heard(gateway, words):
+        parts.reconciling.autoscaler.wake()
 
 
 def _grpc(settings: ControlSettings) -> Mapping[str, str]:
