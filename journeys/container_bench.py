@@ -57,28 +57,36 @@ class Engine:
 @contextmanager
 def running_engine(name: str, stand_in: str) -> Generator[Engine]:
     """`docker` or `podman` until the block ends; skips by name where it is not installed or does not start."""
+    base = base_image()
+    with running_daemon(name) as socket:
+        engine = Engine(name=name, socket=socket, network="bridge" if name == "docker" else "podman")
+        with engine.asked() as client:
+            entry = json.dumps(["python3", "-I", "-c", stand_in])
+            client.import_image_from_file(str(base), "registry.test/digits", "v1", changes=[f"ENTRYPOINT {entry}"])
+            if name == "podman":  # whose service gives an imported image no name
+                client.tag(client.images(all=True)[0]["Id"], "registry.test/digits", "v1")
+        yield engine
+        with engine.asked() as client:
+            for each in client.containers(all=True):
+                with suppress(OSError):
+                    client.remove_container(each["Id"], force=True)
+
+
+@contextmanager
+def running_daemon(name: str) -> Generator[Path]:
+    """The socket of `docker` or `podman` until the block ends; skips by name where it is not installed or does not start."""
     program = shutil.which({"docker": "dockerd"}.get(name, name), path=SEARCH)
     if program is None or os.geteuid() != 0:
         pytest.skip(f"{name} is not installed, or this is not root")
-    base = base_image()
     with TemporaryDirectory(prefix=f"{name}-", ignore_cleanup_errors=True) as text:
         folder = Path(text)
-        engine = Engine(name=name, socket=folder / "socket", network="bridge" if name == "docker" else "podman")
-        command, environment = _command(name, program, folder, engine.socket)
+        socket = folder / "socket"
+        command, environment = _command(name, program, folder, socket)
         with (
             own_bridge() if name == "docker" else nullcontext([]) as bridge,
-            running_program([*command, *bridge], folder / "log", lambda: pings(engine.socket), environment),
+            running_program([*command, *bridge], folder / "log", lambda: pings(socket), environment),
         ):
-            with engine.asked() as client:
-                entry = json.dumps(["python3", "-I", "-c", stand_in])
-                client.import_image_from_file(str(base), "registry.test/digits", "v1", changes=[f"ENTRYPOINT {entry}"])
-                if name == "podman":  # whose service gives an imported image no name
-                    client.tag(client.images(all=True)[0]["Id"], "registry.test/digits", "v1")
-            yield engine
-            with engine.asked() as client:
-                for each in client.containers(all=True):
-                    with suppress(OSError):
-                        client.remove_container(each["Id"], force=True)
+            yield socket
         for mount in (f"{folder}/exec/netns/default", f"{folder}/root/overlay", f"{folder}/data/overlay2"):
             subprocess.run(["umount", "-l", mount], capture_output=True, check=False)
 

@@ -169,7 +169,9 @@ def test_replicas_follow_the_load_through_a_rolling_update(own_platform: Platfor
         platform.apply(scaled(name, digest, policy, target=2, LABEL="two"))
         platform.wait_ready(name, seconds=90)
         wait_for("three replicas of the new one", lambda: len(platform.endpoints(name)) == 3, 90)
-        wait_for("the new one's answers alone", lambda: {each.answer["label"] for each in load.sent[-50:]} == {"two"}, 90)
+        wait_for(
+            "the new one's answers alone", lambda: {each.answer["label"] for each in load.sent[-50:]} == {"two"}, 90
+        )
     assert not load.failed, load.summary()
     labels = [each.answer["label"] for each in sorted(load.sent, key=lambda each: each.at)]
     assert labels[0] == "one"

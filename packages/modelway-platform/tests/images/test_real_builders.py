@@ -3,16 +3,15 @@
 import json
 import os
 import shutil
-import subprocess
 import tarfile
-import time
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from journeys.docker_parts import SEARCH, base_image, running_box
+from journeys.container_bench import running_daemon
+from journeys.docker_parts import base_image
 
 from modelway_platform.deploy.images.base_image import BaseImage, base_from_archive, machine_architecture
 from modelway_platform.deploy.images.build_image import BuiltImage, ImageBuilder
@@ -26,14 +25,6 @@ from modelway_platform.deploy.operators.docker_engine import DockerEngine
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 TOOLS = ["buildah", "docker", "podman"]
 CANARY = "build-secret-canary-51"
-PODMAN = """
-[containers]
-default_ulimits = ["nofile=16384:16384", "nproc=32768:32768"]
-[engine]
-events_logger = "file"
-cgroup_manager = "cgroupfs"
-runtime = "runc"
-"""
 
 
 def silent(*_: object, **__: object) -> None:
@@ -52,34 +43,15 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def podman_socket(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    program = shutil.which("podman", path=SEARCH)
-    if program is None or shutil.which("runc", path=SEARCH) is None or os.geteuid() != 0:
-        pytest.skip("podman and runc are not installed, or this is not root")
-    folder = Path(f"/tmp/modelway-podman-{os.getpid()}")
-    folder.mkdir(mode=0o700)
-    (folder / "containers.conf").write_text(PODMAN)
-    command = [program, "--root", f"{folder}/root", "--runroot", f"{folder}/run", "system", "service", "-t", "0"]
-    environment = os.environ | {"CONTAINERS_CONF": f"{folder}/containers.conf"}
-    log = (folder / "log").open("wb")
-    with log, subprocess.Popen([*command, f"unix://{folder}/sock"], env=environment, stdout=log, stderr=log) as process:
-        try:
-            deadline = time.monotonic() + 30
-            while not (folder / "sock").exists():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.skip(f"podman's service does not start here: {(folder / 'log').read_text()[-300:]}")
-                time.sleep(0.05)
-            yield f"{folder}/sock"
-        finally:
-            process.terminate()
-    subprocess.run(["umount", "-l", f"{folder}/root/overlay"], capture_output=True, check=False)
-    shutil.rmtree(folder, ignore_errors=True)
+def podman_socket() -> Generator[str]:
+    with running_daemon("podman") as socket:
+        yield str(socket)
 
 
 @pytest.fixture(scope="module")
 def docker_socket() -> Generator[str]:
-    with running_box() as box:
-        yield str(box.socket)
+    with running_daemon("docker") as socket:
+        yield str(socket)
 
 
 @pytest.fixture(params=TOOLS)
@@ -161,15 +133,6 @@ def test_what_it_asks_for_is_below_and_what_is_ours_stays(
     assert there["opt/who"] == b"0\n"
     assert b"eth0" not in there["opt/net"], "no network unless allowed"
     assert any(line.endswith("seen-live") for line in told.lines), told.lines
-    if umoci := shutil.which("umoci"):
-        target = tmp_path / "bundle"
-        words = [umoci, "unpack", "--image", f"{tmp_path / 'out'}:v1", str(target)]
-        assert subprocess.run(words, capture_output=True, check=False, timeout=120).returncode == 0
-        assert (target / "rootfs/opt/extra/handler.py").read_bytes() == b"x = 1\n"
-    if skopeo := shutil.which("skopeo"):
-        words = [skopeo, "copy", "--quiet", f"oci:{tmp_path / 'out'}:v1", f"oci:{tmp_path / 'copied'}:v1"]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
-        assert done.returncode == 0, done.stderr
     again, told = build(make_package(b"x = 1\n", dockerfile=dockerfile, weights=b"other"), make_tool(), "v2")
     assert "the Dockerfile was followed before" in told.lines
     assert again.layers[1].layer == built.layers[1].layer
