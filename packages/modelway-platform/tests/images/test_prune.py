@@ -133,13 +133,21 @@ def test_what_killed_builds_left_goes(tmp_path: Path) -> None:
 
 async def test_the_platform_does_so_by_itself(
     built: tuple[ImageBuilder, list[str], Callable[[int], BuiltImage]],
+    tmp_path: Path,
 ) -> None:
     import asyncio  # noqa: PLC0415 - this test alone
 
     builder, digests, _ = built
-    task = asyncio.create_task(prune_forever(builder.cache.root, NOTHING, lambda: [digests[1]], every=0.05))
+    left = tmp_path / "packages" / f".fetching-{'a' * 64}"
+    left.mkdir(parents=True)
+    os.utime(left, LONG_AGO)
+    task = asyncio.create_task(
+        prune_forever(builder.cache.root, tmp_path / "packages", NOTHING, lambda: [digests[1]], every=0.05)
+    )
     async with asyncio.timeout(30):
         while blobs_of(builder.cache) != set(builder.cache.used_by(digests[1])):  # noqa: ASYNC110 - files, not events
+            await asyncio.sleep(0.02)
+        while left.exists():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.02)
     task.cancel()
     assert limits_of({"MODELWAY_IMAGES_KEEP_GIB": "2", "MODELWAY_IMAGES_KEEP_DAYS": "3"}) == Limits(

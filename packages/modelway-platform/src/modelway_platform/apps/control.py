@@ -275,12 +275,13 @@ def _listening_socket(settings: ControlSettings) -> Generator[socket.socket]:
 
 
 async def _prune(directory: StateDirectory, parts: ControlParts) -> None:
-    """Layers of images that nobody uses make room; those of what is declared stay."""
+    """Layers and begun fetches that nobody uses make room; those of what is declared stay."""
 
     def declared() -> list[str]:
         return [record.deployment.package for record in parts.stores.documents.declared().deployments]
 
-    await prune_forever(directory.root / "images" / "layers", limits_of(os.environ), declared)
+    folder = directory.root / "images" / "layers"
+    await prune_forever(folder, parts.packages.store.root, limits_of(os.environ), declared)
 
 
 def _uvicorn_settings(app: ASGIApp) -> uvicorn.Config:

@@ -1,4 +1,4 @@
-"""Keeps the layers of images within their limits while the platform runs."""
+"""Keeps the layers of images within their limits, and clears begun fetches away, while the platform runs."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from modelway.errors import InvalidRequestError
+from modelway_platform.deploy.fetch.abandoned import remove_abandoned
 from modelway_platform.deploy.images.cache import LayerCache
 from modelway_platform.deploy.images.prune import DAY, GIB, KEEP_DAYS, KEEP_GIB, Limits, prune
 
@@ -30,26 +31,28 @@ def limits_of(variables: Mapping[str, str]) -> Limits:
 
 
 async def prune_forever(
-    folder: Path, limits: Limits, packages: Callable[[], Iterable[str]], every: float = _EVERY_SECONDS
+    folder: Path, store: Path, limits: Limits, packages: Callable[[], Iterable[str]], every: float = _EVERY_SECONDS
 ) -> None:
     """Now and every hour.
 
     Args:
         folder: The cache of layers; need not be there.
+        store: The package store's folder.
         limits: How long, and how much, is kept.
         packages: Digests of what is deployed.
         every: Seconds between.
     """
     while True:
         try:
-            if (folder / "keys").is_dir():
-                pruned = await asyncio.to_thread(_prune, folder, limits, packages)
-                if pruned:
-                    log.info("layers of images removed", extra={"octets": pruned})
+            await asyncio.to_thread(_prune, folder, store, limits, packages)
         except Exception:  # a full or failing disk: the next hour may be better
-            log.exception("layers of images were not pruned")
+            log.exception("what nobody needs was not removed")
         await asyncio.sleep(every)
 
 
-def _prune(folder: Path, limits: Limits, packages: Callable[[], Iterable[str]]) -> int:
-    return prune(LayerCache(folder), packages=frozenset(packages()), limits=limits).octets
+def _prune(folder: Path, store: Path, limits: Limits, packages: Callable[[], Iterable[str]]) -> None:
+    wanted = frozenset(packages())
+    if (folder / "keys").is_dir() and (octets := prune(LayerCache(folder), packages=wanted, limits=limits).octets):
+        log.info("layers of images removed", extra={"octets": octets})
+    if fetches := remove_abandoned(store, wanted):
+        log.info("begun fetches removed", extra={"fetches": fetches})
