@@ -91,12 +91,30 @@ def render() -> str:
     ]
     lines += ["```text", *list(layers())[:-1], "```", ""]
     for package, source in SOURCES:
-        lines += [f"## `{package}`", "", "| module | what for |", "|---|---|"]
-        for module in modules(package, source):
-            name = f"**`{module.name}`**" if module.is_package else f"`{module.name}`"
-            lines.append(f"| {'&emsp;' * max(0, module.depth - 1)}{name} | {module.opening.replace('|', '&#124;')} |")
-        lines.append("")
+        found = list(modules(package, source))
+        lines += [f"## `{package}`", "", "| room | what for | modules |", "|---|---|---:|"]
+        lines += [room(each, found) for each in found if each.is_package]
+        lines += ["", "<details><summary>Every module</summary>", "", "| module | what for |", "|---|---|"]
+        lines += [f"{label(each)} {words(each)} |" for each in found]
+        lines += ["", "</details>", ""]
     return "\n".join([*lines, END])
+
+
+def room(package: Module, found: list[Module]) -> str:
+    """A package's row: how many modules lie in it itself tells how much there is to read."""
+    inside = sum(not each.is_package and each.name.rpartition(".")[0] == package.name for each in found)
+    return f"{label(package)} {words(package)} | {inside or ''} |"
+
+
+def label(module: Module) -> str:
+    """The cell with a module's name, as deep as it lies."""
+    name = f"**`{module.name}`**" if module.is_package else f"`{module.name}`"
+    return f"| {'&emsp;' * max(0, module.depth - 1)}{name} |"
+
+
+def words(module: Module) -> str:
+    """The cell with what it is for."""
+    return module.opening.replace("|", "&#124;")
 
 
 def problems(page: str) -> Iterator[str]:
