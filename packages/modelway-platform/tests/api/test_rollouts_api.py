@@ -1,12 +1,18 @@
 """Rollouts over the API: strictly read, admitted, kept with a history, steered, for those who may."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from modelway_platform.domain.access.api_token import TokenSpec
+from modelway_platform.domain.documents.document_json import document_to_json
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.verdicts.rollout_status import RolloutPhase, RolloutStatus
+from modelway_platform.domain.sources.git_source import GitSource, Owned, SeenCommit
+from modelway_platform.domain.sources.git_write import WriteState
+from modelway_platform.domain.verdicts.rollout_status import RolloutMove, RolloutPhase, RolloutStatus
+from modelway_platform.gateway.control.rollout_commits import RolloutCommits
+from modelway_platform.store.rollout_writes import RolloutWrites
 
 ONE = "/v1/rollouts/vision/digits"
 KEY = ModelKey("vision", "digits")
@@ -82,6 +88,8 @@ def test_rollouts_are_documents_like_others(api: Any, declared: None) -> None:
         ("weight: 50", "weight: 3", "3 does not come after 5"),
         ("weight: 50", "weight: 100", "100 is outside 0 to 99"),
         ("pause: 10m", "pause: ten minutes", "is not allowed"),
+        ("pause: 10m", "pause: 10m, duration: 5m", "ends before the pause does"),
+        ("  hold: {maximum: 2h, then: rollback}", "  commits: always", "expected none or ends or moves"),
         ("pause: 10m", "wait: 10m", "unknown field spec.steps[0].wait"),
         ("metric: errors", "metric: error", "expected errors or latency"),
         ("{metric: accuracy}", "{metric: errors}", "another check is called errors"),
@@ -124,6 +132,37 @@ def test_orders_are_kept_and_audited(api: Any, declared: None) -> None:
     assert [(each["kind"], each["author"]) for each in moves] == [("pause", "tester"), ("resume", "tester")]
     entries = api.ask("GET", "/v1/audit?kind=Rollout").json["items"]
     assert [each["action"] for each in entries] == ["created", "pause", "resume", "abort"]
+
+
+def test_commits_of_moves_are_shown_as_owed_until_they_are_pushed(api: Any, declared: None) -> None:
+    api.apply(ROLLOUT + "  commits: moves\n")
+    assert api.ask("GET", ONE).json["spec"]["commits"] == "moves"
+    commits = api.ask("GET", ONE).json["status"]["commits"]
+    assert (commits["source"], commits["problem"]) == ("", "no Git source declares the route")
+    under_way(api)
+    sources, route = api.parts.sources, api.parts.documents.get_route(KEY).route
+    spec = GitSource(name="fleet", repository="https://git.example/fleet", writes="commit")
+    sources.declare(spec)
+    owned = Owned(kind="Route", name=str(KEY), document=document_to_json(route))
+    seen = SeenCommit(commit="a" * 40, author="", subject="", committed_at=0, seen_at=0, state="applied", message="")
+    sources.saw(spec, seen, (owned,))
+    move = RolloutMove(
+        run=1, number=1, at=1.0, kind="begin", step=0, before=(("v1", 1), ("v2", 0)), after=(("v1", 95), ("v2", 5)),
+        route_revision=2, author="rollout vision/digits", words="v2 is ready", numbers={},
+    )  # fmt: skip
+    writes = RolloutWrites(api.parts.git_writes)
+    record = api.parts.documents.get_rollout(KEY)
+    RolloutCommits(api.parts.documents, sources, writes).ask(record.rollout, move)
+    api.parts.rollouts.move(KEY, replace(record.status, moves=1), move)
+    commits = api.ask("GET", ONE).json["status"]["commits"]
+    assert (commits["policy"], commits["source"], commits["pushed"], commits["owed"]) == ("moves", "fleet", 0, 1)
+    (owed,) = api.ask("GET", f"{ONE}/moves").json["items"]
+    assert (owed["commit"]["state"], owed["commit"]["branch"]) == ("Owed", "main")
+    key = writes.of(KEY, 1)[0].key
+    api.parts.git_writes.change(key, lambda now: replace(now, state=WriteState.PUSHED, commit="b" * 40))
+    (pushed,) = api.ask("GET", f"{ONE}/moves").json["items"]
+    assert (pushed["commit"]["state"], pushed["commit"]["commit"]) == ("Pushed", "b" * 40)
+    assert api.ask("GET", ONE).json["status"]["commits"]["owed"] == 0
 
 
 def test_who_may(api: Any, declared: None) -> None:

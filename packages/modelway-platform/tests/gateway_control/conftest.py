@@ -18,6 +18,7 @@ from modelway_platform.domain.verdicts.record_query import RecordQuery
 from modelway_platform.domain.verdicts.rollout import Rollout, RolloutStep
 from modelway_platform.domain.verdicts.rollout_status import RolloutRecord, RolloutStatus
 from modelway_platform.domain.verdicts.steer_rollout import Order, steered
+from modelway_platform.gateway.control.rollout_commits import RolloutCommits
 from modelway_platform.gateway.control.rollout_engine import RolloutEngine
 from modelway_platform.insight.rollout_evidence import RolloutEvidenceSource
 from modelway_platform.store.database import Database
@@ -65,6 +66,7 @@ class World:
         self.events = Events(self.database, clock=self.clock)
         self.desk = Desk()
         self.ready = ["v1", "v2"]
+        self.commits: RolloutCommits | None = None
         self.segments = root / "access"
         self.segments.mkdir()
         for version in ("v1", "v2"):
@@ -93,6 +95,7 @@ class World:
             ],
             clock=self.clock,
             askers=AtOnce(),
+            commits=self.commits,
         )
         return self.engine
 

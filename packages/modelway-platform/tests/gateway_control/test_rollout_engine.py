@@ -86,6 +86,15 @@ def test_without_enough_data_it_holds_and_then_does_as_told(make: Callable[..., 
     assert world.kinds == ["begin", "hold", "hold"]
 
 
+def test_a_step_may_say_itself_how_long_it_waits(make: Callable[..., "World"]) -> None:
+    steps = (replace(STEPS[0], pause=5.0, duration=10.0), STEPS[1])
+    world = make(steps=steps, hold_seconds=30.0, after_hold="advance")
+    world.begun()
+    assert (world.turn(9).step, world.turn(2).step) == (0, 1)
+    assert "not enough data after 10s" in world.status.message
+    assert (world.turn(29).phase, world.turn(2).phase) == (RolloutPhase.RUNNING, RolloutPhase.PROMOTED)
+
+
 @pytest.mark.parametrize(("then", "weights"), [("rollback", {"v1": 100, "v2": 0}), ("advance", {"v1": 50, "v2": 50})])
 def test_what_comes_after_a_hold(make: Callable[..., "World"], then: str, weights: dict[str, int]) -> None:
     world = make(hold_seconds=30.0, after_hold=then)

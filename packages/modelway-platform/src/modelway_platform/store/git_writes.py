@@ -79,6 +79,13 @@ class GitWrites:
         with self._database.read() as connection:
             return [_write(row) for row in connection.execute(wanted)]
 
+    def below(self, prefix: str) -> Sequence[GitWrite]:
+        """Those whose keys begin so, oldest first."""
+        table = schema.git_writes
+        wanted = select(table).where(table.c.key.startswith(prefix, autoescape=True)).order_by(table.c.number)
+        with self._database.read() as connection:
+            return [_write(row) for row in connection.execute(wanted)]
+
     def of_source(self, source: str, most: int) -> Sequence[GitWrite]:
         """Those of one source, newest first."""
         table = schema.git_writes

@@ -34,7 +34,7 @@ from modelway.cli.object_tables import (
 from modelway.cli.output import paint
 from modelway.cli.package_facts import endpoints_of, example_request, signature_of
 from modelway.cli.phase_rows import PHASE_COLUMNS, phase_rows
-from modelway.cli.rollout_page import MOVE_COLUMNS, move_rows, rollout_lines
+from modelway.cli.rollout_page import move_table, rollout_lines
 from modelway.cli.table_text import Row, one_line, printable, table_lines
 from modelway.cli.time_text import age, date_and_time
 from modelway.cli.yaml_text import to_yaml
@@ -126,7 +126,7 @@ def _print_versions(client: ControlClient, name: DocumentName, item: Object) -> 
 def _print_rollout(client: ControlClient, name: DocumentName, item: Object) -> None:
     _print_title("Now")
     print("\n".join(f"  {line}".rstrip() for line in rollout_lines(item)))
-    _print_table("Moves", MOVE_COLUMNS, move_rows(client.rollout_moves(name.name)), empty="none yet")
+    _print_table("Moves", *move_table(client.rollout_moves(name.name)), empty="none yet")
 
 
 def _print_carried(client: ControlClient, name: DocumentName, item: Object) -> None:

@@ -13,7 +13,7 @@ from modelway.cli.follow_rollout import follow_until_ready
 from modelway.cli.object_details import CONDITION_COLUMNS, REVISION_COLUMNS, condition_rows, revision_rows
 from modelway.cli.object_tables import columns_of, member, members, number, row_of, text
 from modelway.cli.phase_rows import PHASE_COLUMNS, phase_rows
-from modelway.cli.rollout_page import MOVE_COLUMNS, move_rows, number_lines, progress_text, rollout_lines
+from modelway.cli.rollout_page import move_table, number_lines, progress_text, rollout_lines
 from modelway.cli.table_text import one_line, printable, table_lines
 from modelway.cli.watch_rollout import watch_rollout
 from modelway.cli.yaml_text import to_yaml
@@ -160,7 +160,7 @@ def _history(client: ControlClient, name: DocumentName, args: argparse.Namespace
     if args.output != "table":
         _print_value({"items": items}, args.output)
     elif moved:
-        print("\n".join(table_lines(MOVE_COLUMNS, move_rows(items))))
+        print("\n".join(table_lines(*move_table(items))))
         print("\n".join(number_lines(items)) if args.numbers else "", end="\n" if args.numbers else "")
     else:
         print("\n".join(table_lines(REVISION_COLUMNS, revision_rows(items))))

@@ -19,7 +19,7 @@ PHASE_STYLES: dict[str, Style] = {
 }
 _VERDICTS: dict[str, Style] = {"good": "green", "worse": "red", "hold": "yellow"}
 _CHECK_COLUMNS = ("check", "verdict", "stable", "canary", "difference between", "allowed", "left to go")
-MOVE_COLUMNS = ("run", "when", "move", "step", "weights", "by", "why")
+_MOVE_COLUMNS = ("run", "when", "move", "step", "weights", "by", "why")
 UNDER_WAY = frozenset({"Waiting", "Running", "Paused"})
 
 
@@ -40,7 +40,19 @@ def rollout_lines(item: Object) -> list[str]:
         lines += table_lines(_CHECK_COLUMNS, [_check_row(each) for each in members(report, "checks")])
         if phase in UNDER_WAY:
             lines += ["", *verdict_lines(report)]
-    return [*lines, "", one_line(text(status, "message"))]
+    return [*lines, *_commit_lines(member(status, "commits")), "", one_line(text(status, "message"))]
+
+
+def _commit_lines(commits: Object) -> list[str]:
+    """`Git   2 moves in source fleet, 1 owed: it ended the connection`."""
+    if not commits:
+        return []
+    pushed, owed, failed = (int(number(commits, each)) for each in ("pushed", "owed", "failed"))
+    source, problem = one_line(text(commits, "source")), one_line(text(commits, "problem"))
+    parts = [f"{pushed} moves in source {source}" if source else "no moves"]
+    parts += [f"{owed} owed"] * bool(owed) + [f"{failed} failed"] * bool(failed)
+    line = "Git   " + ", ".join(parts) + (f": {problem}" if problem and (owed or failed or not pushed) else "")
+    return ["", paint(line, "yellow") if owed or failed or problem else line]
 
 
 def step_bar(item: Object) -> str:
@@ -86,8 +98,22 @@ def shares_text(item: Object, name: str) -> str:
     )
 
 
-def move_rows(moves: Sequence[Object]) -> list[Row]:
-    """The history, oldest first."""
+def move_table(moves: Sequence[Object]) -> tuple[Sequence[str], list[Row]]:
+    """Columns and rows of the history, oldest first; with commits, where some of it is to be in Git."""
+    rows = _move_rows(moves)
+    if not any(move.get("commit") for move in moves):
+        return _MOVE_COLUMNS, rows
+    commits = [_commit_text(member(move, "commit")) for move in moves]
+    columns = (*_MOVE_COLUMNS[:-1], "commit", "why")
+    return columns, [(*row[:-1], commit, row[-1]) for row, commit in zip(rows, commits, strict=True)]
+
+
+def _commit_text(commit: Object) -> str:
+    state = text(commit, "state")
+    return one_line(text(commit, "commit"))[:12] if state == "Pushed" else state.lower() or "-"
+
+
+def _move_rows(moves: Sequence[Object]) -> list[Row]:
     return [
         (
             text(move, "run"),

@@ -13,6 +13,7 @@ from modelway_platform.deploy.source.follower import SourceFollower
 from modelway_platform.deploy.source.looking import Looker
 from modelway_platform.deploy.source.writer import SourceWriter
 from modelway_platform.store.changes import Changes
+from modelway_platform.store.rollout_writes import RolloutWrites
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,9 @@ class Git:
 def make_git(directory: StateDirectory, led: Stores, packages: TrustedPackages, changes: Changes) -> Git:
     """Those of the control process that has `directory`; `led` are stores that only the leader writes to."""
     mark = {INSTANCE_VARIABLE: directory.instance()}
-    applier = CommitApplier(led.documents, packages.store, led.events, refusal=packages.trust.refusal)
+    applier = CommitApplier(
+        led.documents, packages.store, led.events, refusal=packages.trust.refusal, moves=RolloutWrites(led.git_writes)
+    )
     looker = Looker(directory.sources, os.environ, mark)
     follower = SourceFollower(led.sources, led.documents, looker, applier)
 

@@ -22,6 +22,7 @@ from modelway_platform.discovery.embedded import GRACE_SECONDS, Leases
 from modelway_platform.discovery.follower import Follower
 from modelway_platform.discovery.providers import ProviderSettings, make_followers, read_providers
 from modelway_platform.gateway.control.publish import Publisher, Sources
+from modelway_platform.gateway.control.rollout_commits import RolloutCommits
 from modelway_platform.gateway.control.rollout_engine import RolloutEngine
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.rollout_evidence import RolloutEvidenceSource
@@ -30,6 +31,7 @@ from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.rollout_writes import RolloutWrites
 
 log = logging.getLogger(__name__)
 
@@ -164,4 +166,5 @@ def _rollout_engine(directory: StateDirectory, led: Stores, leases: Leases) -> R
         events=led.events,
         source=RolloutEvidenceSource(directory.access_logs, QueryDesk(directory.log_store), shipped=directory.shipped),
         endpoints=leases.endpoints,
+        commits=RolloutCommits(led.documents, led.sources, RolloutWrites(led.git_writes)),
     )

@@ -9,12 +9,16 @@ from typing import Any
 from modelway.errors import ConflictError, InvalidRequestError, NotFoundError, UnavailableError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.parts import ApiParts
-from modelway_platform.deploy.api.rollout_json import move_json, rollout_json
+from modelway_platform.deploy.api.rollout_json import commits_json, move_json, rollout_json
 from modelway_platform.domain.access.actor import Actor
 from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.sources.git_source import owner_of
+from modelway_platform.domain.sources.git_write import GitWrite
+from modelway_platform.domain.sources.move_write import move_of
 from modelway_platform.domain.verdicts.rollout_status import RolloutMove, RolloutRecord, RolloutStatus
 from modelway_platform.domain.verdicts.steer_rollout import ORDERS, Order, OrderRefusedError, steered
 from modelway_platform.store.rollout_runs import RolloutRuns
+from modelway_platform.store.rollout_writes import RolloutWrites
 
 _REASONS = {"pause": "Paused", "resume": "Resumed"}
 _TRIES = 5
@@ -50,7 +54,8 @@ class RolloutsService:
         found = await asyncio.to_thread(self._runs().moves, key, request.run or None)
         if not found:
             await asyncio.to_thread(self._record, key)
-        return {"items": [move_json(move) for move in found]}
+        written = await asyncio.to_thread(self._written, key, request.run)
+        return {"items": [move_json(move, written.get((move.run, move.number))) for move in found]}
 
     def _steer(self, key: ModelKey, order: Order, author: Actor) -> None:
         """What the rollout itself writes at the same moment is looked at again."""
@@ -77,7 +82,21 @@ class RolloutsService:
     def _shown(self, key: ModelKey) -> dict[str, Any]:
         record = self._record(key)
         kept = self._runs().of(key, record.status.run) if record.status.run else None
-        return rollout_json(record, kept.report if kept else None)
+        value = rollout_json(record, kept.report if kept else None)
+        value["status"]["commits"] = self._commits(record)
+        return value
+
+    def _commits(self, record: RolloutRecord) -> dict[str, Any]:
+        owner = owner_of("Route", str(record.key), self._parts.sources.list())
+        run = record.status.run
+        written = self._written(record.key, run).values() if run else ()
+        return commits_json(record.rollout.commits, owner.spec if owner else None, list(written))
+
+    def _written(self, key: ModelKey, run: int) -> dict[tuple[int, int], GitWrite]:
+        """Commits about the moves of a run, or of all, by run and number of the move."""
+        if self._parts.git_writes is None:
+            return {}
+        return {move_of(each): each for each in RolloutWrites(self._parts.git_writes).of(key, run)}
 
     def _record(self, key: ModelKey) -> RolloutRecord:
         record = self._parts.documents.get_rollout(key)

@@ -1,7 +1,7 @@
 """Makes a commit the declared state, whole or not at all, and tells what became of it."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,10 +22,12 @@ from modelway_platform.domain.documents.read_document import Written
 from modelway_platform.domain.parsing.document_node import Mark
 from modelway_platform.domain.sources.drift import Drifted, left_out
 from modelway_platform.domain.sources.git_source import GitSource, Owned, SeenCommit, SourceRecord
+from modelway_platform.domain.sources.git_write import GitWrite
 from modelway_platform.domain.sources.moved_weights import keeping_moved_weights
 from modelway_platform.store.documents import Documents
 from modelway_platform.store.events import Events
 from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.rollout_writes import RolloutWrites
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class CommitApplier:
         events: Where changes are told.
         clock: Unix time in seconds.
         refusal: Why a project may not deploy a package.
+        moves: What rollouts had written of the weights of routes.
     """
 
     def __init__(
@@ -55,24 +58,35 @@ class CommitApplier:
         clock: Callable[[], float] = time.time,
         *,
         refusal: Refusal = no_refusal,
+        moves: RolloutWrites | None = None,
     ) -> None:
         self._documents = documents
         self._packages = packages
         self._events = events
         self._clock = clock
         self._refusal = refusal
+        self._moves = moves
 
-    def apply(self, source: SourceRecord, answer: Answer) -> Outcome:
-        """Declare what the commit's files say, and let go what an earlier commit of the source declared and this one does not."""
+    def apply(self, source: SourceRecord, answer: Answer, looked_at: float = 0.0) -> Outcome:
+        """Declare what the commit's files say, and let go what an earlier commit of the source declared and this one does not.
+
+        Args:
+            source: As it stood before.
+            answer: The commit.
+            looked_at: Unix time at which the look at the branch began.
+        """
         if answer.files is None:
             return self._refused(answer, answer.refused, ())
         try:
             resolved = self._resolve(source.spec, answer.files)
-            applied = self._declare(source, resolved, answer.commit)
+            written = self._moves.unseen(source.spec) if self._moves else ()
+            applied = self._declare(source, resolved, answer.commit, written)
         except ModelwayError as error:
             words = f"{error.message} ({error.hint})" if error.hint else error.message
             return self._refused(answer, words, tuple(dict(each) for each in error.details or ()))
         owned = _owned(resolved)
+        if self._moves:
+            self._moves.taken_in(source.spec, written, owned, looked_at)
         changed = [each for each in applied if each.action != "unchanged"]
         seen = self._seen(answer, "applied" if changed else "unchanged", _summary(applied))
         return Outcome(seen, owned)
@@ -123,12 +137,15 @@ class CommitApplier:
             request, self._documents, self._packages, dry_run=False, may_change=may_change, refusal=self._refusal
         )
 
-    def _declare(self, source: SourceRecord, resolved: Resolved, commit: str) -> tuple[Applied, ...]:
+    def _declare(
+        self, source: SourceRecord, resolved: Resolved, commit: str, moves: Sequence[GitWrite]
+    ) -> tuple[Applied, ...]:
         spec = source.spec
         without = left_out(source.owned, _owned(resolved), self._documents.declared()) if spec.prune else ()
         now = self._documents.declared()
         written = tuple(
-            replace(each, document=keeping_moved_weights(each.document, source.owned, now)) for each in resolved.written
+            replace(each, document=keeping_moved_weights(each.document, source.owned, now, moves))
+            for each in resolved.written
         )
         applied = declare_documents(
             replace(resolved, written=written),

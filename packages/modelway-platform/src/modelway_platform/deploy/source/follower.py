@@ -96,10 +96,11 @@ class SourceFollower:
             known=record.head if record.head == record.applied else "",
         )
         async with self._places:
+            looked_at = self._clock()
             answer = await self._looker.look(question)
-        await asyncio.to_thread(self._settle, record, answer)
+        await asyncio.to_thread(self._settle, record, answer, looked_at)
 
-    def _settle(self, record: SourceRecord, answer: Answer) -> None:
+    def _settle(self, record: SourceRecord, answer: Answer, looked_at: float) -> None:
         spec = record.spec
         if answer.unreachable:
             if answer.unreachable != record.problem:
@@ -109,11 +110,11 @@ class SourceFollower:
             problem = self._mind_drift(record)
             self._sources.looked(spec, problem)
         else:
-            self._take(record, answer)
+            self._take(record, answer, looked_at)
 
-    def _take(self, record: SourceRecord, answer: Answer) -> None:
+    def _take(self, record: SourceRecord, answer: Answer, looked_at: float) -> None:
         """A refused commit is tried again each time: what it lacked, such as a package, may be there by now."""
-        spec, outcome = record.spec, self._applier.apply(record, answer)
+        spec, outcome = record.spec, self._applier.apply(record, answer, looked_at)
         if outcome.owned is None and answer.commit == record.head:
             last = next(iter(self._sources.commits(spec.name, 1)), None)
             if last is not None and last.message == outcome.seen.message:

@@ -29,7 +29,7 @@ _COMMITTER = b"Modelway <noreply@modelway.invalid>"
 
 
 class WriteQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which document of which branch changes from one spec to another, in normal form.
+    """Which document of which branch changes from one spec to another, in normal form; from the first that fits of `before` and `or_before`.
 
     `push_to` is the branch that gets the commit: the same one, or one of its own to be merged. `mark` is a line of the message that no
     other commit has.
@@ -47,6 +47,7 @@ class WriteQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     author: str
     message: str
     mark: str
+    or_before: tuple[dict[str, Any], ...] = ()
 
 
 class WriteAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -149,14 +150,25 @@ def _prepare(
 
 
 def _edited(files: "list[CommitFile]", question: WriteQuestion) -> tuple[str, str | None]:
-    from modelway_platform.deploy.source.edit_document import Wanted, edited  # noqa: PLC0415 - once the limits hold
-
-    wanted = Wanted(kind=question.kind, name=question.name, before=question.before, after=question.after)
     for file in files:
-        new = edited(file.name, file.text, wanted)
+        new = _changed(file, question)
         if new is not None:
             return file.name, None if new == file.text else new
     raise _RefusedError(f"the branch does not declare {question.kind} {question.name} any more")
+
+
+def _changed(file: "CommitFile", question: WriteQuestion) -> str | None:
+    from modelway_platform.deploy.source.edit_document import CannotEditError, Wanted, edited  # noqa: PLC0415
+
+    problem: CannotEditError | None = None
+    for before in (question.before, *question.or_before):
+        wanted = Wanted(kind=question.kind, name=question.name, before=before, after=question.after)
+        try:
+            return edited(file.name, file.text, wanted)
+        except CannotEditError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
 
 
 def _trees(repository: "Repo", top: "ObjectID", way: list[bytes], blob: "ObjectID") -> "list[Tree]":

@@ -65,13 +65,19 @@ class SourceWriter:
     async def turn(self) -> float:
         """Try what is due; returns in how many seconds something will be again."""
         pause = _LONGEST_WAIT
+        before: set[tuple[str, str, str]] = set()  # what waits for an earlier commit of the same document
         for write in await asyncio.to_thread(self._writes.open):
+            document = (write.source, write.kind, write.name)
+            if document in before:
+                continue
             if write.due_at > self._clock() and write.state is WriteState.WAITING:
                 pause = min(pause, write.due_at - self._clock())
+                before.add(document)
                 continue
             after = await self._try(write)
             if after is not None and after.state is WriteState.WAITING:
                 pause = min(pause, max(after.due_at - self._clock(), 0.0))
+                before.add(document)
         return max(pause, 0.05)
 
     async def _try(self, write: GitWrite) -> GitWrite | None:
@@ -116,6 +122,7 @@ def _question(spec: GitSource, write: GitWrite) -> WriteQuestion:
         author=signature_of(write.author),
         message=write.message,
         mark=write.mark,
+        or_before=tuple(dict(each) for each in write.or_before),
     )
 
 

@@ -46,6 +46,8 @@ class GitWrite:
         created_at: Unix time in seconds.
         updated_at: Unix time in seconds.
         due_at: When it is tried next.
+        or_before: Other specs that the branch may have instead of `before`, likeliest first.
+        taken_in: Whether what the followed branch said after it has been declared.
     """
 
     number: int = 0
@@ -65,11 +67,18 @@ class GitWrite:
     created_at: float = 0.0
     updated_at: float = 0.0
     due_at: float = 0.0
+    or_before: tuple[Mapping[str, Any], ...] = ()
+    taken_in: bool = False
 
     @property
     def mark(self) -> str:
         """A line that no other commit's message has."""
         return f"Modelway-Write: {self.key}"
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to be pushed."""
+        return self.state in {WriteState.WAITING, WriteState.WRITING}
 
     @property
     def subject(self) -> str:

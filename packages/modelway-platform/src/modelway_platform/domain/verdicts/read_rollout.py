@@ -9,10 +9,12 @@ from modelway_platform.domain.parsing.document_node import Node
 from modelway_platform.domain.parsing.durations import DURATION_RULE, duration_text, seconds_in
 from modelway_platform.domain.verdicts.rollout import (
     CHECK_KINDS,
+    COMMITS,
     USUAL_CHECKS,
     AfterHold,
     Check,
     CheckKind,
+    Commits,
     OnWorse,
     Rollout,
     RolloutStep,
@@ -42,6 +44,7 @@ def read_rollout(read_model: Callable[[Fields], ModelKey], metadata: Fields, spe
         after_hold=cast("AfterHold", hold.choice("then", ("pause", "rollback", "advance"), "pause"))
         if hold
         else "pause",
+        commits=cast("Commits", spec.choice("commits", COMMITS, "none")),
     )
     if hold:
         hold.finish()
@@ -71,9 +74,16 @@ def _read_step(fields: Fields) -> RolloutStep:
     step = RolloutStep(
         weight=fields.integer("weight", None, 0, 99),
         pause=_seconds(fields, "pause", 0.0),
+        duration=_seconds(fields, "duration", 0.0),
         approval=fields.boolean("approval", default=False),
         minimum_requests=fields.integer("minimumRequests", 100, 1, 1_000_000_000),
     )
+    if step.duration and step.duration < step.pause:
+        fields.complain(
+            fields.mark_of("duration"),
+            f"{fields.path_of('duration')}: ends before the pause does",
+            "`pause` is how long the step lasts at least, `duration` how long it may wait for data",
+        )
     fields.finish()
     return step
 
@@ -131,6 +141,7 @@ def rollout_to_json(rollout: Rollout) -> dict[str, Any]:
         "alpha": rollout.alpha,
         "onWorse": rollout.on_worse,
         "hold": {"maximum": duration_text(rollout.hold_seconds), "then": rollout.after_hold},
+        **({"commits": rollout.commits} if rollout.commits != "none" else {}),
     }
 
 
@@ -138,6 +149,7 @@ def _step_to_json(step: RolloutStep) -> dict[str, Any]:
     return {
         "weight": step.weight,
         **({"pause": duration_text(step.pause)} if step.pause else {}),
+        **({"duration": duration_text(step.duration)} if step.duration else {}),
         "approval": step.approval,
         "minimumRequests": step.minimum_requests,
     }
@@ -163,6 +175,7 @@ def rollout_from_json(key: ModelKey, spec: Mapping[str, Any]) -> Rollout:
             RolloutStep(
                 weight=each["weight"],
                 pause=seconds_in(each.get("pause", "")) or 0.0,
+                duration=seconds_in(each.get("duration", "")) or 0.0,
                 approval=each["approval"],
                 minimum_requests=each["minimumRequests"],
             )
@@ -183,4 +196,5 @@ def rollout_from_json(key: ModelKey, spec: Mapping[str, Any]) -> Rollout:
         on_worse=spec["onWorse"],
         hold_seconds=seconds_in(spec["hold"]["maximum"]) or 0.0,
         after_hold=spec["hold"]["then"],
+        commits=spec.get("commits", "none"),
     )

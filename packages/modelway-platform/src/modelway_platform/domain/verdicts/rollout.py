@@ -8,6 +8,8 @@ from modelway_platform.domain.identity import ModelKey
 CheckKind = Literal["errors", "latency", "agreement", "accuracy", "query"]
 OnWorse = Literal["rollback", "pause"]
 AfterHold = Literal["pause", "rollback", "advance"]
+Commits = Literal["none", "ends", "moves"]
+COMMITS: tuple[Commits, ...] = ("none", "ends", "moves")
 CHECK_KINDS: tuple[CheckKind, ...] = ("errors", "latency", "agreement", "accuracy", "query")
 
 
@@ -18,12 +20,14 @@ class RolloutStep:
     Args:
         weight: Percent of the requests that the candidate gets, 99 at most: all of them come with the end. 0 only watches copies.
         pause: Seconds it lasts at least.
+        duration: Seconds after which it does not wait for data any more; 0: as the rollout says for every step.
         approval: Whether a person has to let it go on.
         minimum_requests: Requests the candidate must have answered in this step (copies, where its weight is 0).
     """
 
     weight: int
     pause: float = 0.0
+    duration: float = 0.0
     approval: bool = False
     minimum_requests: int = 100
 
@@ -66,6 +70,7 @@ class Rollout:
         on_worse: What is done when a check finds the candidate worse.
         hold_seconds: How long a step may wait for enough data.
         after_hold: What is done then.
+        commits: Which moves of weights become commits, where a Git source that may be written to declares the route.
     """
 
     key: ModelKey
@@ -77,11 +82,16 @@ class Rollout:
     on_worse: OnWorse = "rollback"
     hold_seconds: float = 86_400.0
     after_hold: AfterHold = "pause"
+    commits: Commits = "none"
 
     @property
     def alpha_of_check(self) -> float:
         """What one check at one step may spend: equal parts, so that all together spend `alpha` (union bound)."""
         return self.alpha / (len(self.checks) * len(self.steps))
+
+    def patience(self, step: int) -> float:
+        """Seconds that a step waits for enough data."""
+        return self.steps[step].duration or self.steps[step].pause + self.hold_seconds
 
     def checks_at(self, step: int) -> tuple[Check, ...]:
         """Those that can be answered at a step: where the candidate has no traffic, only copies and queries say something."""

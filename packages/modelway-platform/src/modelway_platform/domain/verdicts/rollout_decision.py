@@ -147,9 +147,10 @@ def _forward(situation: Situation) -> Decision | None:
     lacking = lacking_text(situation)
     if not lacking:
         return _ahead_if_approved(situation, "every check is good")
-    if situation.now - status.hold_at < step.pause + rollout.hold_seconds:
+    patience = rollout.patience(status.step)
+    if situation.now - status.hold_at < patience:
         return None
-    why = f"not enough data after {duration_text(rollout.hold_seconds)}: {lacking}"
+    why = f"not enough data after {duration_text(step.duration or rollout.hold_seconds)}: {lacking}"
     match rollout.after_hold:
         case "rollback":
             return _back(rollout, why)

@@ -28,6 +28,7 @@ from modelway_platform.domain.verdicts.rollout_status import (
 from modelway_platform.domain.verdicts.rollout_transition import begun, moved, noted
 from modelway_platform.domain.verdicts.step_evidence import StepEvidence
 from modelway_platform.gateway.control.move_weights import Written, move_weights, name_of_rollout
+from modelway_platform.gateway.control.rollout_commits import RolloutCommits
 from modelway_platform.gateway.control.rollout_watch import RolloutWatch
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
@@ -67,6 +68,7 @@ class RolloutEngine:
         endpoints: Registered replicas.
         clock: Unix time in seconds.
         askers: Where questions that take seconds are asked; a thread of its own unless given.
+        commits: Told of every move of weights before it is told elsewhere.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class RolloutEngine:
         endpoints: Callable[[], Iterable[Endpoint]],
         clock: Callable[[], float] = time.time,
         askers: Executor | None = None,
+        commits: RolloutCommits | None = None,
     ) -> None:
         self._documents = documents
         self._runs = runs
@@ -86,6 +89,7 @@ class RolloutEngine:
         self._source = source
         self._endpoints = endpoints
         self._clock = clock
+        self._commits = commits
         self._watches: dict[ModelKey, RolloutWatch] = {}
         self._asking: dict[ModelKey, Future[list[tuple[str, tuple[Counts, Counts] | str]]]] = {}
         self._askers = askers or ThreadPoolExecutor(1, thread_name_prefix="rollout questions")
@@ -275,6 +279,10 @@ class RolloutEngine:
             words=status.message,
             numbers=_numbers(report),
         )
+        if route_revision and self._commits is not None:
+            self._commits.ask(
+                record.rollout, move
+            )  # before the move is on record: killed between them, it is asked again
         kept = RunKept(watch.to_json(), report, now) if watch else None
         self._runs.move(record.key, replace(status, moves=number), move, kept=kept)
         level = "Warning" if kind in _WARNINGS else "Normal"

@@ -26,7 +26,7 @@ class Rollout(_message.Message):
     def __init__(self, api_version: _Optional[str] = ..., kind: _Optional[str] = ..., metadata: _Optional[_Union[_documents_pb2.Metadata, _Mapping[str, _Any]]] = ..., spec: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ..., status: _Optional[_Union[RolloutStatus, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class RolloutStatus(_message.Message):
-    __slots__ = ("phase", "message", "run", "observed_revision", "step", "steps", "weights", "next", "started_at", "step_at", "ended_at", "paused_by", "report")
+    __slots__ = ("phase", "message", "run", "observed_revision", "step", "steps", "weights", "next", "started_at", "step_at", "ended_at", "paused_by", "report", "commits")
     PHASE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,7 @@ class RolloutStatus(_message.Message):
     ENDED_AT_FIELD_NUMBER: _ClassVar[int]
     PAUSED_BY_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
+    COMMITS_FIELD_NUMBER: _ClassVar[int]
     phase: str
     message: str
     run: int
@@ -53,7 +54,24 @@ class RolloutStatus(_message.Message):
     ended_at: str
     paused_by: str
     report: _struct_pb2.Struct
-    def __init__(self, phase: _Optional[str] = ..., message: _Optional[str] = ..., run: _Optional[int] = ..., observed_revision: _Optional[int] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., weights: _Optional[_Iterable[_Union[VersionShare, _Mapping[str, _Any]]]] = ..., next: _Optional[_Iterable[_Union[VersionShare, _Mapping[str, _Any]]]] = ..., started_at: _Optional[str] = ..., step_at: _Optional[str] = ..., ended_at: _Optional[str] = ..., paused_by: _Optional[str] = ..., report: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ...) -> None: ...
+    commits: RolloutCommits
+    def __init__(self, phase: _Optional[str] = ..., message: _Optional[str] = ..., run: _Optional[int] = ..., observed_revision: _Optional[int] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., weights: _Optional[_Iterable[_Union[VersionShare, _Mapping[str, _Any]]]] = ..., next: _Optional[_Iterable[_Union[VersionShare, _Mapping[str, _Any]]]] = ..., started_at: _Optional[str] = ..., step_at: _Optional[str] = ..., ended_at: _Optional[str] = ..., paused_by: _Optional[str] = ..., report: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ..., commits: _Optional[_Union[RolloutCommits, _Mapping[str, _Any]]] = ...) -> None: ...
+
+class RolloutCommits(_message.Message):
+    __slots__ = ("policy", "source", "pushed", "owed", "failed", "problem")
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PUSHED_FIELD_NUMBER: _ClassVar[int]
+    OWED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    policy: str
+    source: str
+    pushed: int
+    owed: int
+    failed: int
+    problem: str
+    def __init__(self, policy: _Optional[str] = ..., source: _Optional[str] = ..., pushed: _Optional[int] = ..., owed: _Optional[int] = ..., failed: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class VersionShare(_message.Message):
     __slots__ = ("version", "weight")
@@ -70,7 +88,7 @@ class RolloutList(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[Rollout, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class RolloutMove(_message.Message):
-    __slots__ = ("run", "number", "at", "kind", "step", "before", "after", "route_revision", "author", "words", "numbers")
+    __slots__ = ("run", "number", "at", "kind", "step", "before", "after", "route_revision", "author", "words", "numbers", "commit")
     RUN_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +100,7 @@ class RolloutMove(_message.Message):
     AUTHOR_FIELD_NUMBER: _ClassVar[int]
     WORDS_FIELD_NUMBER: _ClassVar[int]
     NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
     run: int
     number: int
     at: str
@@ -93,7 +112,24 @@ class RolloutMove(_message.Message):
     author: str
     words: str
     numbers: _struct_pb2.Struct
-    def __init__(self, run: _Optional[int] = ..., number: _Optional[int] = ..., at: _Optional[str] = ..., kind: _Optional[str] = ..., step: _Optional[int] = ..., before: _Optional[_Iterable[_Union[VersionShare, _Mapping[str, _Any]]]] = ..., after: _Optional[_Iterable[_Union[VersionShare, _Mapping[str, _Any]]]] = ..., route_revision: _Optional[int] = ..., author: _Optional[str] = ..., words: _Optional[str] = ..., numbers: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ...) -> None: ...
+    commit: RolloutMoveCommit
+    def __init__(self, run: _Optional[int] = ..., number: _Optional[int] = ..., at: _Optional[str] = ..., kind: _Optional[str] = ..., step: _Optional[int] = ..., before: _Optional[_Iterable[_Union[VersionShare, _Mapping[str, _Any]]]] = ..., after: _Optional[_Iterable[_Union[VersionShare, _Mapping[str, _Any]]]] = ..., route_revision: _Optional[int] = ..., author: _Optional[str] = ..., words: _Optional[str] = ..., numbers: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ..., commit: _Optional[_Union[RolloutMoveCommit, _Mapping[str, _Any]]] = ...) -> None: ...
+
+class RolloutMoveCommit(_message.Message):
+    __slots__ = ("state", "source", "branch", "commit", "attempts", "problem")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    BRANCH_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    state: str
+    source: str
+    branch: str
+    commit: str
+    attempts: int
+    problem: str
+    def __init__(self, state: _Optional[str] = ..., source: _Optional[str] = ..., branch: _Optional[str] = ..., commit: _Optional[str] = ..., attempts: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class RolloutMoveList(_message.Message):
     __slots__ = ("items",)
