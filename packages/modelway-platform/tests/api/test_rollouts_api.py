@@ -9,7 +9,7 @@ from modelway_platform.domain.access.api_token import TokenSpec
 from modelway_platform.domain.documents.document_json import document_to_json
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.sources.git_source import GitSource, Owned, SeenCommit
-from modelway_platform.domain.sources.git_write import WriteState
+from modelway_platform.domain.sources.git_write import GitWrite, WriteState
 from modelway_platform.domain.verdicts.rollout_status import RolloutMove, RolloutPhase, RolloutStatus
 from modelway_platform.gateway.control.rollout_commits import RolloutCommits
 from modelway_platform.store.rollout_writes import RolloutWrites
@@ -159,7 +159,11 @@ def test_commits_of_moves_are_shown_as_owed_until_they_are_pushed(api: Any, decl
     (owed,) = api.ask("GET", f"{ONE}/moves").json["items"]
     assert (owed["commit"]["state"], owed["commit"]["branch"]) == ("Owed", "main")
     key = writes.of(KEY, 1)[0].key
-    api.parts.git_writes.change(key, lambda now: replace(now, state=WriteState.PUSHED, commit="b" * 40))
+
+    def pushed_now(now: GitWrite) -> GitWrite:
+        return replace(now, state=WriteState.PUSHED, commit="b" * 40)
+
+    api.parts.git_writes.change(key, pushed_now)
     (pushed,) = api.ask("GET", f"{ONE}/moves").json["items"]
     assert (pushed["commit"]["state"], pushed["commit"]["commit"]) == ("Pushed", "b" * 40)
     assert api.ask("GET", ONE).json["status"]["commits"]["owed"] == 0
