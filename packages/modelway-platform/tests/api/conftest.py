@@ -164,7 +164,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             endpoints=leases,
             changes=changes,
             logs=FileLogs(root / "access", root / "replicas", replicas.list),
-            comparer=AccessComparison(root / "access"),
+            comparer=AccessComparison(root / "access", desk=QueryDesk(root / "store")),
             mirror_reports=MirrorReports(root / "access"),
             log_queries=QueryDesk(root / "store"),
             exports=Exporter(root / "store"),

@@ -7,6 +7,12 @@ from typing import Any
 
 import pytest
 
+from modelway_platform.insight.collect.collector import Collector
+from modelway_platform.insight.collect.files import StoreFolder
+from modelway_platform.insight.collect.kinds import ACCESS, FEEDBACK, INFERENCE
+from modelway_platform.insight.collect.plan import Keeping
+from modelway_platform.insight.collect.source import Source
+
 PATH = "/v1/routes/vision/digits/comparison"
 BOTH = f"{PATH}?baseline=v1&candidate=v2"
 
@@ -44,8 +50,51 @@ def test_a_worse_version_is_called_worse_with_its_numbers(api: Any) -> None:
     assert p99["requestsLeft"] > 0
     assert found["plan"] == {
         "alpha": 0.05, "minimumRequests": 100, "effect": 0.05, "latencyMargin": 0.05, "pinned": False, "experiment": "",
+        "rewards": {"low": 0.0, "high": 1.0},
     }  # fmt: skip
     assert found["read"] == {"records": 4000, "unreadable": 0}
+
+
+def test_labels_rewards_and_copies_are_in_the_answer(api: Any) -> None:
+    at, access, inference, feedback = time.time() - 60, list[Any](), list[Any](), list[Any]()
+    for number in range(400):
+        of = {"time": at + number / 10, "project": "vision", "model": "digits", "version": ("v1", "v2")[number % 2]}
+        common = of | {"request_id": f"r{number}", "status": 200, "duration_us": 900}
+        access.append(common | {"reason": "weight"})
+        if number % 2 == 0:
+            access.append(common | {"version": "v2", "primary": "v1", "mirrored": True, "agree": number % 20 != 0})
+        inference.append(common | {"answer": {"label": "7"}})
+        feedback.append(
+            {"time": of["time"], "request_id": f"r{number}", "project": "vision", "label": "7", "reward": -0.5}
+        )
+    sources: list[Source] = []
+    for kind, records in ((ACCESS, access), (INFERENCE, inference), (FEEDBACK, feedback)):
+        folder = api.root / ("access" if kind is ACCESS else kind.name)
+        folder.mkdir(exist_ok=True)
+        (folder / f"worker-0-{int(at * 1e9)}.ndjson").write_text("".join(json.dumps(each) + "\n" for each in records))
+        sources.append(Source(kind, folder))
+    collector = Collector(StoreFolder(api.root / "store"), sources, Keeping(seconds=1e9, octets=1 << 40))
+    collector.collect()
+    collector.close()
+    found = api.ask("GET", f"{BOTH}&rewardLow=-1&rewardHigh=1").json
+    assert found["problem"] == ""
+    accuracy, reward = found["metrics"][3:]
+    assert (accuracy["metric"], accuracy["unit"], accuracy["baseline"], accuracy["difference"]) == (
+        "accuracy",
+        "share",
+        1,
+        0,
+    )
+    assert (reward["unit"], reward["candidate"], reward["verdict"]) == ("reward", -0.5, "hold")
+    assert reward["interval"]["low"] < 0 < reward["interval"]["high"]
+    assert [(each["labelled"], each["accuracy"], each["meanReward"]) for each in found["versions"]] == [
+        (200, 1, -0.5)
+    ] * 2
+    agreement = found["agreement"]
+    assert (agreement["copies"], agreement["compared"], agreement["share"]) == (200, 200, 0.9)
+    assert agreement["words"].startswith("copies of v1's requests to v2: 90 % agree, surely between 8")
+    narrow = api.ask("GET", BOTH).json["metrics"][4]
+    assert "rewards lie between -0.5 and -0.5, not 0 and 1" in narrow["problem"]
 
 
 def test_only_what_came_since_counts(api: Any) -> None:
@@ -80,6 +129,8 @@ def test_what_was_before_the_last_deployment_does_not_count(api: Any, write: Any
         (f"{BOTH}&since=", 400, "invalid_request"),
         (f"{BOTH}&pinned=1", 400, "invalid_request"),
         (f"{BOTH}&sinse=1h", 400, "invalid_request"),
+        (f"{BOTH}&rewardLow=2&rewardHigh=1", 400, "invalid_request"),
+        (f"{BOTH}&rewardHigh=inf", 400, "invalid_request"),
         (BOTH, 404, "version_not_found"),
         ("/v1/routes/Vision/digits/comparison?baseline=v1&candidate=v2", 404, "not_found"),
     ],

@@ -1,15 +1,21 @@
 """Compares two versions by the requests the gateway has recorded."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from modelway_platform.domain.verdicts.comparison import Comparison, ComparisonQuery, VersionSeen
+from modelway_platform.domain.verdicts.bernoulli_wealth import Counts
+from modelway_platform.domain.verdicts.comparison import Comparison, ComparisonQuery, CopiesSeen, VersionSeen
 from modelway_platform.domain.verdicts.experiment import Experiment, SideSeen
-from modelway_platform.domain.verdicts.verdict import Plan
+from modelway_platform.domain.verdicts.rate_difference import Interval
+from modelway_platform.domain.verdicts.rate_interval import rate_interval
+from modelway_platform.domain.verdicts.told_evidence import Told, ToldEvidence
+from modelway_platform.domain.verdicts.verdict import Plan, overall
 from modelway_platform.domain.verdicts.verdict_words import verdict_words
-from modelway_platform.insight.access_segments import AccessRecord, ReadCounts, read_records
+from modelway_platform.insight.access_segments import AccessRecord, MirrorRecord, ReadCounts, read_records
 from modelway_platform.insight.record_meaning import LEFT, chosen_by_caller, duration_of, failed
+from modelway_platform.insight.rollout_evidence import Desk
+from modelway_platform.insight.told_afterwards import read_told
 from modelway_platform.store.shipped_segments import shipped_folders
 
 
@@ -22,6 +28,31 @@ class _Others:
     pinned: int = 0
 
 
+@dataclass(slots=True)
+class _Copies:
+    """Of the baseline's requests to the candidate."""
+
+    copies: int = 0
+    failed: int = 0
+    agreed: int = 0
+    differed: int = 0
+
+    def add(self, record: MirrorRecord) -> None:
+        """One without an answer does not agree; one that nobody could compare says nothing."""
+        self.copies += 1
+        self.failed += failed(record)
+        self.agreed += record.agree is True
+        self.differed += record.agree is False or (record.agree is None and failed(record))
+
+    def seen(self, alpha: float) -> CopiesSeen:
+        """With the interval of the share that agrees."""
+        differ = rate_interval(Counts(self.agreed + self.differed, self.differed), alpha)
+        return CopiesSeen(
+            copies=self.copies, failed=self.failed, agreed=self.agreed, differed=self.differed,
+            interval=Interval(1 - differ.high, 1 - differ.low),
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class AccessComparison:
     """Reads the access segments anew for each question; nothing is kept in between.
@@ -30,11 +61,13 @@ class AccessComparison:
         access: Folder of the gateway's segments.
         plan: What is demanded of the evidence.
         shipped: Folder of the segments that other machines have sent, if there is one.
+        desk: Answers questions of the collected records; without it nothing that was fed back is looked at.
     """
 
     access: Path
     plan: Plan = field(default_factory=Plan)
     shipped: Path | None = None
+    desk: Desk | None = None
 
     def compare(self, query: ComparisonQuery, *, abandoned: Callable[[], bool]) -> Comparison:
         """The comparison; takes as long as reading that much of the log takes, so call it in a thread.
@@ -46,7 +79,8 @@ class AccessComparison:
         Raises:
             UnavailableError: It was to be given up.
         """
-        experiment, counts = Experiment(self.plan), ReadCounts()
+        plan = replace(self.plan, rewards=query.rewards)
+        experiment, counts, copies = Experiment(plan), ReadCounts(), _Copies()
         others = {query.baseline: _Others(), query.candidate: _Others()}
         prefixes = {version: f"/{query.model}/{version}/" for version in others}
         records = read_records(
@@ -57,10 +91,15 @@ class AccessComparison:
             until=query.until,
             counts=counts,
             abandoned=abandoned,
+            kind=MirrorRecord,
         )
         for record in records:
             other = others.get(record.version)
-            if other is None or record.mirrored or record.internal:
+            if other is None or record.internal:
+                continue
+            if record.mirrored:
+                if (record.version, record.primary) == (query.candidate, query.baseline):
+                    copies.add(record)
                 continue
             if query.experiment and record.experiment != query.experiment:
                 continue
@@ -69,18 +108,24 @@ class AccessComparison:
                 if not query.pinned:
                     continue
             _count(record, other, experiment, candidate=record.version == query.candidate)
-        findings, answer = experiment.findings(), experiment.answer()
         baseline, candidate = experiment.seen()
+        told, problem = ToldEvidence(plan), ""
+        if self.desk is not None:
+            problem = read_told(self.desk, query, told, since=query.since, abandoned=abandoned)
+        findings = (*experiment.findings(), *told.findings((baseline.requests, candidate.requests)))
+        answer = overall([each.answer for each in findings])
         return Comparison(
             query=query,
-            plan=self.plan,
-            baseline=_seen(baseline, others[query.baseline]),
-            candidate=_seen(candidate, others[query.candidate]),
+            plan=plan,
+            baseline=_seen(baseline, others[query.baseline], told.baseline),
+            candidate=_seen(candidate, others[query.candidate], told.candidate),
             findings=findings,
             answer=answer,
-            words=verdict_words(answer, findings, query.candidate, self.plan),
+            words=verdict_words(answer, findings, query.candidate, plan),
             records=counts.records,
             unreadable=counts.unreadable,
+            copies=copies.seen(plan.alpha) if copies.copies else None,
+            problem=problem,
         )
 
 
@@ -90,7 +135,7 @@ def _count(record: AccessRecord, other: _Others, experiment: Experiment, *, cand
     experiment.observe(int(record.time), duration_of(record), candidate=candidate, failed=failed(record))
 
 
-def _seen(side: SideSeen, other: _Others) -> VersionSeen:
+def _seen(side: SideSeen, other: _Others, told: Told) -> VersionSeen:
     return VersionSeen(
         requests=side.requests,
         errors=side.errors,
@@ -98,5 +143,11 @@ def _seen(side: SideSeen, other: _Others) -> VersionSeen:
         left=other.left,
         pinned=other.pinned,
         p50=side.p50,
+        p95=side.p95,
         p99=side.p99,
+        p999=side.p999,
+        compared=told.compared,
+        wrong=told.wrong,
+        rewarded=told.rewarded,
+        mean_reward=told.rewards / told.rewarded if told.rewarded else None,
     )

@@ -1,6 +1,7 @@
 """`modelway rollout compare`: what the requests so far say of two versions: numbers, differences, a verdict in words."""
 
 import argparse
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,9 +14,11 @@ from modelway.cli.table_text import Cell, Row, one_line, table_lines
 from modelway.cli.time_text import date_and_time
 from modelway.cli.yaml_text import to_yaml
 from modelway.client import ControlClient
+from modelway.errors import InvalidRequestError
 
 _STYLES: dict[str, Style] = {"better": "green", "worse": "red", "hold": "yellow"}
 _VERSION_COLUMNS = ("version", "requests", "errors", "error rate", "refused", "p50", "p99", "pinned")
+_TOLD_COLUMNS = ("version", "labelled", "accuracy", "rewarded", "mean reward", "p95", "p99.9")
 _METRIC_COLUMNS = ("metric", "verdict", "difference", "interval", "left to go")
 
 
@@ -36,6 +39,12 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--experiment", default="", metavar="NAME", help="count requests of this experiment of the route only"
     )
+    parser.add_argument(
+        "--rewards",
+        default="",
+        metavar="LOW:HIGH",
+        help="the limits within which rewards always lie, e.g. --rewards=-1:1; default: 0:1",
+    )
     parser.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
     add_connection_options(parser)
 
@@ -43,7 +52,13 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
 def compare(client: ControlClient, args: argparse.Namespace) -> int:
     """Asks and shows; the exit code says only whether there was an answer."""
     answer = client.compare(
-        args.model, args.baseline, args.candidate, since=args.since, pinned=args.pinned, experiment=args.experiment
+        args.model,
+        args.baseline,
+        args.candidate,
+        since=args.since,
+        pinned=args.pinned,
+        experiment=args.experiment,
+        rewards=_limits(args.rewards) if args.rewards else None,
     )
     if args.output == "json":
         print(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
@@ -52,6 +67,18 @@ def compare(client: ControlClient, args: argparse.Namespace) -> int:
     else:
         print("\n".join(_page(answer)))
     return EXIT_OK
+
+
+def _limits(text_: str) -> tuple[float, float]:
+    low, _, high = text_.partition(":")
+    try:
+        found = float(low), float(high)
+    except ValueError:
+        raise InvalidRequestError(
+            f"--rewards {text_[:50]!r}: expected two numbers",
+            hint="--rewards=-1:1, the limits within which rewards lie",
+        ) from None
+    return found
 
 
 def _page(answer: Object) -> list[str]:
@@ -63,10 +90,16 @@ def _page(answer: Object) -> list[str]:
         "",
         *table_lines(_VERSION_COLUMNS, [_version_row(each) for each in versions]),
         "",
+        *_told_lines(versions),
         *table_lines(_METRIC_COLUMNS, [_metric_row(each) for each in members(answer, "metrics")]),
         "",
         paint(one_line(text(answer, "words")), _STYLES.get(verdict, "bold")),
     ]
+    lines += [one_line(text(each, "words")) for each in members(answer, "metrics") if text(each, "problem")]
+    if agreement := member(answer, "agreement"):
+        lines.append(one_line(text(agreement, "words")))
+    if problem := text(answer, "problem"):
+        lines.append(paint(one_line(problem), "yellow"))
     if not counted and any(number(each, "pinned") for each in versions):
         lines.append("Requests to a version's own URL (pinned) are not counted: their callers chose the version.")
     return lines
@@ -85,9 +118,28 @@ def _version_row(version: Object) -> Row:
     )
 
 
+def _told_lines(versions: Sequence[Object]) -> list[str]:
+    """What was fed back, where something was."""
+    if not any(number(each, "labelled") or number(each, "rewarded") for each in versions):
+        return []
+    rows: list[Row] = [
+        (
+            one_line(text(each, "version")),
+            text(each, "labelled"),
+            _percent(each.get("accuracy")),
+            text(each, "rewarded"),
+            _plain(each.get("meanReward")),
+            _milliseconds(each.get("p95Ms")),
+            _milliseconds(each.get("p999Ms")),
+        )
+        for each in versions
+    ]
+    return [*table_lines(_TOLD_COLUMNS, rows), ""]
+
+
 def _metric_row(metric: Object) -> Row:
     verdict, interval = text(metric, "verdict"), member(metric, "interval")
-    show = _points if text(metric, "unit") == "share" else _signed_milliseconds
+    show = _SHOWN.get(text(metric, "unit"), _signed_milliseconds)
     left = int(number(metric, "requestsLeft"))
     return (
         text(metric, "metric").replace("_", " "),
@@ -116,3 +168,14 @@ def _milliseconds(value: Any) -> str:
 
 def _signed_milliseconds(value: Any, unknown: str = "-") -> str:
     return f"{value:+.3g} ms" if _is_number(value) else unknown
+
+
+def _plain(value: Any, unknown: str = "-") -> str:
+    return f"{value:.4g}" if _is_number(value) else unknown
+
+
+def _signed(value: Any, unknown: str = "-") -> str:
+    return f"{value:+.3g}" if _is_number(value) else unknown
+
+
+_SHOWN: dict[str, Callable[..., str]] = {"share": _points, "reward": _signed}

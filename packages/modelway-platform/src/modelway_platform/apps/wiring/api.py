@@ -32,6 +32,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
     publisher, shared, stores = parts.publisher, parts.sharing.endpoints, parts.stores
 
     tables = TableSource(settings.directory.table, lambda: publisher.state.number)
+    desk = QueryDesk(settings.directory.log_store)
     facts = PublisherFacts(publisher, parts.leases, tables, settings.directory.gateway)
     return ApiParts(
         documents=stores.documents,
@@ -53,9 +54,9 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
             known_replicas=stores.replicas.list,
             shipped=settings.directory.shipped,
         ),
-        comparer=AccessComparison(settings.directory.access_logs, shipped=settings.directory.shipped),
+        comparer=AccessComparison(settings.directory.access_logs, shipped=settings.directory.shipped, desk=desk),
         mirror_reports=MirrorReports(settings.directory.access_logs, settings.directory.shipped),
-        log_queries=QueryDesk(settings.directory.log_store),
+        log_queries=desk,
         exports=Exporter(settings.directory.log_store),
         feedback=FeedbackSegments(settings.directory.feedback),
         records=ShippedSegments(settings.directory.shipped),

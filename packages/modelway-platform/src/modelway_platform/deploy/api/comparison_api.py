@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from modelway.errors import InvalidRequestError, NotFoundError
@@ -38,6 +39,13 @@ class ComparisonService:
         if request.experiment and not is_name(request.experiment):
             raise InvalidRequestError("query parameter experiment: expected an experiment's name")
 
+        low, high = (request.reward_low, request.reward_high) if request.HasField("reward_high") else (0.0, 1.0)
+        if not (isfinite(low) and isfinite(high) and low < high):
+            raise InvalidRequestError(
+                f"query parameters rewardLow and rewardHigh: {low:g} is not below {high:g}",
+                hint="…&rewardLow=-1&rewardHigh=1: the limits within which rewards always lie",
+            )
+
         def compare() -> Comparison:
             declared = [self._parts.documents.get_deployment(_key(model, each)) for each in (baseline, candidate)]
             begins = _last_change(declared) if since is None else since
@@ -49,6 +57,7 @@ class ComparisonService:
                 until=now,
                 pinned=request.pinned,
                 experiment=request.experiment,
+                rewards=(low, high),
             )
             comparison = self._parts.comparer.compare(
                 query, abandoned=lambda: call.left.is_set() or self._parts.closing.is_set()

@@ -6,7 +6,9 @@ from typing import Any
 from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.domain.verdicts.comparison import Comparison, VersionSeen
 from modelway_platform.domain.verdicts.verdict import Finding, Metric
-from modelway_platform.domain.verdicts.verdict_words import finding_words
+from modelway_platform.domain.verdicts.verdict_words import copies_words, finding_words
+
+_UNITS = {Metric.ERRORS: "share", Metric.ACCURACY: "share", Metric.REWARD: "reward"}
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
@@ -32,9 +34,12 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
             "minimumRequests": plan.minimum,
             "effect": plan.effect,
             "latencyMargin": plan.margin,
+            "rewards": {"low": plan.rewards[0], "high": plan.rewards[1]},
             "pinned": query.pinned,
             "experiment": query.experiment,
         },
+        "agreement": _copies_json(comparison),
+        "problem": comparison.problem,
         "read": {"records": comparison.records, "unreadable": comparison.unreadable},
     }
 
@@ -50,19 +55,40 @@ def _version_json(version: str, role: str, seen: VersionSeen) -> dict[str, Any]:
         "left": seen.left,
         "pinned": seen.pinned,
         "p50Ms": _milliseconds(seen.p50),
+        "p95Ms": _milliseconds(seen.p95),
         "p99Ms": _milliseconds(seen.p99),
+        "p999Ms": _milliseconds(seen.p999),
+        "labelled": seen.compared,
+        "accuracy": 1 - seen.wrong / seen.compared if seen.compared else None,
+        "rewarded": seen.rewarded,
+        "meanReward": _finite(seen.mean_reward),
+    }
+
+
+def _copies_json(comparison: Comparison) -> dict[str, Any] | None:
+    copies = comparison.copies
+    if copies is None:
+        return None
+    return {
+        "copies": copies.copies,
+        "failed": copies.failed,
+        "compared": copies.agreed + copies.differed,
+        "agreed": copies.agreed,
+        "share": copies.share,
+        "interval": {"low": _finite(copies.interval.low), "high": _finite(copies.interval.high)},
+        "words": copies_words(copies, comparison.query.baseline, comparison.query.candidate),
     }
 
 
 def _finding_json(finding: Finding) -> dict[str, Any]:
-    is_rate = finding.metric is Metric.ERRORS
-    show = _finite if is_rate else _milliseconds
+    unit = _UNITS.get(finding.metric, "ms")
+    show = _milliseconds if unit == "ms" else _finite
     difference = None
     if finding.baseline is not None and finding.candidate is not None:
         difference = show(finding.candidate - finding.baseline)
     return {
         "metric": finding.metric.value,
-        "unit": "share" if is_rate else "ms",
+        "unit": unit,
         "baseline": show(finding.baseline),
         "candidate": show(finding.candidate),
         "difference": difference,
@@ -70,6 +96,7 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
         "verdict": finding.answer.value,
         "confirmed": finding.confirmed,
         "requestsLeft": finding.requests_left,
+        "problem": finding.problem,
     }
 
 

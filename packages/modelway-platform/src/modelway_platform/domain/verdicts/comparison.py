@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.verdicts.rate_difference import Interval
 from modelway_platform.domain.verdicts.verdict import Answer, Finding, Plan
 
 
@@ -19,6 +20,7 @@ class ComparisonQuery:
         pinned: Whether requests count whose callers chose the version themselves. They are not shared out by the route, so a
             difference may be theirs, not the version's.
         experiment: Of this named experiment only; empty for all requests.
+        rewards: The limits within which all rewards lie.
     """
 
     model: ModelKey
@@ -28,6 +30,7 @@ class ComparisonQuery:
     until: float
     pinned: bool = False
     experiment: str = ""
+    rewards: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,13 @@ class VersionSeen:
         left: The caller left before the answer.
         pinned: To the version's own URL; counted in `requests` only if that was asked for.
         p50: Microseconds; None without a request that was answered.
+        p95: The same.
         p99: The same.
+        p999: The same.
+        compared: Predictions that a label was fed back for.
+        wrong: Of them.
+        rewarded: Predictions that a reward was fed back for.
+        mean_reward: Of them; None without one.
     """
 
     requests: int
@@ -50,7 +59,37 @@ class VersionSeen:
     left: int
     pinned: int
     p50: float | None
+    p95: float | None
     p99: float | None
+    p999: float | None
+    compared: int = 0
+    wrong: int = 0
+    rewarded: int = 0
+    mean_reward: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiesSeen:
+    """What copies of the baseline's requests to the candidate have shown.
+
+    Args:
+        copies: Of them, all.
+        failed: The candidate gave no answer.
+        agreed: Compared or failed, and alike.
+        differed: Compared or failed, and not alike.
+        interval: Where the share of those that agree lies; holds at every moment at once.
+    """
+
+    copies: int
+    failed: int
+    agreed: int
+    differed: int
+    interval: Interval
+
+    @property
+    def share(self) -> float | None:
+        """Of those that agree; None where nothing was compared."""
+        return self.agreed / (self.agreed + self.differed) if self.agreed + self.differed else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +106,8 @@ class Comparison:
         words: The same in words.
         records: Access records read, of whatever model and version.
         unreadable: Lines that were none.
+        copies: What copies have shown; None where there were none.
+        problem: What could not be looked at, and why.
     """
 
     query: ComparisonQuery
@@ -78,3 +119,5 @@ class Comparison:
     words: str
     records: int
     unreadable: int
+    copies: CopiesSeen | None = None
+    problem: str = ""

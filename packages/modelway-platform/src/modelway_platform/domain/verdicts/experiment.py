@@ -11,7 +11,7 @@ from modelway_platform.domain.verdicts.sample_size import requests_needed
 from modelway_platform.domain.verdicts.verdict import Answer, Finding, Metric, Plan, overall
 
 _LEVELS = {Metric.LATENCY_P50: 0.5, Metric.LATENCY_P99: 0.99}
-_METRICS = tuple(Metric)
+_METRICS = (Metric.ERRORS, *_LEVELS)
 # The change of a quantile that must not be missed: twice as many requests slower than it, or this many more.
 _SLOWER = 0.1
 # A version without traffic needs a very long time, not an infinite one.
@@ -25,7 +25,9 @@ class SideSeen:
     requests: int
     errors: int
     p50: float | None
+    p95: float | None
     p99: float | None
+    p999: float | None
 
 
 class Experiment:
@@ -62,7 +64,9 @@ class Experiment:
                 requests=side.requests,
                 errors=side.errors,
                 p50=side.histogram.quantile(0.5),
+                p95=side.histogram.quantile(0.95),
                 p99=side.histogram.quantile(0.99),
+                p999=side.histogram.quantile(0.999),
             )
             for side in self._sides()
         )

@@ -18,6 +18,7 @@ from modelway_platform.domain.verdicts.check_finding import CheckAnswer, CheckFi
 from modelway_platform.domain.verdicts.paired_streams import PairedStreams, bets_from_json, bets_to_json
 from modelway_platform.domain.verdicts.quantile_difference import QuantileDifference, quantile_difference
 from modelway_platform.domain.verdicts.rate_difference import Interval, RateDifference
+from modelway_platform.domain.verdicts.rate_interval import rate_interval
 from modelway_platform.domain.verdicts.rollout import Check, Rollout
 from modelway_platform.domain.verdicts.sample_size import MOST_REQUESTS, requests_needed
 
@@ -143,7 +144,7 @@ class StepEvidence:
     def _numbers(self, check: Check) -> tuple[float | None, float | None, Interval]:
         if check.kind == "agreement":
             copies = self._copies
-            differ = _rate_interval(copies, self._alpha)
+            differ = rate_interval(copies, self._alpha)
             return None, 1 - copies.rate if copies.trials else None, Interval(1 - differ.high, 1 - differ.low)
         if check.kind == "latency":
             one, other = (each.histogram.quantile(check.quantile) for each in self._sides())
@@ -190,27 +191,6 @@ class StepEvidence:
             change = min(check.tolerance, 1 - rate)
         share = min(max((seen[1] + 1) / (sum(seen) + 2), _LEAST_SHARE), 1 - _LEAST_SHARE)
         return max(0, requests_needed(rate, rate + change, share=share, alpha=self._alpha) - seen[1])
-
-
-def _rate_interval(counts: Counts, alpha: float) -> Interval:
-    """All rates that have not been given up, at error probability `alpha` over all time."""
-    if not counts.trials:
-        return Interval(0.0, 1.0)
-    against, limit = wealth_against(counts), -log(alpha)
-
-    def edge(far: float) -> float:
-        if against(far) < limit:
-            return far
-        kept, given_up = counts.rate, far
-        for _ in range(40):
-            middle = (kept + given_up) / 2
-            if against(middle) >= limit:
-                given_up = middle
-            else:
-                kept = middle
-        return given_up
-
-    return Interval(edge(0.0), edge(1.0))
 
 
 def _copies_needed(seen: Counts, allowed: float, alpha: float) -> int:

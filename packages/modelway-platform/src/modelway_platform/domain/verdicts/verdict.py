@@ -15,11 +15,13 @@ class Answer(StrEnum):
 
 
 class Metric(StrEnum):
-    """What is compared; less is better in all of them."""
+    """What is compared. Of errors and latencies less is better, of `ACCURACY` and `REWARD` more."""
 
     ERRORS = "errors"
     LATENCY_P50 = "latency_p50"
     LATENCY_P99 = "latency_p99"
+    ACCURACY = "accuracy"
+    REWARD = "reward"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +33,23 @@ class Plan:
         minimum: Requests each version must have had before anything is said.
         effect: The change of the error rate that must not be missed; the sample that is left to go is that for finding it.
         margin: Relative change of a latency quantile that is too small to matter.
+        rewards: The limits within which all rewards lie.
     """
 
     alpha: float = 0.05
     minimum: int = 100
     effect: float = 0.05
     margin: float = 0.05
+    rewards: tuple[float, float] = (0.0, 1.0)
 
     def alpha_of(self, metric: Metric) -> float:
-        """Errors get half of it, each quantile a quarter."""
-        return self.alpha / 2 if metric is Metric.ERRORS else self.alpha / 4
+        """Errors get half of it, each other an eighth."""
+        return self.alpha / 2 if metric is Metric.ERRORS else self.alpha / 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One metric of both versions. Error rates are shares of 1, latencies microseconds.
+    """One metric of both versions. Error rates and accuracies are shares of 1, latencies microseconds.
 
     Args:
         metric: Which.
@@ -55,6 +59,7 @@ class Finding:
         answer: What it says.
         confirmed: Whether comparing both within the same moments says the same as adding up; see `block_bets`.
         requests_left: Requests the candidate still needs for the planned sample; 0 once it is complete.
+        problem: Why nothing can be said; empty if something can.
     """
 
     metric: Metric
@@ -64,6 +69,7 @@ class Finding:
     answer: Answer
     confirmed: bool
     requests_left: int
+    problem: str = ""
 
 
 def overall(answers: "list[Answer]") -> Answer:

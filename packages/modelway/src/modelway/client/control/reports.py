@@ -21,6 +21,7 @@ class ReportsClient(ControlCalls):
         since: str = "",
         pinned: bool = False,
         experiment: str = "",
+        rewards: tuple[float, float] | None = None,
     ) -> dict[str, Any]:
         """What the requests answered so far say of two versions of a model.
 
@@ -31,6 +32,7 @@ class ReportsClient(ControlCalls):
             since: `90m`, `2h`, `7d` or a time with its zone (RFC 3339); the last change of either deployment unless given.
             pinned: Whether requests to a version's own URL count, too.
             experiment: Only those of this experiment of the route.
+            rewards: The limits within which rewards always lie; 0 and 1 unless given.
         """
         query = {"baseline": baseline, "candidate": candidate}
         if since:
@@ -39,6 +41,8 @@ class ReportsClient(ControlCalls):
             query["pinned"] = "true"
         if experiment:
             query["experiment"] = experiment
+        if rewards is not None:
+            query |= {"rewardLow": repr(rewards[0]), "rewardHigh": repr(rewards[1])}
         # Much of the access log is read for it.
         path = object_path("routes", model) + "/comparison"
         return self._object(self._http.request("GET", path, query=query, silence=_COMPARISON_SILENCE))

@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CompareVersionsRequest(_message.Message):
-    __slots__ = ("project", "model", "baseline", "candidate", "since", "pinned", "experiment")
+    __slots__ = ("project", "model", "baseline", "candidate", "since", "pinned", "experiment", "reward_low", "reward_high")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
@@ -19,6 +19,8 @@ class CompareVersionsRequest(_message.Message):
     SINCE_FIELD_NUMBER: _ClassVar[int]
     PINNED_FIELD_NUMBER: _ClassVar[int]
     EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
+    REWARD_LOW_FIELD_NUMBER: _ClassVar[int]
+    REWARD_HIGH_FIELD_NUMBER: _ClassVar[int]
     project: str
     model: str
     baseline: str
@@ -26,10 +28,12 @@ class CompareVersionsRequest(_message.Message):
     since: str
     pinned: bool
     experiment: str
-    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., since: _Optional[str] = ..., pinned: _Optional[bool] = ..., experiment: _Optional[str] = ...) -> None: ...
+    reward_low: float
+    reward_high: float
+    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., since: _Optional[str] = ..., pinned: _Optional[bool] = ..., experiment: _Optional[str] = ..., reward_low: _Optional[float] = ..., reward_high: _Optional[float] = ...) -> None: ...
 
 class Comparison(_message.Message):
-    __slots__ = ("project", "model", "since", "until", "verdict", "words", "requests_left", "versions", "metrics", "plan", "read")
+    __slots__ = ("project", "model", "since", "until", "verdict", "words", "requests_left", "versions", "metrics", "plan", "read", "agreement", "problem")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +45,8 @@ class Comparison(_message.Message):
     METRICS_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     READ_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
     project: str
     model: str
     since: str
@@ -52,10 +58,30 @@ class Comparison(_message.Message):
     metrics: _containers.RepeatedCompositeFieldContainer[ComparedMetric]
     plan: ComparisonPlan
     read: ReadRecords
-    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., since: _Optional[str] = ..., until: _Optional[str] = ..., verdict: _Optional[str] = ..., words: _Optional[str] = ..., requests_left: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[ComparedVersion, _Mapping[str, _Any]]]] = ..., metrics: _Optional[_Iterable[_Union[ComparedMetric, _Mapping[str, _Any]]]] = ..., plan: _Optional[_Union[ComparisonPlan, _Mapping[str, _Any]]] = ..., read: _Optional[_Union[ReadRecords, _Mapping[str, _Any]]] = ...) -> None: ...
+    agreement: ComparedCopies
+    problem: str
+    def __init__(self, project: _Optional[str] = ..., model: _Optional[str] = ..., since: _Optional[str] = ..., until: _Optional[str] = ..., verdict: _Optional[str] = ..., words: _Optional[str] = ..., requests_left: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[ComparedVersion, _Mapping[str, _Any]]]] = ..., metrics: _Optional[_Iterable[_Union[ComparedMetric, _Mapping[str, _Any]]]] = ..., plan: _Optional[_Union[ComparisonPlan, _Mapping[str, _Any]]] = ..., read: _Optional[_Union[ReadRecords, _Mapping[str, _Any]]] = ..., agreement: _Optional[_Union[ComparedCopies, _Mapping[str, _Any]]] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class ComparedCopies(_message.Message):
+    __slots__ = ("copies", "failed", "compared", "agreed", "share", "interval", "words")
+    COPIES_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    COMPARED_FIELD_NUMBER: _ClassVar[int]
+    AGREED_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    copies: int
+    failed: int
+    compared: int
+    agreed: int
+    share: float
+    interval: Interval
+    words: str
+    def __init__(self, copies: _Optional[int] = ..., failed: _Optional[int] = ..., compared: _Optional[int] = ..., agreed: _Optional[int] = ..., share: _Optional[float] = ..., interval: _Optional[_Union[Interval, _Mapping[str, _Any]]] = ..., words: _Optional[str] = ...) -> None: ...
 
 class ComparedVersion(_message.Message):
-    __slots__ = ("version", "role", "requests", "errors", "error_rate", "refused", "left", "pinned", "p50_ms", "p99_ms")
+    __slots__ = ("version", "role", "requests", "errors", "error_rate", "refused", "left", "pinned", "p50_ms", "p99_ms", "p95_ms", "p999_ms", "labelled", "accuracy", "rewarded", "mean_reward")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +92,12 @@ class ComparedVersion(_message.Message):
     PINNED_FIELD_NUMBER: _ClassVar[int]
     P50_MS_FIELD_NUMBER: _ClassVar[int]
     P99_MS_FIELD_NUMBER: _ClassVar[int]
+    P95_MS_FIELD_NUMBER: _ClassVar[int]
+    P999_MS_FIELD_NUMBER: _ClassVar[int]
+    LABELLED_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    REWARDED_FIELD_NUMBER: _ClassVar[int]
+    MEAN_REWARD_FIELD_NUMBER: _ClassVar[int]
     version: str
     role: str
     requests: int
@@ -76,10 +108,16 @@ class ComparedVersion(_message.Message):
     pinned: int
     p50_ms: float
     p99_ms: float
-    def __init__(self, version: _Optional[str] = ..., role: _Optional[str] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_rate: _Optional[float] = ..., refused: _Optional[int] = ..., left: _Optional[int] = ..., pinned: _Optional[int] = ..., p50_ms: _Optional[float] = ..., p99_ms: _Optional[float] = ...) -> None: ...
+    p95_ms: float
+    p999_ms: float
+    labelled: int
+    accuracy: float
+    rewarded: int
+    mean_reward: float
+    def __init__(self, version: _Optional[str] = ..., role: _Optional[str] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_rate: _Optional[float] = ..., refused: _Optional[int] = ..., left: _Optional[int] = ..., pinned: _Optional[int] = ..., p50_ms: _Optional[float] = ..., p99_ms: _Optional[float] = ..., p95_ms: _Optional[float] = ..., p999_ms: _Optional[float] = ..., labelled: _Optional[int] = ..., accuracy: _Optional[float] = ..., rewarded: _Optional[int] = ..., mean_reward: _Optional[float] = ...) -> None: ...
 
 class ComparedMetric(_message.Message):
-    __slots__ = ("metric", "unit", "baseline", "candidate", "difference", "interval", "verdict", "confirmed", "requests_left", "words")
+    __slots__ = ("metric", "unit", "baseline", "candidate", "difference", "interval", "verdict", "confirmed", "requests_left", "words", "problem")
     METRIC_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +128,7 @@ class ComparedMetric(_message.Message):
     CONFIRMED_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_LEFT_FIELD_NUMBER: _ClassVar[int]
     WORDS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
     metric: str
     unit: str
     baseline: float
@@ -100,7 +139,8 @@ class ComparedMetric(_message.Message):
     confirmed: bool
     requests_left: int
     words: str
-    def __init__(self, metric: _Optional[str] = ..., unit: _Optional[str] = ..., baseline: _Optional[float] = ..., candidate: _Optional[float] = ..., difference: _Optional[float] = ..., interval: _Optional[_Union[Interval, _Mapping[str, _Any]]] = ..., verdict: _Optional[str] = ..., confirmed: _Optional[bool] = ..., requests_left: _Optional[int] = ..., words: _Optional[str] = ...) -> None: ...
+    problem: str
+    def __init__(self, metric: _Optional[str] = ..., unit: _Optional[str] = ..., baseline: _Optional[float] = ..., candidate: _Optional[float] = ..., difference: _Optional[float] = ..., interval: _Optional[_Union[Interval, _Mapping[str, _Any]]] = ..., verdict: _Optional[str] = ..., confirmed: _Optional[bool] = ..., requests_left: _Optional[int] = ..., words: _Optional[str] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class Interval(_message.Message):
     __slots__ = ("low", "high")
@@ -111,20 +151,22 @@ class Interval(_message.Message):
     def __init__(self, low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
 
 class ComparisonPlan(_message.Message):
-    __slots__ = ("alpha", "minimum_requests", "effect", "latency_margin", "pinned", "experiment")
+    __slots__ = ("alpha", "minimum_requests", "effect", "latency_margin", "pinned", "experiment", "rewards")
     ALPHA_FIELD_NUMBER: _ClassVar[int]
     MINIMUM_REQUESTS_FIELD_NUMBER: _ClassVar[int]
     EFFECT_FIELD_NUMBER: _ClassVar[int]
     LATENCY_MARGIN_FIELD_NUMBER: _ClassVar[int]
     PINNED_FIELD_NUMBER: _ClassVar[int]
     EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
+    REWARDS_FIELD_NUMBER: _ClassVar[int]
     alpha: float
     minimum_requests: int
     effect: float
     latency_margin: float
     pinned: bool
     experiment: str
-    def __init__(self, alpha: _Optional[float] = ..., minimum_requests: _Optional[int] = ..., effect: _Optional[float] = ..., latency_margin: _Optional[float] = ..., pinned: _Optional[bool] = ..., experiment: _Optional[str] = ...) -> None: ...
+    rewards: Interval
+    def __init__(self, alpha: _Optional[float] = ..., minimum_requests: _Optional[int] = ..., effect: _Optional[float] = ..., latency_margin: _Optional[float] = ..., pinned: _Optional[bool] = ..., experiment: _Optional[str] = ..., rewards: _Optional[_Union[Interval, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class ReadRecords(_message.Message):
     __slots__ = ("records", "unreadable")
