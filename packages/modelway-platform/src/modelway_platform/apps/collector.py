@@ -10,12 +10,15 @@ from pathlib import Path
 
 from modelway.errors import InvalidRequestError, ModelwayError
 from modelway_platform.apps.event_log import event_log
+from modelway_platform.apps.output_settings import read_outputs
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.operators.serve_command import INFERENCE_LOG_NAME
+from modelway_platform.insight.collect.holding import Held, Holding
 from modelway_platform.insight.collect.kinds import ACCESS, FEEDBACK, INFERENCE
 from modelway_platform.insight.collect.plan import Keeping
 from modelway_platform.insight.collect.process import CollectorSettings, run
 from modelway_platform.insight.collect.source import Source
+from modelway_platform.insight.outputs.position import first_needed
 
 KEEP_DAYS_VARIABLE = "MODELWAY_LOGS_KEEP_DAYS"
 KEEP_SIZE_VARIABLE = "MODELWAY_LOGS_KEEP_GIB"
@@ -64,8 +67,18 @@ def settings_from(
             seconds=_positive(environment, KEEP_DAYS_VARIABLE, _DAYS) * 86_400,
             octets=int(_positive(environment, KEEP_SIZE_VARIABLE, _GIB) * (1 << 30)),
         ),
+        holding=Holding(lambda: _held_for_outputs(directory)),
         lifeline=lifeline,
     )
+
+
+def _held_for_outputs(directory: StateDirectory) -> Held:
+    """What outputs still need; everything there is room for while nobody can tell."""
+    try:
+        found = read_outputs(directory.outputs_file)
+    except ModelwayError:
+        return Held(needed=0)
+    return Held(needed=first_needed(directory.outputs, found.outputs), octets=int(found.waiting_gib * (1 << 30)))
 
 
 def _positive(environment: Mapping[str, str], name: str, default: float) -> float:

@@ -121,6 +121,20 @@ class StateDirectory:
         return self.root / "logs" / "watcher.log"
 
     @property
+    def outputs_file(self) -> Path:
+        """Yours: where records and metrics are sent on to."""
+        return self.root / "outputs.toml"
+
+    @property
+    def outputs(self) -> Path:
+        """How far each output has come, and what they say of themselves."""
+        return self.root / "logs" / "outputs"
+
+    @property
+    def outputs_log(self) -> Path:
+        return self.root / "logs" / "outputs.log"
+
+    @property
     def jobs_database(self) -> Path:
         return self.root / "jobs.db"
 

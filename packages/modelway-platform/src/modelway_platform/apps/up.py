@@ -24,6 +24,7 @@ from modelway_platform.apps import (
 )
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
 from modelway_platform.apps.gateway_sockets import descriptors, shared_sockets
+from modelway_platform.apps.output_settings import read_outputs
 from modelway_platform.apps.probes import until_answering
 from modelway_platform.apps.rolling import Rolling
 from modelway_platform.apps.state_directory import JOBS_SECRET, StateDirectory, only_user
@@ -114,6 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
     read_providers(os.environ)  # an error now, not in control
     directory = StateDirectory(root=arguments.directory.expanduser().absolute())
     directory.make()
+    read_outputs(directory.outputs_file)  # an error now, not in a log
     database = database_url.settle(arguments.database, os.environ, directory.root)
     with only_user(directory):
         end_left_over(directory.instance())
@@ -166,7 +168,12 @@ async def supervise(settings: UpSettings) -> None:
             parts = supervisor.Supervisor(
                 _control(settings, lifeline),
                 workers,
-                callers=(_jobs(settings, lifeline), *_console(settings, lifeline), _watcher(settings, lifeline)),
+                callers=(
+                    _jobs(settings, lifeline),
+                    *_console(settings, lifeline),
+                    _watcher(settings, lifeline),
+                    *_outputs(settings, lifeline),
+                ),
                 collector=_child(settings, "collector", lifeline, (), output=None, stop_seconds=WORKER_STOP_SECONDS),
                 say=note,
             )
@@ -248,6 +255,13 @@ def _watcher(settings: UpSettings, lifeline: int) -> ChildSettings:
     arguments = ("--console", settings.console_url)
     child = _child(settings, "watcher", lifeline, arguments, output=None, stop_seconds=WORKER_STOP_SECONDS)
     return replace(child, environment=database_url.only_with(settings.database, child.environment))
+
+
+def _outputs(settings: UpSettings, lifeline: int) -> tuple[ChildSettings, ...]:
+    if not settings.directory.outputs_file.exists():
+        return ()
+    arguments = ("--control", settings.control_url, "--gateway", settings.gateway_url)
+    return (_child(settings, "outputs", lifeline, arguments, output=None, stop_seconds=WORKER_STOP_SECONDS),)
 
 
 def _child(

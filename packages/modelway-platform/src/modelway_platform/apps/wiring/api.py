@@ -18,6 +18,7 @@ from modelway_platform.insight.collect.process import state_of
 from modelway_platform.insight.collect.state import gauges, read_state
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
+from modelway_platform.insight.outputs.state import output_gauges, outputs_state_file, read_outputs_state
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
 from modelway_platform.insight.series.store import SeriesReader
@@ -69,6 +70,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
             **facts.gauges(),
             **parts.reconciling.autoscaler.gauges(),
             **_collector_gauges(settings),
+            **_output_gauges(settings),
             **_leading(parts),
         },
         gateways=facts.gateways,
@@ -107,3 +109,7 @@ def _leading(parts: ControlParts) -> Mapping[str, float]:
 
 def _collector_gauges(settings: ControlSettings) -> Mapping[str, float]:
     return gauges(read_state(state_of(settings.directory.log_store)), time.time())
+
+
+def _output_gauges(settings: ControlSettings) -> Mapping[str, float]:
+    return output_gauges(read_outputs_state(outputs_state_file(settings.directory.outputs)), time.time())

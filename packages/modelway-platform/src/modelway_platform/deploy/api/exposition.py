@@ -20,6 +20,17 @@ _ABOUT = {
     "modelway_logs_files": "Parquet files of the store, by kind.",
     "modelway_logs_bytes": "Octets of those files, by kind.",
     "modelway_logs_behind_bytes": "Octets of segments that are not taken yet, by kind.",
+    "modelway_outputs_silent_seconds": "How long ago the outputs said how they stand.",
+    "modelway_outputs_settings_failing": "Whether outputs.toml cannot be used.",
+    "modelway_output_failing": "Whether the last try to send failed.",
+    "modelway_output_lag_seconds": "How long the oldest record that is still to be sent has been waiting.",
+    "modelway_output_waiting_records": "Records that are still to be sent.",
+    "modelway_output_sent_records_total": "Records that arrived, by kind.",
+    "modelway_output_refused_records_total": "Records that the receiver will never take, by kind.",
+    "modelway_output_dropped_records_total": "Records that had to be let go before they could be sent, by kind.",
+    "modelway_output_metric_points_sent_total": "Data points of metrics that arrived.",
+    "modelway_output_metric_points_dropped_total": "Data points of metrics that did not.",
+    "modelway_output_metric_pages_unread_total": "Pages of metrics that could not be had or read.",
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from modelway_platform.insight.collect import good_lines, plan
 from modelway_platform.insight.collect.engine import Engine, UnreadableBatchError, Written
 from modelway_platform.insight.collect.files import StoreFolder
+from modelway_platform.insight.collect.holding import Holding
 from modelway_platform.insight.collect.kinds import Kind
 from modelway_platform.insight.collect.ledger import Ledger, Segment
 from modelway_platform.insight.collect.new_lines import order_of, take
@@ -41,6 +42,8 @@ class Collector:
         sources: What is collected.
         keeping: For how long.
         tidiness: When files are put together.
+        holding: What is kept for outputs.
+        retired_seconds: So long after a file was replaced it is deleted.
         witness: Told where it is: `read`, `written`, `placed`, `counted`, `rewritten`, `replaced`, `retired`.
     """
 
@@ -51,6 +54,8 @@ class Collector:
         keeping: plan.Keeping,
         *,
         tidiness: plan.Tidiness | None = None,
+        holding: Holding | None = None,
+        retired_seconds: float = RETIRED_SECONDS,
         witness: Callable[[str], None] = no_witness,
     ) -> None:
         self._folder = folder
@@ -58,6 +63,8 @@ class Collector:
         self._kinds = {source.kind.name: source.kind for source in sources}
         self._keeping = keeping
         self._tidiness = tidiness or plan.Tidiness()
+        self._holding = holding or Holding()
+        self._retired_seconds = retired_seconds
         self._witness = witness
         folder.empty_work()
         self.ledger = Ledger(folder.ledger)
@@ -109,8 +116,12 @@ class Collector:
         for kind in {each.kind for each in gone}:
             self.ledger.expired(kind, [each for each in gone if each.kind == kind])
         self._witness("retired")
-        if deleted := self._folder.delete(self.ledger.retired_before(now - RETIRED_SECONDS)):
+        hold = self._holding.now()
+        held = set[str]() if hold.needed is None else self.ledger.held(hold.needed, hold.octets)
+        retired = (path for path in self.ledger.retired_before(now - self._retired_seconds) if path not in held)
+        if deleted := self._folder.delete(retired):
             self.ledger.forget_files(deleted)
+        self.ledger.forget_batches(hold.needed)
 
     def _collect(self, source: Source) -> bool:
         batch = self._read(source)

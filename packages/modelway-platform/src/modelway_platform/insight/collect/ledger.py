@@ -22,6 +22,10 @@ CREATE INDEX IF NOT EXISTS files_by_time ON files (kind, retired, last);
 CREATE TABLE IF NOT EXISTS counts (
     kind TEXT PRIMARY KEY, records INTEGER NOT NULL, set_aside INTEGER NOT NULL, expired INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS batches (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, kind TEXT NOT NULL, records INTEGER NOT NULL,
+    size INTEGER NOT NULL, made REAL NOT NULL
+) STRICT;
 """
 _FILE = "path, kind, shape, project, hour, records, size, first, last, made"
 
@@ -152,6 +156,10 @@ class Ledger:
                 [(each.kind, each.folder, each.name, each.taken, each.skipping) for each in segments],
             )
             self._add(files)
+            self._database.executemany(
+                "INSERT INTO batches (path, kind, records, size, made) VALUES (?, ?, ?, ?, ?)",
+                [(each.path, each.kind, each.records, each.size, each.made) for each in files],
+            )
             self._count(kind, records=sum(file.records for file in files), set_aside=set_aside)
 
     def replaced(self, old: Sequence[StoredFile], new: Sequence[StoredFile]) -> None:
@@ -165,6 +173,27 @@ class Ledger:
         with self._transaction():
             self._retire(files)
             self._count(kind, expired=sum(file.records for file in files))
+
+    def held(self, needed: int, octets: int) -> set[str]:
+        """Paths of the newest files, up to so many octets, that were collected under the number `needed` or a later one."""
+        rows = self._database.execute(
+            "SELECT path, size FROM batches WHERE number >= ? ORDER BY number DESC", (needed,)
+        )
+        found: set[str] = set()
+        for path, size in rows:
+            octets -= size
+            if octets < 0:
+                break
+            found.add(path)
+        return found
+
+    def forget_batches(self, needed: int | None) -> None:
+        """Those whose files are gone, and which nobody is still to be told of: all before `needed`, or all there are."""
+        with self._transaction():
+            self._database.execute(
+                "DELETE FROM batches WHERE number < ? AND path NOT IN (SELECT path FROM files)",
+                (1 << 62 if needed is None else needed,),
+            )
 
     def forget_files(self, paths: Iterable[str]) -> None:
         """Retired ones that have been deleted."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelway_platform.insight.collect.files import StoreFolder
+from modelway_platform.insight.collect.holding import Holding
 from modelway_platform.insight.collect.plan import Keeping
 from modelway_platform.insight.collect.source import Source
 from modelway_platform.insight.collect.state import CollectorState, KindState, write_state
@@ -33,6 +34,7 @@ class CollectorSettings:
         folder: The store.
         sources: What is collected.
         keeping: For how long.
+        holding: What is kept for outputs; nothing unless given.
         lifeline: The reading end of a pipe whose end means that the supervisor is gone.
         turn_seconds: From the beginning of one turn to the next.
     """
@@ -40,6 +42,7 @@ class CollectorSettings:
     folder: Path
     sources: Sequence[Source]
     keeping: Keeping
+    holding: Holding | None = None
     lifeline: int | None = None
     turn_seconds: float = TURN_SECONDS
 
@@ -107,7 +110,7 @@ class _Turns:
     def _open(self) -> "Collector":
         from modelway_platform.insight.collect.collector import Collector  # noqa: PLC0415 - as `_anything` says
 
-        return Collector(self._folder, self._settings.sources, self._settings.keeping)
+        return Collector(self._folder, self._settings.sources, self._settings.keeping, holding=self._settings.holding)
 
     def _failed(self, why: str) -> None:
         if not self._failing:

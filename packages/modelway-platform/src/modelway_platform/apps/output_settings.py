@@ -1,0 +1,189 @@
+"""Where records and metrics are sent on to: `outputs.toml` beside the platform's state, read strictly."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from modelway.errors import InvalidRequestError
+from modelway_platform.deploy.read_table import Table
+from modelway_platform.insight.collect.kinds import KINDS
+from modelway_platform.insight.outputs.otlp.target import OtlpTarget
+from modelway_platform.insight.outputs.secret import Secret
+
+FILE_NAME = "outputs.toml"
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_HINT = "correct it; docs/outputs.md shows its form"
+_DEFAULT_RECORDS = ("access", "inference")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtlpEntry:
+    """An `[[output]]` of kind `otlp`.
+
+    Args:
+        target: The receiver.
+        metrics_seconds: Between two looks at the platform's metrics; 0 for never.
+    """
+
+    target: OtlpTarget
+    metrics_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputEntry:
+    """One `[[output]]`.
+
+    Args:
+        name: Its own.
+        what: Its sort.
+        records: Names of the kinds of record it gets.
+        payloads: Whether it gets logged requests and answers, too.
+        of: What is said of its sort.
+    """
+
+    name: str
+    what: str
+    records: tuple[str, ...]
+    payloads: bool
+    of: OtlpEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputsFile:
+    """The whole file.
+
+    Args:
+        waiting_gib: How much is kept for outputs that have not sent it yet.
+        outputs: By name.
+    """
+
+    waiting_gib: float = 5.0
+    outputs: Mapping[str, OutputEntry] = field(default_factory=dict[str, OutputEntry])
+
+
+def read_outputs(path: Path) -> OutputsFile:
+    """What the file says; nothing where there is none.
+
+    Raises:
+        InvalidRequestError: It cannot be used; the message says where.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return OutputsFile()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidRequestError(f"{FILE_NAME}: {error}", hint=_HINT) from None
+    top = Table(FILE_NAME, document)
+    waiting = top.number("waiting_gib", 5.0)
+    if not 0 < waiting < 1e6:
+        top.refuse("waiting_gib", "write a number above 0")
+    outputs: dict[str, OutputEntry] = {}
+    for table in top.tables("output"):
+        entry = _entry(table)
+        if entry.name in outputs:
+            table.refuse("name", f"{entry.name!r} is the name of another output")
+        outputs[entry.name] = entry
+    top.finish()
+    return OutputsFile(waiting_gib=waiting, outputs=outputs)
+
+
+def _entry(table: Table) -> OutputEntry:
+    name = table.text("name")
+    if not _NAME.fullmatch(name):
+        table.refuse("name", "write lower-case letters, digits and hyphens, 63 at most")
+    what = table.text("kind")
+    if what not in _READERS:
+        table.refuse("kind", f"is one of {', '.join(_READERS)}")
+    needs, read = _READERS[what]
+    if missing := [each for each in needs if not _installed(each)]:
+        raise InvalidRequestError(
+            f"{FILE_NAME}: output {name}: {missing[0]} is not installed",
+            hint=f"pip install 'modelway-platform[{what}]'",
+        )
+    records = table.texts("records") or _DEFAULT_RECORDS
+    known = [each.name for each in KINDS]
+    if wrong := [each for each in records if each not in known]:
+        table.refuse("records", f"{wrong[0][:60]!r} is none of {', '.join(known)}")
+    payloads = table.boolean("payloads", default=False)
+    entry = OutputEntry(name=name, what=what, records=tuple(dict.fromkeys(records)), payloads=payloads, of=read(table))
+    table.finish()
+    return entry
+
+
+def _installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # not even what it is part of
+        return False
+
+
+def _otlp(table: Table) -> OtlpEntry:
+    protocol = table.text("protocol", "http")
+    if protocol not in {"http", "grpc"}:
+        table.refuse("protocol", "is http or grpc")
+    endpoint = table.text("endpoint")
+    _check_endpoint(table, endpoint, path_allowed=protocol == "http")
+    metrics = table.number("metrics_seconds", 15.0)
+    if metrics:
+        _between(table, "metrics_seconds", 15.0, least=1, most=3600)
+    header = table.text("secret_header", "authorization")
+    if not _HEADER.fullmatch(header):
+        table.refuse("secret_header", "is no name of a header")
+    target = OtlpTarget(
+        endpoint=endpoint,
+        protocol="grpc" if protocol == "grpc" else "http",
+        headers=_headers(table),
+        secret=_secret(table),
+        secret_header=header,
+        ca_file=table.text("ca_file", ""),
+        seconds=_between(table, "timeout_seconds", 10.0, least=1, most=300),
+    )
+    return OtlpEntry(target=target, metrics_seconds=metrics)
+
+
+def _between(table: Table, name: str, default: float, *, least: float, most: float) -> float:
+    value = table.number(name, default)
+    if not least <= value <= most:
+        table.refuse(name, f"write a number from {least:g} to {most:g}")
+    return value
+
+
+def _check_endpoint(table: Table, endpoint: str, *, path_allowed: bool) -> None:
+    try:
+        parts = urlsplit(endpoint)
+        _ = parts.port
+    except ValueError:
+        table.refuse("endpoint", "is no URL")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        table.refuse("endpoint", "write http(s)://host:port")
+    if parts.username is not None or parts.password is not None:
+        table.refuse("endpoint", "a password does not belong here: use secret_file")
+    if not path_allowed and parts.path not in {"", "/"}:
+        table.refuse("endpoint", "gRPC has no path: write http(s)://host:port")
+
+
+def _headers(table: Table) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in table.texts("headers"):
+        name, colon, value = each.partition(":")
+        if not colon or not _HEADER.fullmatch(name.strip()) or not value.strip().isprintable():
+            table.refuse("headers", 'write "Name: value"')
+        found[name.strip().lower()] = value.strip()
+    return found
+
+
+def _secret(table: Table) -> Secret:
+    file, variable = table.text("secret_file", ""), table.text("secret_variable", "")
+    if file and variable:
+        table.refuse("secret_file", "write it or secret_variable, not both")
+    return Secret(file=file, variable=variable)
+
+
+_READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Table], OtlpEntry]]] = {
+    "otlp": (("opentelemetry.proto", "urllib3", "grpc", "prometheus_client"), _otlp),
+}

@@ -1,0 +1,120 @@
+"""The process that sends records and metrics on, as the supervisor starts it where there is an `outputs.toml`."""
+
+import argparse
+import hashlib
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelway.errors import ModelwayError
+from modelway_platform.apps.event_log import event_log
+from modelway_platform.apps.output_settings import OtlpEntry, OutputEntry, read_outputs
+from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.insight.collect.files import ledger_of
+from modelway_platform.insight.outputs.position import position_file
+from modelway_platform.insight.outputs.process import MakeOutput, OutputsSettings, run
+
+if TYPE_CHECKING:
+    from modelway_platform.insight.outputs.delivery import Delivering
+    from modelway_platform.insight.outputs.port import Output
+
+PAYLOADS = ("request", "answer")
+
+log = logging.getLogger("modelway_platform.apps.outputs")  # not `__main__`, which it is when run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What outputs need of the platform.
+
+    Args:
+        directory: Its state.
+        control: Base URL of control; empty for no metrics of it.
+        gateway: Base URL of the gateway; likewise.
+    """
+
+    directory: StateDirectory
+    control: str = ""
+    gateway: str = ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Sends until told to stop or the supervisor ends; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="modelway-outputs")
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--lifeline", type=int, required=True)
+    parser.add_argument("--control", default="")
+    parser.add_argument("--gateway", default="")
+    given = parser.parse_args(arguments)
+    directory = StateDirectory(root=given.directory)
+    around = Around(directory=directory, control=given.control, gateway=given.gateway)
+    with event_log(directory.outputs_log, "outputs"):
+        try:
+            run(OutputsSettings(folder=directory.outputs, wanted=lambda: outputs_of(around), lifeline=given.lifeline))
+        except ModelwayError as error:
+            log.error("%s (%s)", error.message, error.hint)  # noqa: TRY400 - said in full
+            return 1
+        except Exception:
+            log.exception("the outputs end")
+            return 1
+    return 0
+
+
+def outputs_of(around: Around) -> Mapping[str, MakeOutput]:
+    """What the file says now.
+
+    Raises:
+        InvalidRequestError: It cannot be used.
+    """
+    entries = read_outputs(around.directory.outputs_file).outputs
+    return {name: MakeOutput(each.what, each, lambda each=each: _make(around, each)) for name, each in entries.items()}
+
+
+def _make(around: Around, entry: OutputEntry) -> "Output":
+    # What an output speaks with is large: only who has one loads it.
+    from modelway_platform.insight.outputs.delivery import Delivering  # noqa: PLC0415
+
+    delivering = Delivering(
+        store=around.directory.log_store,
+        ledger=ledger_of(around.directory.log_store),
+        position=position_file(around.directory.outputs, entry.name),
+        kinds=entry.records,
+        left_out=() if entry.payloads else PAYLOADS,
+    )
+    return _otlp(around, entry.of, delivering)
+
+
+def _otlp(around: Around, entry: OtlpEntry, delivering: "Delivering") -> "Output":
+    from modelway_platform.insight.outputs.otlp.output import (  # noqa: PLC0415 - as above
+        OtlpOutput,
+        OtlpSettings,
+        page_at,
+    )
+
+    pages = [("control", around.control, "/metrics"), ("gateway", around.gateway, "/_/metrics")]
+    settings = OtlpSettings(
+        target=entry.target,
+        service=service_of(around.directory),
+        # The gateway on this machine is asked by its address: its certificate is for other names.
+        pages=[page_at(part, url + path, verify=False) for part, url, path in pages if url],
+        every=entry.metrics_seconds,
+    )
+    return OtlpOutput(settings, delivering)
+
+
+def service_of(directory: StateDirectory) -> dict[str, str]:
+    """Who we are, for receivers: the same over restarts, another one for another state directory."""
+    mark = hashlib.sha256(f"outputs {directory.instance()}".encode()).hexdigest()
+    return {
+        "service.name": "modelway",
+        "service.version": version("modelway-platform"),
+        "service.instance.id": mark[:16],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
