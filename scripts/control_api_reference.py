@@ -34,6 +34,7 @@ ROLES = {
     Rule.Role.ADMIN: "admin",
     Rule.Role.REPLICA: "replica",
     Rule.Role.GATEWAY: "gateway",
+    Rule.Role.RECORDER: "replica with a token for its records",
 }
 SCALARS = {
     FieldDescriptor.TYPE_STRING: "text",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +29,7 @@ from modelway_platform.deploy.api.parts import ApiParts
 from modelway_platform.deploy.trust.trust import Trust
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.domain.access.key_request import KeySpec
+from modelway_platform.domain.access.records_token import version_of_token
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
 from modelway_platform.insight.compare_versions import AccessComparison
@@ -59,6 +61,7 @@ from modelway_platform.store.tokens import Tokens
 from modelway_platform.store.webhooks import Webhooks
 
 REPLICA_TOKEN = "replica-token-of-this-test"
+RECORDS_SECRET = "records-secret-of-this-test"
 LOCK = b"msgspec==0.20.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
 
 
@@ -87,6 +90,7 @@ class Api:
     leases: Leases
     replicas: Replicas
     key: str
+    records_secret: str = RECORDS_SECRET
     streams: list[http.client.HTTPConnection] = field(default_factory=list[http.client.HTTPConnection])
 
     def ask(
@@ -171,6 +175,7 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             feedback=FeedbackSegments(root / "feedback"),
             records=ShippedSegments(root / "shipped"),
             replica_token=REPLICA_TOKEN,
+            records_of=partial(version_of_token, RECORDS_SECRET),
             status=lambda: {"routeTable": {"number": 3}},
             phases=Phases(database, changes.notify).of,
             holds=Holds(database, changes.notify),

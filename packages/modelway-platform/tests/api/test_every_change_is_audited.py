@@ -19,6 +19,7 @@ CHANGES_NOTHING = {
     "Sources.SyncSource": "looks sooner; what comes of it is audited as the source's",
     "Feedback.SendFeedback": "is a record itself, with its author",
     "Records.TakeAccessRecords": "brings records",
+    "Records.TakeInferenceRecords": "brings records",
     "Gateways.ReportGateway": "a gateway's word on itself",
     "Endpoints.RegisterEndpoint": "a replica's word on itself, every few seconds",
     "Endpoints.DeregisterEndpoint": "a replica's word on itself",

@@ -12,6 +12,8 @@ from modelway_platform.deploy.api.methods import api_methods
 from modelway_platform.deploy.api.schema.rule_pb2 import Rule
 from modelway_platform.domain.access.api_token import token_spec
 from modelway_platform.domain.access.key_request import KeySpec
+from modelway_platform.domain.access.records_token import records_token
+from modelway_platform.domain.identity import VersionKey
 
 # Who may do what, written down a second time: a change of a rule has to be made in both places, on purpose.
 READER = {"reader", "deployer", "other deployer", "admin"}
@@ -25,6 +27,7 @@ EXPECTED = {
     Rule.Role.ADMIN: ADMIN,
     Rule.Role.REPLICA: {"replica", "admin"},
     Rule.Role.GATEWAY: {"gateway", "admin"},
+    Rule.Role.RECORDER: {"recorder", "admin"},
 }
 # Only looking, although it takes a body.
 ASKED_BY_POST = {"QueryLogs", "AskLogs", "ExportLogs"}
@@ -35,7 +38,8 @@ SECRETIVE = {"Tokens", "AuditLog", "Keys", "Issuers"}
 @pytest.fixture(scope="module")
 def secrets(steady_api: Any) -> dict[str, str]:
     tokens, keys = steady_api.parts.tokens, steady_api.parts.keys
-    made = {"replica": "replica-token-of-this-test"}
+    of = VersionKey("vision", "digits", "v1")
+    made = {"replica": "replica-token-of-this-test", "recorder": records_token(steady_api.records_secret, of)}
     for name, role, projects in (
         ("admin", "admin", ()),
         ("deployer", "deployer", ("vision",)),

@@ -1,6 +1,8 @@
 """Segments of other machines: every line arrives once and in order, whoever falls and whoever forgets."""
 
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +70,13 @@ class Machine:
         except UnavailableError:
             assert lose
 
+    def end_writer(self) -> None:
+        """Its supervisor sends the rest, and says that all of it has ended; a successor writes another segment."""
+        while self.shipper.turn(last=True):
+            pass
+        self.next_segment()
+        self.restart_shipper(marks=True)
+
     def restart_shipper(self, *, marks: bool) -> None:
         if not marks:
             (self.here / "collected").unlink(missing_ok=True)
@@ -95,6 +104,7 @@ STEPS: dict[str, Callable[[Machine], None]] = {
     "ship, the answer is lost": lambda machine: machine.ship("answer"),
     "restart the shipper": lambda machine: machine.restart_shipper(marks=True),
     "restart the shipper, its marks gone": lambda machine: machine.restart_shipper(marks=False),
+    "end the writer, which is started again": Machine.end_writer,
     "restart control": Machine.restart_control,
     "collect": Machine.collect,
 }
@@ -120,6 +130,19 @@ def test_what_was_collected_and_has_ended_goes_and_is_not_taken_again(tmp_path: 
     assert [path.name for path in place.glob("*.ndjson")] == ["worker-0-2.ndjson"]
     assert ShippedSegments(tmp_path).take("edge-1", "access", "worker-0-1.ndjson", 0, b"{}\n", ended=True) == 3
     assert [path.name for path in place.glob("*.ndjson")] == ["worker-0-2.ndjson"]
+
+
+def test_what_senders_that_are_gone_left_goes_once_it_is_collected(tmp_path: Path) -> None:
+    kept = ShippedSegments(tmp_path, keep_segments=0)
+    for origin in ("gone-1", "gone-2", "silent-3"):
+        kept.take(origin, "inference", "worker-0-1.ndjson", 0, b"{}\n", ended=origin != "silent-3")
+    write_marks(tmp_path / "gone-1" / "inference", [("worker-0-1.ndjson", 3)])
+    kept.tidy()
+    assert sorted(path.parent.parent.name for path in tmp_path.rglob("*.ndjson")) == ["gone-2", "silent-3"]
+    long_ago = time.time() - 40 * 86_400
+    os.utime(tmp_path / "gone-1" / "inference", (long_ago, long_ago))
+    kept.tidy()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gone-2", "silent-3"]
 
 
 def test_a_gap_is_not_kept_and_said(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from modelway.cli.serve_observing import add_arguments, inference_log, tracing
+from modelway.cli.serve_observing import add_arguments, inference_log, sending, tracing
 from modelway.errors import InvalidRequestError
-from modelway.serving.log_settings import InferenceLogSettings
+from modelway.serving.log_settings import InferenceLogSettings, SendingSettings
 
 
 def settings(*arguments: str, **environment: str) -> InferenceLogSettings | None:
@@ -22,6 +22,30 @@ def test_off_unless_a_folder_is_named() -> None:
     assert settings("--log-payloads", "1") is None
     assert settings(INFERENCE_LOG="off") is None
     assert settings("--inference-log", "off", INFERENCE_LOG="log") is None
+
+
+def sent(*arguments: str, **environment: str) -> SendingSettings | None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    given = parser.parse_args(arguments)
+    log, found = sending(given, environment, inference_log(given, environment))
+    assert log is None or log.sent == (found is not None)
+    return found
+
+
+def test_records_are_sent_where_a_flag_or_a_variable_says() -> None:
+    assert sent() is None
+    assert sent("--inference-log", "log") is None
+    assert sent(MODELWAY_RECORDS_URL="http://control:7070") is None, "there is no log to send"
+    found = sent("--inference-log", "log", MODELWAY_RECORDS_URL="http://a:1", MODELWAY_RECORDS_TOKEN="mwr_secret")
+    assert found == SendingSettings(url="http://a:1", token="mwr_secret")
+    assert "mwr_secret" not in repr(found)
+    flagged = sent("--inference-log", "log", "--records", "http://b:1", MODELWAY_RECORDS_URL="http://a:1")
+    assert flagged is not None
+    assert flagged.url == "http://b:1"
+    for wrong in (("--records", "http://b:1"), ("--inference-log", "log", "--records", "control:7070")):
+        with pytest.raises(InvalidRequestError):
+            sent(*wrong)
 
 
 def test_flags_come_before_variables() -> None:

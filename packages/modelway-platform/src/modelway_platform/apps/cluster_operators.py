@@ -13,6 +13,7 @@ from modelway_platform.apps.cluster_bases import CatalogueBases, OneBase
 from modelway_platform.apps.image_builders import grounds_of
 from modelway_platform.apps.image_parts import registry_http
 from modelway_platform.apps.kubernetes_clusters import pods_operator
+from modelway_platform.apps.records_ways import RecordsWays
 from modelway_platform.apps.slurm_clusters import SlurmNeeds, jobs_operator, shared_phases
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.builder.local_phases import Fetch
@@ -49,6 +50,7 @@ class ClusterSurroundings:
         register_url: Where replicas that register themselves do so.
         register_token: What they register with; it opens nothing else.
         on_change: Called with a replica's id as soon as it has ended.
+        records: How replicas elsewhere send their inference records.
     """
 
     directory: StateDirectory
@@ -59,6 +61,7 @@ class ClusterSurroundings:
     register_url: str
     register_token: str
     on_change: Callable[[str], None]
+    records: RecordsWays
 
 
 class MadeClusters:
@@ -95,6 +98,7 @@ class MadeClusters:
                 folder=around.directory.replicas,
                 leases=around.leases,
                 on_change=around.on_change,
+                records=around.records.of(cluster),
             )
         if cluster.operator == "slurm":
             needs = self._needs_of_jobs()
@@ -113,6 +117,7 @@ class MadeClusters:
                 examples=lambda package: read_manifest(around.packages.path(package)).examples,
                 credentials=partial(_credentials, plain_http=settings.plain_http),
                 on_change=around.on_change,
+                records=around.records.of(cluster),
             ),
         )
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from modelway_platform.deploy.api.authentication import Authentication
 from modelway_platform.deploy.api.dispatch import Dispatch
 from modelway_platform.deploy.api.parts import no_other_token
 from modelway_platform.deploy.operators import process_table
+from modelway_platform.domain.access.records_token import version_of_token
 from modelway_platform.gateway.control.key_sets import KeySets
 
 STOP_REPLICAS_SECONDS = 65.0
@@ -157,7 +159,8 @@ def _grpc(settings: ControlSettings, dispatch: Dispatch, parts: ControlParts) ->
         return ()
     endpoints = parts.sharing.endpoints
     is_token = endpoints.is_token if endpoints is not None else no_other_token
-    authentication = Authentication(parts.stores.keys, parts.stores.tokens, parts.replica_token, is_token)
+    records_of = partial(version_of_token, parts.records_secret)
+    authentication = Authentication(parts.stores.keys, parts.stores.tokens, parts.replica_token, is_token, records_of)
     serving = control_grpc.serve(dispatch, authentication, settings.host, settings.grpc_port)
     return (asyncio.create_task(serving, name="API over gRPC"),)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modelway_platform.deploy.operators.kubernetes import KubernetesOperator, PodSurroundings
 from modelway_platform.deploy.operators.pod_manifest import CLUSTER, INSTANCE
+from modelway_platform.deploy.operators.records_way import RecordsWay
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.kubernetes import KubernetesFollower
 from modelway_platform.discovery.kubernetes_address import Followed
@@ -18,7 +19,13 @@ from modelway_platform.kubernetes.open_access import open_access
 
 
 def pods_operator(
-    cluster: Cluster, *, instance: str, folder: Path, leases: Leases, on_change: Callable[[str], None]
+    cluster: Cluster,
+    *,
+    instance: str,
+    folder: Path,
+    leases: Leases,
+    on_change: Callable[[str], None],
+    records: RecordsWay | None = None,
 ) -> KubernetesOperator:
     """Places replicas as pods; connects when it adopts.
 
@@ -28,6 +35,7 @@ def pods_operator(
         folder: Holds a folder per replica.
         leases: Where ready pods are noted.
         on_change: Called with a replica's id as soon as it has ended.
+        records: How pods send their inference records; None: they keep none.
     """
     settings = cluster.kubernetes
     mark = hashlib.sha256(instance.encode()).hexdigest()[:32]  # labels are shorter, and begin with a letter or digit
@@ -41,6 +49,12 @@ def pods_operator(
         await KubernetesFollower(Followed(access=access, selector=selector), leases, f"cluster {cluster.name}").run()
 
     around = PodSurroundings(
-        instance=mark, cluster=cluster.name, settings=settings, folder=folder, follow=follow, on_change=on_change
+        instance=mark,
+        cluster=cluster.name,
+        settings=settings,
+        folder=folder,
+        follow=follow,
+        on_change=on_change,
+        records=records,
     )
     return KubernetesOperator(connect, around)

@@ -15,6 +15,7 @@ MOST_BYTES = 8 << 30
 ABANDONED_SECONDS = 30 * 86_400.0
 KEEP_SEGMENTS = 16
 _MEASURE_SECONDS = 1.0
+_TIDY_SECONDS = 600.0
 _ENDED = "ended"
 _ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SEGMENT = re.compile(r"(worker-[0-9]{1,6})-([0-9]{1,20})\.ndjson")
@@ -38,6 +39,7 @@ class ShippedSegments:
         self._keep_segments = keep_segments
         self._lock = threading.Lock()
         self._measured = (-_MEASURE_SECONDS, 0)
+        self._tidied = time.monotonic()
 
     def take(self, origin: str, kind: str, segment: str, start: int, lines: bytes, *, ended: bool) -> int:
         """Keeps a piece; when it returns, it is on the disk.
@@ -75,6 +77,7 @@ class ShippedSegments:
                 if ended and kept == start + len(lines):
                     _end(place, writer, number)
                 self._let_go(place)
+                self._tidy_now_and_then()
             except OSError as error:
                 raise ModelwayError(
                     "the records were not kept: the disk of the logs is full or failing",
@@ -106,6 +109,24 @@ class ShippedSegments:
         if not size:
             _sync_folder(place)
         return size + len(new)
+
+    def _tidy_now_and_then(self) -> None:
+        """Of senders that are gone, as pods are after an update, nobody would come to let anything go."""
+        if time.monotonic() - self._tidied >= _TIDY_SECONDS:
+            self._tidied = time.monotonic()
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Lets go of what may go of all senders; of those silent for a month, of all that is left."""
+        old = time.time() - ABANDONED_SECONDS
+        for place in self._folder.glob("*/*"):
+            with suppress(OSError):
+                self._let_go(place)
+                if place.stat().st_mtime < old and not any(place.glob("worker-*.ndjson")):
+                    for left in place.iterdir():
+                        left.unlink()
+                    place.rmdir()
+                    place.parent.rmdir()
 
     def _octets(self) -> int:
         """What is there, as of a moment ago: many senders would have it counted many times a second."""

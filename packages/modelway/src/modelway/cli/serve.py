@@ -101,6 +101,8 @@ def make_settings(arguments: argparse.Namespace, target: "Target", environment: 
 
     identity = _identity(arguments.name, environment)
     grpc_port = _chosen_grpc_port(arguments.grpc_port, arguments.port)
+    log = serve_observing.inference_log(arguments, environment)
+    log, sending = serve_observing.sending(arguments, environment, log)
     return ServeSettings(
         target=target,
         identity=identity,
@@ -117,7 +119,8 @@ def make_settings(arguments: argparse.Namespace, target: "Target", environment: 
         model_processes=_model_processes(arguments.model_processes, environment),
         tls=_tls(arguments),
         replica=environment.get("MODELWAY_REPLICA_ID", ""),
-        inference_log=serve_observing.inference_log(arguments, environment),
+        inference_log=log,
+        sending=sending,
         quarantine=serve_quarantine.quarantine(arguments, environment),
         tracing=serve_observing.tracing(environment),
     )

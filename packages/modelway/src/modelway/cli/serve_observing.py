@@ -5,6 +5,7 @@ import re
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from modelway.cli.output import note
 from modelway.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from modelway.serving.log_settings import InferenceLogSettings
+    from modelway.serving.log_settings import InferenceLogSettings, SendingSettings
 
 _MEBI = 1024 * 1024
 _MOST_PAYLOAD_BYTES = 64 * 1024
@@ -31,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--inference-log-mib",
         metavar="N",
         help="what the log of one worker may take, the oldest goes first (default: 256)",
+    )
+    parser.add_argument(
+        "--records",
+        default="",
+        metavar="URL",
+        help="control API that the inference log is sent to; the token is MODELWAY_RECORDS_TOKEN (default: it stays here)",
     )
     parser.add_argument(
         "--log-payloads", metavar="SHARE", help="share of requests logged with what was asked and answered: 0 to 1"
@@ -79,6 +86,28 @@ def inference_log(arguments: argparse.Namespace, environment: Mapping[str, str])
             redacted_patterns=redacted_patterns(arguments, environment, int(most)),
         ),
     )
+
+
+def sending(
+    arguments: argparse.Namespace, environment: Mapping[str, str], log: "InferenceLogSettings | None"
+) -> "tuple[InferenceLogSettings | None, SendingSettings | None]":
+    """The log, and where it is sent, by `--records` or `MODELWAY_RECORDS_URL`.
+
+    Raises:
+        InvalidRequestError: The address cannot be used, or there is no log that could be sent.
+    """
+    from modelway.client.addresses import split_url  # noqa: PLC0415 - only where something is sent
+    from modelway.serving.log_settings import SendingSettings  # noqa: PLC0415 - needs the extra
+
+    url = arguments.records or environment.get("MODELWAY_RECORDS_URL", "")
+    if arguments.records and log is None:
+        raise InvalidRequestError(
+            "--records: there is no inference log to send", hint="add --inference-log FOLDER, where it waits"
+        )
+    if not url or log is None:
+        return log, None
+    split_url(url)
+    return replace(log, sent=True), SendingSettings(url=url, token=environment.get("MODELWAY_RECORDS_TOKEN", ""))
 
 
 def redacted_names(arguments: argparse.Namespace, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """How a model server logs its inferences; where it comes from is the command line's business."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 DEFAULT_TOTAL_BYTES = 256 * 1024 * 1024
 DEFAULT_PAYLOAD_BYTES = 4096
@@ -55,6 +55,19 @@ class PayloadPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendingSettings:
+    """Where the segments of a log are sent that the platform cannot read itself.
+
+    Args:
+        url: The control API.
+        token: Of this version's records; opens nothing else.
+    """
+
+    url: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceLogSettings:
     """Where inferences are logged.
 
@@ -62,8 +75,10 @@ class InferenceLogSettings:
         folder: Of the segments.
         total_bytes: What the segments of one worker may take together.
         payloads: Whether requests and answers are written, too.
+        sent: Whether the segments are sent to a platform from here, so that what waits is worth a metric.
     """
 
     folder: str
     total_bytes: int = DEFAULT_TOTAL_BYTES
     payloads: PayloadPolicy = PayloadPolicy()
+    sent: bool = False

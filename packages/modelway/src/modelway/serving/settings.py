@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from modelway.packaging import Example
-from modelway.serving.log_settings import InferenceLogSettings
+from modelway.serving.log_settings import InferenceLogSettings, SendingSettings
 from modelway.serving.quarantine_settings import QuarantineSettings
 
 
@@ -91,6 +91,7 @@ class ServeSettings:
         tls: HTTPS instead of HTTP.
         replica: Its id in logs and traces; may be empty.
         inference_log: Where inferences are logged; None without a log.
+        sending: Where that log is sent; None where the platform reads it itself, or there is none.
         quarantine: Where inputs are kept that the model failed on; None to keep none.
         tracing: Whether requests are traced, as the environment's `OTEL_…` variables say.
         devices: Where models run: worker by worker, from the start again when there are fewer devices than workers.
@@ -115,6 +116,7 @@ class ServeSettings:
     tls: TlsFiles | None = None
     replica: str = ""
     inference_log: InferenceLogSettings | None = None
+    sending: SendingSettings | None = None
     quarantine: QuarantineSettings | None = None
     tracing: bool = False
 

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelway.errors import ConflictError, ModelwayError
@@ -20,6 +21,7 @@ from modelway.serving.worker_process import WorkerProcess
 from modelway.signature import Signature
 
 if TYPE_CHECKING:
+    from modelway.serving.observing.sending import Sending
     from modelway.serving.registrar import Registrar
 
 FIRST_BACK_OFF_SECONDS = 0.25
@@ -28,6 +30,8 @@ STABLE_SECONDS = 60.0
 ANSWERING_ON_SECONDS = 0.3
 """How long a server answers as before once it has left the route provider: callers may hear of it this late."""
 KILL_AFTER_SECONDS = 2.0
+SEND_AT_LEAST_SECONDS = 2.0
+"""What is left to send the last records, whatever the drain took: operators end a replica by force only seconds later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._failure: ModelwayError | None = None
         self._announced = False
+        self._stopping_since = 0.0
         self._background: set[asyncio.Task[None]] = set()
         self._load_seconds = 0.0
 
@@ -82,12 +87,15 @@ class Supervisor:
         self._port = int(held.getsockname()[1])
         held_for_grpc = self._hold_grpc_port()
         self._registration = self._make_registration()
+        sending = self._begin_sending()
         try:
             keepers = [asyncio.create_task(self._keep_worker(index)) for index in range(settings.workers)]
             await asyncio.gather(self._stop_when_told(keepers), *keepers)
         finally:
             for worker in self._workers.values():
                 worker.kill()
+            if sending is not None:
+                await asyncio.to_thread(sending.close, self._left_to_send())
             self._board.close()
             os.close(board_fd)
             held.close()
@@ -113,6 +121,20 @@ class Supervisor:
             return None
         self._grpc_port = int(held.getsockname()[1])
         return held
+
+    def _begin_sending(self) -> "Sending | None":
+        log, settings = self._settings.inference_log, self._settings.sending
+        if log is None or settings is None:
+            return None
+        from modelway.serving.observing.sending import Sending  # noqa: PLC0415 - an HTTP client only platforms need
+
+        return Sending(Path(log.folder), settings, self._settings.replica, self._events)
+
+    def _left_to_send(self) -> float:
+        """Seconds for records once all workers have ended: what is left of the time to drain, and a moment in any case."""
+        if not self._announced:
+            return SEND_AT_LEAST_SECONDS
+        return max(SEND_AT_LEAST_SECONDS, self._settings.drain_seconds - (time.monotonic() - self._stopping_since))
 
     def _make_registration(self) -> "Registrar | None":
         settings = self._settings
@@ -229,6 +251,7 @@ class Supervisor:
     async def _stop_when_told(self, keepers: Sequence[asyncio.Task[None]]) -> None:
         """Leave the route provider, answer on for a moment, then finish what is under way."""
         await self._stopping.wait()
+        self._stopping_since = time.monotonic()
         drain = 0.0
         if self._announced:
             drain = self._settings.drain_seconds

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from modelway_platform.apps import grpc_ports
 from modelway_platform.apps.explaining import make_explainer, replicas_left_out
@@ -12,6 +13,7 @@ from modelway_platform.apps.wiring.parts import ControlParts
 from modelway_platform.apps.wiring.settings import ControlSettings
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts, no_other_token
+from modelway_platform.domain.access.records_token import version_of_token
 from modelway_platform.gateway.control.table_source import TableSource
 from modelway_platform.insight.anomalies.desk import SeriesDesk
 from modelway_platform.insight.collect.process import state_of
@@ -63,6 +65,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         records=ShippedSegments(settings.directory.shipped),
         explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),
         replica_token=parts.replica_token,
+        records_of=partial(version_of_token, parts.records_secret),
         is_replica_token=no_other_token if shared is None else shared.is_token,
         other_controls=tuple if shared is None else shared.other_urls,
         status=lambda: {"gateway": settings.gateway_url, "routeTable": facts.status(), **_grpc(settings)},

@@ -54,6 +54,7 @@ class ControlParts:
         promoter: Carries promotions on.
         rollout_engine: Moves rollouts.
         replica_token: The secret by which replicas register.
+        records_secret: What tokens for records are made of.
         sharing: Who leads, where several have the database.
         orders: What the leader is asked for.
     """
@@ -71,6 +72,7 @@ class ControlParts:
     promoter: Promoter
     rollout_engine: RolloutEngine
     replica_token: str
+    records_secret: str
     sharing: Sharing
     orders: Orders
 
@@ -108,7 +110,7 @@ def _wire(settings: ControlSettings, changes: Changes, stores: Stores) -> Contro
     archives = PackageStore(settings.packages or directory.packages, inspect_package)
     packages = make_trusted_packages(directory, archives, stores.documents, os.environ)
     registration = _registration(providers, settings.control_url, token)
-    placing = make_placing(directory, packages, registration, leases, changes)
+    placing = make_placing(directory, packages, registration, leases, changes, control_url=settings.control_url)
     reconciling = make_reconciling(
         led,
         packages,
@@ -134,6 +136,7 @@ def _wire(settings: ControlSettings, changes: Changes, stores: Stores) -> Contro
         promoter=make_promoter(directory, led, archives, leases.endpoints),
         rollout_engine=_rollout_engine(directory, led, leases),
         replica_token=token,
+        records_secret=placing.records_secret,
         sharing=sharing,
         orders=SharedOrders(orders, database) if database.shared else orders,
     )

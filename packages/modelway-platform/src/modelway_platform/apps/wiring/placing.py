@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 from modelway_platform.apps.cluster_operators import ClusterSurroundings, MadeClusters
+from modelway_platform.apps.records_ways import RecordsWays
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.apps.wiring.trusted_packages import TrustedPackages
 from modelway_platform.deploy.builder.local_phases import LocalPhases
@@ -27,14 +28,21 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """The operators, and what is made ready for them."""
+    """The operators, and what is made ready for them; `records_secret` is what tokens for records are made of."""
 
     clusters: Clusters
     preparations: Preparations
+    records_secret: str
 
 
 def make_placing(
-    directory: StateDirectory, packages: TrustedPackages, registration: Registration, leases: Leases, changes: Changes
+    directory: StateDirectory,
+    packages: TrustedPackages,
+    registration: Registration,
+    leases: Leases,
+    changes: Changes,
+    *,
+    control_url: str,
 ) -> Placing:
     """Those of the control process that has `directory`."""
 
@@ -56,6 +64,7 @@ def make_placing(
         ),
         on_change=ended,
     )
+    records = RecordsWays(control_url=control_url, secret=directory.kept_secret("records-secret"))
     made = MadeClusters(
         local,
         LocalPhases(packages.preparer, packages.fetcher.fetch),
@@ -68,6 +77,7 @@ def make_placing(
             register_url=registration.url,
             register_token=registration.token,
             on_change=ended,
+            records=records,
         ),
     )
     return Placing(
@@ -76,4 +86,5 @@ def make_placing(
             lambda cluster: TrustedPreparer(made.preparer_of(cluster), packages.trust, packages.wanted.projects),
             notify=changes.notify,
         ),
+        records.secret,
     )

@@ -94,7 +94,7 @@ def make_dispatch(parts: ApiParts) -> Dispatch:
 
 def authentication_of(parts: ApiParts) -> Authentication:
     """Who knows whose secret it is."""
-    return Authentication(parts.keys, parts.tokens, parts.replica_token, parts.is_replica_token)
+    return Authentication(parts.keys, parts.tokens, parts.replica_token, parts.is_replica_token, parts.records_of)
 
 
 async def _leave_to_frontier(request: Request, error: Exception) -> Response:

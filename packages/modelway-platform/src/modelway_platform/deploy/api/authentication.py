@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from modelway.errors import ForbiddenError, UnauthenticatedError
 from modelway_platform.deploy.api.call import Caller
+from modelway_platform.domain.identity import VersionKey
 from modelway_platform.store.keys import Keys, hash_secret
 from modelway_platform.store.tokens import Tokens
 
@@ -19,6 +20,7 @@ class Authentication:
         tokens: Where tokens are.
         replica_token: By which replicas register.
         is_replica_token: Whether the secret of this hash is that of another control process of this platform.
+        records_of: The version whose records a token is for; None for what is no such token.
     """
 
     def __init__(
@@ -27,7 +29,9 @@ class Authentication:
         tokens: Tokens,
         replica_token: str,
         is_replica_token: Callable[[str], bool] = lambda _: False,
+        records_of: Callable[[str], VersionKey | None] = lambda _: None,
     ) -> None:
+        self._records_of = records_of
         self._is_replica_token = is_replica_token
         self._keys = keys
         self._tokens = tokens
@@ -49,6 +53,9 @@ class Authentication:
         secret = given.decode("latin-1")
         if self._is_replica_token(hash_secret(secret)):
             return Caller(name="replica", role="replica")
+        recorded = self._records_of(secret)
+        if recorded is not None:
+            return Caller(name=f"replica of {recorded}", role="recorder", records_of=recorded)
         token = self._tokens.find(secret)
         if token is not None:
             return Caller(name=token.name, role=token.role, projects=token.projects)

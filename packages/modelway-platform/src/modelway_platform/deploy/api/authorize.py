@@ -14,6 +14,7 @@ _MAY = {
     Rule.Role.ADMIN: frozenset({"admin"}),
     Rule.Role.REPLICA: frozenset({"replica", "admin"}),
     Rule.Role.GATEWAY: frozenset({"gateway", "admin"}),
+    Rule.Role.RECORDER: frozenset({"recorder", "admin"}),
 }
 
 
@@ -79,6 +80,8 @@ def _projects(caller: Caller) -> str:
 def _hint(role: int, caller: Caller) -> str:
     if caller.role == "replica":
         return "a replica's token opens only PUT and DELETE /v1/endpoints/{id}"
+    if caller.role == "recorder":
+        return "a token for records opens only POST /v1/records/inference"
     if caller.role == "gateway":
         return "a gateway's key opens only /v1/route-table"
     needed = "reader" if role == Rule.Role.READER else "deployer" if role in _DEPLOYERS else "admin"

@@ -6,18 +6,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 from modelway_platform.domain.access.actor import Actor
+from modelway_platform.domain.identity import VersionKey
 
-Role = Literal["admin", "deployer", "reader", "gateway", "replica"]
+Role = Literal["admin", "deployer", "reader", "gateway", "replica", "recorder"]
 Transport = Literal["rest", "grpc"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks; `name` is what revisions and events show. Whoever has `projects` sees these alone; a deployer may change them."""
+    """Who asks; `name` is what revisions and events show. Whoever has `projects` sees these alone; a deployer may change them.
+
+    `records_of` is the one version whose records a recorder may send.
+    """
 
     name: str
     role: Role
     projects: tuple[str, ...] = ()
+    records_of: VersionKey | None = None
 
     def sees(self, project: str) -> bool:
         """Whether what belongs to a project is shown."""

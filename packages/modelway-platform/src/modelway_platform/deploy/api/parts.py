@@ -254,6 +254,11 @@ def nothing_follows(_: str) -> None:
     """For a process that follows no Git source."""
 
 
+def no_recorder(secret: str) -> VersionKey | None:
+    """Where no replica elsewhere sends records."""
+    return None
+
+
 def no_other_token(_: str) -> bool:
     """For a platform of one control process."""
     return False
@@ -284,6 +289,7 @@ class ApiParts:
         mirror_reports: Adds up what copies have shown.
         explainer: Says what would become of a request.
         replica_token: The secret by which replicas register; opens nothing else.
+        records_of: Whose records the token of a replica elsewhere is for; None for another secret.
         is_replica_token: Whether replicas of another control process of this platform register with the secret of this hash.
         other_controls: Where the APIs of those are.
         status: More members for `/v1/status`.
@@ -350,6 +356,7 @@ class ApiParts:
     tables: TableServer | None = None
     heard_load: Callable[[str, Sequence[WorkerLoad]], None] = nobody_listens
     ready: Callable[[], bool] = always_ready
+    records_of: Callable[[str], VersionKey | None] = no_recorder
     is_replica_token: Callable[[str], bool] = no_other_token
     other_controls: Callable[[], Sequence[str]] = tuple
     keys_last_used: Callable[[], Mapping[str, float]] = nobody

@@ -7,8 +7,15 @@ from typing import Any
 from modelway_platform.deploy.images.places import USER
 from modelway_platform.deploy.operators.docker_engine import RunRequest
 from modelway_platform.deploy.operators.port import ReplicaSpec
+from modelway_platform.deploy.operators.records_way import (
+    SPOOL,
+    TOKEN_VARIABLE,
+    URL_VARIABLE,
+    RecordsWay,
+    spool_environment,
+    spool_mib,
+)
 from modelway_platform.deploy.operators.serve_options import serve_options
-from modelway_platform.domain.deployments.resources import Resources
 
 INSTANCE, CLUSTER, REPLICA = "modelway.instance", "modelway.cluster", "modelway.replica"
 INFERENCES = "/var/log/modelway"
@@ -23,8 +30,23 @@ def labels_of(instance: str, cluster: str) -> dict[str, str]:
     return {INSTANCE: instance, CLUSTER: cluster}
 
 
-def request_of(spec: ReplicaSpec, *, instance: str, network: str, inferences: Path | None = None) -> RunRequest:
-    """The container of a replica; `inferences` is the folder of the engine's machine where it logs them."""
+def request_of(
+    spec: ReplicaSpec,
+    *,
+    instance: str,
+    network: str,
+    inferences: Path | None = None,
+    records: RecordsWay | None = None,
+) -> RunRequest:
+    """The container of a replica.
+
+    Args:
+        spec: The replica.
+        instance: The mark of the platform.
+        network: The engine's.
+        inferences: The folder of the engine's machine where it logs its inferences.
+        records: How it sends them to control instead.
+    """
     mounts = [f"{inferences}:{INFERENCES}:rw"] if inferences is not None else []
     return RunRequest(
         name=f"modelway-{spec.id}",
@@ -33,6 +55,7 @@ def request_of(spec: ReplicaSpec, *, instance: str, network: str, inferences: Pa
         environment={
             "NO_COLOR": "1",
             **({"INFERENCE_LOG": INFERENCES} if inferences is not None else {}),
+            **(spool_environment() if records is not None else {}),
             **spec.env,
             # Ours come last: a document cannot make a replica claim to be another.
             "MODELWAY_REPLICA_ID": spec.id,
@@ -40,6 +63,7 @@ def request_of(spec: ReplicaSpec, *, instance: str, network: str, inferences: Pa
             "MODELWAY_MODEL": spec.key.model,
             "MODELWAY_VERSION": spec.key.version,
             "MODELWAY_PACKAGE": spec.package,
+            **({URL_VARIABLE: records.url, TOKEN_VARIABLE: records.token_of(spec.key)} if records is not None else {}),
         },
         labels={
             **labels_of(instance, spec.cluster),
@@ -48,14 +72,23 @@ def request_of(spec: ReplicaSpec, *, instance: str, network: str, inferences: Pa
             "modelway.package": spec.package,
         },
         user=f"{USER}:{USER}",
-        host={"NetworkMode": network, **({"Binds": mounts} if mounts else {}), **_host(spec.resources)},
+        host={
+            "NetworkMode": network,
+            **({"Binds": mounts} if mounts else {}),
+            **_host(spec, spool=records is not None),
+        },
     )
 
 
-def _host(resources: Resources) -> Mapping[str, Any]:
+def _host(spec: ReplicaSpec, *, spool: bool) -> Mapping[str, Any]:
+    resources = spec.resources
+    folders = {"/tmp": _TMP}  # noqa: S108 - inside the container
+    if spool:
+        mib = spool_mib(spec.workers, spec.env.get("INFERENCE_LOG_MIB", ""))
+        folders[SPOOL] = f"rw,nosuid,nodev,noexec,size={mib}m,mode=1777"
     limits: dict[str, Any] = {
         "ReadonlyRootfs": True,
-        "Tmpfs": {"/tmp": _TMP},  # noqa: S108 - inside the container
+        "Tmpfs": folders,
         "ShmSize": _SHARED_MEMORY,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],

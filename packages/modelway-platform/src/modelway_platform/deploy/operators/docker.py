@@ -22,6 +22,7 @@ from modelway_platform.deploy.operators.docker_engine import DockerEngine
 from modelway_platform.deploy.operators.last_words import ending, exit_text
 from modelway_platform.deploy.operators.lead import Lead, NotRehearsedError
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
+from modelway_platform.deploy.operators.records_way import RecordsWay
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.routing.endpoint import Endpoint
 
@@ -50,6 +51,7 @@ class Surroundings:
         examples: The golden examples of a package, by its digest.
         credentials: Who we are to the registry of an image, as the engine wants it; None for anybody.
         on_change: Called on the loop with a replica's id as soon as it has ended.
+        records: How containers send their inference records; None: they write them into `folder`.
     """
 
     instance: str
@@ -60,6 +62,7 @@ class Surroundings:
     examples: Callable[[str], Sequence[Example]]
     credentials: Callable[[str], Mapping[str, str] | None]
     on_change: Callable[[str], None]
+    records: RecordsWay | None = None
 
 
 @dataclass(slots=True)
@@ -122,8 +125,12 @@ class DockerOperator:
         if not await asyncio.to_thread(self._engine.has_image, spec.environment):
             credentials = around.credentials(spec.environment)
             await asyncio.to_thread(self._engine.pull, spec.environment, credentials)
-        inferences = await asyncio.to_thread(_inference_folder, around.folder / spec.id)
-        request = request_of(spec, instance=around.instance, network=around.network, inferences=inferences)
+        inferences = None
+        if around.records is None:
+            inferences = await asyncio.to_thread(_inference_folder, around.folder / spec.id)
+        request = request_of(
+            spec, instance=around.instance, network=around.network, inferences=inferences, records=around.records
+        )
         container = await asyncio.to_thread(self._engine.run, request)
         known = self._known[spec.id] = _Known(container=container)
         self._begin_leading(spec.id, known, request.labels)

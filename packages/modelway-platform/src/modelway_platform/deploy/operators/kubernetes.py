@@ -25,8 +25,10 @@ from modelway_platform.deploy.operators.pod_manifest import (
     service_of,
     version_labels,
 )
+from modelway_platform.deploy.operators.pod_records import secret_name, secret_of, with_records
 from modelway_platform.deploy.operators.pod_state import Pod, PodEnding, ending_of, waiting_of
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
+from modelway_platform.deploy.operators.records_way import RecordsWay
 from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.kubernetes.access import ClusterAccess
@@ -56,6 +58,7 @@ class PodSurroundings:
         folder: Holds one folder per replica, where the last lines of its log go.
         follow: Follows the endpoints of our Services on the cluster that is opened so, for ever.
         on_change: Called on the loop with a replica's id as soon as it has ended.
+        records: How pods send their inference records; None: they keep none.
     """
 
     instance: str
@@ -64,6 +67,7 @@ class PodSurroundings:
     folder: Path
     follow: Callable[[ClusterAccess], Coroutine[Any, Any, None]]
     on_change: Callable[[str], None]
+    records: RecordsWay | None = None
 
 
 @dataclass(slots=True)
@@ -115,6 +119,10 @@ class KubernetesOperator:
     def _services(self) -> str:
         return f"/api/v1/namespaces{path_of(self._api.access.namespace)}/services"
 
+    @property
+    def _secrets(self) -> str:
+        return f"/api/v1/namespaces{path_of(self._api.access.namespace)}/secrets"
+
     async def adopt(self, placements: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
         if self._connected is None:
             self._connected = await asyncio.to_thread(self._connect)
@@ -149,6 +157,11 @@ class KubernetesOperator:
             f"{self._services}{path_of(service)}", service_of(around.instance, around.cluster, spec.key)
         )
         document = pod_of(spec, around.settings, around.instance)
+        if around.records is not None:
+            labels = {**owner_labels(around.instance, around.cluster), **version_labels(spec.key)}
+            secret = secret_of(service, labels, spec.key, around.records)
+            await self._api.apply(f"{self._secrets}{path_of(secret_name(service))}", secret)
+            document = with_records(document, spec, service, around.records)
         self._known.pop(spec.id, None)
         try:
             made = decoded(await self._api.create(self._pods, document), Pod)
@@ -226,7 +239,10 @@ class KubernetesOperator:
 
     async def _drop_service(self, key: VersionKey) -> None:
         if all(known.key != key for known in self._known.values()):
-            await self._api.delete(f"{self._services}{path_of(service_name(self._around.instance, key))}")
+            name = service_name(self._around.instance, key)
+            await self._api.delete(f"{self._services}{path_of(name)}")
+            if self._around.records is not None:
+                await self._api.delete(f"{self._secrets}{path_of(secret_name(name))}")
 
     async def _tidy(self, known: Collection[str]) -> None:
         for pod in (decoded(each, Pod) for each in (await self._api.list(self._pods, self._selector)).items):
@@ -236,6 +252,12 @@ class KubernetesOperator:
         for service in (decoded(each, Pod) for each in (await self._api.list(self._services, self._selector)).items):
             if service.metadata.name not in wanted:
                 await self._api.delete(f"{self._services}{path_of(service.metadata.name)}", uid=service.metadata.uid)
+        if self._around.records is None:
+            return
+        kept = {secret_name(each) for each in wanted}
+        for secret in (decoded(each, Pod) for each in (await self._api.list(self._secrets, self._selector)).items):
+            if secret.metadata.name not in kept:
+                await self._api.delete(f"{self._secrets}{path_of(secret.metadata.name)}", uid=secret.metadata.uid)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         """Something that takes a while and that nobody waits for."""

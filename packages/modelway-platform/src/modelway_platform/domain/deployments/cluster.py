@@ -35,7 +35,10 @@ class DockerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """One place for replicas; `local`, the platform's own machine, is always there and needs no document."""
+    """One place for replicas; `local`, the platform's own machine, is always there and needs no document.
+
+    `control` is the control API as replicas there reach it, which send it their inference records.
+    """
 
     name: str
     operator: OperatorKind = "process"
@@ -43,6 +46,7 @@ class Cluster:
     kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
     builder: BuilderSettings = NO_BUILDER
+    control: str = ""
 
     @property
     def key(self) -> str:

@@ -18,6 +18,7 @@ from modelway_platform.domain.identity import is_name
 from modelway_platform.domain.parsing.document_fields import Fields
 
 _NAME_RULE = f"use lower-case letters, digits and dashes, at most 63; `{LOCAL}` is the platform's own machine"
+_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]{1,250}(?:/[A-Za-z0-9._/-]{0,200})?")
 _REGISTRY = re.compile(r"[A-Za-z0-9.\[\]:-]+(?:/[a-z0-9]+(?:[._/-][a-z0-9]+)*)?")
 
 
@@ -29,13 +30,20 @@ def read_cluster(metadata: Fields, spec: Fields) -> Cluster:
     kubernetes = read_kubernetes(spec) if operator == "kubernetes" else KubernetesSettings()
     slurm = read_slurm(spec) if operator == "slurm" else SlurmSettings()
     return Cluster(
-        name=name, operator=operator, docker=docker, kubernetes=kubernetes, slurm=slurm, builder=read_builder(spec)
+        name=name,
+        operator=operator,
+        docker=docker,
+        kubernetes=kubernetes,
+        slurm=slurm,
+        builder=read_builder(spec),
+        control=_read_control(spec, operator),
     )
 
 
 def cluster_to_json(cluster: Cluster) -> dict[str, Any]:
     """The `spec` of the normal form."""
-    return {**_operator_to_json(cluster), **builder_to_json(cluster.builder)}
+    control = {"control": cluster.control} if cluster.control else {}
+    return {**_operator_to_json(cluster), **builder_to_json(cluster.builder), **control}
 
 
 def _operator_to_json(cluster: Cluster) -> dict[str, Any]:
@@ -73,7 +81,15 @@ def cluster_from_json(name: str, spec: Mapping[str, Any]) -> Cluster:
         kubernetes=kubernetes,
         slurm=slurm,
         builder=builder_from_json(spec),
+        control=spec.get("control", ""),
     )
+
+
+def _read_control(spec: Fields, operator: OperatorKind) -> str:
+    """Jobs write into a folder that the platform reads; others send their records."""
+    if operator == "slurm":
+        return ""  # left unread, the field is complained of
+    return spec.string("control", "", check=_is_url, rule="an address that replicas reach: http://CONTROL:7070")
 
 
 def _read_docker(spec: Fields) -> DockerSettings:
@@ -101,6 +117,10 @@ def _is_socket(text: str) -> bool:
 
 def _is_registry(text: str) -> bool:
     return _REGISTRY.fullmatch(text) is not None and len(text) <= 200
+
+
+def _is_url(text: str) -> bool:
+    return _URL.fullmatch(text) is not None
 
 
 def _is_line(text: str) -> bool:

@@ -1,10 +1,13 @@
 """How far the segments of a folder have been collected, as the collector leaves word of it beside them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 MARKS_NAME = "collected"
 """The file: a line per segment, `<octets> <name>`."""
+SEGMENTS = "worker-*.ndjson"
+"""What segments are called."""
 _BLOCK = 1 << 18
 
 
@@ -31,3 +34,19 @@ def lines_not_collected(segment: Path, marks: Mapping[str, int] | None) -> int:
     except OSError:
         return found
     return found
+
+
+def octets_left(folder: Path) -> int:
+    """What nobody has taken yet of the segments of a folder; all of it where nobody has begun to."""
+    marks = read_marks(folder) or {}
+    found = 0
+    for path in folder.glob(SEGMENTS):
+        with suppress(OSError):
+            found += max(0, path.stat().st_size - marks.get(path.name, 0))
+    return found
+
+
+def lines_left(folder: Path) -> int:
+    """How many lines that is."""
+    marks = read_marks(folder) or {}
+    return sum(lines_not_collected(path, marks) for path in folder.glob(SEGMENTS))

@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 from modelway.serving.board import Board
+from modelway.serving.observing.collected import octets_left
 
 _SERIES = (
     ("modelway_inference_log_records_total", "Records written to the inference log."),
@@ -32,6 +34,8 @@ class LogMetrics:
         self._first = start + offset
         self._offset = offset
         self._lock = threading.Lock()
+        self.sent_from: Path | None = None
+        """The folder of segments, where they are sent to a platform from here."""
 
     def written(self, count: int, /) -> None:
         self._add(0, count)
@@ -61,6 +65,11 @@ class LogMetrics:
             if any(counts[part]):
                 for (name, about), count in zip(_SERIES[part], counts[part], strict=True):
                     yield from (f"# HELP {name} {about}", f"# TYPE {name} counter", f"{name}{{{labels}}} {count:.0f}")
+
+        if self.sent_from is not None:
+            name = "modelway_inference_log_unsent_bytes"
+            yield from (f"# HELP {name} Of the inference log, what waits to be sent.", f"# TYPE {name} gauge")
+            yield f"{name}{{{labels}}} {octets_left(self.sent_from)}"
 
     def _add(self, position: int, count: int) -> None:
         with self._lock:

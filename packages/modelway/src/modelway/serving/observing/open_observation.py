@@ -41,6 +41,8 @@ class OpenObservation:
             return None
         writer = SegmentWriter(Path(asked.folder), settings.index, total_bytes=asked.total_bytes, tally=metrics)
         self._closers.append(writer.close)
+        if asked.sent:
+            metrics.sent_from = Path(asked.folder)
         return InferenceLog(writer, settings.identity, settings.replica, settings.index, asked.payloads)
 
     def _open_spans(self, settings: WorkerSettings, metrics: LogMetrics, events: Events) -> "Spans | None":

@@ -4,16 +4,14 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from modelway.serving.observing.collected import MARKS_NAME, read_marks
+from modelway.serving.observing.collected import MARKS_NAME, SEGMENTS, octets_left, read_marks
 
 PIECE_BYTES = 2 << 20
 """Longer ones are sent in several pieces, each ending with a line."""
-_SEGMENTS = "worker-*.ndjson"
 _LONGEST_LINE = 1 << 20
 
 
@@ -66,8 +64,11 @@ class Shipper:
         self.sent_bytes = 0
         """Since it was made."""
 
-    def turn(self) -> bool:
+    def turn(self, *, last: bool = False) -> bool:
         """Sends at most one piece of each segment; returns whether there is more at once.
+
+        Args:
+            last: Nobody writes any more: the newest segments have ended, too.
 
         Raises:
             ModelwayError: The receiver did not take a piece; those before it are marked.
@@ -79,7 +80,7 @@ class Shipper:
         before = dict(marks)
         more = False
         try:
-            for piece in self._pieces(marks):
+            for piece in self._pieces(marks, last=last):
                 kept = self._receiver.take(piece.path.name, piece.start, piece.lines, ended=piece.ended)
                 marks[piece.path.name] = kept
                 self.sent_bytes += max(0, kept - piece.start)
@@ -93,23 +94,18 @@ class Shipper:
 
     def behind(self) -> int:
         """Octets that wait to be sent."""
-        marks = read_marks(self._folder) or {}
-        found = 0
-        for path in self._folder.glob(_SEGMENTS):
-            with suppress(OSError):
-                found += max(0, path.stat().st_size - marks.get(path.name, 0))
-        return found
+        return octets_left(self._folder)
 
-    def _pieces(self, marks: Mapping[str, int]) -> Iterator[_Piece]:
+    def _pieces(self, marks: Mapping[str, int], *, last: bool) -> Iterator[_Piece]:
         writers: dict[str, list[Path]] = defaultdict(list)
-        for path in self._folder.glob(_SEGMENTS):
+        for path in self._folder.glob(SEGMENTS):
             writers[path.stem.rpartition("-")[0]].append(path)
         for paths in writers.values():
             ordered = sorted(paths, key=_number)
             for path in ordered:
                 if path.name in self._ended:
                     continue
-                piece = self._piece(path, marks.get(path.name, 0), followed=path is not ordered[-1])
+                piece = self._piece(path, marks.get(path.name, 0), followed=last or path is not ordered[-1])
                 if piece is not None:
                     yield piece
                 if path.name not in self._ended:  # the end of a segment says that all before it have ended

@@ -1,6 +1,7 @@
 """A thread that sends what segments gain, for as long as the process lives; nobody waits for it."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from modelway.errors import ModelwayError
@@ -8,6 +9,7 @@ from modelway.serving.observing.shipper import Shipper
 
 TURN_SECONDS = 1.0
 _MOST_WAIT_SECONDS = 15.0
+_CLOSING_PAUSE = 0.25
 
 
 class Shipping:
@@ -24,12 +26,21 @@ class Shipping:
         self._say = say
         self._turn_seconds = turn_seconds
         self._closing = threading.Event()
+        self._last = False
+        self._until = 0.0
         self._problem = ""
         self._thread = threading.Thread(target=self._work, name="shipping", daemon=True)
         self._thread.start()
 
-    def close(self, seconds: float = 2.0) -> None:
-        """Sends what is there, for at most so long."""
+    def close(self, seconds: float = 2.0, *, last: bool = False) -> None:
+        """Sends what is there, for at most so long, and tries again as long as that is.
+
+        Args:
+            seconds: How long.
+            last: Nobody writes any more, so all segments have ended.
+        """
+        self._last = last
+        self._until = time.monotonic() + seconds
         self._closing.set()
         self._thread.join(seconds)
 
@@ -37,11 +48,12 @@ class Shipping:
         wait = self._turn_seconds
         while not self._closing.wait(wait):
             wait = self._turn_seconds if self._all() else min(max(wait, 0.5) * 2, _MOST_WAIT_SECONDS)
-        self._all()
+        while not self._all(last=self._last) and time.monotonic() + _CLOSING_PAUSE < self._until:
+            time.sleep(_CLOSING_PAUSE)
 
-    def _all(self) -> bool:
+    def _all(self, *, last: bool = False) -> bool:
         try:
-            while self._shipper.turn():
+            while self._shipper.turn(last=last):
                 pass
         except (ModelwayError, OSError) as error:
             what = error.message if isinstance(error, ModelwayError) else (error.strerror or type(error).__name__)

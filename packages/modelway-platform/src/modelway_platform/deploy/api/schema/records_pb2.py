@@ -28,7 +28,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from modelway_platform.deploy.api.schema import rule_pb2 as modelway_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19modelway/v1/records.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x16modelway/v1/rule.proto\"x\n\x12TakeRecordsRequest\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x03\x12\r\n\x05\x65nded\x18\x04 \x01(\x08\x12#\n\x05lines\x18\x05 \x01(\x0b\x32\x14.google.api.HttpBody\"\x1b\n\x0bKeptRecords\x12\x0c\n\x04size\x18\x01 \x01(\x03\x32\x9b\x01\n\x07Records\x12\x8f\x01\n\x11TakeAccessRecords\x12\x1f.modelway.v1.TakeRecordsRequest\x1a\x18.modelway.v1.KeptRecords\"?\xea\xe0\x18\x07\x08\x06\x30\x80\x80\x80\x02\x82\xd3\xe4\x93\x02.\"%/v1/records/access/{origin}/{segment}:\x05linesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19modelway/v1/records.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x16modelway/v1/rule.proto\"x\n\x12TakeRecordsRequest\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0f\n\x07segment\x18\x02 \x01(\t\x12\r\n\x05start\x18\x03 \x01(\x03\x12\r\n\x05\x65nded\x18\x04 \x01(\x08\x12#\n\x05lines\x18\x05 \x01(\x0b\x32\x14.google.api.HttpBody\",\n\x0bKeptRecords\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\x0f\n\x07refused\x18\x02 \x01(\x03\x32\xb3\x02\n\x07Records\x12\x8f\x01\n\x11TakeAccessRecords\x12\x1f.modelway.v1.TakeRecordsRequest\x1a\x18.modelway.v1.KeptRecords\"?\xea\xe0\x18\x07\x08\x06\x30\x80\x80\x80\x02\x82\xd3\xe4\x93\x02.\"%/v1/records/access/{origin}/{segment}:\x05lines\x12\x95\x01\n\x14TakeInferenceRecords\x12\x1f.modelway.v1.TakeRecordsRequest\x1a\x18.modelway.v1.KeptRecords\"B\xea\xe0\x18\x07\x08\x07\x30\x80\x80\x80\x02\x82\xd3\xe4\x93\x02\x31\"(/v1/records/inference/{origin}/{segment}:\x05linesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,10 +37,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RECORDS'].methods_by_name['TakeAccessRecords']._loaded_options = None
   _globals['_RECORDS'].methods_by_name['TakeAccessRecords']._serialized_options = b'\352\340\030\007\010\0060\200\200\200\002\202\323\344\223\002.\"%/v1/records/access/{origin}/{segment}:\005lines'
+  _globals['_RECORDS'].methods_by_name['TakeInferenceRecords']._loaded_options = None
+  _globals['_RECORDS'].methods_by_name['TakeInferenceRecords']._serialized_options = b'\352\340\030\007\010\0070\200\200\200\002\202\323\344\223\0021\"(/v1/records/inference/{origin}/{segment}:\005lines'
   _globals['_TAKERECORDSREQUEST']._serialized_start=123
   _globals['_TAKERECORDSREQUEST']._serialized_end=243
   _globals['_KEPTRECORDS']._serialized_start=245
-  _globals['_KEPTRECORDS']._serialized_end=272
-  _globals['_RECORDS']._serialized_start=275
-  _globals['_RECORDS']._serialized_end=430
+  _globals['_KEPTRECORDS']._serialized_end=289
+  _globals['_RECORDS']._serialized_start=292
+  _globals['_RECORDS']._serialized_end=599
 # @@protoc_insertion_point(module_scope)

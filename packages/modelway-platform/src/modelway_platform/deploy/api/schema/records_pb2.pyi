@@ -24,7 +24,9 @@ class TakeRecordsRequest(_message.Message):
     def __init__(self, origin: _Optional[str] = ..., segment: _Optional[str] = ..., start: _Optional[int] = ..., ended: _Optional[bool] = ..., lines: _Optional[_Union[_httpbody_pb2.HttpBody, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class KeptRecords(_message.Message):
-    __slots__ = ("size",)
+    __slots__ = ("size", "refused")
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     size: int
-    def __init__(self, size: _Optional[int] = ...) -> None: ...
+    refused: int
+    def __init__(self, size: _Optional[int] = ..., refused: _Optional[int] = ...) -> None: ...

@@ -26,7 +26,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16modelway/v1/rule.proto\x12\x0bmodelway.v1\x1a google/protobuf/descriptor.proto\"\x90\x03\n\x04Rule\x12$\n\x04role\x18\x01 \x01(\x0e\x32\x16.modelway.v1.Rule.Role\x12\x13\n\x0bhttp_status\x18\x02 \x01(\x05\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x0e\n\x06secret\x18\x04 \x01(\x08\x12\x0f\n\x07watches\x18\x05 \x01(\t\x12\x16\n\x0emax_body_bytes\x18\x06 \x01(\x05\x12&\n\x05scope\x18\x07 \x01(\x0e\x32\x17.modelway.v1.Rule.Scope\x12\x12\n\nproject_in\x18\x08 \x01(\t\x12\x12\n\nmedia_type\x18\t \x01(\t\"m\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\n\n\x06READER\x10\x01\x12\x0c\n\x08\x44\x45PLOYER\x10\x02\x12\x10\n\x0c\x41NY_DEPLOYER\x10\x03\x12\t\n\x05\x41\x44MIN\x10\x04\x12\x0b\n\x07REPLICA\x10\x05\x12\x0b\n\x07GATEWAY\x10\x06\"C\n\x05Scope\x12\x0e\n\nBY_REQUEST\x10\x00\x12\r\n\tBY_ANSWER\x10\x01\x12\x0c\n\x08PLATFORM\x10\x02\x12\r\n\tBY_METHOD\x10\x03:A\n\x04rule\x12\x1e.google.protobuf.MethodOptions\x18\x8d\x8c\x03 \x01(\x0b\x32\x11.modelway.v1.Ruleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16modelway/v1/rule.proto\x12\x0bmodelway.v1\x1a google/protobuf/descriptor.proto\"\x9e\x03\n\x04Rule\x12$\n\x04role\x18\x01 \x01(\x0e\x32\x16.modelway.v1.Rule.Role\x12\x13\n\x0bhttp_status\x18\x02 \x01(\x05\x12\x10\n\x08location\x18\x03 \x01(\t\x12\x0e\n\x06secret\x18\x04 \x01(\x08\x12\x0f\n\x07watches\x18\x05 \x01(\t\x12\x16\n\x0emax_body_bytes\x18\x06 \x01(\x05\x12&\n\x05scope\x18\x07 \x01(\x0e\x32\x17.modelway.v1.Rule.Scope\x12\x12\n\nproject_in\x18\x08 \x01(\t\x12\x12\n\nmedia_type\x18\t \x01(\t\"{\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\n\n\x06READER\x10\x01\x12\x0c\n\x08\x44\x45PLOYER\x10\x02\x12\x10\n\x0c\x41NY_DEPLOYER\x10\x03\x12\t\n\x05\x41\x44MIN\x10\x04\x12\x0b\n\x07REPLICA\x10\x05\x12\x0b\n\x07GATEWAY\x10\x06\x12\x0c\n\x08RECORDER\x10\x07\"C\n\x05Scope\x12\x0e\n\nBY_REQUEST\x10\x00\x12\r\n\tBY_ANSWER\x10\x01\x12\x0c\n\x08PLATFORM\x10\x02\x12\r\n\tBY_METHOD\x10\x03:A\n\x04rule\x12\x1e.google.protobuf.MethodOptions\x18\x8d\x8c\x03 \x01(\x0b\x32\x11.modelway.v1.Ruleb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,9 +34,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'modelway.v1.rule_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RULE']._serialized_start=74
-  _globals['_RULE']._serialized_end=474
+  _globals['_RULE']._serialized_end=488
   _globals['_RULE_ROLE']._serialized_start=296
-  _globals['_RULE_ROLE']._serialized_end=405
-  _globals['_RULE_SCOPE']._serialized_start=407
-  _globals['_RULE_SCOPE']._serialized_end=474
+  _globals['_RULE_ROLE']._serialized_end=419
+  _globals['_RULE_SCOPE']._serialized_start=421
+  _globals['_RULE_SCOPE']._serialized_end=488
 # @@protoc_insertion_point(module_scope)

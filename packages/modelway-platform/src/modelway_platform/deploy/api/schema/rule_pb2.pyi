@@ -20,6 +20,7 @@ class Rule(_message.Message):
         ADMIN: _ClassVar[Rule.Role]
         REPLICA: _ClassVar[Rule.Role]
         GATEWAY: _ClassVar[Rule.Role]
+        RECORDER: _ClassVar[Rule.Role]
     ROLE_UNSPECIFIED: Rule.Role
     READER: Rule.Role
     DEPLOYER: Rule.Role
@@ -27,6 +28,7 @@ class Rule(_message.Message):
     ADMIN: Rule.Role
     REPLICA: Rule.Role
     GATEWAY: Rule.Role
+    RECORDER: Rule.Role
     class Scope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         BY_REQUEST: _ClassVar[Rule.Scope]
