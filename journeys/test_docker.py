@@ -1,5 +1,6 @@
 """Replicas as containers of a real Docker Engine, from images built without a daemon and pushed to a real registry."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def boxed(box: Box, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     """A platform with two replicas of one version in containers."""
     running = RunningPlatform(tmp_path_factory.mktemp("boxed"))
+    running.options = (*running.options, "--control-host", "0.0.0.0")  # containers may send it records
     try:
         running.start()
         digest = running.upload(archive)
@@ -199,6 +201,51 @@ def test_a_base_of_the_catalogue_is_chosen_and_one_that_is_missing_is_named(
     boxed.wait_ready(name, seconds=120)
     boxed.cli("delete", "deployment", name, "--wait")
     boxed.cli("delete", "cluster", "shelf")
+
+
+def sending(digest: str, **env: str) -> str:
+    variables = ", ".join(f'{key}: "{value}"' for key, value in {"INFERENCE_LOG_PAYLOADS": "1", **env}.items())
+    return (
+        "apiVersion: modelway/v1\nkind: Deployment\nmetadata: {project: apart, model: echo, version: v1}\n"
+        f'spec: {{package: "{digest}", cluster: apart, env: {{{variables}}}, drainSeconds: 5}}\n'
+    )
+
+
+def asked(platform: RunningPlatform, question: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in platform.cli("logs", "query", question, "-o", "json").stdout.splitlines()]
+
+
+def test_containers_send_the_records_of_a_machine_nobody_sees(boxed: RunningPlatform, box: Box) -> None:
+    """As on another machine: no folder of this one is theirs; what they send is joined with what the gateway has."""
+    name, path, digest = "apart/echo/v1", "/apart/echo/v1/echo", digest_of(boxed)
+    with box.asked() as client:
+        here = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    cluster = f"{box.cluster('apart')}  control: http://{here}:{boxed.control_port}\n"
+    others = set(box.containers())
+    boxed.apply(cluster, sending(digest), route("apart/echo", {"v1": 1}, idempotent=True))
+    boxed.wait_ready(name, seconds=120)
+    boxed.wait_routed(path)
+    with box.asked() as client:
+        (first,) = [each for replica, each in box.containers().items() if replica not in others]
+        assert not client.api.inspect_container(first)["HostConfig"]["Binds"]
+    with Load(lambda _: boxed.caller(), path, connections=2, pause=0.01) as load:
+        boxed.apply(sending(digest, TONE="again"))
+        boxed.wait_ready(name, seconds=120)
+        wait_for("the first is gone", lambda: first not in box.containers(running=False).values(), 120)
+    assert not load.failed, load.summary()
+    without = "FROM requests WHERE project = 'apart' AND status = 200 AND server_us IS NULL AND replica <> ''"
+    wait_for("every answer has its inference", lambda: asked(boxed, f"SELECT count(*) AS n {without}") == [{"n": 0}])
+    joined = asked(boxed, "SELECT request_id, replica FROM requests WHERE project = 'apart' AND server_us IS NOT NULL")
+    assert len(joined) >= len(load.sent)
+    assert len({each["replica"] for each in joined}) == 2, "what the first had went out before it"
+    assert len({each["request_id"] for each in joined}) == len(joined), "and nothing twice"
+    boxed.cli("logs", "feedback", joined[0]["request_id"], "--reward", "0.5")
+    seen = f"SELECT reward, request->>'text' AS said FROM predictions WHERE request_id = '{joined[0]['request_id']}'"
+    (told,) = wait_for("feedback", lambda: [each for each in asked(boxed, seen) if each["reward"] is not None] or None)
+    assert told["said"], "payloads, where they are asked for"
+    boxed.cli("delete", "route", "apart/echo")
+    boxed.cli("delete", "deployment", name, "--wait")
+    boxed.cli("delete", "cluster", "apart")
 
 
 def spread(digest: str, **env: str) -> str:

@@ -157,10 +157,7 @@ class KubernetesOperator:
             f"{self._services}{path_of(service)}", service_of(around.instance, around.cluster, spec.key)
         )
         document = pod_of(spec, around.settings, around.instance)
-        if around.records is not None:
-            labels = {**owner_labels(around.instance, around.cluster), **version_labels(spec.key)}
-            secret = secret_of(service, labels, spec.key, around.records)
-            await self._api.apply(f"{self._secrets}{path_of(secret_name(service))}", secret)
+        if around.records is not None and await self._keeps_token(spec.key, service, around.records):
             document = with_records(document, spec, service, around.records)
         self._known.pop(spec.id, None)
         try:
@@ -216,6 +213,21 @@ class KubernetesOperator:
 
     # Objects
 
+    async def _keeps_token(self, key: VersionKey, service: str, way: RecordsWay) -> bool:
+        """Puts the token for records into a Secret; whether we may: records are no reason not to start."""
+        labels = {**owner_labels(self._around.instance, self._around.cluster), **version_labels(key)}
+        try:
+            await self._api.apply(
+                f"{self._secrets}{path_of(secret_name(service))}", secret_of(service, labels, key, way)
+            )
+        except ApiRefusedError as error:
+            if error.status != 403:
+                raise
+            extra = {"cluster": self._around.cluster, "reason": error.message}
+            log.warning("pods will send no records: their token cannot be kept", extra=extra)
+            return False
+        return True
+
     async def _replace(self, name: str, document: Mapping[str, Any]) -> Pod:
         """The Pod of a start that was interrupted, or a new one in place of one that has ended."""
         path = f"{self._pods}{path_of(name)}"
@@ -242,7 +254,11 @@ class KubernetesOperator:
             name = service_name(self._around.instance, key)
             await self._api.delete(f"{self._services}{path_of(name)}")
             if self._around.records is not None:
-                await self._api.delete(f"{self._secrets}{path_of(secret_name(name))}")
+                await self._drop_token(name)
+
+    async def _drop_token(self, service: str) -> None:
+        with contextlib.suppress(ApiRefusedError):  # where we may keep none, there is none
+            await self._api.delete(f"{self._secrets}{path_of(secret_name(service))}")
 
     async def _tidy(self, known: Collection[str]) -> None:
         for pod in (decoded(each, Pod) for each in (await self._api.list(self._pods, self._selector)).items):
@@ -252,9 +268,11 @@ class KubernetesOperator:
         for service in (decoded(each, Pod) for each in (await self._api.list(self._services, self._selector)).items):
             if service.metadata.name not in wanted:
                 await self._api.delete(f"{self._services}{path_of(service.metadata.name)}", uid=service.metadata.uid)
-        if self._around.records is None:
-            return
-        kept = {secret_name(each) for each in wanted}
+        if self._around.records is not None:
+            with contextlib.suppress(ApiRefusedError):
+                await self._tidy_tokens({secret_name(each) for each in wanted})
+
+    async def _tidy_tokens(self, kept: set[str]) -> None:
         for secret in (decoded(each, Pod) for each in (await self._api.list(self._secrets, self._selector)).items):
             if secret.metadata.name not in kept:
                 await self._api.delete(f"{self._secrets}{path_of(secret.metadata.name)}", uid=secret.metadata.uid)
