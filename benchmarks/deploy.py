@@ -166,7 +166,6 @@ class ManyDeployments:
         preparer = FakePreparer()
         self.reconciler = Reconciler(
             documents=self.documents,
-            events=self.events,
             fleet=fleet,
             preparations=Preparations(lambda _: preparer, notify=notify),
             book=PhaseBook(self.phases),

@@ -131,7 +131,6 @@ def _reconciler(database: Database, documents: Documents, world: World, register
     preparer = FakePreparer()
     return Reconciler(
         documents=documents,
-        events=events,
         fleet=fleet,
         preparations=Preparations(lambda _: preparer, notify=changes.notify),
         book=PhaseBook(Phases(database)),

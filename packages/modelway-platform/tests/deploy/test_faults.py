@@ -118,10 +118,10 @@ class Control:
         self.operator = FakeOperator(world, registered, lambda _: changes.notify())
         preparer: Any = Faulty(FakePreparer(), plan, "do")
         operator: Any = Faulty(self.operator, plan, "adopt", "start", "stop", "forget")
-        documents: Any = Faulty(self.documents, plan, "save_status", "remove_deployment")
-        replicas: Any = Faulty(self.replicas, plan, "save", "delete")
+        documents: Any = Faulty(self.documents, plan, "save_statuses", "remove_deployment")
+        replicas: Any = Faulty(self.replicas, plan, "save", "save_all", "delete")
         phases: Any = Faulty(self.phases, plan, "save")
-        events: Any = Faulty(Events(self.database, changes.notify), plan, "add")
+        events: Any = Faulty(Events(self.database, changes.notify), plan, "add_all")
         self.preparations = Preparations(lambda _: preparer, notify=changes.notify)
 
         def never(_: Any) -> Any:
@@ -129,7 +129,6 @@ class Control:
 
         self.reconciler = Reconciler(
             documents=documents,
-            events=events,
             fleet=Fleet(
                 store=replicas, events=events, clusters=Clusters(operator, never), drop_endpoint=registered.discard
             ),

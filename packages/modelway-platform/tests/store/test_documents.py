@@ -164,6 +164,23 @@ def test_status_is_kept_and_news_only_once(documents: Documents, notified: list[
     assert record.status == status
 
 
+def test_statuses_of_many_are_kept_together_each_with_a_number(documents: Documents, notified: list[None]) -> None:
+    keys = [VersionKey("vision", f"m{number}", "v1") for number in range(4)]
+    documents.apply([replace(DEPLOYMENT, key=key) for key in keys], author="a")
+    documents.mark_deleting(keys[1])
+    documents.remove_deployment(keys[1])
+    before, _ = documents.changed_after(0, 1)
+    notified.clear()
+    unknown = VersionKey("vision", "unknown", "v1")
+    seen = [(key, DeploymentStatus(phase=Phase.READY)) for key in (keys[3], unknown, keys[1], keys[0])]
+    assert documents.save_statuses(seen) == 2
+    newest, rows = documents.changed_after(before, 10)
+    assert [(row.name, row.sequence) for row in rows] == [(str(keys[3]), before + 1), (str(keys[0]), before + 2)]
+    assert (newest, len(notified)) == (before + 2, 1)
+    assert documents.save_statuses(seen) == 0
+    assert [each.status.phase for each in documents.list_deployments()] == [Phase.READY, Phase.PENDING, Phase.READY]
+
+
 def test_everything_is_back_after_reopening(database: Database, place: Path | str) -> None:
     Documents(database).apply([DEPLOYMENT, ROUTE], author="a")
     before = Documents(database).declared()

@@ -1,5 +1,6 @@
 """Replicas, events, keys and counters."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,16 @@ from sqlalchemy import text
 from modelway.client.key_text import is_mistyped
 from modelway.errors import NotFoundError
 from modelway_platform.domain.access.key_request import KeySpec
+from modelway_platform.domain.documents.document_json import Kind
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
-from modelway_platform.store.events import KEPT_PER_DOCUMENT, Events
+from modelway_platform.store.events import KEPT_PER_DOCUMENT, Events, Happened
 from modelway_platform.store.keys import Keys
 from modelway_platform.store.replicas import Replicas
 
+KINDS: tuple[Kind, ...] = ("Route", "Deployment")
 REPLICA = ReplicaRecord(
     id="r1",
     key=VersionKey("vision", "digits", "v1"),
@@ -60,6 +63,29 @@ def test_old_events_go(database: Database) -> None:
         events.add("Route", "a/b", "Normal", "N", str(number))
     found = events.list("Route", "a/b")
     assert [event.message for event in found] == [str(number) for number in range(5, KEPT_PER_DOCUMENT + 5)]
+
+
+def test_many_events_are_kept_as_one_after_another(database: Database) -> None:
+    def happened(kind: Kind, name: str, text: str, at: float) -> Happened:
+        return Happened(kind=kind, name=name, type="Normal", reason="R", message=text, at=at)
+
+    events = Events(database)
+    names = ("a/one", "a/many")
+    events.add_all(
+        [happened(kind, name, str(n), 0.0) for n in range(KEPT_PER_DOCUMENT - 3) for name in names for kind in KINDS]
+    )
+    more = list(enumerate(itertools.product("AABAACCCDD", KINDS), 1))
+    single = Events(database, clock=iter([float(at) for at, _ in more]).__next__)
+    for _, (text_, kind) in more:
+        single.add(kind, names[0], "Normal", "R", text_)
+    many = [happened(kind, names[1], text_, float(at)) for at, (text_, kind) in more]
+    for start in range(0, len(many), 7):
+        events.add_all(many[start : start + 7])
+    for kind in KINDS:
+        one, other = ([replace(each, name="") for each in events.list(kind, name)] for name in names)
+        assert len(one) == KEPT_PER_DOCUMENT
+        assert [each.count for each in one[-5:]] == [2, 1, 2, 3, 2]
+        assert other == one
 
 
 def test_keys_open_until_revoked_and_are_kept_as_hashes(database: Database) -> None:

@@ -33,7 +33,7 @@ from modelway_platform.domain.records import (
 )
 from modelway_platform.domain.routing.route import Route
 from modelway_platform.domain.verdicts.rollout_status import RolloutPhase, RolloutRecord, RolloutStatus
-from modelway_platform.store import audit, document_rows, schema
+from modelway_platform.store import audit, document_rows, document_statuses, schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.declared_cache import DeclaredCache
 
@@ -291,20 +291,23 @@ class Documents:
 
     def save_status(self, key: VersionKey, status: DeploymentStatus) -> bool:
         """Keep what is observed of a deployment. Returns whether that was news; a removed one is left alone."""
-        text = msgspec.json.encode(status).decode()
-        table = schema.documents
+        return bool(self.save_statuses([(key, status)]))
+
+    def save_statuses(self, seen: Sequence[tuple[VersionKey, DeploymentStatus]]) -> int:
+        """Keep what is observed of several deployments, all or nothing; each is a change of its own for who watches.
+
+        Returns:
+            Of how many it was news; those that were removed are left alone.
+        """
+        texts = {str(key): msgspec.json.encode(status).decode() for key, status in seen}
         with self._database.read() as connection:
-            row = _find(connection, "Deployment", str(key))
-        if row is None or row.removed or row.status == text:
-            return False
+            news = document_statuses.differing(connection, texts)
+        if not news:
+            return 0
         with self._database.write() as connection:
-            connection.execute(
-                update(table)
-                .where(table.c.kind == "Deployment", table.c.name == str(key), table.c.removed == 0)
-                .values(status=text, sequence=_next_sequence(connection))
-            )
+            document_statuses.write(connection, news, _next_sequence(connection))
         self._notify()
-        return True
+        return len(news)
 
     def changed_after(self, sequence: int, most: int) -> tuple[int, Sequence[Any]]:
         """The newest sequence number, and the rows that changed after `sequence`, in that order, at most so many."""

@@ -1,10 +1,11 @@
 """What happened to documents, newest kept, equal ones in a row counted."""
 
 import time
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
 
 from modelway_platform.domain.documents.document_json import Kind
 from modelway_platform.domain.records import Event
@@ -12,6 +13,29 @@ from modelway_platform.store import schema
 from modelway_platform.store.database import Database
 
 KEPT_PER_DOCUMENT = 200
+
+Level = Literal["Normal", "Warning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """What shall be kept of something that happened to a document.
+
+    Args:
+        kind: The document's.
+        name: Its name.
+        type: Whether somebody should look at it.
+        reason: One word for it.
+        message: What happened, for people.
+        at: When, Unix time in seconds.
+    """
+
+    kind: Kind
+    name: str
+    type: Level
+    reason: str
+    message: str
+    at: float
 
 
 class Events:
@@ -30,31 +54,30 @@ class Events:
         self._notify = notify
         self._clock = clock
 
-    def add(self, kind: Kind, name: str, type: Literal["Normal", "Warning"], reason: str, message: str) -> None:  # noqa: A002 - the field's name
+    def add(self, kind: Kind, name: str, type: Level, reason: str, message: str) -> None:  # noqa: A002 - the field's name
         """Keep one; if the newest of the document says the same, that one is counted again instead."""
-        table, now = schema.events, self._clock()
-        of_document = (table.c.kind == kind) & (table.c.name == name)
+        self.add_all([Happened(kind=kind, name=name, type=type, reason=reason, message=message, at=self._clock())])
+
+    def add_all(self, happened: Sequence[Happened]) -> None:
+        """Keep these, in their order, all or nothing; each as with `add`."""
+        if not happened:
+            return
         with self._database.write() as connection:
-            newest = select(table).where(of_document).order_by(table.c.id.desc()).limit(1)
-            last = connection.execute(newest).mappings().one_or_none()
-            if last is not None and (last["type"], last["reason"], last["message"]) == (type, reason, message):
-                again = update(table).where(table.c.id == last["id"])
-                connection.execute(again.values(count=last["count"] + 1, last_at=now))
-            else:
-                connection.execute(
-                    insert(table).values(
-                        kind=kind,
-                        name=name,
-                        type=type,
-                        reason=reason,
-                        message=message,
-                        count=1,
-                        first_at=now,
-                        last_at=now,
-                    )
-                )
-                kept = select(table.c.id).where(of_document).order_by(table.c.id.desc()).limit(KEPT_PER_DOCUMENT)
-                connection.execute(delete(table).where(of_document, table.c.id.not_in(kept)))
+            of_these = _of_documents((each.kind, each.name) for each in happened)
+            last = _newest(connection, of_these)
+            new: list[_Row] = []
+            again: dict[int, _Row] = {}
+            for each in happened:
+                row = last.get((each.kind, each.name))
+                if row is not None and row.says(each):
+                    row.count, row.last_at = row.count + 1, each.at
+                    if row.id:
+                        again[row.id] = row
+                    continue
+                last[each.kind, each.name] = row = _Row(each)
+                new.append(row)
+            _count_again(connection, again)
+            _insert(connection, new, of_these)
         self._notify()
 
     def list(self, kind: Kind, name: str) -> list[Event]:
@@ -75,3 +98,77 @@ class Events:
                 )
                 for row in connection.execute(query).mappings()
             ]
+
+
+class _Row:
+    """An event in the making: one that is kept already, or one to come."""
+
+    def __init__(self, happened: Happened, id: int = 0, count: int = 1) -> None:  # noqa: A002 - the column's name
+        self.happened = happened
+        self.id = id
+        self.count = count
+        self.last_at = happened.at
+
+    def says(self, other: Happened) -> bool:
+        mine = self.happened
+        return (mine.type, mine.reason, mine.message) == (other.type, other.reason, other.message)
+
+    def values(self) -> dict[str, Any]:
+        mine = self.happened
+        return {
+            "kind": mine.kind,
+            "name": mine.name,
+            "type": mine.type,
+            "reason": mine.reason,
+            "message": mine.message,
+            "count": self.count,
+            "first_at": mine.at,
+            "last_at": self.last_at,
+        }
+
+
+def _of_documents(named: Iterable[tuple[Kind, str]]) -> ColumnElement[bool]:
+    """Rows of these documents, said so that the index is of use."""
+    table = schema.events
+    names: dict[Kind, set[str]] = {}
+    for kind, name in named:
+        names.setdefault(kind, set()).add(name)
+    return or_(*((table.c.kind == kind) & table.c.name.in_(among) for kind, among in names.items()))
+
+
+def _newest(connection: Connection, of_these: ColumnElement[bool]) -> dict[tuple[Kind, str], _Row]:
+    """The newest event of each of these documents."""
+    table = schema.events
+    ids = select(func.max(table.c.id)).where(of_these).group_by(table.c.kind, table.c.name)
+    found: dict[tuple[Kind, str], _Row] = {}
+    for row in connection.execute(select(table).where(table.c.id.in_(ids))).mappings():
+        happened = Happened(
+            kind=row["kind"],
+            name=row["name"],
+            type=row["type"],
+            reason=row["reason"],
+            message=row["message"],
+            at=row["first_at"],
+        )
+        found[happened.kind, happened.name] = _Row(happened, row["id"], row["count"])
+    return found
+
+
+def _count_again(connection: Connection, rows: Mapping[int, _Row]) -> None:
+    table = schema.events
+    if rows:
+        change = (
+            update(table).where(table.c.id == bindparam("of")).values(count=bindparam("n"), last_at=bindparam("at"))
+        )
+        connection.execute(change, [{"of": row.id, "n": row.count, "at": row.last_at} for row in rows.values()])
+
+
+def _insert(connection: Connection, rows: Sequence[_Row], of_these: ColumnElement[bool]) -> None:
+    """Keep new ones, and of their documents the newest only."""
+    table = schema.events
+    if rows:
+        connection.execute(insert(table), [row.values() for row in rows])
+        place = func.row_number().over(partition_by=(table.c.kind, table.c.name), order_by=table.c.id.desc())
+        places = select(table.c.id, place.label("place")).where(of_these).subquery()
+        old = select(places.c.id).where(places.c.place > KEPT_PER_DOCUMENT)
+        connection.execute(delete(table).where(table.c.id.in_(old)))

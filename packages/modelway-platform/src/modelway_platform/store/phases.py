@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from modelway_platform.domain.deployments.phases import PhaseName, PhaseRun, PhaseState
 from modelway_platform.store import schema
@@ -58,10 +58,13 @@ class Phases:
             return
         with self._database.write() as connection:
             upsert(connection, table, rows)
-            for name in {row["name"] for row in rows}:
-                newest = select(table.c.revision).where(table.c.name == name).distinct()
-                kept = newest.order_by(table.c.revision.desc()).limit(KEPT_REVISIONS)
-                connection.execute(delete(table).where(table.c.name == name, table.c.revision.not_in(kept)))
+            place = func.dense_rank().over(partition_by=table.c.name, order_by=table.c.revision.desc())
+            places = select(table.c.name, table.c.revision, place.label("place"))
+            old = places.where(table.c.name.in_({row["name"] for row in rows})).subquery()
+            for name, revision in connection.execute(
+                select(old.c.name, old.c.revision).where(old.c.place > KEPT_REVISIONS).distinct()
+            ).all():
+                connection.execute(delete(table).where(table.c.name == name, table.c.revision == revision))
         self._notify()
 
 

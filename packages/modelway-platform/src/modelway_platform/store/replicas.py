@@ -1,6 +1,6 @@
 """Replicas as their operator last saw them: enough to find and adopt them after a restart of control."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -47,8 +47,12 @@ class Replicas:
 
     def save(self, record: ReplicaRecord) -> None:
         """Keep `record`, in place of an older one with its id."""
+        self.save_all([record])
+
+    def save_all(self, records: Sequence[ReplicaRecord]) -> None:
+        """Keep these, each in place of an older one with its id, all or nothing."""
         with self._database.write() as connection:
-            upsert(connection, schema.replicas, [row_of(record)])
+            upsert(connection, schema.replicas, [row_of(record) for record in records])
         self._notify()
 
     def delete(self, replica_id: str) -> None:

@@ -65,7 +65,6 @@ def make_reconciling(
     reconciler = Reconciler(
         documents=led.documents,
         autoscaler=autoscaler,
-        events=led.events,
         fleet=fleet,
         preparations=placing.preparations,
         book=PhaseBook(led.phases),

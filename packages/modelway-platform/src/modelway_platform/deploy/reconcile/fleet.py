@@ -5,18 +5,20 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
 
 from modelway.errors import ModelwayError
 from modelway_platform.deploy.operators.clusters import Clusters
-from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
+from modelway_platform.deploy.operators.port import Observed, Operator, ReplicaSpec
 from modelway_platform.deploy.reconcile import held_replica
+from modelway_platform.deploy.reconcile.batches import write_in_batches
 from modelway_platform.deploy.reconcile.decision import template_of
 from modelway_platform.deploy.reconcile.held_replica import HeldReplica
 from modelway_platform.deploy.reconcile.held_replicas import HeldReplicas
+from modelway_platform.deploy.reconcile.pass_book import EventBook
 from modelway_platform.domain.deployments.cluster import Cluster
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
@@ -33,7 +35,7 @@ class Fleet:
 
     Args:
         store: Their records.
-        events: What happened, for people.
+        events: What happened, for people; the reconciler has them written.
         clusters: The operator of each cluster makes them real there.
         drop_endpoint: Takes a replica out of the routes at once.
         require: Asked before anything is done on a cluster; raises unless this process may.
@@ -52,7 +54,8 @@ class Fleet:
     ) -> None:
         self._require = require
         self._store = store
-        self._events = events
+        self.events = EventBook(events, clock)
+        self._writing = asyncio.Lock()  # who judges a replica and who hurries it take turns
         self._clusters = clusters
         self._drop_endpoint = drop_endpoint
         self._clock = clock
@@ -124,6 +127,15 @@ class Fleet:
             if name not in self._unadopted
             for replica_id, seen in operator.observe().items()
         }
+        async with self._writing:
+            await self._judge(observed, registered)
+        for held in self._held.all():
+            if held.state is ReplicaState.DRAINING and not self.trouble(held.spec.cluster):
+                # The order may have been lost: it is given until it is followed.
+                self._operator(held).stop(held.id, held.spec.drain_seconds)
+
+    async def _judge(self, observed: Mapping[str, Observed], registered: Collection[str]) -> None:
+        news: list[tuple[HeldReplica, HeldReplica]] = []
         for held in self._held.all():
             if self.trouble(held.spec.cluster):
                 continue  # what was last known of it still holds
@@ -132,10 +144,10 @@ class Fleet:
             if held.id in registered and now.state in {ReplicaState.CRASHED, ReplicaState.STOPPED}:
                 self._drop_endpoint(held.id)  # its last renewal may have crossed the news of its end
             if now != held:
-                await self._save(now)
-                await self._tell(held, now)
-            if now.state is ReplicaState.DRAINING:  # the order may have been lost: it is given until it is followed
-                self._operator(now).stop(now.id, now.spec.drain_seconds)
+                news.append((held, now))
+        await self._save_all([now for _, now in news])
+        for before, now in news:
+            self._tell(before, now)
 
     async def start(self, declared: DeploymentRecord, environment: str) -> None:
         """Starts one more replica of what is declared."""
@@ -173,7 +185,7 @@ class Fleet:
         await self._save(held)
         self._drop_endpoint(replica_id)
         self._operator(held).stop(replica_id, held.spec.drain_seconds)
-        await self._event(held, "Normal", "ReplicaStopping", f"{replica_id}: {why}")
+        self._event(held, "Normal", "ReplicaStopping", f"{replica_id}: {why}")
 
     async def forget(self, replica_id: str) -> None:
         """Deletes what is kept of a replica that is gone."""
@@ -186,9 +198,9 @@ class Fleet:
 
     async def hurry(self, key: VersionKey) -> None:
         """Lets fallen replicas be started again without waiting for their turn."""
-        for held in self.of(key):
-            if held.state is ReplicaState.CRASHED:
-                await self._save(replace(held, failures=0, exited_at=0.0))
+        async with self._writing:
+            fallen = [held for held in self.of(key) if held.state is ReplicaState.CRASHED]
+            await self._save_all([replace(held, failures=0, exited_at=0.0) for held in fallen])
 
     async def tidy(self) -> None:
         """Housekeeping of the operator."""
@@ -213,10 +225,10 @@ class Fleet:
         except (OSError, ModelwayError) as error:
             fallen = held_replica.could_not_start(held, self._clock(), str(error))
             await self._save(fallen)
-            await self._tell(held, fallen)
+            self._tell(held, fallen)
             return
         await self._save(replace(held, placement=placement))
-        await self._event(held, "Normal", "ReplicaStarted", f"{held.id} for revision {held.revision}")
+        self._event(held, "Normal", "ReplicaStarted", f"{held.id} for revision {held.revision}")
 
     def _there(self, cluster: str) -> list[HeldReplica]:
         return [held for held in self._held.all() if held.spec.cluster == cluster]
@@ -231,6 +243,21 @@ class Fleet:
         self._held.put(held)
         self._doubtful = False
 
+    async def _save_all(self, news: Sequence[HeldReplica]) -> None:
+        """Keeps what was seen of many: all that can be kept."""
+        if not news:
+            return
+        self._doubtful = True
+
+        def write(batch: Sequence[HeldReplica]) -> None:
+            self._store.save_all([held.to_record() for held in batch])
+
+        failed = {held.id for held in await write_in_batches(write, news, lambda held: f"replica {held.id}")}
+        for held in news:
+            if held.id not in failed:
+                self._held.put(held)
+        self._doubtful = False
+
     async def _reread(self) -> None:
         """After a write that failed: takes over what the store has and we do not, and lets go of what it has no more."""
         records = {record.id: record for record in await asyncio.to_thread(self._store.list)}
@@ -240,28 +267,28 @@ class Fleet:
             self._held.put(held_replica.from_record(records[new]))
         self._doubtful = False
 
-    async def _tell(self, before: HeldReplica, now: HeldReplica) -> None:
+    def _tell(self, before: HeldReplica, now: HeldReplica) -> None:
         if now.state is before.state:
             if now.state is ReplicaState.STARTING and now.message != before.message:
-                await self._event(now, "Warning", "ReplicaWaits", f"{now.id} {now.message}")
+                self._event(now, "Warning", "ReplicaWaits", f"{now.id} {now.message}")
             return
         match now.state:
             case ReplicaState.READY:
                 seconds = self._clock() - now.started_at
                 text = f"{now.id} answers" + ("" if before.answered else f", {seconds:.1f} s after its start")
-                await self._event(now, "Normal", "ReplicaReady", text)
+                self._event(now, "Normal", "ReplicaReady", text)
             case ReplicaState.CRASHED if now.message:
-                await self._event(now, "Warning", "ReplicaCrashed", f"{now.id} {now.message}")
+                self._event(now, "Warning", "ReplicaCrashed", f"{now.id} {now.message}")
             case ReplicaState.STARTING:
-                await self._event(now, "Warning", "ReplicaNotReady", f"{now.id} is not registered any more")
+                self._event(now, "Warning", "ReplicaNotReady", f"{now.id} is not registered any more")
             case ReplicaState.STOPPED:
-                await self._event(now, "Normal", "ReplicaStopped", now.id)
+                self._event(now, "Normal", "ReplicaStopped", now.id)
             case ReplicaState.CRASHED | ReplicaState.DRAINING:
                 pass
 
-    async def _event(self, held: HeldReplica, level: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+    def _event(self, held: HeldReplica, level: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         log.info(reason, extra={"deployment": str(held.spec.key), "replica": held.id, "detail": message})
-        await asyncio.to_thread(self._events.add, "Deployment", str(held.spec.key), level, reason, message)
+        self.events.note(held.spec.key, level, reason, message)
 
 
 def _new_id(key: VersionKey) -> str:

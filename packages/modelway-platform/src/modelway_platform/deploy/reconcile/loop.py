@@ -27,6 +27,7 @@ from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.gate import Gate, behind, open_gate
 from modelway_platform.deploy.reconcile.holding import decide_held, told
 from modelway_platform.deploy.reconcile.late_phases import phases_of
+from modelway_platform.deploy.reconcile.pass_book import StatusBook
 from modelway_platform.deploy.reconcile.phase_book import PhaseBook
 from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.deploy.reconcile.spread import Looked, Spread
@@ -38,7 +39,6 @@ from modelway_platform.domain.promotion.phase_waits import Approved, marked, wai
 from modelway_platform.domain.records import Declared, DeploymentRecord, ReplicaState
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
 
 RESYNC_SECONDS = 10.0
 TIDY_SECONDS = 60.0
@@ -52,8 +52,7 @@ class Reconciler:
 
     Args:
         documents: What is declared; gets the statuses.
-        events: What happened, for people.
-        fleet: The replicas.
+        fleet: The replicas; has the book of what happened.
         preparations: Packages being made startable.
         book: How far each phase is.
         holds: What people said of revisions under way.
@@ -70,7 +69,6 @@ class Reconciler:
         self,
         *,
         documents: Documents,
-        events: Events,
         fleet: Fleet,
         preparations: Preparations,
         book: PhaseBook,
@@ -86,7 +84,8 @@ class Reconciler:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._documents = documents
-        self._events = events
+        self._statuses = StatusBook(documents)
+        self._events = fleet.events
         self._fleet = fleet
         self._preparations = preparations
         self._book = book
@@ -104,7 +103,7 @@ class Reconciler:
         self._read_approved_clusters = approved_clusters
         self._approved_clusters: Mapping[tuple[str, int], frozenset[str]] = {}
         self._spread = Spread(
-            events=events,
+            events=fleet.events,
             replicas=lambda record: {each.id: (each.spec.cluster, each.seen()) for each in fleet.of(record.key)},
             look=self._look,
             take=self._take,
@@ -175,6 +174,7 @@ class Reconciler:
             seen = self._changes.number
             await self._fleet.look(())
             await self._fleet.stop_all("the platform is shut down")
+            await self._events.flush()
             if not self._fleet.running():
                 return True
             if time.monotonic() >= deadline:
@@ -205,10 +205,19 @@ class Reconciler:
             except Exception:  # one deployment's trouble is not another's
                 log.exception("reconcile failed", extra={"deployment": str(record.deployment.key)})
                 wake_at = min(wake_at, self._clock() + _AFTER_ERROR)
+            if self._events.is_due() or self._statuses.is_due():
+                wake_at = min(wake_at, await self._write())
         for key in self._fleet.keys() - {record.deployment.key for record in records}:
             await self._clear(key)
+        wake_at = min(wake_at, await self._write())
         await self._book.flush()
         return wake_at
+
+    async def _write(self) -> float:
+        """Writes what the pass has to say so far; returns when to look again at the latest."""
+        await self._events.flush()
+        kept = await self._statuses.flush()
+        return self._clock() + (RESYNC_SECONDS if kept else _AFTER_ERROR)
 
     async def _approvals(self, declared: Declared) -> Approved:
         asked = any(record.stage.approve_phases for record in declared.stages)
@@ -235,7 +244,7 @@ class Reconciler:
         runs = phases_of(looked.part, kept, early, stage=stage, replicas=looked.replicas, status=status, now=now)
         self._book.note(record, marked(runs, hold))
         if status != record.status:
-            await asyncio.to_thread(self._documents.save_status, key, status)
+            self._statuses.note(key, status)
         return looked.wake_at
 
     async def _look(self, record: DeploymentRecord, hold: Hold | None, only: Collection[str] | None) -> Looked:
@@ -243,7 +252,7 @@ class Reconciler:
         key, now = record.deployment.key, self._clock()
         place = (record.deployment.cluster, record.deployment.package)
         preparation = behind(self._gate, record, self._preparations.state(*place))
-        await self._tell(key, place[0], preparation)
+        self._tell(key, place[0], preparation)
         before = {held.id for held in self._fleet.of(key)}
         seen = [held.seen() for held in self._fleet.of(key) if only is None or held.id in only]
         wake_at = now + RESYNC_SECONDS
@@ -296,7 +305,7 @@ class Reconciler:
             elif held.state is not ReplicaState.DRAINING:
                 await self._fleet.stop(held.id, "its deployment is gone")
 
-    async def _tell(self, key: VersionKey, cluster: str, preparation: Preparation) -> None:
+    def _tell(self, key: VersionKey, cluster: str, preparation: Preparation) -> None:
         """Records how preparing ended, once."""
         before = self._told.get((key, cluster))
         if preparation.stage not in {Stage.PREPARED, Stage.FAILED} or preparation == before:
@@ -304,4 +313,4 @@ class Reconciler:
         self._told[key, cluster] = preparation
         level = "Warning" if preparation.stage is Stage.FAILED else "Normal"
         reason = preparation.reason if preparation.stage is Stage.FAILED else "EnvironmentBuilt"
-        await asyncio.to_thread(self._events.add, "Deployment", str(key), level, reason, preparation.message)
+        self._events.note(key, level, reason, preparation.message)

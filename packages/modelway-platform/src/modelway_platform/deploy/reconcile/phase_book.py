@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
+from modelway_platform.deploy.reconcile.batches import write_in_batches
 from modelway_platform.domain.deployments.phases import PhaseRun, nothing_yet
 from modelway_platform.domain.records import DeploymentRecord
 from modelway_platform.store.phases import Phases, Runs
@@ -43,7 +44,12 @@ class PhaseBook:
             news = tuple(run for run in runs if run not in known)
             if news:
                 changed.append((name, revision, news))
-        if changed:
-            state = dict(self._kept)
-            await asyncio.to_thread(self._store.save, changed)
-            self._written = state
+        if not changed:
+            return
+        state = dict(self._kept)
+        failed = await write_in_batches(self._store.save, changed, lambda each: f"phases of {each[0]}")
+        for name, _, _ in failed:
+            state.pop(name)
+            if name in self._written:
+                state[name] = self._written[name]
+        self._written = state

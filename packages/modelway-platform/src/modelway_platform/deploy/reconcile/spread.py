@@ -1,6 +1,5 @@
 """One deployment over several clusters: each gets its part in its turn, and what is behind the barrier stays as it is."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,11 +14,11 @@ from modelway_platform.deploy.reconcile.barrier import (
     whole_status,
 )
 from modelway_platform.deploy.reconcile.decision import ForgetReplica, Replica, Stage, Step, StopReplica
+from modelway_platform.deploy.reconcile.pass_book import EventBook
 from modelway_platform.domain.deployments.deployment import ClusterStatus, DeploymentStatus, Phase
 from modelway_platform.domain.deployments.hold import Hold, HoldKind
 from modelway_platform.domain.deployments.placement import Placement
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
-from modelway_platform.store.events import Events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +56,7 @@ class Spread:
     def __init__(
         self,
         *,
-        events: Events,
+        events: EventBook,
         replicas: Callable[[DeploymentRecord], Mapping[str, tuple[str, Replica]]],
         look: LookAtPart,
         take: Callable[[Step, DeploymentRecord], Awaitable[None]],
@@ -83,10 +82,10 @@ class Spread:
             clusters.append(seen_of(each, looked[each.name].status, kept.get(each.name), opened, now))
         if all(each.opened and each.phase is Phase.READY for each in clusters):
             await self._leave(record, there)
-        await self._tell(record, placements, kept, clusters)
+        self._tell(record, placements, kept, clusters)
         shown = looked[under_way(clusters).name]
         status = whole_status(record, clusters, waits, shown.status, now)
-        await self._tell_stop(record, status)
+        self._tell_stop(record, status)
         wakes = [each.until for each in waits.values() if each.until]
         wake_at = min([*wakes, *(each.wake_at for each in looked.values())])
         return Looked(part=shown.part, stage=shown.stage, replicas=shown.replicas, status=status, wake_at=wake_at)
@@ -101,7 +100,7 @@ class Spread:
             elif replica.state is not ReplicaState.DRAINING:
                 await self._take(StopReplica(id=replica_id, why=f"cluster {cluster} is not named any more"), record)
 
-    async def _tell(
+    def _tell(
         self,
         record: DeploymentRecord,
         placements: Sequence[Placement],
@@ -114,22 +113,18 @@ class Spread:
             before = kept.get(each.name, ClusterStatus(name=each.name, step=each.step))
             if each.opened and not before.opened:
                 text = f"revision {record.revision} begins on {each.name} (step {each.step})"
-                await self._event(record, "Normal", "ClusterBegun", text)
+                self._event(record, "Normal", "ClusterBegun", text)
             if each.passed_at and not before.passed_at:
-                await self._event(
-                    record, "Normal", "ClusterReady", f"revision {record.revision} is ready on {each.name}"
-                )
+                self._event(record, "Normal", "ClusterReady", f"revision {record.revision} is ready on {each.name}")
 
-    async def _tell_stop(self, record: DeploymentRecord, status: DeploymentStatus) -> None:
+    def _tell_stop(self, record: DeploymentRecord, status: DeploymentStatus) -> None:
         now = next(each for each in status.conditions if each.type == "AllClusters")
         before = next((each for each in record.status.conditions if each.type == "AllClusters"), None)
         if now.reason == "Stopped" and (before is None or before.reason != "Stopped"):
-            await self._event(record, "Warning", "StoppedAtBarrier", now.message)
+            self._event(record, "Warning", "StoppedAtBarrier", now.message)
 
-    async def _event(
-        self, record: DeploymentRecord, level: Literal["Normal", "Warning"], reason: str, text: str
-    ) -> None:
-        await asyncio.to_thread(self._events.add, "Deployment", str(record.key), level, reason, text)
+    def _event(self, record: DeploymentRecord, level: Literal["Normal", "Warning"], reason: str, text: str) -> None:
+        self._events.note(record.key, level, reason, text)
 
 
 def _held(record: DeploymentRecord, hold: Hold | None, opened: Opening) -> Hold | None:
