@@ -1,5 +1,6 @@
 """Calls to an API server: get, list in pages, watch, server-side apply, create, delete."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
@@ -11,13 +12,22 @@ from modelway.client.addresses import path_of
 from modelway.client.async_http_client import AsyncHttpClient
 from modelway.errors import ModelwayError, UnavailableError
 from modelway_platform.kubernetes.access import ClusterAccess
-from modelway_platform.kubernetes.refusals import ApiRefusedError, Status, refusal_from_answer, refusal_from_status
+from modelway_platform.kubernetes.refusals import (
+    CONFLICT,
+    ApiRefusedError,
+    Status,
+    refusal_from_answer,
+    refusal_from_status,
+)
 
 PAGE = 500
 CALL_SECONDS = 30.0
 WATCH_SECONDS = 120
 """How long one watch lasts; the next goes on where it ended, so that a peer that vanished is noticed."""
 FIELD_MANAGER = "modelway"
+APPLY_TYPE = "application/apply-patch+yaml"
+APPLY_PAUSES = (0.0, 0.1, 0.4)
+"""Seconds before each further try of an apply that met another."""
 
 T = TypeVar("T")
 
@@ -142,11 +152,20 @@ class ClusterApi:
         """Server-side apply: makes the object what `document` says of it, and leaves alone what it does not mention.
 
         https://kubernetes.io/docs/reference/using-api/server-side-apply/
+
+        Raises:
+            ApiRefusedError: With 409 where somebody else wrote it, again and again, at the same moment.
         """
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        return await self._call(
-            "PATCH", path, query=query, body=msgspec.json.encode(document), content_type="application/apply-patch+yaml"
-        )
+        query, body = {"fieldManager": FIELD_MANAGER, "force": "true"}, msgspec.json.encode(document)
+        for pause in APPLY_PAUSES:
+            try:
+                return await self._call("PATCH", path, query=query, body=body, content_type=APPLY_TYPE)
+            except ApiRefusedError as error:
+                if error.status != CONFLICT:
+                    raise
+            # Two that make the same object at once: the server says to one of them that it exists, and applies to it next time.
+            await asyncio.sleep(pause)
+        return await self._call("PATCH", path, query=query, body=body, content_type=APPLY_TYPE)
 
     async def create(self, path: str, document: Mapping[str, Any]) -> bytes:
         """A new object.

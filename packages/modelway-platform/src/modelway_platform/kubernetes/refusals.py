@@ -6,6 +6,7 @@ import msgspec
 
 from modelway.errors import ModelwayError
 
+CONFLICT = 409
 EXPIRED = 410
 _LONGEST = 300
 
