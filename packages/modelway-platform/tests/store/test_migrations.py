@@ -10,13 +10,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from journeys.full_tables import content, fill
 from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Float,
-    Integer,
-    MetaData,
-    Table,
     func,
     insert,
     inspect,
@@ -30,14 +25,6 @@ from modelway_platform.store.database import NEWEST_MIGRATION, Database
 
 SCRIPTS = ScriptDirectory.from_config(migrate.configuration())
 SHAPES = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
-# What checks allow; any other text column takes any text.
-ALLOWED = {
-    ("documents", "kind"): "Route",
-    ("revisions", "kind"): "Route",
-    ("events", "kind"): "Route",
-    ("keys", "role"): "caller",
-    ("tokens", "role"): "reader",
-}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -58,38 +45,6 @@ def bring_to(database: Database, shape: str) -> None:
 def back_to(database: Database, shape: str) -> None:
     with database.write(quiet=True) as connection:
         migrate.downgrade(connection, shape)
-
-
-def tables_of(connection: Connection) -> dict[str, Table]:
-    found = MetaData()
-    found.reflect(connection)
-    return {table.name: table for table in found.sorted_tables if table.name != "alembic_version"}
-
-
-def a_value(table: Table, column: Any, number: int) -> Any:
-    allowed = ALLOWED.get((table.name, column.name))
-    if allowed is not None:
-        return allowed
-    if isinstance(column.type, Float):
-        return number + 0.1 + 2**-40
-    if isinstance(column.type, Integer):
-        return 2**40 + number if isinstance(column.type, BigInteger) else number
-    return f"{column.name} {number} é"
-
-
-def fill(connection: Connection) -> None:
-    """Three rows in every table there is."""
-    for table in tables_of(connection).values():
-        for number in (1, 2, 3):
-            values = {column.name: a_value(table, column, number) for column in table.columns}
-            connection.execute(insert(table).values(values))
-
-
-def content(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    return {
-        name: [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()]
-        for name, table in tables_of(connection).items()
-    }
 
 
 def is_part(old: dict[str, list[dict[str, Any]]], new: dict[str, list[dict[str, Any]]]) -> bool:

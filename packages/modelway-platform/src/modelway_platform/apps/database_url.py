@@ -45,6 +45,32 @@ def settle(given: str, environment: Mapping[str, str], directory: Path) -> str:
     return found
 
 
+def place_of(given: str, option: str) -> Path | str:
+    """A database as somebody names it: a URL, the path of an SQLite file, or `@FILE` with the URL in a private file.
+
+    Raises:
+        InvalidRequestError: It is none, or its password would be seen in the list of processes.
+    """
+    if given.startswith("@"):
+        found = _from_file(Path(given[1:]).expanduser())
+        if not found:
+            raise InvalidRequestError(f"{option}: there is no URL in the file", hint="a text file with one URL")
+        return _file_or_url(found)
+    if "://" not in given:
+        return Path(given).expanduser().absolute()
+    if read_url(given).password is not None:
+        raise InvalidRequestError(
+            f"{option}: a password there is seen by everybody who lists processes",
+            hint="put the URL into a file of mode 0600 and name it as @FILE, or use PGPASSFILE",
+        )
+    return _file_or_url(given)
+
+
+def _file_or_url(url: str) -> Path | str:
+    parsed = read_url(url)
+    return Path(parsed.database or "").absolute() if parsed.get_backend_name() == "sqlite" else url
+
+
 def only_with(url: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process that may know `url`; with an empty one, of a process that has no business with it."""
     others = {name: value for name, value in environment.items() if name != VARIABLE}

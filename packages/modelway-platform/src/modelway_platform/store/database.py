@@ -51,17 +51,22 @@ class Database:
 
         A new file is readable for its owner only.
         """
-        if isinstance(place, Path):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(place, os.O_CREAT | os.O_RDWR, 0o600))
-            place = f"sqlite:///{place.absolute()}"
-        database = cls(place)
+        database = cls.at(place)
         try:
             database.migrate()
         except BaseException:
             database.close()
             raise
         return database
+
+    @classmethod
+    def at(cls, place: Path | str) -> Self:
+        """The database at a URL, or the file at a path, as it is; a new file is readable for its owner only."""
+        if isinstance(place, Path):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(place, os.O_CREAT | os.O_RDWR, 0o600))
+            place = f"sqlite:///{place.absolute()}"
+        return cls(place)
 
     @property
     def shown(self) -> str:

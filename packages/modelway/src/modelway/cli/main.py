@@ -165,6 +165,7 @@ def _print_help() -> None:
     known = {
         "up": "run the platform on this machine",
         "image": "make container images of packages and push them",
+        "database": "copy a platform's database into another one, look at it, change its shape",
         "gateway": "run a gateway on a machine of its own; replace a gateway's workers",
     }
     others |= {name: text for name, text in known.items() if name in others}
