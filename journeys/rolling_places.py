@@ -1,5 +1,7 @@
 """Each operator's cluster as something a platform can be given: its document, on the real thing, until a block ends."""
 
+import base64
+import json
 import os
 import shutil
 import subprocess
@@ -28,6 +30,8 @@ class Place:
 
     cluster: str
     document: str = ""
+    objects: Callable[[str], str] = lambda _: ""
+    """What a cluster of Kubernetes has of a kind, such as `pods`, as JSON."""
 
 
 @contextmanager
@@ -71,8 +75,11 @@ def kubernetes_place(folder: Path, archive: Path) -> Generator[Place]:
     def command(pod: Mapping[str, Any], address: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
         container = cast("dict[str, Any]", pod["spec"]["containers"][0])
         serve = (sys.executable, "-m", "modelway.cli.main", "serve", str(folder / "unpacked"), "--host", address)
-        environment = {each["name"]: each["value"] for each in container.get("env", [])} | {"PATH": os.environ["PATH"]}
-        return (*serve, "--port", "8080", "--grpc-port", "off", *container["args"]), environment
+        environment = {each["name"]: _value(cluster, each) for each in container.get("env", [])}
+        environment |= {"PATH": os.environ["PATH"]}
+        if environment.get("INFERENCE_LOG"):  # its volume
+            environment["INFERENCE_LOG"] = str(folder / "volumes" / pod["metadata"]["uid"])
+        return (*serve, "--port", "8080", "--grpc-port", "8081", *container["args"]), environment
 
     cluster = pods.KubernetesCluster(folder, scheduler=True)
     node = PretendNode(cluster, folder, command, lambda _, log: b"ready: " in log, _ADDRESSES)
@@ -84,11 +91,21 @@ def kubernetes_place(folder: Path, archive: Path) -> Generator[Place]:
                 cluster="k8s",
                 document="apiVersion: modelway/v1\nkind: Cluster\nmetadata: {name: k8s}\nspec:\n  operator: kubernetes\n"
                 f"  kubernetes: {{kubeconfig: {cluster.kubeconfig}, base: {base}, registry: {registry}/m, plainHttp: true}}\n",
+                objects=lambda kind: json.dumps(cluster.ask("GET", f"/api/v1/namespaces/default/{kind}")),
             )
         finally:
             with suppress(RuntimeError):
                 node.stop()
             cluster.stop()
+
+
+def _value(cluster: pods.KubernetesCluster, variable: Mapping[str, Any]) -> str:
+    """Of a variable, as a kubelet finds it."""
+    if "value" in variable:
+        return str(variable["value"])
+    reference = variable["valueFrom"]["secretKeyRef"]
+    secret = cluster.ask("GET", f"/api/v1/namespaces/default/secrets/{reference['name']}")
+    return base64.b64decode(secret["data"][reference["key"]]).decode()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from modelway_platform.deploy.images.cache import LayerCache
 from modelway_platform.deploy.images.deliver_image import IntoEngine, RegistryAlone, ThroughRegistry
 from modelway_platform.deploy.images.image_phases import Delivery, ImagePhases
 from modelway_platform.deploy.images.reference import parse_registry
+from modelway_platform.deploy.images.speaks_grpc import speaks_grpc
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.docker import DockerOperator, Surroundings
 from modelway_platform.deploy.operators.docker_engine import DockerEngine
@@ -99,6 +100,7 @@ class MadeClusters:
                 leases=around.leases,
                 on_change=around.on_change,
                 records=around.records.of(cluster),
+                speaks_grpc=lambda package: speaks_grpc(around.packages.path(package)),
             )
         if cluster.operator == "slurm":
             needs = self._needs_of_jobs()

@@ -26,6 +26,7 @@ def pods_operator(
     leases: Leases,
     on_change: Callable[[str], None],
     records: RecordsWay | None = None,
+    speaks_grpc: Callable[[str], bool] = lambda _: False,
 ) -> KubernetesOperator:
     """Places replicas as pods; connects when it adopts.
 
@@ -36,6 +37,7 @@ def pods_operator(
         leases: Where ready pods are noted.
         on_change: Called with a replica's id as soon as it has ended.
         records: How pods send their inference records; None: they keep none.
+        speaks_grpc: Whether the servers of the package with a digest do.
     """
     settings = cluster.kubernetes
     mark = hashlib.sha256(instance.encode()).hexdigest()[:32]  # labels are shorter, and begin with a letter or digit
@@ -56,5 +58,6 @@ def pods_operator(
         follow=follow,
         on_change=on_change,
         records=records,
+        speaks_grpc=speaks_grpc,
     )
     return KubernetesOperator(connect, around)

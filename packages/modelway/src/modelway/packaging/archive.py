@@ -92,6 +92,14 @@ class ArchiveReader:
             )
         self._read_padding(entry.path, entry.size)
 
+    def skip(self, entry: FileEntry) -> None:
+        """Goes past the next entry, which must be `entry`, without reading its content; the digest is no use then."""
+        block = self._source.read(BLOCK)
+        if block != tar_header.header(entry.path, entry.size):
+            raise InvalidPackageError(tar_header.problem(block, entry.path, entry.size, self._seen), hint=HINT)
+        self._seen.add(entry.path)
+        self._source.seek(entry.size + tar_header.padding(entry.size), os.SEEK_CUR)
+
     def check_headers(self) -> None:
         """Refuses an archive whose size is not what its manifest says, naming the entry at fault.
 
@@ -155,6 +163,22 @@ def read_manifest(path: Path) -> Manifest:
     with open_archive(path, Limits()) as reader:
         reader.check_headers()
         return reader.manifest
+
+
+def read_entry(path: Path, name: str) -> bytes:
+    """The content of one entry of the archive at `path`, without reading those before it.
+
+    Raises:
+        NotFoundError: There is no such archive or entry.
+        InvalidPackageError: It is not what the manifest says.
+    """
+    with open_archive(path, Limits()) as reader:
+        reader.check_headers()
+        for entry in reader.manifest.files:
+            if entry.path == name:
+                return b"".join(reader.chunks(entry))
+            reader.skip(entry)
+    raise NotFoundError(f"{path}: has no entry {shown(name)}", hint="list them with `modelway inspect`.")
 
 
 def verify(path: Path, limits: Limits | None = None) -> tuple[Manifest, str]:

@@ -78,7 +78,6 @@ class Worker:
         loop.add_reader(self._control.fileno(), self._hear)
         lane = ThreadLane(loop)
         listener = await self._listen()
-        await self._listen_rpc()
         try:
             await self._open(lane)
         except ModelwayError as error:
@@ -132,12 +131,17 @@ class Worker:
         )
 
     async def _listen_rpc(self) -> None:
+        """Only now that the model answers: who does not ask for health takes a port that listens for a server that is ready.
+
+        Of several workers that share the port, connections would come to one that is only being started.
+        """
         settings = self._settings
         if settings.grpc_port is None:
             return
         from modelway.serving.rpc.listener import RpcListener  # noqa: PLC0415 - an extra that not everybody has
 
         self._rpc = RpcListener(self._app)
+        self._rpc.open()
         await self._rpc.start(settings.host, settings.grpc_port)
 
     async def _open(self, lane: ThreadLane) -> None:
@@ -167,8 +171,7 @@ class Worker:
         gc.collect()
         gc.freeze()  # the model stays; looking at it again in every collection costs tail latency
         self._app.open()
-        if self._rpc is not None:
-            self._rpc.open()
+        await self._listen_rpc()
         self._opened = True
         self._pulse(metrics, dispatcher)
         self._board.set_state(settings.index, WorkerState.READY)
@@ -217,6 +220,8 @@ class Worker:
         if self._board.state(self._settings.index) != state:
             self._board.set_state(self._settings.index, state)
             self._say({"event": "readiness"})
+            if self._rpc is not None:
+                self._rpc.serve(serving=ready)
 
     def _pulse(self, metrics: Metrics, dispatcher: Dispatcher) -> None:
         """Once a second, so that whichever worker is asked for metrics knows how many wait in all of them."""

@@ -59,6 +59,7 @@ class PodSurroundings:
         follow: Follows the endpoints of our Services on the cluster that is opened so, for ever.
         on_change: Called on the loop with a replica's id as soon as it has ended.
         records: How pods send their inference records; None: they keep none.
+        speaks_grpc: Whether the servers of the package with a digest do; called in a thread.
     """
 
     instance: str
@@ -68,6 +69,7 @@ class PodSurroundings:
     follow: Callable[[ClusterAccess], Coroutine[Any, Any, None]]
     on_change: Callable[[str], None]
     records: RecordsWay | None = None
+    speaks_grpc: Callable[[str], bool] = lambda _: False
 
 
 @dataclass(slots=True)
@@ -153,10 +155,11 @@ class KubernetesOperator:
 
     async def start(self, spec: ReplicaSpec) -> Mapping[str, Any]:
         around, service = self._around, service_name(self._around.instance, spec.key)
+        grpc = await asyncio.to_thread(around.speaks_grpc, spec.package)
         await self._api.apply(
-            f"{self._services}{path_of(service)}", service_of(around.instance, around.cluster, spec.key)
+            f"{self._services}{path_of(service)}", service_of(around.instance, around.cluster, spec.key, grpc=grpc)
         )
-        document = pod_of(spec, around.settings, around.instance)
+        document = pod_of(spec, around.settings, around.instance, grpc=grpc)
         if around.records is not None and await self._keeps_token(spec.key, service, around.records):
             document = with_records(document, spec, service, around.records)
         self._known.pop(spec.id, None)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-from modelway_platform.deploy.images.places import HTTP_PORT, USER
+from modelway_platform.deploy.images.places import GRPC_PORT, HTTP_PORT, USER
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.serve_options import serve_options
 from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
@@ -37,7 +37,7 @@ def service_name(instance: str, key: VersionKey) -> str:
     return f"mw-{key.model[:40].rstrip('-')}-{known_by}"
 
 
-def service_of(instance: str, cluster: str, key: VersionKey) -> dict[str, Any]:
+def service_of(instance: str, cluster: str, key: VersionKey, *, grpc: bool = False) -> dict[str, Any]:
     """The Service in front of a version's replicas: without an address of its own, as the gateway balances."""
     labels = {**owner_labels(instance, cluster), **version_labels(key)}
     return {
@@ -47,9 +47,16 @@ def service_of(instance: str, cluster: str, key: VersionKey) -> dict[str, Any]:
         "spec": {
             "clusterIP": "None",
             "selector": {INSTANCE: instance, **version_labels(key)},
-            "ports": [{"name": "http", "port": HTTP_PORT, "targetPort": "http", "protocol": "TCP"}],
+            "ports": [
+                {"name": name, "port": port, "targetPort": name, "protocol": "TCP"} for name, port in _ports(grpc=grpc)
+            ],
         },
     }
+
+
+def _ports(*, grpc: bool) -> tuple[tuple[str, int], ...]:
+    """By the names that endpoints are read by; a Service leaves out a pod's port that the pod does not name."""
+    return (("http", HTTP_PORT), *((("grpc", GRPC_PORT),) if grpc else ()))
 
 
 def grace_seconds(drain_seconds: float) -> int:
@@ -57,8 +64,11 @@ def grace_seconds(drain_seconds: float) -> int:
     return ceil(drain_seconds + KILL_AFTER)
 
 
-def pod_of(spec: ReplicaSpec, settings: KubernetesSettings, instance: str) -> dict[str, Any]:
-    """The Pod of a replica: non-root, read-only, without rights or token, within its limits, and probed."""
+def pod_of(spec: ReplicaSpec, settings: KubernetesSettings, instance: str, *, grpc: bool = False) -> dict[str, Any]:
+    """The Pod of a replica: non-root, read-only, without rights or token, within its limits, and probed.
+
+    `grpc` is whether its package speaks that, which being ready covers: its port listens before.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -84,7 +94,7 @@ def pod_of(spec: ReplicaSpec, settings: KubernetesSettings, instance: str) -> di
             "volumes": [
                 {"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": size}} for name, _, size in _MEMORY_FOLDERS
             ],
-            "containers": [_container(spec, settings)],
+            "containers": [_container(spec, settings, grpc=grpc)],
             **_where(settings),
         },
     }
@@ -101,14 +111,14 @@ def _where(settings: KubernetesSettings) -> Mapping[str, Any]:
     return found
 
 
-def _container(spec: ReplicaSpec, settings: KubernetesSettings) -> dict[str, Any]:
+def _container(spec: ReplicaSpec, settings: KubernetesSettings, *, grpc: bool) -> dict[str, Any]:
     return {
         "name": CONTAINER,
         "image": spec.environment,
         "imagePullPolicy": "IfNotPresent",  # images are named by their digests
         "args": list(serve_options(spec)),
         "env": [*({"name": name, "value": value} for name, value in _environment(spec).items()), *_secrets(spec)],
-        "ports": [{"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"}],
+        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in _ports(grpc=grpc)],
         "resources": _resources(spec, settings.gpu_resource),
         "readinessProbe": _probe("/readyz", period=1, failures=3),
         "livenessProbe": _probe("/livez", period=10, failures=6) | {"initialDelaySeconds": 30},

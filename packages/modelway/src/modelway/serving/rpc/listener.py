@@ -29,7 +29,7 @@ class RpcListener:
         self._listener: Listener | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; the model need not be loaded.
+        """Listen.
 
         Raises:
             OSError: The address cannot be bound.
@@ -53,6 +53,10 @@ class RpcListener:
     def open(self) -> None:
         """The model answers: say so to who watches."""
         self._health.set_serving(serving=True)
+
+    def serve(self, *, serving: bool) -> None:
+        """Whether the model answers has changed while this listens."""
+        self._health.set_serving(serving=serving)
 
     def leave(self) -> None:
         """No more calls are wanted, though those that come are answered."""
