@@ -66,6 +66,7 @@ def test_grpc_reaches_it_and_its_records_come_back(far: RunningPlatform, place: 
     assert endpoint["grpcPort"], "registered for gRPC, too"
     with far.control() as control:
         key = control.create_key("caller").secret
+    far.wait_routed("/far/spoken/v1/predict", key=key)
     address = next(line.split()[-1] for line in far.printed.splitlines() if line.startswith("  gRPC"))
     server = Server(url=far.gateway, key=key)
     with GrpcModelClient("far/spoken", address=address, server=server, timeout=30) as client:
@@ -75,8 +76,12 @@ def test_grpc_reaches_it_and_its_records_come_back(far: RunningPlatform, place: 
         assert "mwr_" not in place.objects("pods"), "no pod shows its token"
         assert any(name.endswith("-records") for name in _named(place, "secrets")), "it stands in a Secret"
     question = "SELECT transport, replica FROM requests WHERE project = 'far' AND transport = 'grpc' AND status = 200"
-    joined = wait_for("records joined", lambda: len(found := asked(far, question)) >= COUNT and found)
-    assert {each["replica"] for each in joined} == {endpoint["id"]}
+
+    def joined() -> list[dict[str, Any]] | None:
+        found = asked(far, question)
+        return found if len(found) >= COUNT else None
+
+    assert {each["replica"] for each in wait_for("records joined", joined)} == {endpoint["id"]}
     far.cli("delete", "route", "far/spoken")
     far.cli("delete", "deployment", NAME, "--wait")
     if place.cluster == "k8s":
