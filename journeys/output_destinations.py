@@ -4,12 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from journeys import kafka_broker
+from journeys.kafka_broker import Broker
 from journeys.otlp_receivers import GrpcReceiver, HttpReceiver
 
-from modelway_platform.insight.outputs.delivery import Delivering
+from modelway_platform.insight.outputs.delivery import Delivering, Delivery
+from modelway_platform.insight.outputs.kafka.receiver import KafkaReceiver
+from modelway_platform.insight.outputs.kafka.target import KafkaTarget
 from modelway_platform.insight.outputs.otlp.output import OtlpOutput, OtlpSettings
 from modelway_platform.insight.outputs.otlp.target import OtlpTarget
 from modelway_platform.insight.outputs.port import Output
+from modelway_platform.insight.outputs.records_output import RecordsOutput
 
 SERVICE = {"service.name": "modelway", "service.instance.id": "here"}
 
@@ -75,4 +80,38 @@ def over_grpc(_: Path) -> Destination:
     return OverOtlp(GrpcReceiver)
 
 
-DESTINATIONS: dict[str, Callable[[Path], Destination]] = {"otlp-grpc": over_grpc, "otlp-http": over_http}
+class OverKafka:
+    """A Kafka cluster."""
+
+    exactly_once = False
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+
+    def open(self, delivering: Delivering) -> Output:
+        target = KafkaTarget(brokers=tuple(self.broker.brokers.split(",")), seconds=3)
+        return RecordsOutput("kafka", Delivery(delivering, KafkaReceiver(target, "here")))
+
+    def received(self) -> list[str]:
+        return [each["request_id"] for each in self.broker.records()]
+
+    def leave(self) -> None:
+        self.broker.hang()
+
+    def come_back(self) -> None:
+        self.broker.go_on()
+
+    def close(self) -> None:
+        self.broker.close()
+
+
+def over_kafka(folder: Path) -> Destination:
+    """A broker in its own right where there is one, else the mock that librdkafka has for its own tests."""
+    return OverKafka(Broker.tansu(folder) if kafka_broker.program() else Broker.mock())
+
+
+DESTINATIONS: dict[str, Callable[[Path], Destination]] = {
+    "otlp-grpc": over_grpc,
+    "otlp-http": over_http,
+    "kafka": over_kafka,
+}

@@ -110,6 +110,10 @@ def entry(name: str, endpoint: str, more: str = "") -> str:
     return f'[[output]]\nname = "{name}"\nkind = "otlp"\nendpoint = "{endpoint}"\nmetrics_seconds = 0\n{more}\n'
 
 
+def kafka(more: str) -> str:
+    return f'[[output]]\nname = "k"\nkind = "kafka"\n{more}\n'
+
+
 def test_it_goes_on_after_a_kill_and_loses_nothing(
     directory: StateDirectory, receiver: HttpReceiver, collected: Collected
 ) -> None:
@@ -213,6 +217,13 @@ WRONG = [
     (entry("x", "http://x", "endpiont = 'y'"), "unknown field 'endpiont'"),
     (entry("x", "http://x") + entry("x", "http://y"), "name of another output"),
     (entry("x", "http://x", "timeout_seconds = 0.1"), "timeout_seconds"),
+    (kafka(""), "brokers"),
+    (kafka('brokers = ["x"]'), "host:port"),
+    (kafka('brokers = ["x:1"]\ntopic = "a b"'), "topic"),
+    (kafka('brokers = ["x:1"]\nsecurity = "sasl"'), "SASL needs user"),
+    (kafka('brokers = ["x:1"]\nuser = "u"\nsecret_file = "f"'), "SASL needs user"),
+    (kafka('brokers = ["x:1"]\ncert_file = "c"'), "key_file"),
+    (kafka('brokers = ["x:1"]\ncompression = "rar"'), "compression: is one of"),
     ("[[output", "outputs.toml"),
 ]
 

@@ -11,12 +11,15 @@ from urllib.parse import urlsplit
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.read_table import Table
 from modelway_platform.insight.collect.kinds import KINDS
+from modelway_platform.insight.outputs.kafka.target import COMPRESSIONS, MECHANISMS, SECURITIES, KafkaTarget
 from modelway_platform.insight.outputs.otlp.target import OtlpTarget
 from modelway_platform.insight.outputs.secret import Secret
 
 FILE_NAME = "outputs.toml"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_BROKER = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}")
+_TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 _HINT = "correct it; docs/outputs.md shows its form"
 _DEFAULT_RECORDS = ("access", "inference")
 
@@ -35,6 +38,20 @@ class OtlpEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaEntry:
+    """An `[[output]]` of kind `kafka`.
+
+    Args:
+        target: The cluster.
+    """
+
+    target: KafkaTarget
+
+
+Entry = OtlpEntry | KafkaEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputEntry:
     """One `[[output]]`.
 
@@ -50,7 +67,7 @@ class OutputEntry:
     what: str
     records: tuple[str, ...]
     payloads: bool
-    of: OtlpEntry
+    of: Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +163,43 @@ def _otlp(table: Table) -> OtlpEntry:
     return OtlpEntry(target=target, metrics_seconds=metrics)
 
 
+def _kafka(table: Table) -> KafkaEntry:
+    brokers = table.texts("brokers")
+    if not brokers or not all(_BROKER.fullmatch(each) for each in brokers):
+        table.refuse("brokers", 'write ["host:port"]')
+    topic = table.text("topic", "modelway-{kind}")
+    if not _TOPIC.fullmatch(topic.replace("{kind}", "inference")):
+        table.refuse("topic", "is no name of a topic; {kind} in it stands for access, inference or feedback")
+    security = _one_of(table, "security", tuple(SECURITIES), "plaintext")
+    user, secret = table.text("user", ""), _secret(table)
+    if security.startswith("sasl") != bool(user) or bool(user) != bool(secret.file or secret.variable):
+        table.refuse("user", "SASL needs user and secret_file (or secret_variable), and nothing else does")
+    cert, key = table.text("cert_file", ""), table.text("key_file", "")
+    if bool(cert) != bool(key):
+        table.refuse("cert_file", "goes together with key_file")
+    target = KafkaTarget(
+        brokers=brokers,
+        topic=topic,
+        security=security,
+        ca_file=table.text("ca_file", ""),
+        cert_file=cert,
+        key_file=key,
+        mechanism=_one_of(table, "mechanism", MECHANISMS, "SCRAM-SHA-512"),
+        user=user,
+        secret=secret,
+        compression=_one_of(table, "compression", COMPRESSIONS, "zstd"),
+        seconds=_between(table, "timeout_seconds", 30.0, least=1, most=300),
+    )
+    return KafkaEntry(target=target)
+
+
+def _one_of(table: Table, name: str, choices: tuple[str, ...], default: str) -> str:
+    found = table.text(name, default)
+    if found not in choices:
+        table.refuse(name, f"is one of {', '.join(choices)}")
+    return found
+
+
 def _between(table: Table, name: str, default: float, *, least: float, most: float) -> float:
     value = table.number(name, default)
     if not least <= value <= most:
@@ -184,6 +238,7 @@ def _secret(table: Table) -> Secret:
     return Secret(file=file, variable=variable)
 
 
-_READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Table], OtlpEntry]]] = {
+_READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Table], Entry]]] = {
     "otlp": (("opentelemetry.proto", "urllib3", "grpc", "prometheus_client"), _otlp),
+    "kafka": (("confluent_kafka",), _kafka),
 }

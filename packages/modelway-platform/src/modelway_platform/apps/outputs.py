@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from modelway.errors import ModelwayError
 from modelway_platform.apps.event_log import event_log
-from modelway_platform.apps.output_settings import OtlpEntry, OutputEntry, read_outputs
+from modelway_platform.apps.output_settings import KafkaEntry, OtlpEntry, OutputEntry, read_outputs
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.insight.collect.files import ledger_of
 from modelway_platform.insight.outputs.position import position_file
@@ -85,7 +85,11 @@ def _make(around: Around, entry: OutputEntry) -> "Output":
         kinds=entry.records,
         left_out=() if entry.payloads else PAYLOADS,
     )
-    return _otlp(around, entry.of, delivering)
+    match entry.of:
+        case OtlpEntry():
+            return _otlp(around, entry.of, delivering)
+        case KafkaEntry():
+            return _kafka(around, entry.of, delivering)
 
 
 def _otlp(around: Around, entry: OtlpEntry, delivering: "Delivering") -> "Output":
@@ -104,6 +108,15 @@ def _otlp(around: Around, entry: OtlpEntry, delivering: "Delivering") -> "Output
         every=entry.metrics_seconds,
     )
     return OtlpOutput(settings, delivering)
+
+
+def _kafka(around: Around, entry: KafkaEntry, delivering: "Delivering") -> "Output":
+    from modelway_platform.insight.outputs.delivery import Delivery  # noqa: PLC0415 - as above
+    from modelway_platform.insight.outputs.kafka.receiver import KafkaReceiver  # noqa: PLC0415
+    from modelway_platform.insight.outputs.records_output import RecordsOutput  # noqa: PLC0415
+
+    receiver = KafkaReceiver(entry.target, service_of(around.directory)["service.instance.id"])
+    return RecordsOutput("kafka", Delivery(delivering, receiver))
 
 
 def service_of(directory: StateDirectory) -> dict[str, str]:
