@@ -132,6 +132,16 @@ class ContainerBench(Bench):
             found = client.containers(filters={"label": f"modelway.instance={self.instance}"})
             return {each["Labels"]["modelway.replica"] for each in found if b"ready" in client.logs(each["Id"])}
 
+    def container(self, replica_id: str) -> str:
+        """The id of a replica's container."""
+        labels = [f"modelway.instance={self.instance}", f"modelway.replica={replica_id}"]
+        with self.engine.asked() as client:
+            return client.containers(all=True, filters={"label": labels})[0]["Id"]
+
+    def said(self, replica_id: str) -> str:
+        with self.engine.asked() as client:
+            return client.logs(self.container(replica_id)).decode(errors="replace")
+
     def kill(self, replica_id: str) -> None:
         labels = [f"modelway.instance={self.instance}", f"modelway.replica={replica_id}"]
         with self.engine.asked() as client:

@@ -58,6 +58,14 @@ class Bench(ABC):
     def kill(self, replica_id: str) -> None:
         """From outside, with SIGKILL."""
 
+    @abstractmethod
+    def said(self, replica_id: str) -> str:
+        """All that a replica has printed."""
+
+    not_kept_from_writing = ""
+    """Why a volume that is to be read only can be written here; empty where it cannot."""
+    no_look_at_directories = ""
+    """Why a directory is not looked at before it is given; empty where it is."""
     no_second_node = ""
     """Why a node cannot be lost here; empty where one can."""
     no_limits = ""
@@ -166,6 +174,11 @@ class ProcessBench(Bench):
         marked = {each.replica for each in process_table.find_marked(self.instance)}
         return {each for each in marked if "ready" in logs.get(each, "")}
 
+    not_kept_from_writing = "plain processes may write what their user may: `readOnly` is refused when it is applied"
+
+    def said(self, replica_id: str) -> str:
+        return (self._folder / "replicas" / replica_id / "server.log").read_text()
+
     def kill(self, replica_id: str) -> None:
         process_table.end_marked(self.instance, replica=replica_id)
 
@@ -236,6 +249,12 @@ class KubernetesBench(Bench):
         names = {pod["metadata"]["name"] for pod in pods if _is_ready(pod)}
         return {name for name in names if self.node.process_of(name) is not None}
 
+    not_kept_from_writing = "the node is a stand-in without containers"
+    no_look_at_directories = "they are the nodes', which only Kubernetes looks at"
+
+    def said(self, replica_id: str) -> str:
+        return self.node.said(replica_id)
+
     def kill(self, replica_id: str) -> None:
         process = self.node.process_of(replica_id)
         assert process is not None
@@ -256,8 +275,23 @@ class KubernetesBench(Bench):
         await asyncio.to_thread(self.node.stop)
 
     def _command(self, pod: Mapping[str, Any], _address: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
-        variables = cast("list[dict[str, str]]", pod["spec"]["containers"][0].get("env", []))
-        return (sys.executable, "-I", str(self._script)), {each["name"]: each["value"] for each in variables}
+        container = pod["spec"]["containers"][0]
+        variables = cast("list[dict[str, str]]", container.get("env", []))
+        there = self._mounted(pod["spec"]["volumes"], container["volumeMounts"])
+        found = {each["name"]: there.get(each["value"], each["value"]) for each in variables}
+        return (sys.executable, "-I", str(self._script)), found
+
+    def _mounted(self, volumes: list[Any], mounts: list[Any]) -> dict[str, str]:
+        """Where on this machine that is which a container would have at a path: the node is a stand-in, and mounts nothing."""
+        sources: dict[str, str] = {}
+        for each in volumes:
+            if "hostPath" in each:
+                sources[each["name"]] = each["hostPath"]["path"]
+            else:
+                folder = self._folder / "kubelet" / f"{each['name']}-{secrets.token_hex(4)}"
+                folder.mkdir(parents=True)
+                sources[each["name"]] = str(folder)
+        return {each["mountPath"]: sources[each["name"]] for each in mounts}
 
 
 def _is_ready(pod: Mapping[str, Any]) -> bool:

@@ -105,6 +105,10 @@ class PretendNode:
         running = self._pods.get(self._by_name.get(pod, ""))
         return running.process if running is not None and running.process.poll() is None else None
 
+    def said(self, pod: str) -> str:
+        """What its process has printed so far."""
+        return self._log_of(pod).decode(errors="replace")
+
     def _run(self) -> None:
         path = f"/api/v1/pods?fieldSelector=spec.nodeName%3D{self.name}"
         while not self._ending.wait(POLL_SECONDS):

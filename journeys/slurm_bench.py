@@ -68,6 +68,11 @@ class SlurmBench(Bench):
                     found.add(replica_id)
         return found
 
+    not_kept_from_writing = "jobs are plain processes: `readOnly` is refused when it is applied"
+
+    def said(self, replica_id: str) -> str:
+        return (self.shared / REPLICAS / replica_id / LOG_NAME).read_text(encoding="utf-8")
+
     def kill(self, replica_id: str) -> None:
         for pid in _own(self.jobs()[replica_id].id):
             os.kill(pid, signal.SIGKILL)

@@ -1,6 +1,7 @@
 """One contract for all operators: what they start runs, what ends is told with its reason, and nothing is left behind."""
 
 import asyncio
+import json
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,6 +23,8 @@ from modelway_platform.deploy.operators import pod_state
 from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch
 from modelway_platform.domain.deployments.resources import Resources
+from modelway_platform.domain.deployments.volumes import Volume
+from modelway_platform.domain.identity import VersionKey
 
 pytestmark = [pytest.mark.slow]
 
@@ -341,6 +344,105 @@ async def test_two_platforms_in_one_namespace_do_not_touch_each_other(
     await kubernetes.when(lambda: kubernetes.running() == {"digits-1", "digits-2"})
     assert set(first.observe()) == {"digits-1"}
     assert len(await asyncio.to_thread(_services, kubernetes)) == 2
+
+
+async def test_volumes_are_where_the_replica_is_told_and_hostile_ones_are_refused(
+    bench: Bench, spec: Callable[..., ReplicaSpec], tmp_path: Path
+) -> None:
+    data, shared, link = tmp_path / "data", tmp_path / "everybody", tmp_path / "link"
+    data.mkdir(mode=0o755)
+    (data / "words").write_text("hello")
+    shared.mkdir()
+    shared.chmod(0o777)
+    link.symlink_to("/etc")
+    operator = await bench.operator()
+    given = (
+        Volume(name="data", kind="directory", source=str(data)),
+        Volume(name="to-all", kind="directory", source=str(shared), path="/srv/all", read_only=False),
+    )
+    await operator.start(replace(spec(), volumes=given))
+    await bench.when(lambda: bench.running() == {"digits-1"})
+    seen = await asyncio.to_thread(seen_by, bench, "digits-1")
+    assert seen == {"VOLUME_DATA": [["words"], bool(bench.not_kept_from_writing)], "VOLUME_TO_ALL": [[], True]}
+    assert (shared / "digits-1").read_text() == "was here"
+    if bench.no_look_at_directories:
+        return
+    for hostile, why in ((link, "symbolic link"), (tmp_path / "nowhere", "is not there"), (Path("/proc/1"), "nobody")):
+        sly = replace(spec("sly"), volumes=(Volume(name="sly", kind="directory", source=str(hostile)),))
+        with pytest.raises(ModelwayError, match=why) as refusal:
+            await operator.start(sly)
+        assert refusal.value.error_code == "volume_refused"
+    await bench.when(lambda: bench.running() == {"digits-1"})
+
+
+ENGINES = [each for each in OPERATORS if each in {"docker", "podman"}]
+
+
+@pytest.mark.parametrize("bench", ENGINES, indirect=True)
+async def test_an_engine_keeps_a_volume_for_a_project_and_forgets_scratch(
+    bench: Bench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    operator = await bench.operator()
+    given = (
+        Volume(name="kept", kind="volume", source="cache", read_only=False),
+        Volume(name="room", kind="scratch", size=2**24, read_only=False),
+    )
+    other = VersionKey("sound", "digits", "v1")
+    for name, key in (("first", spec().key), ("second", spec().key), ("stranger", other)):
+        await operator.start(replace(spec(name), key=key, volumes=given))
+        await bench.when(lambda name=name: name in bench.running())
+    assert seen_by(bench, "first") == {"VOLUME_KEPT": [[], True], "VOLUME_ROOM": [[], True]}
+    assert seen_by(bench, "second") == {"VOLUME_KEPT": [["first"], True], "VOLUME_ROOM": [[], True]}
+    assert seen_by(bench, "stranger")["VOLUME_KEPT"] == [[], True], "another project's volume is another"
+
+
+def seen_by(bench: Bench, replica_id: str) -> Any:
+    """What a replica found in each volume, and whether it could write there."""
+    return json.loads(bench.said(replica_id).partition("seen ")[2].partition("\n")[0])
+
+
+async def test_a_claim_that_is_not_there_keeps_a_pod_waiting_and_one_that_is_runs(
+    kubernetes: KubernetesBench, spec: Callable[..., ReplicaSpec]
+) -> None:
+    operator = await kubernetes.operator()
+    claim = Volume(name="weights", kind="claim", source="weights")
+    await operator.start(replace(spec(), volumes=(claim,)))
+    await kubernetes.when(lambda: "weights" in operator.observe()["digits-1"].waiting)
+    assert 'persistentvolumeclaim "weights" not found' in operator.observe()["digits-1"].waiting
+    await asyncio.to_thread(_give_claim, kubernetes, "weights")
+    given = (
+        claim,
+        Volume(name="room", kind="scratch", size=2**26, read_only=False),
+        Volume(name="words", kind="configMap", source="words", path="/words"),
+        Volume(name="keys", kind="secret", source="keys"),
+    )
+    await operator.start(replace(spec("digits-2"), volumes=given))
+    await kubernetes.when(lambda: "digits-2" in kubernetes.running())
+    pod = await asyncio.to_thread(kubernetes.ask, "GET", "pods/digits-2")
+    mounts = {each["mountPath"]: each.get("readOnly", False) for each in pod["spec"]["containers"][0]["volumeMounts"]}
+    wanted = {"/volumes/weights": True, "/volumes/room": False, "/words": True, "/volumes/keys": True}
+    assert mounts.items() >= wanted.items()
+    limits = [each["emptyDir"].get("sizeLimit") for each in pod["spec"]["volumes"] if "emptyDir" in each]
+    assert "64Mi" in limits
+
+
+def _give_claim(bench: KubernetesBench, name: str) -> None:
+    """A claim with a volume behind it, as an administrator makes both."""
+    room = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
+    pv = f"{bench.namespace}-{name}"
+    volume: dict[str, Any] = {
+        "metadata": {"name": pv},
+        "spec": {**room, "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/srv"}},
+    }
+    volume["spec"]["claimRef"] = {"name": name, "namespace": bench.namespace}
+    bench.cluster.ask("POST", "/api/v1/persistentvolumes", volume)
+    wanted = {**room, "volumeName": pv, "resources": {"requests": {"storage": "1Gi"}}}
+    bench.ask("POST", "persistentvolumeclaims", {"metadata": {"name": name}, "spec": wanted})
+    bound = {"metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}}}
+    path = f"/api/v1/namespaces/{bench.namespace}/persistentvolumeclaims/{name}"
+    merge = "application/merge-patch+json"
+    bench.cluster.ask("PATCH", path, bound, content_type=merge)
+    bench.cluster.ask("PATCH", f"{path}/status", {"status": {"phase": "Bound"}}, content_type=merge)
 
 
 def _ids(bench: KubernetesBench) -> set[str]:

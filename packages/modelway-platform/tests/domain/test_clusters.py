@@ -77,7 +77,7 @@ def test_a_builder_that_cannot_be_is_refused(before: str, after: str, message: s
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("name: box", "name: local", "metadata.name: 'local' is not allowed"),
+        ("name: box", "name: local", "spec.operator: expected process, got the text 'docker'"),
         ("operator: docker", "operator: dokcer", "spec.operator: expected docker"),
         ("/run/d.sock", "run/d.sock", "spec.docker.socket: 'run/d.sock' is not allowed"),
         ("base: 'oci:b:v1', ", "", "missing field spec.docker.base"),

@@ -66,6 +66,7 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
         "invalid_input": Status(422, "INVALID_ARGUMENT"),
         "invalid_document": Status(422, "INVALID_ARGUMENT"),
         "invalid_package": Status(422, "INVALID_ARGUMENT"),
+        "volume_refused": Status(422, "FAILED_PRECONDITION"),
         "package_not_trusted": Status(422, "FAILED_PRECONDITION"),
         "invalid_handler": Status(422, "FAILED_PRECONDITION"),
         "too_many_requests": Status(429, "RESOURCE_EXHAUSTED"),

@@ -29,6 +29,7 @@ from modelway_platform.deploy.images.speaks_grpc import speaks_grpc
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.docker import DockerOperator, Surroundings
 from modelway_platform.deploy.operators.docker_engine import DockerEngine
+from modelway_platform.deploy.operators.host_folders import HostFolders
 from modelway_platform.deploy.operators.kept_secrets import KeptSecrets
 from modelway_platform.deploy.operators.lead import Lead
 from modelway_platform.deploy.operators.port import Operator
@@ -120,6 +121,7 @@ class MadeClusters:
                 credentials=partial(_credentials, plain_http=settings.plain_http),
                 on_change=around.on_change,
                 records=around.records.of(cluster),
+                folders=HostFolders(reserved=(around.directory.root,)),
             ),
         )
 
@@ -134,6 +136,7 @@ class MadeClusters:
             register_url=around.register_url,
             register_token=around.register_token,
             secrets=KeptSecrets(folder=around.directory.secrets),
+            folders=HostFolders(reserved=(around.directory.root,)),
             on_change=around.on_change,
         )
 

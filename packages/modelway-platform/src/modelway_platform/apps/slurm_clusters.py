@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from modelway_platform.deploy.builder.local_phases import Fetch, LocalPhases, Re
 from modelway_platform.deploy.builder.preparation import PackagePreparer
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
+from modelway_platform.deploy.operators.host_folders import HostFolders
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.serve_command import ServeCommand
 from modelway_platform.deploy.operators.slurm import REPLICAS, SlurmOperator, SlurmSurroundings
@@ -40,6 +41,7 @@ class SlurmNeeds:
         register_url: Where replicas register, unless the document says otherwise.
         register_token: What they register with; it opens nothing else.
         secrets: The values of a replica's secrets, by variable.
+        folders: Whether a directory may be given to a replica.
         on_change: Called with a replica's id as soon as it has ended.
     """
 
@@ -51,6 +53,7 @@ class SlurmNeeds:
     register_url: str
     register_token: str
     secrets: Callable[[ReplicaSpec], Mapping[str, str]]
+    folders: HostFolders
     on_change: Callable[[str], None]
 
 
@@ -110,5 +113,6 @@ def jobs_operator(cluster: Cluster, needs: SlurmNeeds) -> SlurmOperator:
         ),
         register=register,
         on_change=needs.on_change,
+        folders=replace(needs.folders, reserved=(*needs.folders.reserved, folder)),
     )
     return SlurmOperator(SlurmCommands(os.environ, settings.conf), around)

@@ -9,6 +9,7 @@ from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.apps.wiring.trusted_packages import TrustedPackages
 from modelway_platform.deploy.builder.local_phases import LocalPhases
 from modelway_platform.deploy.operators.clusters import Clusters
+from modelway_platform.deploy.operators.host_folders import HostFolders
 from modelway_platform.deploy.operators.kept_secrets import KeptSecrets
 from modelway_platform.deploy.operators.process import ProcessOperator
 from modelway_platform.deploy.operators.serve_command import ServeCommand
@@ -63,6 +64,7 @@ def make_placing(
             secrets=KeptSecrets(folder=directory.secrets),
         ),
         on_change=ended,
+        folders=HostFolders(reserved=(directory.root,)),
     )
     records = RecordsWays(control_url=control_url, secret=directory.kept_secret("records-secret"))
     made = MadeClusters(

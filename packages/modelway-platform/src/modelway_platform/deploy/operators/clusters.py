@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 
 from modelway.errors import NotFoundError
 from modelway_platform.deploy.operators.port import Operator
@@ -44,7 +45,8 @@ class Clusters:
 
         One that is declared no more is kept as long as replicas are there (`in_use`).
         """
-        wanted = {cluster.name: cluster for cluster in declared}
+        # What deployments may be given is seen to when they are applied; `local` has nothing else in its document.
+        wanted = {each.name: replace(each, directories=()) for each in declared if each.name != LOCAL}
         for name in [name for name in self._made if name not in wanted and name not in in_use]:
             self._made.pop(name)[1].close()
         new: set[str] = set()

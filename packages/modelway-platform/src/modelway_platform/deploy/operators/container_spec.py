@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from modelway_platform.deploy.images.places import USER
+from modelway_platform.deploy.operators.container_volumes import PROJECT_LABEL, binds_of, memory_folders
 from modelway_platform.deploy.operators.docker_engine import RunRequest
+from modelway_platform.deploy.operators.host_folders import locations_inside
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.records_way import (
     SPOOL,
@@ -48,6 +50,7 @@ def request_of(
         records: How it sends them to control instead.
     """
     mounts = [f"{inferences}:{INFERENCES}:rw"] if inferences is not None else []
+    mounts += binds_of(spec.key.project, spec.volumes)
     return RunRequest(
         name=f"modelway-{spec.id}",
         image=spec.environment,
@@ -57,6 +60,7 @@ def request_of(
             **({"INFERENCE_LOG": INFERENCES} if inferences is not None else {}),
             **(spool_environment() if records is not None else {}),
             **spec.env,
+            **locations_inside(spec.volumes),
             # Ours come last: a document cannot make a replica claim to be another.
             "MODELWAY_REPLICA_ID": spec.id,
             "MODELWAY_PROJECT": spec.key.project,
@@ -68,6 +72,7 @@ def request_of(
         labels={
             **labels_of(instance, spec.cluster),
             REPLICA: spec.id,
+            PROJECT_LABEL: spec.key.project,
             "modelway.deployment": str(spec.key),
             "modelway.package": spec.package,
         },
@@ -88,7 +93,7 @@ def _host(spec: ReplicaSpec, *, spool: bool) -> Mapping[str, Any]:
         folders[SPOOL] = f"rw,nosuid,nodev,noexec,size={mib}m,mode=1777"
     limits: dict[str, Any] = {
         "ReadonlyRootfs": True,
-        "Tmpfs": folders,
+        "Tmpfs": {**folders, **memory_folders(spec.volumes)},
         "ShmSize": _SHARED_MEMORY,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],

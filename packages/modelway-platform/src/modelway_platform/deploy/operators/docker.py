@@ -18,7 +18,9 @@ from modelway.errors import ModelwayError
 from modelway.packaging.manifest import Example
 from modelway_platform.deploy.images.places import GRPC_PORT, HTTP_PORT
 from modelway_platform.deploy.operators.container_spec import REPLICA, labels_of, request_of
+from modelway_platform.deploy.operators.container_volumes import kept_volumes
 from modelway_platform.deploy.operators.docker_engine import DockerEngine
+from modelway_platform.deploy.operators.host_folders import NO_FOLDERS_OF_OURS, HostFolders
 from modelway_platform.deploy.operators.last_words import ending, exit_text
 from modelway_platform.deploy.operators.lead import Lead, NotRehearsedError
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
@@ -52,6 +54,7 @@ class Surroundings:
         credentials: Who we are to the registry of an image, as the engine wants it; None for anybody.
         on_change: Called on the loop with a replica's id as soon as it has ended.
         records: How containers send their inference records; None: they write them into `folder`.
+        folders: Whether a directory of this machine may be given to a replica.
     """
 
     instance: str
@@ -63,6 +66,7 @@ class Surroundings:
     credentials: Callable[[str], Mapping[str, str] | None]
     on_change: Callable[[str], None]
     records: RecordsWay | None = None
+    folders: HostFolders = NO_FOLDERS_OF_OURS
 
 
 @dataclass(slots=True)
@@ -125,6 +129,9 @@ class DockerOperator:
         if not await asyncio.to_thread(self._engine.has_image, spec.environment):
             credentials = around.credentials(spec.environment)
             await asyncio.to_thread(self._engine.pull, spec.environment, credentials)
+        await asyncio.to_thread(around.folders.check, spec.volumes)
+        for name in kept_volumes(spec.key.project, spec.volumes):
+            await asyncio.to_thread(self._engine.keep_volume, name, spec.environment, self._labels)
         inferences = None
         if around.records is None:
             inferences = await asyncio.to_thread(_inference_folder, around.folder / spec.id)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError, UnavailableError
+from modelway_platform.deploy.operators.container_volumes import owner_archive, owner_host
 
 _TIMEOUT = 60
 _LONGEST_LOG = 1000
@@ -168,6 +169,22 @@ class DockerEngine:
                 self._remove(client, container)  # it never ran: nothing of it shall stay
                 raise
             return container
+
+    def keep_volume(self, name: str, image: str, labels: Mapping[str, str]) -> None:
+        """Has a volume there that our user may write; what is in it stays as it is.
+
+        A new one belongs to root, and nobody in a container of ours could change that: so it is given its owner from outside,
+        by way of a container that is never started.
+        """
+        with self._asked() as client:
+            client.create_volume(name=name, labels=dict(labels))  # one that is there is taken as it is
+            if _is_podman(client):
+                return  # which gives it to the user of the first container that has it
+            made = client.create_container(image, host_config=owner_host(name))
+            try:
+                client.put_archive(made["Id"], "/", owner_archive())
+            finally:
+                self._remove(client, made["Id"])
 
     def address(self, container: str, network: str) -> str:
         """Its address in a network; empty where it has none, as one that ended."""

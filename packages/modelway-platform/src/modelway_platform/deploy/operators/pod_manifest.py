@@ -6,6 +6,8 @@ from math import ceil
 from typing import Any
 
 from modelway_platform.deploy.images.places import GRPC_PORT, HTTP_PORT, USER
+from modelway_platform.deploy.operators.host_folders import locations_inside
+from modelway_platform.deploy.operators.pod_volumes import pod_volumes, volume_mounts
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.serve_options import serve_options
 from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
@@ -92,7 +94,11 @@ def pod_of(spec: ReplicaSpec, settings: KubernetesSettings, instance: str, *, gr
             },
             "tolerations": [_toleration("not-ready"), _toleration("unreachable")],
             "volumes": [
-                {"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": size}} for name, _, size in _MEMORY_FOLDERS
+                *(
+                    {"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": size}}
+                    for name, _, size in _MEMORY_FOLDERS
+                ),
+                *pod_volumes(spec.volumes),
             ],
             "containers": [_container(spec, settings, grpc=grpc)],
             **_where(settings),
@@ -127,7 +133,10 @@ def _container(spec: ReplicaSpec, settings: KubernetesSettings, *, grpc: bool) -
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": name, "mountPath": path} for name, path, _ in _MEMORY_FOLDERS],
+        "volumeMounts": [
+            *({"name": name, "mountPath": path} for name, path, _ in _MEMORY_FOLDERS),
+            *volume_mounts(spec.volumes),
+        ],
     }
 
 
@@ -135,6 +144,7 @@ def _environment(spec: ReplicaSpec) -> dict[str, str]:
     return {
         "NO_COLOR": "1",
         **spec.env,
+        **locations_inside(spec.volumes),
         # Ours come last: a document cannot make a replica claim to be another.
         "MODELWAY_REPLICA_ID": spec.id,
         "MODELWAY_PROJECT": spec.key.project,

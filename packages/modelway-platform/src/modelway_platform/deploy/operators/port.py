@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from modelway_platform.domain.deployments.cluster import LOCAL
 from modelway_platform.domain.deployments.model_processes import IN_THE_WORKER, ModelProcesses
 from modelway_platform.domain.deployments.resources import NO_LIMITS, Resources
+from modelway_platform.domain.deployments.volumes import Volume
 from modelway_platform.domain.identity import VersionKey
 
 
@@ -30,6 +31,7 @@ class ReplicaSpec:
     resources: Resources = NO_LIMITS
     processes: ModelProcesses = IN_THE_WORKER
     secrets: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    volumes: tuple[Volume, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

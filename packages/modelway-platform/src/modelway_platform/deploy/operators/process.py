@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from modelway_platform.deploy.operators import process_table
+from modelway_platform.deploy.operators.host_folders import NO_FOLDERS_OF_OURS, HostFolders, locations_here
 from modelway_platform.deploy.operators.last_words import ending
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.operators.process_table import Identity
@@ -64,6 +65,7 @@ class ProcessOperator:
         instance: The mark of this platform instance, put into every replica's environment.
         launch: From a spec to the command line.
         on_change: Called on the loop with a replica's id as soon as it has ended.
+        folders: Whether a directory of this machine may be given to a replica.
     """
 
     def __init__(
@@ -73,11 +75,13 @@ class ProcessOperator:
         instance: str,
         launch: Callable[[ReplicaSpec], Launch],
         on_change: Callable[[str], None],
+        folders: HostFolders = NO_FOLDERS_OF_OURS,
     ) -> None:
         self._folder = folder
         self._instance = instance
         self._launch = launch
         self._on_change = on_change
+        self._folders = folders
         self._known: dict[str, _Known] = {}
 
     @property
@@ -102,9 +106,10 @@ class ProcessOperator:
 
     async def start(self, spec: ReplicaSpec) -> Mapping[str, Any]:
         folder = self._folder / spec.id
+        await asyncio.to_thread(self._folders.check, spec.volumes)
         launch = self._launch(spec)
         marks = {process_table.INSTANCE_VARIABLE: self._instance, process_table.REPLICA_VARIABLE: spec.id}
-        environment = {**launch.environment, **marks}
+        environment = {**launch.environment, **locations_here(spec.volumes), **marks}
         process, offset = await asyncio.to_thread(_spawn, folder, launch.arguments, environment)
         identity = process_table.identify(process.pid)
         if identity is None or not self._watch(spec.id, identity, offset, process):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.errors import ModelwayError
+from modelway_platform.deploy.operators.host_folders import NO_FOLDERS_OF_OURS, HostFolders, locations_here
 from modelway_platform.deploy.operators.last_words import last_words
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch
@@ -59,6 +60,7 @@ class SlurmSurroundings:
         launch: From a spec to the command line; `slurm_launch.ADDRESS` in it becomes the node's address.
         register: Where replicas register.
         on_change: Called on the loop with a replica's id as soon as it has ended.
+        folders: Whether a directory that nodes see may be given to a replica.
     """
 
     instance: str
@@ -69,6 +71,7 @@ class SlurmSurroundings:
     launch: Callable[[ReplicaSpec], Launch]
     register: str
     on_change: Callable[[str], None]
+    folders: HostFolders = NO_FOLDERS_OF_OURS
 
 
 @dataclass(slots=True)
@@ -146,7 +149,9 @@ class SlurmOperator:
         folder = around.shared / REPLICAS / spec.id
         offset, kind, apart = await asyncio.to_thread(_size, folder / LOG_NAME), _kind(spec), False
         if before is None:  # else a start that was interrupted is gone on with
-            launch = around.launch(spec)
+            await asyncio.to_thread(around.folders.check, spec.volumes)
+            told = around.launch(spec)
+            launch = replace(told, environment={**told.environment, **locations_here(spec.volumes)})
             script = script_of(spec, around.settings, launch, mark=self._mark, folder=folder)
             path = await asyncio.to_thread(write_files, folder, launch, around.settings, around.register, script)
             await asyncio.to_thread(_link, around.folder / spec.id, folder)

@@ -116,7 +116,7 @@ Step = Prepare | StartReplica | RestartReplica | StopReplica | ForgetReplica | R
 
 
 def template_of(deployment: Deployment) -> str:
-    """Names all that makes a running replica out of date when it changes: package, workers, variables, place, limits, model processes."""
+    """Names all that makes a running replica out of date when it changes: package, workers, variables, place, limits, model processes, volumes."""
     parts: list[object] = [deployment.package, deployment.workers, sorted(deployment.env.items())]
     if (deployment.cluster, deployment.resources) != (LOCAL, NO_LIMITS):  # names of before stay as they were
         parts += [deployment.cluster, astuple(deployment.resources)]
@@ -124,6 +124,8 @@ def template_of(deployment: Deployment) -> str:
         parts += ["model processes", astuple(deployment.processes)]
     if deployment.secrets:
         parts += ["secrets", sorted(deployment.secrets.items())]
+    if deployment.volumes:
+        parts += ["volumes", [astuple(each) for each in deployment.volumes]]
     content = json.dumps(parts)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 

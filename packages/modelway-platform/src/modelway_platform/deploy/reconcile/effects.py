@@ -1,6 +1,7 @@
 """What accepting documents would do, said before it is done: by the same rules that the reconciler and the routes follow."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from modelway_platform.deploy.reconcile.decision import SURGE, template_of
 from modelway_platform.domain.deployments.cluster import LOCAL, Cluster
@@ -104,6 +105,8 @@ def _replacement(old: Deployment, new: Deployment) -> Effect:
     how = (
         f"{_replicas(new.replicas)}, {SURGE} more than declared at a time; each old one leaves when a new one is ready"
     )
+    if new.volumes != old.volumes:
+        how = f"{how}; they find {_volumes(new)}, and what lies in volumes stays as it is"
     if new.clusters != old.clusters:
         return Effect(kind="move", text=f"from {', '.join(old.clusters)} to {', '.join(new.clusters)}: {how}")
     return Effect(kind="rolling-restart", text=how)
@@ -168,8 +171,12 @@ def _cluster_effects(new: Cluster, before: Declared, after: Declared) -> Iterato
     if old == new:
         return
     carried = sum(new.name in record.deployment.clusters for record in after.deployments)
-    if old is None:
+    if old is None and new.name != LOCAL:
         yield Effect(kind="cluster", text="deployments may name it from now on")
+        return
+    if old is None or replace(old, directories=new.directories) == new:
+        text = "deployments may be given its directories, and no others, from now on; no replica is touched"
+        yield Effect(kind="cluster", text=text)
         return
     text = f"{carried} deployment(s) there are looked for at the new place; images are made and fetched as it says now"
     yield Effect(kind="cluster", text=text)
@@ -198,6 +205,10 @@ def _route(key: ModelKey, declared: Declared) -> Route | None:
 def _serves(key: VersionKey, declared: Declared) -> bool:
     found = _deployment(key, declared)
     return found is not None and found.replicas > 0  # one that sleeps can be woken: it begins with one
+
+
+def _volumes(new: Deployment) -> str:
+    return ", ".join(each.name for each in new.volumes) or "no volumes"
 
 
 def _replicas(count: int) -> str:

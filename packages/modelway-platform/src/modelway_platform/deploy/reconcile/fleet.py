@@ -164,6 +164,7 @@ class Fleet:
             resources=deployment.resources,
             processes=deployment.processes,
             secrets=MappingProxyType(dict(deployment.secrets)),
+            volumes=deployment.volumes,
         )
         await self._make_real(
             HeldReplica(
@@ -203,11 +204,10 @@ class Fleet:
             await self._save_all([replace(held, failures=0, exited_at=0.0) for held in fallen])
 
     async def tidy(self) -> None:
-        """Housekeeping of the operator."""
+        """Housekeeping of the operators, which may share a folder: each is told all replicas there are."""
         for cluster, operator in self._clusters.all().items():
             if not self.trouble(cluster):
-                known = frozenset(held.id for held in self._there(cluster))
-                await asyncio.to_thread(operator.tidy, known)
+                await asyncio.to_thread(operator.tidy, frozenset(self._held.ids()))
 
     async def stop_all(self, why: str) -> None:
         """Lets all replicas finish and leave, and forgets those that are gone."""

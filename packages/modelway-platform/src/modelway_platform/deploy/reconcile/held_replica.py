@@ -10,6 +10,7 @@ from modelway_platform.deploy.reconcile.decision import Replica
 from modelway_platform.domain.deployments.cluster import LOCAL
 from modelway_platform.domain.deployments.model_processes import model_processes_from_json, model_processes_to_json
 from modelway_platform.domain.deployments.resources import Resources
+from modelway_platform.domain.deployments.volumes import volumes_from_json, volumes_to_json
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
 
 
@@ -62,6 +63,7 @@ class HeldReplica:
             "resources": asdict(self.spec.resources),
             "processes": model_processes_to_json(self.spec.processes),
             "secrets": dict(self.spec.secrets),
+            **volumes_to_json(self.spec.volumes),
             "failures": self.failures,
             "exited_at": self.exited_at,
             "answered": self.answered,
@@ -94,6 +96,7 @@ def from_record(record: ReplicaRecord) -> HeldReplica:
         resources=Resources(**kept.pop("resources", {})),
         processes=model_processes_from_json(kept.pop("processes", {})),
         secrets=MappingProxyType(kept.pop("secrets", {})),
+        volumes=volumes_from_json({"volumes": kept.pop("volumes", ())}),
     )
     return HeldReplica(
         spec=spec,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from modelway_platform.domain.deployments.host_directories import AllowedDirectory
 from modelway_platform.domain.deployments.image_builder import NO_BUILDER, BuilderSettings
 from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
 from modelway_platform.domain.deployments.slurm_cluster import SlurmSettings
@@ -38,6 +39,7 @@ class Cluster:
     """One place for replicas; `local`, the platform's own machine, is always there and needs no document.
 
     `control` is the control API as replicas there reach it, which send it their inference records.
+    `directories` of its machines may be given to deployments, and no others.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Cluster:
     slurm: SlurmSettings = field(default_factory=SlurmSettings)
     builder: BuilderSettings = NO_BUILDER
     control: str = ""
+    directories: tuple[AllowedDirectory, ...] = ()
 
     @property
     def key(self) -> str:

@@ -10,6 +10,7 @@ from modelway_platform.domain.deployments.cluster import LOCAL
 from modelway_platform.domain.deployments.model_processes import IN_THE_WORKER, ModelProcesses
 from modelway_platform.domain.deployments.placement import Placement
 from modelway_platform.domain.deployments.resources import NO_LIMITS, Resources
+from modelway_platform.domain.deployments.volumes import Volume
 from modelway_platform.domain.identity import VersionKey
 
 
@@ -37,6 +38,7 @@ class Deployment:
     processes: ModelProcesses = IN_THE_WORKER
     autoscale: Autoscale | None = None
     placements: tuple[Placement, ...] = ()
+    volumes: tuple[Volume, ...] = ()
 
     @property
     def clusters(self) -> tuple[str, ...]:

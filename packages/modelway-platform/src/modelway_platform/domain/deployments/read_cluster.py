@@ -6,6 +6,11 @@ from typing import Any, cast
 
 from modelway_platform.domain.deployments.cluster import LOCAL, OPERATORS, Cluster, DockerSettings, OperatorKind
 from modelway_platform.domain.deployments.cluster_bases import bases_to_json, read_bases
+from modelway_platform.domain.deployments.host_directories import (
+    directories_from_json,
+    directories_to_json,
+    read_directories,
+)
 from modelway_platform.domain.deployments.image_builder import builder_from_json, builder_to_json, read_builder
 from modelway_platform.domain.deployments.kubernetes_cluster import (
     KubernetesSettings,
@@ -23,9 +28,10 @@ _REGISTRY = re.compile(r"[A-Za-z0-9.\[\]:-]+(?:/[a-z0-9]+(?:[._/-][a-z0-9]+)*)?"
 
 
 def read_cluster(metadata: Fields, spec: Fields) -> Cluster:
-    """A cluster; its `operator` names the section that it is set up by."""
-    name = metadata.string("name", check=lambda text: is_name(text) and text != LOCAL, rule=_NAME_RULE)
-    operator = cast("OperatorKind", spec.choice("operator", [each for each in OPERATORS if each != "process"]))
+    """A cluster; its `operator` names the section that it is set up by. `local` is of processes, and has no section."""
+    name = metadata.string("name", check=is_name, rule=_NAME_RULE)
+    kinds = [each for each in OPERATORS if (each == "process") == (name == LOCAL)]
+    operator = cast("OperatorKind", spec.choice("operator", kinds))
     docker = _read_docker(spec) if operator == "docker" else DockerSettings()
     kubernetes = read_kubernetes(spec) if operator == "kubernetes" else KubernetesSettings()
     slurm = read_slurm(spec) if operator == "slurm" else SlurmSettings()
@@ -37,13 +43,19 @@ def read_cluster(metadata: Fields, spec: Fields) -> Cluster:
         slurm=slurm,
         builder=read_builder(spec),
         control=_read_control(spec, operator),
+        directories=read_directories(spec),
     )
 
 
 def cluster_to_json(cluster: Cluster) -> dict[str, Any]:
     """The `spec` of the normal form."""
     control = {"control": cluster.control} if cluster.control else {}
-    return {**_operator_to_json(cluster), **builder_to_json(cluster.builder), **control}
+    return {
+        **_operator_to_json(cluster),
+        **builder_to_json(cluster.builder),
+        **directories_to_json(cluster.directories),
+        **control,
+    }
 
 
 def _operator_to_json(cluster: Cluster) -> dict[str, Any]:
@@ -82,6 +94,7 @@ def cluster_from_json(name: str, spec: Mapping[str, Any]) -> Cluster:
         slurm=slurm,
         builder=builder_from_json(spec),
         control=spec.get("control", ""),
+        directories=directories_from_json(spec),
     )
 
 

@@ -6,6 +6,7 @@ from math import ceil
 from modelway_platform.domain.deployments.cluster import LOCAL, Cluster
 from modelway_platform.domain.deployments.deployment import Deployment
 from modelway_platform.domain.deployments.resources import NO_LIMITS
+from modelway_platform.domain.documents.admit_volumes import volume_problems
 from modelway_platform.domain.documents.read_document import Written
 from modelway_platform.domain.parsing.document_problem import Problem, did_you_mean
 from modelway_platform.domain.records import Declared
@@ -19,8 +20,9 @@ def clusters_of(declared: Declared) -> dict[str, Cluster]:
 
 
 def deployments_on(name: str, declared: Declared) -> list[str]:
-    """The deployments that a cluster still carries, those being deleted included."""
-    return [str(record.key) for record in declared.deployments if name in record.deployment.clusters]
+    """The deployments that a cluster still carries, those being deleted included; on `local`, which stays, those with volumes."""
+    there = (record for record in declared.deployments if name in record.deployment.clusters)
+    return [str(record.key) for record in there if name != LOCAL or record.deployment.volumes]
 
 
 def cluster_problems(written: Sequence[Written], after: Declared) -> Iterator[Problem]:
@@ -29,6 +31,7 @@ def cluster_problems(written: Sequence[Written], after: Declared) -> Iterator[Pr
     for each in written:
         if isinstance(each.document, Deployment):
             yield from _deployment_problems(each, each.document, clusters)
+    yield from volume_problems(written, after, clusters)
 
 
 def _deployment_problems(written: Written, deployment: Deployment, clusters: dict[str, Cluster]) -> Iterator[Problem]:

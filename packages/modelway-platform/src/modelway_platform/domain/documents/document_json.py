@@ -16,6 +16,7 @@ from modelway_platform.domain.deployments.placement import Placement, placements
 from modelway_platform.domain.deployments.read_cluster import cluster_from_json, cluster_to_json
 from modelway_platform.domain.deployments.resources import resources_from_json, resources_to_json
 from modelway_platform.domain.deployments.secret_names import secrets_from_json, secrets_to_json
+from modelway_platform.domain.deployments.volumes import volumes_from_json, volumes_to_json
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.routing.addressing_json import addressing_from_json, addressing_to_json
 from modelway_platform.domain.routing.assignment_json import assignment_from_json, assignment_to_json
@@ -106,6 +107,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
             processes=model_processes_from_json(spec),
             autoscale=autoscale,
             placements=placements,
+            volumes=volumes_from_json(spec),
         )
     return Route(
         key=ModelKey(metadata["project"], metadata["model"]),
@@ -137,6 +139,7 @@ def _deployment_spec(document: Deployment) -> dict[str, Any]:
         **resources_to_json(document.resources),
         **model_processes_to_json(document.processes),
         **autoscale_to_json(document.autoscale),
+        **volumes_to_json(document.volumes),
     }
 
 

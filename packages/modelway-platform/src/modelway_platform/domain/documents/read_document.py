@@ -15,6 +15,7 @@ from modelway_platform.domain.deployments.placement import read_placements
 from modelway_platform.domain.deployments.read_cluster import read_cluster
 from modelway_platform.domain.deployments.resources import read_resources
 from modelway_platform.domain.deployments.secret_names import read_secrets
+from modelway_platform.domain.deployments.volumes import read_volumes
 from modelway_platform.domain.documents.document_json import API_VERSION, Document, name_of
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, VersionKey, is_name, is_version
 from modelway_platform.domain.parsing.document_fields import Fields
@@ -148,6 +149,7 @@ def _read_deployment(metadata: Fields, spec: Fields) -> Deployment:
         processes=read_model_processes(spec, workers, resources),
         autoscale=autoscale,
         placements=placements,
+        volumes=read_volumes(spec),
     )
 
 
