@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from modelway_platform.apps import alert_post, database_url
 from modelway_platform.apps.alert_receivers import receivers_from
+from modelway_platform.apps.model_places import model_places
 from modelway_platform.apps.state_directory import StateDirectory, write_private
 from modelway_platform.domain.access.audit_entry import AuditEntry, AuditQuery
 from modelway_platform.domain.anomalies.incident import Incident
@@ -19,6 +20,7 @@ from modelway_platform.insight.series.tiers import Tiers
 from modelway_platform.store.anomaly_settings import AnomalySettings
 from modelway_platform.store.audit import Audit
 from modelway_platform.store.database import Database
+from modelway_platform.store.documents import Documents
 from modelway_platform.store.incidents import Incidents
 
 ALERTS_SECRET = "alerts"  # noqa: S105 - the name of the file
@@ -48,8 +50,9 @@ class Watching:
         self._lookout = Lookout(looking, self._series, RecordCounter(directory.log_store, directory.series.parent))
         self._database = Database.open(environment.get(database_url.VARIABLE, "") or directory.database)
         self._settings = AnomalySettings(self._database)
-        incidents = Incidents(self._database)
+        incidents, documents = Incidents(self._database), Documents(self._database)
         watch = ModelWatch(self._series)
+        places = model_places(directory, documents)
         evidence = EvidenceGatherer(self._series, watch, directory.log_store, _changes(Audit(self._database)))
         self._watcher = AnomalyWatcher(
             WatchParts(
@@ -60,8 +63,10 @@ class Watching:
                 say=_say,
                 tell=bool(receivers.webhook),
                 step=tiers.base.step,
+                places=places.of,
             )
         )
+        self._places = places
         shared, sign = alert_post.signer(directory.kept_secret(ALERTS_SECRET))
         if receivers.webhook:
             write_private(directory.webhook_secret, shared + "\n")  # for whoever checks what comes
@@ -75,6 +80,7 @@ class Watching:
 
     def turn(self, now: float) -> None:
         """Once more."""
+        self._places.remember()
         end = self._lookout.turn(now)
         if end is not None:
             self._watcher.turn(end)

@@ -4,16 +4,17 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from modelway.errors import NotFoundError
 from modelway_platform.domain.access.actor import Author, name_of_author
-from modelway_platform.domain.anomalies.incident import Incident, IncidentState, acknowledged, advance
+from modelway_platform.domain.anomalies.incident import Incident, IncidentState, Together, acknowledged, advance
 from modelway_platform.domain.anomalies.incident_json import incident_of, incident_values
 from modelway_platform.domain.anomalies.judgement import Cause, Judgement
+from modelway_platform.domain.anomalies.shared_trouble import Trouble, shared_words
 from modelway_platform.domain.documents.document_changes import Change
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.store import audit, schema
@@ -25,6 +26,13 @@ _LATELY = 3600.0
 _BACK_OFF = (5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 Of = tuple[ModelKey, Cause]
 Evidence = Callable[[Incident], Mapping[str, object]]
+Fold = Callable[[Sequence[Incident]], Sequence[Trouble]]
+_MOST_LISTED = 200
+
+
+def no_fold(_: Sequence[Incident]) -> Sequence[Trouble]:
+    """Each by itself."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +81,14 @@ class Incidents:
         return {(each.model, each.cause): each for each in found}
 
     def judged(
-        self, judgements: Mapping[Of, Sequence[Judgement]], *, at: float, step: int, evidence: Evidence, tell: bool
+        self,
+        judgements: Mapping[Of, Sequence[Judgement]],
+        *,
+        at: float,
+        step: int,
+        evidence: Evidence,
+        tell: bool,
+        fold: Fold = no_fold,
     ) -> list[Incident]:
         """Takes what was judged of some causes of some models at a moment; returns what was opened, again or not, or resolved.
 
@@ -83,6 +98,7 @@ class Incidents:
             step: Seconds of a step.
             evidence: Asked of each that is opened.
             tell: Whether there is anybody to send messages to.
+            fold: Which of those that are not over are one.
         """
         known = self.standing()
         ahead = {of: advance(known.get(of), of[0], each, at=at, step=step) for of, each in judgements.items()}
@@ -105,11 +121,64 @@ class Incidents:
                 self._write(connection, after)
                 if begins or (after.over and before is not None and not before.over):
                     told.append(after)
-                    if tell:
+                    if tell and after.together is None:
                         self._message(connection, after, "resolved" if after.over else "opened")
+            self._fold(connection, fold, tell=tell)
+            if tell:
+                self._end_together(connection, told)
         if told:
             self._notify()
         return told
+
+    def _fold(self, connection: Connection, fold: Fold, *, tell: bool) -> None:
+        """What is one from now on is told as one, instead of one by one where that has not happened yet."""
+        table = schema.incidents
+        rows = connection.execute(select(table).where(table.c.resolved_at.is_(None)))
+        standing = [_incident(row) for row in rows]
+        for trouble in fold(standing):
+            together = Together(trouble.id or f"to-{secrets.token_hex(6)}", trouble.shared.kind, trouble.shared.name)
+            joined = [replace(each, together=together) for each in trouble.members]
+            for each in joined:
+                self._write(connection, each)
+            if tell:
+                before = [each for each in standing if each.together == together]
+                untold = _take_back(connection, before)
+                _take_back(connection, joined)
+                event = "grown" if trouble.id and not untold else "opened"
+                self._message_together(connection, together, [*before, *joined], event)
+
+    def _end_together(self, connection: Connection, told: Sequence[Incident]) -> None:
+        """A trouble is over with its last member."""
+        table = schema.incidents
+        ended = {each.together: each for each in told if each.over and each.together is not None}
+        for together in ended:
+            rows = connection.execute(
+                select(table).where(or_(table.c.resolved_at.is_(None), table.c.resolved_at > self._clock() - _LATELY))
+            )
+            members = [each for each in map(_incident, rows) if each.together == together]
+            if all(each.over for each in members):
+                self._message_together(connection, together, members, "resolved")
+
+    def _message_together(
+        self, connection: Connection, together: Together, members: Sequence[Incident], event: str
+    ) -> None:
+        worst = min(members, key=lambda each: (each.finding.surprise, each.id))
+        listed = sorted(members, key=lambda each: (str(each.model), each.cause.value))
+        said = {
+            **asdict(together),
+            "words": shared_words(together, members),
+            "members": [
+                {
+                    "id": each.id,
+                    "project": each.model.project,
+                    "model": each.model.model,
+                    "cause": each.cause.value,
+                    "words": each.finding.words,
+                }
+                for each in listed[:_MOST_LISTED]
+            ],
+        }
+        self._message(connection, worst, event, said)
 
     def get(self, name: str) -> Incident:
         """One.
@@ -240,11 +309,24 @@ class Incidents:
         }
         upsert(connection, schema.incidents, [row])
 
-    def _message(self, connection: Connection, incident: Incident, event: str) -> None:
+    def _message(
+        self, connection: Connection, incident: Incident, event: str, together: Mapping[str, Any] | None = None
+    ) -> None:
         now = self._clock()
         values = {"incident": incident.id, "event": event, "attempts": 0, "due_at": now, "created_at": now}
-        body = json.dumps({"event": event, "anomaly": incident_values(incident)})
+        part = {"together": together} if together else {}
+        body = json.dumps({"event": event, **part, "anomaly": incident_values(incident)})
         connection.execute(insert(schema.incident_messages).values(**values, body=body))
+
+
+def _take_back(connection: Connection, incidents: Sequence[Incident]) -> bool:
+    """Messages that nobody has taken yet; whether one of them was the first."""
+    messages = schema.incident_messages
+    names = [each.id for each in incidents]
+    wanted = select(messages.c.event).where(messages.c.incident.in_(names))
+    events = {row.event for row in connection.execute(wanted)}
+    connection.execute(delete(messages).where(messages.c.incident.in_(names)))
+    return "opened" in events
 
 
 def _begins(before: Incident | None, after: Incident) -> bool:

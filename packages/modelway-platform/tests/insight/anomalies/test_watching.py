@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -26,11 +27,13 @@ from modelway_platform.domain.anomalies.anomaly_policy import AnomalyPolicy
 from modelway_platform.domain.anomalies.incident import Incident, IncidentState
 from modelway_platform.domain.anomalies.judgement import Cause
 from modelway_platform.domain.anomalies.sample import Sample, latency_bin
+from modelway_platform.domain.anomalies.shared_trouble import Shared
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.gateway.jobs.callback_guard import CallbackRules
 from modelway_platform.insight.anomalies.desk import SeriesDesk
 from modelway_platform.insight.anomalies.evidence import EvidenceGatherer
 from modelway_platform.insight.anomalies.model_watch import ModelWatch
+from modelway_platform.insight.anomalies.places import ModelPlaces
 from modelway_platform.insight.anomalies.plots import plot, read_judged
 from modelway_platform.insight.anomalies.receivers import Receivers, RefusedError
 from modelway_platform.insight.anomalies.telling import Teller
@@ -61,6 +64,9 @@ class Platform:
         self.audit = Audit(self.database)
         self.incidents = Incidents(self.database, clock=lambda: self.now)
         self.said: list[Incident] = []
+        self.places = ModelPlaces(lambda: self.clusters, lambda: self.hosts, root / "shipped", clock=lambda: self.now)
+        self.clusters: dict[ModelKey, frozenset[str]] = {}
+        self.hosts: dict[ModelKey, frozenset[str]] = {}
         self.restart()
 
     def restart(self) -> None:
@@ -72,19 +78,29 @@ class Platform:
         self.watcher = AnomalyWatcher(
             WatchParts(
                 watch=watch, incidents=self.incidents, settings=self.settings, evidence=evidence.gather,
-                say=self.said.append, tell=True, step=60,
+                say=self.said.append, tell=True, step=60, places=self.places.of,
             )
         )  # fmt: skip
 
-    def minutes(self, count: int, failed: float = 0.0, models: tuple[ModelKey, ...] = (MODEL,)) -> None:
-        """Passes, with a share of requests failing."""
+    def minutes(
+        self,
+        count: int,
+        failed: float = 0.0,
+        models: tuple[ModelKey, ...] = (MODEL,),
+        failing: tuple[ModelKey, ...] | None = None,
+    ) -> None:
+        """Passes, with a share of requests failing, of all models or of some."""
         for _ in range(count):
             at = START + self.minute * 60
             samples = [
                 (
                     VersionKey(each.project, each.model, "v1"),
                     Sample(
-                        at=at, seconds=60, requests=100, failed=round(100 * failed), latency={latency_bin(9000): 90}
+                        at=at,
+                        seconds=60,
+                        requests=100,
+                        failed=round(100 * failed) if failing is None or each in failing else 0,
+                        latency={latency_bin(9000): 90},
                     ),
                 )
                 for each in models
@@ -93,6 +109,7 @@ class Platform:
             self.series.roll_up(at + 60)
             self.minute += 1
             self.now = at + 60.0
+            self.places.remember()
             self.watcher.turn(at + 60)
 
     def only(self) -> Incident:
@@ -327,6 +344,79 @@ def test_a_real_alertmanager_shows_an_incident_once_and_lets_go_of_it(platform: 
     platform.minutes(20)
     sends.turn((), platform.now)
     assert alerts(alertmanager) == []
+
+
+MANY = tuple(ModelKey(f"p{number % 2}", f"m{number}") for number in range(8))
+
+
+def test_a_lost_node_is_one_incident_with_its_members(
+    platform: Platform, receiver: Receiver, alertmanager: str
+) -> None:
+    sends = teller(platform, Receivers(webhook=receiver.url))
+    pages = teller(platform, Receivers(alertmanager=alertmanager))
+    platform.hosts = {each: frozenset({"10.0.0.1" if number < 4 else "10.0.0.2"}) for number, each in enumerate(MANY)}
+    platform.clusters = {each: frozenset({"east"}) for each in MANY}
+    platform.minutes(10, models=MANY)
+    platform.hosts = {each: hosts for each, hosts in platform.hosts.items() if "10.0.0.2" in hosts}  # it is gone by now
+    platform.minutes(3, 0.5, MANY, failing=MANY[:3])
+    platform.minutes(3, 0.5, MANY, failing=MANY[:4])
+    sends.turn((), platform.now)
+    now = time.time()
+    pages.turn((), now)
+    pages.turn((), now)
+    found = platform.incidents.find(IncidentQuery(state="standing"))
+    (together,) = {each.together for each in found}
+    assert together is not None
+    assert (together.kind, together.name, {each.model for each in found}) == ("node", "10.0.0.1", set(MANY[:4]))
+    (said,) = [json.loads(body) for _, body in receiver.got]  # the first three were not told of by themselves
+    assert (said["event"], said["together"]["id"], len(said["together"]["members"])) == ("opened", together.id, 4)
+    assert said["together"]["words"].startswith("4 models fail at once and share node 10.0.0.1: p0/m0, ")
+    assert all("failed (5xx)" in each["words"] for each in said["together"]["members"])
+    assert said["anomaly"]["evidence"]["series"]
+    (alert,) = alerts(alertmanager)
+    assert (alert["labels"]["alertname"], alert["labels"]["shared"], alert["labels"]["name"]) == (
+        "ModelwayAnomalies", "node", "10.0.0.1",
+    )  # fmt: skip
+    assert alert["annotations"]["description"].count("\n") == 3
+    platform.minutes(20, models=MANY)
+    sends.turn((), platform.now)
+    assert [json.loads(body)["event"] for _, body in receiver.got] == ["opened", "resolved"], (
+        "once, with the last of them"
+    )
+    pages.turn((), platform.now)
+    assert alerts(alertmanager) == []
+
+
+def test_who_joins_after_it_was_told_is_told_of(platform: Platform, receiver: Receiver) -> None:
+    sends = teller(platform, Receivers(webhook=receiver.url))
+    platform.clusters = {each: frozenset({"east"}) for each in MANY[:5]}
+    platform.minutes(10, models=MANY)
+    for failing in (MANY[:1], MANY[:3], MANY[:4]):
+        platform.minutes(3, 0.5, MANY, failing=failing)
+        sends.turn((), platform.now)
+    said = [json.loads(body) for _, body in receiver.got]
+    assert [(each["event"], len(each.get("together", {}).get("members", ()))) for each in said] == [
+        ("opened", 0), ("opened", 3), ("grown", 4),
+    ]  # fmt: skip
+
+
+def test_a_silent_gateway_and_a_cluster_are_named(platform: Platform) -> None:
+    platform.clusters = {each: frozenset({"east" if number < 4 else "west"}) for number, each in enumerate(MANY)}
+    platform.minutes(10, models=MANY)
+    platform.minutes(4, 0.5, MANY, failing=MANY[4:])
+    (together,) = {each.together for each in platform.incidents.find(IncidentQuery())}
+    assert together is not None
+    assert (together.kind, together.name) == ("cluster", "west")
+    for gateway, ago in (("g1", 5.0), ("g2", 600.0), ("g3", 90_000.0)):
+        path = platform.root / "shipped" / gateway / "access" / "worker-0-1.ndjson"
+        path.parent.mkdir(parents=True)
+        path.touch()
+        os.utime(path, (platform.now - ago, platform.now - ago))
+    places = platform.places.of(MANY)
+    assert {each for of_model in places.values() for each in of_model if each.kind == "gateway"} == {
+        Shared("gateway", "g2")
+    }
+    assert not any(each.kind == "node" for of_model in places.values() for each in of_model), "loopback says nothing"
 
 
 def test_an_alertmanager_that_is_away_stops_nothing(platform: Platform) -> None:

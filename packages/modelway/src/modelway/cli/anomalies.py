@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -98,8 +99,40 @@ def _print(args: argparse.Namespace, found: list[dict[str, Any]], *, head: bool)
         if head:
             note("nothing is wrong that the platform knows of")
         return
-    lines = table_lines(_HEAD, [_row(each) for each in found])
+    lines = table_lines(_HEAD, list(_rows(found)))
     print("\n".join(lines if head else lines[1:]), flush=True)
+
+
+def _rows(found: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Those that are one below a line of their own, where the newest of them stands."""
+    shown: set[str] = set()
+    for each in found:
+        together = each.get("together")
+        if not together:
+            yield _row(each)
+        elif together["id"] not in shown:
+            shown.add(together["id"])
+            members = [one for one in found if one.get("together") == together]
+            yield _row_together(together, members)
+            for one in members:
+                row = _row(one)
+                yield (f"  {row[0]}", *row[1:])
+
+
+def _row_together(together: dict[str, Any], members: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    models = len({(one["project"], one["model"]) for one in members})
+    what = f"{together['kind']} {together['name']}".strip()
+    state = "open" if any(one["state"] != "resolved" for one in members) else "resolved"
+    began = min(one["openedAt"] for one in members)
+    return (
+        together["id"],
+        f"{models} models",
+        "shared",
+        what,
+        state,
+        f"{age(began)} ago",
+        f"they fail at once and share {what}",
+    )
 
 
 def _row(each: dict[str, Any]) -> tuple[str, ...]:
@@ -113,6 +146,9 @@ def _show(args: argparse.Namespace, one: dict[str, Any]) -> None:
         print(msgspec.json.encode(one).decode())
         return
     print(f"{one['kind']} of {one['project']}/{one['model']} {', '.join(one['versions'])}: {one['words']}")
+    if together := one.get("together"):
+        what = f"{together['kind']} {together['name']}".strip()
+        print(f"one with others that share {what}: {together['id']}, see `modelway anomalies list`")
     print(f"state: {one['state']}, began {clock(one['openedAt'])}, seen last {clock(one['seenAt'])}")
     if one["acknowledgedBy"]:
         print(f"acknowledged by {one['acknowledgedBy']}: {one['note'] or '-'}")

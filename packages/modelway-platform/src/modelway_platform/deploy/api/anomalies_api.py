@@ -157,6 +157,7 @@ def anomaly_json(incident: Incident, mutes: Sequence[AnomalyMute], *, evidence: 
         "note": incident.note,
         "muted": muted_until(mutes, incident.model, incident.cause, time.time()) > 0,
         "finding": finding,
+        "together": asdict(incident.together) if incident.together else None,
         "evidence": dict(incident.evidence) if evidence else {},
     }
 

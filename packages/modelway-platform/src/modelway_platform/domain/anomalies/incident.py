@@ -24,6 +24,15 @@ class IncidentState(StrEnum):
     RESOLVED = "resolved"
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """That it is one with others, as they share something: a node, gateway, cluster, project, or everything."""
+
+    id: str
+    kind: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """There is at most one of each model and cause that is not resolved.
@@ -43,6 +52,7 @@ class Incident:
         acknowledged_by: Who said that they look after it; empty for nobody.
         acknowledged_at: When.
         note: What they said.
+        together: What it is part of; None while it stands alone.
         evidence: JSON: the series with what was usual, what the platform changed at that time, requests to look at.
     """
 
@@ -60,6 +70,7 @@ class Incident:
     acknowledged_by: str = ""
     acknowledged_at: float | None = None
     note: str = ""
+    together: Together | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
@@ -107,7 +118,7 @@ def _seen(known: Incident | None, model: ModelKey, findings: Sequence[Finding], 
         return again
     return replace(
         again, state=IncidentState.OPEN, resolved_at=None, reason="", times=known.times + 1,
-        acknowledged_by="", acknowledged_at=None, note="",
+        acknowledged_by="", acknowledged_at=None, note="", together=None,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from modelway_platform.domain.anomalies.incident import Incident, IncidentState
+from modelway_platform.domain.anomalies.incident import Incident, IncidentState, Together
 from modelway_platform.domain.anomalies.judgement import Cause, Finding
 from modelway_platform.domain.identity import ModelKey
 
@@ -26,5 +26,6 @@ def incident_of(values: dict[str, Any]) -> Incident:
     known["state"] = IncidentState(values["state"])
     finding["cause"] = known["cause"]
     known["finding"] = Finding(**finding)
+    known["together"] = Together(**values["together"]) if values.get("together") else None
     known["versions"] = tuple(values["versions"])
     return Incident(**known)

@@ -1,7 +1,8 @@
 """Judges one model after the other, out of the series; what is usual of each is learned anew once an hour."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from zlib import crc32
 
 import msgspec
 
@@ -33,7 +34,10 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 class _Known:
     usual: UsualModel
     learned_at: int
+    learn_at: int
     tens_at: int = 0
+    ten_looks: Sequence[int] = ()
+    tens: Mapping[str, Sequence[Sample]] = field(default_factory=dict[str, Sequence[Sample]])
     drift: tuple[Judgement, ...] = ()
     asked_at: int | None = None
     kept: bytes = b""
@@ -84,6 +88,8 @@ class ModelWatch:
         if drift:
             known.tens_at = tens_end
             known.drift = tuple(each for each in found if each.cause in of_drift)
+            # Distributions are looked at once; what is kept of thousands of models is counts.
+            known.tens = {version: [_counts(each) for each in samples] for version, samples in known.tens.items()}
         else:  # nothing has changed since; still said, as long as it is watched
             found += [each for each in known.drift if each.cause in policy.causes]
         self._keep(model, known, found, end)
@@ -91,13 +97,14 @@ class ModelWatch:
 
     def _learned(self, model: ModelKey, end: int) -> _Known:
         known = self._known.get(model)
-        new = known is not None and known.usual.hours < _NEW_HOURS
-        every = min(_LEARN_SECONDS, _LEARN_STEPS_WHILE_NEW * self._step) if new else _LEARN_SECONDS
-        if known is None or end - known.learned_at >= every:
+        if known is None or end >= known.learn_at:
             usual = learn(self._history(model, end), at=end)
+            again = end + min(_LEARN_SECONDS, _LEARN_STEPS_WHILE_NEW * self._step)
+            if usual.hours >= _NEW_HOURS:  # each model at a moment of the hour of its own: never all of them at once
+                again = end + _LEARN_SECONDS - (end - crc32(str(model).encode())) % _LEARN_SECONDS
             if known is None:
-                known = self._known[model] = _Known(usual, end)
-            known.usual, known.learned_at = usual, end
+                known = self._known[model] = _Known(usual, end, again)
+            known.usual, known.learned_at, known.learn_at = usual, end, again
         return known
 
     def _history(self, model: ModelKey, end: int) -> History:
@@ -109,7 +116,10 @@ class ModelWatch:
     def _recent(self, known: _Known, model: ModelKey, end: int) -> Recent:
         of = {"project": model.project, "model": model.model}
         looks, steps = self._series.read(self._step, end - STEPS * self._step, end, **of)
-        ten_looks, tens = self._series.read(TEN, end - (TENS + 1) * TEN, end, **of)
+        tens_end = end - end % TEN
+        if tens_end - TEN not in known.ten_looks:  # there is a new one every ten minutes
+            ten_looks, tens = self._series.read(TEN, tens_end - TENS * TEN, end, **of)
+            known.ten_looks, known.tens = ten_looks, _by_version(tens)
         asked = [each.at + self._step for samples in steps.values() for each in samples if each.requests]
         if asked or known.asked_at is None:
             known.asked_at = max(asked, default=None) or self._series.last_asked(model)
@@ -119,8 +129,8 @@ class ModelWatch:
             end=end,
             looks=looks,
             steps=_by_version(steps),
-            ten_looks=ten_looks[-TENS:],
-            tens=_by_version(tens),
+            ten_looks=known.ten_looks[-TENS:],
+            tens=known.tens,
             silent_since=silent if silent is not None and silent < end else None,
             looked_at=self._series.looked_at(silent, end) if silent is not None and silent < end else 0,
         )
@@ -134,6 +144,10 @@ class ModelWatch:
 
 def _by_version(samples: Mapping[VersionKey, Sequence[Sample]]) -> dict[str, Sequence[Sample]]:
     return {key.version: each for key, each in samples.items()}
+
+
+def _counts(sample: Sample) -> Sample:
+    return replace(sample, latency={}, outputs={}, inputs={})
 
 
 def _shown(usual: UsualModel) -> UsualModel:

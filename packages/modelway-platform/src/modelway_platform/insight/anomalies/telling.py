@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from modelway_platform.domain.anomalies.anomaly_mute import AnomalyMute, muted_until
-from modelway_platform.domain.anomalies.incident import Incident
+from modelway_platform.domain.anomalies.incident import Incident, Together
+from modelway_platform.domain.anomalies.shared_trouble import shared_words
 from modelway_platform.insight.anomalies.receivers import Post, Receivers, RefusedError, Sign
 from modelway_platform.store.incidents import Incidents, Message
 
@@ -17,6 +18,7 @@ ALERTS_LAST = 300.0
 RESOLVED_TOLD = 900.0
 """Seconds for which it is told again that one is over."""
 TRIES = 30
+_MOST_DESCRIBED = 50
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +78,16 @@ class Teller:
             self._incidents.message_failed(message)
 
     def _refresh(self, mutes: Sequence[AnomalyMute], now: float) -> None:
-        standing = self._incidents.standing().values()
-        alerts = [
-            alert_of(each, now, self._receivers.console)
-            for each in standing
+        told = [
+            each
+            for each in self._incidents.standing().values()
             if not muted_until(mutes, each.model, each.cause, now)
             and (not each.over or now - (each.resolved_at or 0) <= RESOLVED_TOLD)
         ]
+        alerts = [alert_of(each, now, self._receivers.console) for each in told if each.together is None]
+        for together in dict.fromkeys(each.together for each in told if each.together is not None):
+            members = [each for each in told if each.together == together]
+            alerts.append(alert_of_several(together, members, now, self._receivers.console))
         if not alerts:
             return
         url = f"{self._receivers.alertmanager.rstrip('/')}/api/v2/alerts"
@@ -119,6 +124,32 @@ def alert_of(incident: Incident, now: float, console: str) -> dict[str, Any]:
             if console
             else {}
         ),
+    }
+
+
+def alert_of_several(together: Together, members: Sequence[Incident], now: float, console: str) -> dict[str, Any]:
+    """One alert for all that are one; it ends with the last of them."""
+    standing = [each for each in members if not each.over]
+    ends = now + ALERTS_LAST if standing else max(each.resolved_at or now for each in members)
+    worst = min(members, key=lambda each: (each.finding.surprise, each.id))
+    alert = alert_of(worst, now, console)
+    words = [f"{each.model} {each.cause.value}: {each.finding.words}" for each in members]
+    return {
+        **alert,
+        "labels": {
+            "alertname": "ModelwayAnomalies",
+            "shared": together.kind,
+            "name": together.name,
+            "together": together.id,
+            "severity": "critical",
+        },
+        "annotations": {
+            "summary": shared_words(together, members),
+            "description": "\n".join(words[:_MOST_DESCRIBED]),
+            "anomaly": worst.id,
+        },
+        "startsAt": _moment(min(each.opened_at for each in members)),
+        "endsAt": _moment(ends),
     }
 
 

@@ -4,7 +4,7 @@ A sample that is not there is a zero if its time was looked at (`looks`), and un
 """
 
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS judged (
     project TEXT NOT NULL, model TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL, PRIMARY KEY (project, model)
 ) STRICT;
 """
+_SAMPLES = "SELECT project, model, version, sample FROM samples WHERE step = ? AND at >= ? AND at < ?"
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Sample)
 Found = tuple[Sequence[int], Mapping[VersionKey, Sequence[Sample]]]
@@ -49,6 +50,7 @@ class SeriesStore:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = path
         self.tiers = tiers
+        self._models: set[ModelKey] | None = None
         self._database = sqlite3.connect(path, isolation_level=None, timeout=10)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is counted again
@@ -84,6 +86,8 @@ class SeriesStore:
                 ((step, each.at, key.project, key.model, key.version, _encode(each)) for key, each in given),
             )
             self._database.executemany("INSERT OR IGNORE INTO looks VALUES (?, ?)", ((step, at) for at in looks))
+        if self._models is not None:
+            self._models.update(key.model_key for key, _ in given)
 
     def read(self, step: int, begin: int, end: int, *, project: str = "", model: str = "") -> Found:
         """The times that were looked at, and the samples of each version in order of time."""
@@ -91,8 +95,9 @@ class SeriesStore:
 
     def models(self) -> list[ModelKey]:
         """All of which anything is kept."""
-        rows = self._database.execute("SELECT DISTINCT project, model FROM samples ORDER BY project, model")
-        return [ModelKey(project, model) for project, model in rows]
+        if self._models is None:
+            self._models = {each for tier in self.tiers.all for each in self._models_of(tier.step)}
+        return sorted(self._models, key=lambda each: (each.project, each.model))
 
     def last_asked(self, model: ModelKey) -> int | None:
         """Unix time of the end of the newest sample with a request; None without any."""
@@ -167,9 +172,22 @@ class SeriesStore:
             parts.setdefault(key, []).append(sample)
         self.put(step, begin, begin + step, ((key, merged(each, begin, step)) for key, each in parts.items()))
 
+    def _models_of(self, step: int) -> Iterator[ModelKey]:
+        """From one to the next in the index, past all samples of each."""
+        of_project = "SELECT model FROM samples WHERE step = ? AND project = ? AND model > ? ORDER BY model LIMIT 1"
+        of_others = "SELECT project FROM samples WHERE step = ? AND project > ? ORDER BY project LIMIT 1"
+        project = ""
+        while (row := self._database.execute(of_others, (step, project)).fetchone()) is not None:
+            project, model = row[0], ""
+            while (row := self._database.execute(of_project, (step, project, model)).fetchone()) is not None:
+                model = row[0]
+                yield ModelKey(project, model)
+
     def _forget(self, step: int, before: int) -> None:
         with self._transaction():
-            self._database.execute("DELETE FROM samples WHERE step = ? AND at < ?", (step, before))
+            gone = self._database.execute("DELETE FROM samples WHERE step = ? AND at < ?", (step, before)).rowcount
+            if gone and step == self.tiers.all[-1].step:
+                self._models = None  # a model may have gone with its last sample
             self._database.execute("DELETE FROM looks WHERE step = ? AND at < ?", (step, before))
 
     def _used(self) -> int:
@@ -241,11 +259,11 @@ def _read(database: sqlite3.Connection, step: int, begin: int, end: int, of: tup
 def _rows(
     database: sqlite3.Connection, step: int, begin: int, end: int, of: tuple[str, str] = ("", "")
 ) -> Generator[tuple[VersionKey, Sample]]:
-    rows = database.execute(
-        "SELECT project, model, version, sample FROM samples WHERE step = ?1 AND at >= ?2 AND at < ?3"
-        " AND (?4 = '' OR project = ?4) AND (?5 = '' OR model = ?5) ORDER BY at",
-        (step, begin, end, *of),
-    )
+    # In statements of their own: only so the index that fits is used, and one model's samples cost what one model has.
+    if of == ("", ""):
+        rows = database.execute(f"{_SAMPLES} ORDER BY at", (step, begin, end))
+    else:
+        rows = database.execute(f"{_SAMPLES} AND project = ? AND model = ? ORDER BY at", (step, begin, end, *of))
     for of_project, of_model, version, sample in rows:
         yield VersionKey(of_project, of_model, version), _decoder.decode(sample)
 

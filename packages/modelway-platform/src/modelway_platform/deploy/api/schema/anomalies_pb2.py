@@ -29,7 +29,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from modelway_platform.deploy.api.schema import rule_pb2 as modelway_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmodelway/v1/anomalies.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16modelway/v1/rule.proto\"\xd0\x03\n\x07\x41nomaly\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\r\n\x05\x63\x61use\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\t\x12\r\n\x05words\x18\x07 \x01(\t\x12\x10\n\x08versions\x18\x08 \x03(\t\x12\x16\n\topened_at\x18\t \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07seen_at\x18\n \x01(\tH\x01\x88\x01\x01\x12\x18\n\x0bresolved_at\x18\x0b \x01(\tH\x02\x88\x01\x01\x12\x0e\n\x06reason\x18\x0c \x01(\t\x12\r\n\x05times\x18\r \x01(\x05\x12\x17\n\x0f\x61\x63knowledged_by\x18\x0e \x01(\t\x12\x1c\n\x0f\x61\x63knowledged_at\x18\x0f \x01(\tH\x03\x88\x01\x01\x12\x0c\n\x04note\x18\x10 \x01(\t\x12\r\n\x05muted\x18\x11 \x01(\x08\x12(\n\x07\x66inding\x18\x12 \x01(\x0b\x32\x17.google.protobuf.Struct\x12)\n\x08\x65vidence\x18\x13 \x01(\x0b\x32\x17.google.protobuf.StructB\x0c\n\n_opened_atB\n\n\x08_seen_atB\x0e\n\x0c_resolved_atB\x12\n\x10_acknowledged_at\"2\n\x0b\x41nomalyList\x12#\n\x05items\x18\x01 \x03(\x0b\x32\x14.modelway.v1.Anomaly\"a\n\x14ListAnomaliesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\x04most\x18\x04 \x01(\x05H\x00\x88\x01\x01\x42\x07\n\x05_most\"0\n\x11GetAnomalyRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"F\n\x19\x41\x63knowledgeAnomalyRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\"\x84\x01\n\x0b\x41nomalyMute\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\r\n\x05\x63\x61use\x18\x04 \x01(\t\x12\x12\n\x05until\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0c\n\x04note\x18\x07 \x01(\tB\x08\n\x06_until\":\n\x0f\x41nomalyMuteList\x12\'\n\x05items\x18\x01 \x03(\x0b\x32\x18.modelway.v1.AnomalyMute\"\x19\n\x17ListAnomalyMutesRequest\"f\n\x14MuteAnomaliesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\x12\x11\n\x03\x66or\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04note\x18\x05 \x01(\t\"5\n\x16UnmuteAnomaliesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"&\n\x07Unmuted\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07removed\x18\x02 \x01(\x08\"\x8c\x01\n\rAnomalyPolicy\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x13\n\x0bsensitivity\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61uses\x18\x04 \x03(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x17\n\nupdated_at\x18\x06 \x01(\tH\x00\x88\x01\x01\x42\r\n\x0b_updated_at\">\n\x11\x41nomalyPolicyList\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.modelway.v1.AnomalyPolicy\"\x1c\n\x1aListAnomalyPoliciesRequest\"^\n\x17SetAnomalyPolicyRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x13\n\x0bsensitivity\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61uses\x18\x04 \x03(\t\"A\n\x10GetSeriesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05since\x18\x03 \x01(\t\"\xd2\x01\n\x0bModelSeries\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05times\x18\x02 \x03(\x03\x12&\n\x05model\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12)\n\x08versions\x18\x04 \x03(\x0b\x32\x17.google.protobuf.Struct\x12&\n\x05usual\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12+\n\njudgements\x18\x06 \x03(\x0b\x32\x17.google.protobuf.Struct2\x8d\t\n\tAnomalies\x12t\n\rListAnomalies\x12!.modelway.v1.ListAnomaliesRequest\x1a\x18.modelway.v1.AnomalyList\"&\xea\xe0\x18\r\x08\x01\x38\x01\x42\x07project\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/anomalies\x12n\n\nGetAnomaly\x12\x1e.modelway.v1.GetAnomalyRequest\x1a\x14.modelway.v1.Anomaly\"*\xea\xe0\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/anomalies/{project}/{id}\x12\x8d\x01\n\x12\x41\x63knowledgeAnomaly\x12&.modelway.v1.AcknowledgeAnomalyRequest\x1a\x14.modelway.v1.Anomaly\"9\xea\xe0\x18\x02\x08\x02\x82\xd3\xe4\x93\x02-\"(/v1/anomalies/{project}/{id}/acknowledge:\x01*\x12\x82\x01\n\x10ListAnomalyMutes\x12$.modelway.v1.ListAnomalyMutesRequest\x1a\x1c.modelway.v1.AnomalyMuteList\"*\xea\xe0\x18\r\x08\x01\x38\x01\x42\x07project\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/anomaly-mutes\x12}\n\rMuteAnomalies\x12!.modelway.v1.MuteAnomaliesRequest\x1a\x18.modelway.v1.AnomalyMute\"/\xea\xe0\x18\x05\x08\x02\x10\xc9\x01\x82\xd3\xe4\x93\x02 \"\x1b/v1/anomaly-mutes/{project}:\x01*\x12|\n\x0fUnmuteAnomalies\x12#.modelway.v1.UnmuteAnomaliesRequest\x1a\x14.modelway.v1.Unmuted\".\xea\xe0\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\"* /v1/anomaly-mutes/{project}/{id}\x12\x8d\x01\n\x13ListAnomalyPolicies\x12\'.modelway.v1.ListAnomalyPoliciesRequest\x1a\x1e.modelway.v1.AnomalyPolicyList\"-\xea\xe0\x18\r\x08\x01\x38\x01\x42\x07project\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/anomaly-policies\x12\x85\x01\n\x10SetAnomalyPolicy\x12$.modelway.v1.SetAnomalyPolicyRequest\x1a\x1a.modelway.v1.AnomalyPolicy\"/\xea\xe0\x18\x02\x08\x02\x82\xd3\xe4\x93\x02#\x1a\x1e/v1/anomaly-policies/{project}:\x01*\x12p\n\tGetSeries\x12\x1d.modelway.v1.GetSeriesRequest\x1a\x18.modelway.v1.ModelSeries\"*\xea\xe0\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/series/{project}/{model}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bmodelway/v1/anomalies.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16modelway/v1/rule.proto\"\x80\x04\n\x07\x41nomaly\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\r\n\x05\x63\x61use\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\r\n\x05state\x18\x06 \x01(\t\x12\r\n\x05words\x18\x07 \x01(\t\x12\x10\n\x08versions\x18\x08 \x03(\t\x12\x16\n\topened_at\x18\t \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07seen_at\x18\n \x01(\tH\x01\x88\x01\x01\x12\x18\n\x0bresolved_at\x18\x0b \x01(\tH\x02\x88\x01\x01\x12\x0e\n\x06reason\x18\x0c \x01(\t\x12\r\n\x05times\x18\r \x01(\x05\x12\x17\n\x0f\x61\x63knowledged_by\x18\x0e \x01(\t\x12\x1c\n\x0f\x61\x63knowledged_at\x18\x0f \x01(\tH\x03\x88\x01\x01\x12\x0c\n\x04note\x18\x10 \x01(\t\x12\r\n\x05muted\x18\x11 \x01(\x08\x12(\n\x07\x66inding\x18\x12 \x01(\x0b\x32\x17.google.protobuf.Struct\x12)\n\x08\x65vidence\x18\x13 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\x08together\x18\x14 \x01(\x0b\x32\x1c.modelway.v1.AnomalyTogetherB\x0c\n\n_opened_atB\n\n\x08_seen_atB\x0e\n\x0c_resolved_atB\x12\n\x10_acknowledged_at\"9\n\x0f\x41nomalyTogether\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"2\n\x0b\x41nomalyList\x12#\n\x05items\x18\x01 \x03(\x0b\x32\x14.modelway.v1.Anomaly\"a\n\x14ListAnomaliesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\x04most\x18\x04 \x01(\x05H\x00\x88\x01\x01\x42\x07\n\x05_most\"0\n\x11GetAnomalyRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"F\n\x19\x41\x63knowledgeAnomalyRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\"\x84\x01\n\x0b\x41nomalyMute\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\r\n\x05\x63\x61use\x18\x04 \x01(\t\x12\x12\n\x05until\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\x0c\n\x04note\x18\x07 \x01(\tB\x08\n\x06_until\":\n\x0f\x41nomalyMuteList\x12\'\n\x05items\x18\x01 \x03(\x0b\x32\x18.modelway.v1.AnomalyMute\"\x19\n\x17ListAnomalyMutesRequest\"f\n\x14MuteAnomaliesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\x12\x11\n\x03\x66or\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04note\x18\x05 \x01(\t\"5\n\x16UnmuteAnomaliesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"&\n\x07Unmuted\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07removed\x18\x02 \x01(\x08\"\x8c\x01\n\rAnomalyPolicy\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x13\n\x0bsensitivity\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61uses\x18\x04 \x03(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x17\n\nupdated_at\x18\x06 \x01(\tH\x00\x88\x01\x01\x42\r\n\x0b_updated_at\">\n\x11\x41nomalyPolicyList\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.modelway.v1.AnomalyPolicy\"\x1c\n\x1aListAnomalyPoliciesRequest\"^\n\x17SetAnomalyPolicyRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x13\n\x0bsensitivity\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61uses\x18\x04 \x03(\t\"A\n\x10GetSeriesRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05since\x18\x03 \x01(\t\"\xd2\x01\n\x0bModelSeries\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05times\x18\x02 \x03(\x03\x12&\n\x05model\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12)\n\x08versions\x18\x04 \x03(\x0b\x32\x17.google.protobuf.Struct\x12&\n\x05usual\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12+\n\njudgements\x18\x06 \x03(\x0b\x32\x17.google.protobuf.Struct2\x8d\t\n\tAnomalies\x12t\n\rListAnomalies\x12!.modelway.v1.ListAnomaliesRequest\x1a\x18.modelway.v1.AnomalyList\"&\xea\xe0\x18\r\x08\x01\x38\x01\x42\x07project\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/anomalies\x12n\n\nGetAnomaly\x12\x1e.modelway.v1.GetAnomalyRequest\x1a\x14.modelway.v1.Anomaly\"*\xea\xe0\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/anomalies/{project}/{id}\x12\x8d\x01\n\x12\x41\x63knowledgeAnomaly\x12&.modelway.v1.AcknowledgeAnomalyRequest\x1a\x14.modelway.v1.Anomaly\"9\xea\xe0\x18\x02\x08\x02\x82\xd3\xe4\x93\x02-\"(/v1/anomalies/{project}/{id}/acknowledge:\x01*\x12\x82\x01\n\x10ListAnomalyMutes\x12$.modelway.v1.ListAnomalyMutesRequest\x1a\x1c.modelway.v1.AnomalyMuteList\"*\xea\xe0\x18\r\x08\x01\x38\x01\x42\x07project\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/anomaly-mutes\x12}\n\rMuteAnomalies\x12!.modelway.v1.MuteAnomaliesRequest\x1a\x18.modelway.v1.AnomalyMute\"/\xea\xe0\x18\x05\x08\x02\x10\xc9\x01\x82\xd3\xe4\x93\x02 \"\x1b/v1/anomaly-mutes/{project}:\x01*\x12|\n\x0fUnmuteAnomalies\x12#.modelway.v1.UnmuteAnomaliesRequest\x1a\x14.modelway.v1.Unmuted\".\xea\xe0\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\"* /v1/anomaly-mutes/{project}/{id}\x12\x8d\x01\n\x13ListAnomalyPolicies\x12\'.modelway.v1.ListAnomalyPoliciesRequest\x1a\x1e.modelway.v1.AnomalyPolicyList\"-\xea\xe0\x18\r\x08\x01\x38\x01\x42\x07project\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/anomaly-policies\x12\x85\x01\n\x10SetAnomalyPolicy\x12$.modelway.v1.SetAnomalyPolicyRequest\x1a\x1a.modelway.v1.AnomalyPolicy\"/\xea\xe0\x18\x02\x08\x02\x82\xd3\xe4\x93\x02#\x1a\x1e/v1/anomaly-policies/{project}:\x01*\x12p\n\tGetSeries\x12\x1d.modelway.v1.GetSeriesRequest\x1a\x18.modelway.v1.ModelSeries\"*\xea\xe0\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/series/{project}/{model}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,39 +57,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANOMALIES'].methods_by_name['GetSeries']._loaded_options = None
   _globals['_ANOMALIES'].methods_by_name['GetSeries']._serialized_options = b'\352\340\030\002\010\001\202\323\344\223\002\036\022\034/v1/series/{project}/{model}'
   _globals['_ANOMALY']._serialized_start=162
-  _globals['_ANOMALY']._serialized_end=626
-  _globals['_ANOMALYLIST']._serialized_start=628
-  _globals['_ANOMALYLIST']._serialized_end=678
-  _globals['_LISTANOMALIESREQUEST']._serialized_start=680
-  _globals['_LISTANOMALIESREQUEST']._serialized_end=777
-  _globals['_GETANOMALYREQUEST']._serialized_start=779
-  _globals['_GETANOMALYREQUEST']._serialized_end=827
-  _globals['_ACKNOWLEDGEANOMALYREQUEST']._serialized_start=829
-  _globals['_ACKNOWLEDGEANOMALYREQUEST']._serialized_end=899
-  _globals['_ANOMALYMUTE']._serialized_start=902
-  _globals['_ANOMALYMUTE']._serialized_end=1034
-  _globals['_ANOMALYMUTELIST']._serialized_start=1036
-  _globals['_ANOMALYMUTELIST']._serialized_end=1094
-  _globals['_LISTANOMALYMUTESREQUEST']._serialized_start=1096
-  _globals['_LISTANOMALYMUTESREQUEST']._serialized_end=1121
-  _globals['_MUTEANOMALIESREQUEST']._serialized_start=1123
-  _globals['_MUTEANOMALIESREQUEST']._serialized_end=1225
-  _globals['_UNMUTEANOMALIESREQUEST']._serialized_start=1227
-  _globals['_UNMUTEANOMALIESREQUEST']._serialized_end=1280
-  _globals['_UNMUTED']._serialized_start=1282
-  _globals['_UNMUTED']._serialized_end=1320
-  _globals['_ANOMALYPOLICY']._serialized_start=1323
-  _globals['_ANOMALYPOLICY']._serialized_end=1463
-  _globals['_ANOMALYPOLICYLIST']._serialized_start=1465
-  _globals['_ANOMALYPOLICYLIST']._serialized_end=1527
-  _globals['_LISTANOMALYPOLICIESREQUEST']._serialized_start=1529
-  _globals['_LISTANOMALYPOLICIESREQUEST']._serialized_end=1557
-  _globals['_SETANOMALYPOLICYREQUEST']._serialized_start=1559
-  _globals['_SETANOMALYPOLICYREQUEST']._serialized_end=1653
-  _globals['_GETSERIESREQUEST']._serialized_start=1655
-  _globals['_GETSERIESREQUEST']._serialized_end=1720
-  _globals['_MODELSERIES']._serialized_start=1723
-  _globals['_MODELSERIES']._serialized_end=1933
-  _globals['_ANOMALIES']._serialized_start=1936
-  _globals['_ANOMALIES']._serialized_end=3101
+  _globals['_ANOMALY']._serialized_end=674
+  _globals['_ANOMALYTOGETHER']._serialized_start=676
+  _globals['_ANOMALYTOGETHER']._serialized_end=733
+  _globals['_ANOMALYLIST']._serialized_start=735
+  _globals['_ANOMALYLIST']._serialized_end=785
+  _globals['_LISTANOMALIESREQUEST']._serialized_start=787
+  _globals['_LISTANOMALIESREQUEST']._serialized_end=884
+  _globals['_GETANOMALYREQUEST']._serialized_start=886
+  _globals['_GETANOMALYREQUEST']._serialized_end=934
+  _globals['_ACKNOWLEDGEANOMALYREQUEST']._serialized_start=936
+  _globals['_ACKNOWLEDGEANOMALYREQUEST']._serialized_end=1006
+  _globals['_ANOMALYMUTE']._serialized_start=1009
+  _globals['_ANOMALYMUTE']._serialized_end=1141
+  _globals['_ANOMALYMUTELIST']._serialized_start=1143
+  _globals['_ANOMALYMUTELIST']._serialized_end=1201
+  _globals['_LISTANOMALYMUTESREQUEST']._serialized_start=1203
+  _globals['_LISTANOMALYMUTESREQUEST']._serialized_end=1228
+  _globals['_MUTEANOMALIESREQUEST']._serialized_start=1230
+  _globals['_MUTEANOMALIESREQUEST']._serialized_end=1332
+  _globals['_UNMUTEANOMALIESREQUEST']._serialized_start=1334
+  _globals['_UNMUTEANOMALIESREQUEST']._serialized_end=1387
+  _globals['_UNMUTED']._serialized_start=1389
+  _globals['_UNMUTED']._serialized_end=1427
+  _globals['_ANOMALYPOLICY']._serialized_start=1430
+  _globals['_ANOMALYPOLICY']._serialized_end=1570
+  _globals['_ANOMALYPOLICYLIST']._serialized_start=1572
+  _globals['_ANOMALYPOLICYLIST']._serialized_end=1634
+  _globals['_LISTANOMALYPOLICIESREQUEST']._serialized_start=1636
+  _globals['_LISTANOMALYPOLICIESREQUEST']._serialized_end=1664
+  _globals['_SETANOMALYPOLICYREQUEST']._serialized_start=1666
+  _globals['_SETANOMALYPOLICYREQUEST']._serialized_end=1760
+  _globals['_GETSERIESREQUEST']._serialized_start=1762
+  _globals['_GETSERIESREQUEST']._serialized_end=1827
+  _globals['_MODELSERIES']._serialized_start=1830
+  _globals['_MODELSERIES']._serialized_end=2040
+  _globals['_ANOMALIES']._serialized_start=2043
+  _globals['_ANOMALIES']._serialized_end=3208
 # @@protoc_insertion_point(module_scope)

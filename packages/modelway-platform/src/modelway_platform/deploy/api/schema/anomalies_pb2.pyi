@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Anomaly(_message.Message):
-    __slots__ = ("id", "project", "model", "cause", "kind", "state", "words", "versions", "opened_at", "seen_at", "resolved_at", "reason", "times", "acknowledged_by", "acknowledged_at", "note", "muted", "finding", "evidence")
+    __slots__ = ("id", "project", "model", "cause", "kind", "state", "words", "versions", "opened_at", "seen_at", "resolved_at", "reason", "times", "acknowledged_by", "acknowledged_at", "note", "muted", "finding", "evidence", "together")
     ID_FIELD_NUMBER: _ClassVar[int]
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class Anomaly(_message.Message):
     MUTED_FIELD_NUMBER: _ClassVar[int]
     FINDING_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    TOGETHER_FIELD_NUMBER: _ClassVar[int]
     id: str
     project: str
     model: str
@@ -51,7 +52,18 @@ class Anomaly(_message.Message):
     muted: bool
     finding: _struct_pb2.Struct
     evidence: _struct_pb2.Struct
-    def __init__(self, id: _Optional[str] = ..., project: _Optional[str] = ..., model: _Optional[str] = ..., cause: _Optional[str] = ..., kind: _Optional[str] = ..., state: _Optional[str] = ..., words: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., opened_at: _Optional[str] = ..., seen_at: _Optional[str] = ..., resolved_at: _Optional[str] = ..., reason: _Optional[str] = ..., times: _Optional[int] = ..., acknowledged_by: _Optional[str] = ..., acknowledged_at: _Optional[str] = ..., note: _Optional[str] = ..., muted: _Optional[bool] = ..., finding: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ..., evidence: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ...) -> None: ...
+    together: AnomalyTogether
+    def __init__(self, id: _Optional[str] = ..., project: _Optional[str] = ..., model: _Optional[str] = ..., cause: _Optional[str] = ..., kind: _Optional[str] = ..., state: _Optional[str] = ..., words: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., opened_at: _Optional[str] = ..., seen_at: _Optional[str] = ..., resolved_at: _Optional[str] = ..., reason: _Optional[str] = ..., times: _Optional[int] = ..., acknowledged_by: _Optional[str] = ..., acknowledged_at: _Optional[str] = ..., note: _Optional[str] = ..., muted: _Optional[bool] = ..., finding: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ..., evidence: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, _Any]]] = ..., together: _Optional[_Union[AnomalyTogether, _Mapping[str, _Any]]] = ...) -> None: ...
+
+class AnomalyTogether(_message.Message):
+    __slots__ = ("id", "kind", "name")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    kind: str
+    name: str
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class AnomalyList(_message.Message):
     __slots__ = ("items",)
