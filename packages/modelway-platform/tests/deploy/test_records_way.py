@@ -13,6 +13,7 @@ from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.domain.access.records_token import version_of_token
 from modelway_platform.domain.deployments.cluster import Cluster
 from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
+from modelway_platform.domain.deployments.slurm_cluster import SlurmSettings
 from modelway_platform.domain.identity import VersionKey
 
 KEY = VersionKey("vision", "digits", "v1")
@@ -30,6 +31,9 @@ def spec(**env: str) -> ReplicaSpec:
         (Cluster(name="k", operator="kubernetes", control="http://c:1"), "http://c:1"),
         (Cluster(name="b", operator="docker", control="http://c:1"), "http://c:1"),
         (Cluster(name="b", operator="docker"), None),
+        (Cluster(name="s", operator="slurm"), "http://10.0.0.7:7070"),
+        (Cluster(name="s", operator="slurm", slurm=SlurmSettings(register="http://r:1")), "http://r:1"),
+        (Cluster(name="s", operator="slurm", slurm=SlurmSettings(register="consul://r:1")), None),
     ],
 )
 def test_the_address_is_the_documents_or_for_pods_controls_own(cluster: Cluster, url: str | None) -> None:

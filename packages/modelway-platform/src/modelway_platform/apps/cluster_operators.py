@@ -137,6 +137,7 @@ class MadeClusters:
             register_token=around.register_token,
             secrets=KeptSecrets(folder=around.directory.secrets),
             folders=HostFolders(reserved=(around.directory.root,)),
+            records=around.records,
             on_change=around.on_change,
         )
 

@@ -25,12 +25,15 @@ class RecordsWays:
     def of(self, cluster: Cluster) -> RecordsWay | None:
         """That of a cluster; None where replicas write into a folder that the platform reads, or nobody could be reached.
 
-        Containers of an engine write beside the platform unless their document has an address, and pods reach control
-        where it is listening for other machines.
+        Containers of an engine write beside the platform unless their document has an address, pods reach control where it
+        is listening for other machines, and jobs where they register with it.
         """
         url = cluster.control
         if not url and cluster.operator == "kubernetes" and is_reachable_elsewhere(self.control_url):
             url = self.control_url
+        if not url and cluster.operator == "slurm":
+            url = cluster.slurm.register or self.control_url
+            url = url if url.startswith(("http://", "https://")) else ""
         return RecordsWay(url=url, token_of=partial(records_token, self.secret)) if url else None
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import uv
 
+from modelway_platform.apps.records_ways import RecordsWays
 from modelway_platform.deploy.builder.environment import EnvironmentBuilder
 from modelway_platform.deploy.builder.local_phases import Fetch, LocalPhases, Report
 from modelway_platform.deploy.builder.preparation import PackagePreparer
@@ -42,6 +43,7 @@ class SlurmNeeds:
         register_token: What they register with; it opens nothing else.
         secrets: The values of a replica's secrets, by variable.
         folders: Whether a directory may be given to a replica.
+        records: How jobs send their inference records.
         on_change: Called with a replica's id as soon as it has ended.
     """
 
@@ -54,6 +56,7 @@ class SlurmNeeds:
     register_token: str
     secrets: Callable[[ReplicaSpec], Mapping[str, str]]
     folders: HostFolders
+    records: RecordsWays
     on_change: Callable[[str], None]
 
 
@@ -95,6 +98,7 @@ def jobs_operator(cluster: Cluster, needs: SlurmNeeds) -> SlurmOperator:
     """Queues replicas as jobs; asks Slurm when it adopts."""
     settings, folder = cluster.slurm, shared_folder(cluster, needs.instance)
     register = settings.register or needs.register_url
+    records = needs.records.of(cluster)
     around = SlurmSurroundings(
         instance=needs.instance,
         cluster=cluster.name,
@@ -110,8 +114,10 @@ def jobs_operator(cluster: Cluster, needs: SlurmNeeds) -> SlurmOperator:
             variables={"PATH": _NODE_PATH, "LANG": "C.UTF-8"},
             host=ADDRESS,
             secrets=needs.secrets,
+            records=records,
         ),
         register=register,
+        reads_inferences=records is None,
         on_change=needs.on_change,
         folders=replace(needs.folders, reserved=(*needs.folders.reserved, folder)),
     )

@@ -8,6 +8,7 @@ from modelway_platform.deploy.builder.environment import python_of
 from modelway_platform.deploy.builder.preparation import unpacked_folder
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch
+from modelway_platform.deploy.operators.records_way import TOKEN_VARIABLE, URL_VARIABLE, RecordsWay
 from modelway_platform.deploy.operators.serve_options import serve_options
 
 # A replica runs other people's code: it gets what a program needs to run here, and none of the platform's secrets.
@@ -30,6 +31,7 @@ class ServeCommand:
         variables: The environment of the platform, of which a fixed list is passed on.
         host: The address that replicas bind, and are reached by.
         secrets: The values of a replica's secrets, by variable.
+        records: How replicas send their inference records; None where the platform reads the folder they are in.
     """
 
     packages: Path
@@ -40,6 +42,7 @@ class ServeCommand:
     variables: Mapping[str, str]
     host: str = "127.0.0.1"
     secrets: Callable[[ReplicaSpec], Mapping[str, str]] = lambda _: {}
+    records: RecordsWay | None = None
 
     def __call__(self, spec: ReplicaSpec) -> Launch:
         environment = self.environments / spec.environment
@@ -56,6 +59,7 @@ class ServeCommand:
             for name, value in self.variables.items()
             if name in _PASSED_ON or (name.startswith(_PASSED_ON_PREFIXES) and not name.endswith(_KEPT_BACK_ENDING))
         }
+        way = self.records
         return {
             **passed_on,
             "PATH": f"{environment / 'bin'}:{self.variables.get('PATH', '/usr/bin:/bin')}",
@@ -73,4 +77,5 @@ class ServeCommand:
             "MODELWAY_MODEL": spec.key.model,
             "MODELWAY_VERSION": spec.key.version,
             "MODELWAY_PACKAGE": spec.package,
+            **({URL_VARIABLE: way.url, TOKEN_VARIABLE: way.token_of(spec.key)} if way is not None else {}),
         }

@@ -21,6 +21,7 @@ from modelway_platform.deploy.operators.host_folders import NO_FOLDERS_OF_OURS, 
 from modelway_platform.deploy.operators.last_words import last_words
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch
+from modelway_platform.deploy.operators.serve_command import INFERENCE_LOG_NAME
 from modelway_platform.deploy.operators.slurm_commands import SlurmCommands
 from modelway_platform.deploy.operators.slurm_job import QUEUED, Job, JobEnding, ending_of, waiting_of
 from modelway_platform.deploy.operators.slurm_script import (
@@ -61,6 +62,7 @@ class SlurmSurroundings:
         register: Where replicas register.
         on_change: Called on the loop with a replica's id as soon as it has ended.
         folders: Whether a directory that nodes see may be given to a replica.
+        reads_inferences: Whether the inference log is looked at in the shared folder: not where jobs send it.
     """
 
     instance: str
@@ -72,6 +74,7 @@ class SlurmSurroundings:
     register: str
     on_change: Callable[[str], None]
     folders: HostFolders = NO_FOLDERS_OF_OURS
+    reads_inferences: bool = True
 
 
 @dataclass(slots=True)
@@ -154,7 +157,8 @@ class SlurmOperator:
             launch = replace(told, environment={**told.environment, **locations_here(spec.volumes)})
             script = script_of(spec, around.settings, launch, mark=self._mark, folder=folder)
             path = await asyncio.to_thread(write_files, folder, launch, around.settings, around.register, script)
-            await asyncio.to_thread(_link, around.folder / spec.id, folder)
+            names = (LOG_NAME, INFERENCE_LOG_NAME) if around.reads_inferences else (LOG_NAME,)
+            await asyncio.to_thread(_link, around.folder / spec.id, folder, names)
             number, apart = await self._submit(path, self._nodes_of(kind))
             before = Job(id=number, name="", user=self._user, state="PENDING")
         known = self._known[spec.id] = _Known(before, offset, kind=kind, apart=apart)
@@ -386,9 +390,9 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _link(folder: Path, shared: Path) -> None:
+def _link(folder: Path, shared: Path, names: Collection[str]) -> None:
     """Lets what a replica writes be found where the logs of replicas are looked for."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in (LOG_NAME, "inference"):
+    for name in names:
         with suppress(FileExistsError):
             (folder / name).symlink_to(shared / name)

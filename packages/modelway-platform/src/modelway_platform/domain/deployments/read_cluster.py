@@ -42,7 +42,7 @@ def read_cluster(metadata: Fields, spec: Fields) -> Cluster:
         kubernetes=kubernetes,
         slurm=slurm,
         builder=read_builder(spec),
-        control=_read_control(spec, operator),
+        control=_read_control(spec) if operator != "process" else "",
         directories=read_directories(spec),
     )
 
@@ -98,10 +98,7 @@ def cluster_from_json(name: str, spec: Mapping[str, Any]) -> Cluster:
     )
 
 
-def _read_control(spec: Fields, operator: OperatorKind) -> str:
-    """Jobs write into a folder that the platform reads; others send their records."""
-    if operator == "slurm":
-        return ""  # left unread, the field is complained of
+def _read_control(spec: Fields) -> str:
     return spec.string("control", "", check=_is_url, rule="an address that replicas reach: http://CONTROL:7070")
 
 
