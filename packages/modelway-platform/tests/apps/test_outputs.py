@@ -17,12 +17,14 @@ from journeys.otlp_receivers import HttpReceiver
 
 from modelway.errors import InvalidRequestError
 from modelway_platform.apps.collector import settings_from
+from modelway_platform.apps.output_places import older_records
 from modelway_platform.apps.output_settings import read_outputs
 from modelway_platform.apps.outputs import Around, outputs_of
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.api.exposition import families
 from modelway_platform.insight.collect.collector import Collector
 from modelway_platform.insight.collect.files import StoreFolder
+from modelway_platform.insight.collect.kinds import ACCESS
 from modelway_platform.insight.outputs.state import (
     OutputsState,
     output_gauges,
@@ -112,6 +114,10 @@ def entry(name: str, endpoint: str, more: str = "") -> str:
 
 def kafka(more: str) -> str:
     return f'[[output]]\nname = "k"\nkind = "kafka"\n{more}\n'
+
+
+def parquet(address: str, more: str = "") -> str:
+    return f'[[output]]\nname = "p"\nkind = "parquet"\naddress = "{address}"\n{more}\n'
 
 
 def test_it_goes_on_after_a_kill_and_loses_nothing(
@@ -224,6 +230,12 @@ WRONG = [
     (kafka('brokers = ["x:1"]\nuser = "u"\nsecret_file = "f"'), "SASL needs user"),
     (kafka('brokers = ["x:1"]\ncert_file = "c"'), "key_file"),
     (kafka('brokers = ["x:1"]\ncompression = "rar"'), "compression: is one of"),
+    (parquet("s3://bucket"), "address"),
+    (parquet("ftp://x/y"), "address"),
+    (parquet("s3://b1/p", "keep_days = 0"), "keep_days"),
+    (parquet("s3://b1/p", "cache_gib = 0"), "cache_gib"),
+    (parquet("s3://b1/p", "payloads = false"), "unknown field 'payloads'"),
+    (parquet("s3://b1/p", 'take_over = "yes"'), "take_over"),
     ("[[output", "outputs.toml"),
 ]
 
@@ -265,3 +277,23 @@ def test_the_examples_of_the_page_are_right(directory: StateDirectory) -> None:
     for each in examples:
         directory.outputs_file.write_text(each)
         assert read_outputs(directory.outputs_file).outputs
+
+
+def test_a_folder_elsewhere_gets_the_store_by_the_file_alone(directory: StateDirectory, collected: Collected) -> None:
+    elsewhere = directory.root.parent / "elsewhere"
+    directory.outputs_file.write_text(parquet(f"file://{elsewhere}", "every_seconds = 0"))
+    collected.batch(7)
+    running = Running(directory)
+    try:
+        until(lambda: bool((each := running.state().outputs.get("p")) and each.sent.get("access") == 7))
+        page = output_gauges(running.state(), time.time())
+    finally:
+        assert running.end() == 0
+    assert page['modelway_output_objects{output="p"}'] == 1
+    (found,) = elsewhere.glob("access/project=p/date=*/hour=*/*.parquet")
+    older = older_records(directory)
+    assert [path.read_bytes() for _, path in older.files(ACCESS, 0.0, time.time(), lambda: None)] == [
+        found.read_bytes()
+    ]
+    directory.outputs_file.unlink()
+    assert older.files(ACCESS, 0.0, time.time(), lambda: None) == []

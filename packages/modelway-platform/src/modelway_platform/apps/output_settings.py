@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.read_table import Table
 from modelway_platform.insight.collect.kinds import KINDS
+from modelway_platform.insight.collect.plan import Keeping
 from modelway_platform.insight.outputs.kafka.target import COMPRESSIONS, MECHANISMS, SECURITIES, KafkaTarget
 from modelway_platform.insight.outputs.otlp.target import OtlpTarget
 from modelway_platform.insight.outputs.secret import Secret
@@ -20,7 +21,9 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _BROKER = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}")
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
+_ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,62}/[A-Za-z0-9!_.*'()/-]{1,500}|file:///[^\x00-\x1f?#]{1,1000}")
 _HINT = "correct it; docs/outputs.md shows its form"
+_EXTRAS = {"parquet": "s3"}
 _DEFAULT_RECORDS = ("access", "inference")
 
 
@@ -48,7 +51,26 @@ class KafkaEntry:
     target: KafkaTarget
 
 
-Entry = OtlpEntry | KafkaEntry
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParquetEntry:
+    """An `[[output]]` of kind `parquet`.
+
+    Args:
+        address: `s3://bucket/prefix` or `file:///folder`.
+        every: So many seconds of records become objects together.
+        keeping: For how long.
+        take_over: Whether what another platform left there becomes this one's.
+        cache_gib: As much may be brought back for questions.
+    """
+
+    address: str
+    every: float
+    keeping: Keeping
+    take_over: bool
+    cache_gib: float
+
+
+Entry = OtlpEntry | KafkaEntry | ParquetEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +142,14 @@ def _entry(table: Table) -> OutputEntry:
     if missing := [each for each in needs if not _installed(each)]:
         raise InvalidRequestError(
             f"{FILE_NAME}: output {name}: {missing[0]} is not installed",
-            hint=f"pip install 'modelway-platform[{what}]'",
+            hint=f"pip install 'modelway-platform[{_EXTRAS.get(what, what)}]'",
         )
-    records = table.texts("records") or _DEFAULT_RECORDS
+    records = table.texts("records") or (tuple(each.name for each in KINDS) if what == "parquet" else _DEFAULT_RECORDS)
     known = [each.name for each in KINDS]
     if wrong := [each for each in records if each not in known]:
         table.refuse("records", f"{wrong[0][:60]!r} is none of {', '.join(known)}")
-    payloads = table.boolean("payloads", default=False)
+    # Whoever keeps the store's records elsewhere wants all of them; to others payloads go only if it is said.
+    payloads = what == "parquet" or table.boolean("payloads", default=False)
     entry = OutputEntry(name=name, what=what, records=tuple(dict.fromkeys(records)), payloads=payloads, of=read(table))
     table.finish()
     return entry
@@ -193,6 +216,21 @@ def _kafka(table: Table) -> KafkaEntry:
     return KafkaEntry(target=target)
 
 
+def _parquet(table: Table) -> ParquetEntry:
+    address = table.text("address").rstrip("/")
+    if not _ADDRESS.fullmatch(address):
+        table.refuse("address", "write s3://bucket/prefix or file:///folder")
+    days = _between(table, "keep_days", 365.0, least=1 / 24, most=36_500)
+    gib = _between(table, "keep_gib", 1e6, least=0.001, most=1e9)
+    return ParquetEntry(
+        address=address,
+        every=_between(table, "every_seconds", 60.0, least=0, most=3600),
+        keeping=Keeping(seconds=days * 86_400, octets=int(gib * (1 << 30))),
+        take_over=table.boolean("take_over", default=False),
+        cache_gib=_between(table, "cache_gib", 10.0, least=0.001, most=1e6),
+    )
+
+
 def _one_of(table: Table, name: str, choices: tuple[str, ...], default: str) -> str:
     found = table.text(name, default)
     if found not in choices:
@@ -241,4 +279,5 @@ def _secret(table: Table) -> Secret:
 _READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Table], Entry]]] = {
     "otlp": (("opentelemetry.proto", "urllib3", "grpc", "prometheus_client"), _otlp),
     "kafka": (("confluent_kafka",), _kafka),
+    "parquet": (("obstore",), _parquet),
 }

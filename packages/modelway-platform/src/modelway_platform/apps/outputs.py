@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from modelway.errors import ModelwayError
 from modelway_platform.apps.event_log import event_log
-from modelway_platform.apps.output_settings import KafkaEntry, OtlpEntry, OutputEntry, read_outputs
+from modelway_platform.apps.output_settings import KafkaEntry, OtlpEntry, OutputEntry, ParquetEntry, read_outputs
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.insight.collect.files import ledger_of
 from modelway_platform.insight.outputs.position import position_file
@@ -90,6 +90,8 @@ def _make(around: Around, entry: OutputEntry) -> "Output":
             return _otlp(around, entry.of, delivering)
         case KafkaEntry():
             return _kafka(around, entry.of, delivering)
+        case ParquetEntry():
+            return _parquet(around, entry, entry.of)
 
 
 def _otlp(around: Around, entry: OtlpEntry, delivering: "Delivering") -> "Output":
@@ -117,6 +119,25 @@ def _kafka(around: Around, entry: KafkaEntry, delivering: "Delivering") -> "Outp
 
     receiver = KafkaReceiver(entry.target, service_of(around.directory)["service.instance.id"])
     return RecordsOutput("kafka", Delivery(delivering, receiver))
+
+
+def _parquet(around: Around, entry: OutputEntry, of: ParquetEntry) -> "Output":
+    from modelway_platform.apps.output_places import objects_at, own_folder  # noqa: PLC0415 - as above
+    from modelway_platform.insight.outputs.parquet.output import ParquetOutput, ParquetSettings  # noqa: PLC0415
+
+    directory = around.directory
+    settings = ParquetSettings(
+        store=directory.log_store,
+        ledger=ledger_of(directory.log_store),
+        position=position_file(directory.outputs, entry.name),
+        own=own_folder(directory, entry.name),
+        kinds=entry.records,
+        owner=service_of(directory)["service.instance.id"],
+        take_over=of.take_over,
+        every=of.every,
+        keeping=of.keeping,
+    )
+    return ParquetOutput(settings, objects_at(directory, of.address))
 
 
 def service_of(directory: StateDirectory) -> dict[str, str]:

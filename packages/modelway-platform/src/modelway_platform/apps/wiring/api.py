@@ -7,6 +7,7 @@ from functools import partial
 
 from modelway_platform.apps import grpc_ports
 from modelway_platform.apps.explaining import make_explainer, replicas_left_out
+from modelway_platform.apps.output_places import older_records
 from modelway_platform.apps.publisher_facts import PublisherFacts
 from modelway_platform.apps.watcher import tiers_from
 from modelway_platform.apps.wiring.parts import ControlParts
@@ -35,7 +36,8 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
     publisher, shared, stores = parts.publisher, parts.sharing.endpoints, parts.stores
 
     tables = TableSource(settings.directory.table, lambda: publisher.state.number)
-    desk = QueryDesk(settings.directory.log_store)
+    older = older_records(settings.directory)
+    desk = QueryDesk(settings.directory.log_store, elsewhere=older)
     facts = PublisherFacts(publisher, parts.leases, tables, settings.directory.gateway)
     return ApiParts(
         documents=stores.documents,
@@ -60,7 +62,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         comparer=AccessComparison(settings.directory.access_logs, shipped=settings.directory.shipped, desk=desk),
         mirror_reports=MirrorReports(settings.directory.access_logs, settings.directory.shipped),
         log_queries=desk,
-        exports=Exporter(settings.directory.log_store),
+        exports=Exporter(settings.directory.log_store, elsewhere=older),
         feedback=FeedbackSegments(settings.directory.feedback),
         records=ShippedSegments(settings.directory.shipped),
         explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS batches (
     number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, kind TEXT NOT NULL, records INTEGER NOT NULL,
     size INTEGER NOT NULL, made REAL NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS floors (kind TEXT PRIMARY KEY, moment REAL NOT NULL) STRICT;
 """
 _FILE = "path, kind, shape, project, hour, records, size, first, last, made"
 
@@ -173,6 +174,10 @@ class Ledger:
         with self._transaction():
             self._retire(files)
             self._count(kind, expired=sum(file.records for file in files))
+            self._database.execute(
+                "INSERT INTO floors VALUES (?1, ?2) ON CONFLICT (kind) DO UPDATE SET moment = max(moment, ?2)",
+                (kind, max((file.last for file in files), default=0.0)),
+            )
 
     def held(self, needed: int, octets: int) -> set[str]:
         """Paths of the newest files, up to so many octets, that were collected under the number `needed` or a later one."""
@@ -256,6 +261,24 @@ def live_files(ledger: Path, kind: str, since: float = 0.0) -> list[StoredFile]:
     database = sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
     try:
         return _live(database, kind, since)
+    finally:
+        database.close()
+
+
+def floor_of(ledger: Path, kind: str) -> float:
+    """Unix time of the latest record that was let go: all later ones are in files that count. 0 if none was.
+
+    Raises:
+        sqlite3.Error: The ledger cannot be read.
+    """
+    if not ledger.exists():
+        return 0.0
+    database = sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+    try:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'floors'").fetchone():
+            return 0.0  # of an older Modelway
+        found = database.execute("SELECT moment FROM floors WHERE kind = ?", (kind,)).fetchone()
+        return float(found[0]) if found else 0.0
     finally:
         database.close()
 

@@ -14,7 +14,7 @@ from modelway.errors import DeadlineExceededError, ModelwayError, OverloadedErro
 from modelway_platform.domain.verdicts.record_query import Asked, ReadyQuestion, RecordQuery
 from modelway_platform.insight.query.messages import Job, Refused
 from modelway_platform.insight.query.questions import ready_questions, written_out
-from modelway_platform.insight.query.views import setup_of
+from modelway_platform.insight.query.views import Elsewhere, setup_of
 
 MEMORY_MIB = 1024
 THREADS = 2
@@ -33,10 +33,14 @@ class QueryDesk:
         folder: The store.
         memory: Of one question, in MiB.
         threads: Of one question.
+        elsewhere: Where records are that the store has let go.
     """
 
-    def __init__(self, folder: Path, memory: int = MEMORY_MIB, threads: int = THREADS) -> None:
+    def __init__(
+        self, folder: Path, memory: int = MEMORY_MIB, threads: int = THREADS, elsewhere: Elsewhere | None = None
+    ) -> None:
         self._folder = folder
+        self._elsewhere = elsewhere
         self._memory = memory
         self._threads = threads
         self._turns = threading.Semaphore(AT_ONCE)
@@ -78,7 +82,7 @@ class QueryDesk:
             self._room.release()
 
     def _answer(self, query: RecordQuery, abandoned: Callable[[], bool]) -> bytes:
-        job = self._job(query)
+        job = self._job(query, abandoned)
         process = subprocess.Popen(
             _COMMAND,
             env=_ENVIRONMENT,
@@ -99,8 +103,8 @@ class QueryDesk:
                         pipe.close()
         return _read(process.returncode, output, self._memory)
 
-    def _job(self, query: RecordQuery) -> Job:
-        setup, paths = setup_of(self._folder, query.since)
+    def _job(self, query: RecordQuery, abandoned: Callable[[], bool]) -> Job:
+        setup, paths = setup_of(self._folder, query.since, self._elsewhere, lambda: _stop_if(abandoned))
         return Job(
             sql=query.sql,
             parameters=dict(query.parameters),

@@ -13,7 +13,7 @@ import msgspec
 from modelway.errors import DeadlineExceededError, ModelwayError, UnavailableError
 from modelway_platform.domain.verdicts.record_query import Exported
 from modelway_platform.insight.query.messages import ExportJob
-from modelway_platform.insight.query.views import setup_of, text
+from modelway_platform.insight.query.views import Elsewhere, setup_of, text
 
 MEMORY_MIB = 1024
 _LOOK_SECONDS = 0.2
@@ -30,10 +30,12 @@ class Exporter:
     Args:
         folder: The store.
         memory: Of one export, in MiB; what does not fit is spilled beside it.
+        elsewhere: Where records are that the store has let go.
     """
 
-    def __init__(self, folder: Path, memory: int = MEMORY_MIB) -> None:
+    def __init__(self, folder: Path, memory: int = MEMORY_MIB, elsewhere: Elsewhere | None = None) -> None:
         self._folder = folder
+        self._elsewhere = elsewhere
         self._memory = memory
 
     @contextmanager
@@ -57,7 +59,11 @@ class Exporter:
             yield to
 
     def _make(self, wanted: Exported, to: Path, abandoned: Callable[[], bool]) -> None:
-        setup, _ = setup_of(self._folder, wanted.since)
+        def stop() -> None:
+            if abandoned():
+                raise UnavailableError("nobody waits for this export any more", hint="ask again")
+
+        setup, _ = setup_of(self._folder, wanted.since, self._elsewhere, stop)
         job = ExportJob(setup=setup, select=select_of(wanted), to=str(to), memory=self._memory)
         process = subprocess.Popen(
             _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/"

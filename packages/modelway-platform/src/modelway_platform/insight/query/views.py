@@ -1,11 +1,13 @@
 """What questions see: a view per kind of record over the files that count, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from modelway_platform.insight.collect.files import ledger_of
 from modelway_platform.insight.collect.kinds import KINDS, Kind
-from modelway_platform.insight.collect.ledger import StoredFile, live_files
+from modelway_platform.insight.collect.ledger import StoredFile, floor_of, live_files
 
 # Between the gateway's clock and a replica's, and for a model that goes on when its caller has left.
 _APART = "INTERVAL 10 SECONDS"
@@ -35,7 +37,38 @@ MACROS: tuple[str, ...] = (
 )
 
 
-def view_of(kind: Kind, files: Sequence[StoredFile], root: Path, since: float) -> str:
+class Elsewhere(Protocol):
+    """Where older records are that the store has let go."""
+
+    def files(self, kind: Kind, since: float, until: float, stop: Callable[[], None]) -> list[tuple[int, Path]]:
+        """Files here that hold all records of the kind up to `until` (and maybe later ones), each with its shape.
+
+        Args:
+            kind: Which.
+            since: Unix time before which nothing is seen.
+            until: Unix time.
+            stop: Called now and then; raises if nobody waits any more.
+
+        Raises:
+            ModelwayError: They cannot be had, or are too many.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """Records of a kind that are no longer in the store.
+
+    Args:
+        until: Unix time of the latest that the store has let go.
+        files: With their shapes; whatever is later in them is not looked at.
+    """
+
+    until: float
+    files: Sequence[tuple[int, Path]]
+
+
+def view_of(kind: Kind, files: Sequence[StoredFile], root: Path, since: float, older: Older | None = None) -> str:
     """The statement that makes a kind's view.
 
     Args:
@@ -43,18 +76,31 @@ def view_of(kind: Kind, files: Sequence[StoredFile], root: Path, since: float) -
         files: That count.
         root: The store's folder.
         since: Unix time before which nothing is seen.
+        older: What the store has let go.
     """
     nothing = ", ".join(f'NULL::{each.sql_type} AS "{each.name}"' for each in kind.columns)
-    parts = [f"SELECT {nothing} WHERE false"]
-    shapes: dict[int, list[str]] = {}
-    for each in files:
-        shapes.setdefault(each.shape, []).append(text(str(root / each.path)))
-    parts += [
-        f"SELECT * FROM read_parquet([{', '.join(paths)}], hive_partitioning = false)"  # noqa: S608 - our own paths
-        for _, paths in sorted(shapes.items())
+    here, there = [(each.shape, root / each.path) for each in files], older.files if older is not None else ()
+    # Up to its floor the store may have lost files; each record is seen on one side of it.
+    at = f"make_timestamptz({round(older.until * 1_000_000)})" if older is not None and older.files else ""
+    parts = [
+        f"SELECT {nothing} WHERE false",
+        *_of_files(here, f"time > {at}" if at else ""),
+        *_of_files(there, f"time <= {at}"),
     ]
     where = f" WHERE time >= to_timestamp({since!r})" if since else ""
     return f"CREATE VIEW {kind.name} AS SELECT * FROM ({' UNION ALL BY NAME '.join(parts)}){where}"  # noqa: S608 - our own words
+
+
+def _of_files(files: Sequence[tuple[int, Path]], where: str) -> list[str]:
+    """A SELECT for the files of each shape."""
+    shapes: dict[int, list[str]] = {}
+    for shape, path in files:
+        shapes.setdefault(shape, []).append(text(str(path)))
+    condition = f" WHERE {where}" if where else ""
+    return [
+        f"SELECT * FROM read_parquet([{', '.join(paths)}], hive_partitioning = false){condition}"  # noqa: S608 - our own paths
+        for _, paths in sorted(shapes.items())
+    ]
 
 
 def requests_view() -> str:
@@ -84,21 +130,37 @@ def predictions_view() -> str:
     )
 
 
-def setup_of(root: Path, since: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def never(*_: object) -> None:
+    """Somebody always waits."""
+
+
+def setup_of(
+    root: Path, since: float, elsewhere: Elsewhere | None = None, stop: Callable[[], None] = never
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Statements that make all views over the files that count now, and the paths of those files.
 
     Args:
         root: The store's folder.
         since: Unix time before which nothing is seen.
+        elsewhere: Where older records are; they are brought here first.
+        stop: As `Elsewhere.files` has it.
 
     Raises:
         sqlite3.Error: The ledger cannot be read.
+        ModelwayError: Older records cannot be had.
     """
     setup = list(MACROS)
     paths: list[str] = []
+    ledger = ledger_of(root)
     for kind in KINDS:
-        files = live_files(ledger_of(root), kind.name, since)
-        setup.append(view_of(kind, files, root, since))
+        files = live_files(ledger, kind.name, since)
+        # Asked second: a file that is let go in between is still read here, but only above the floor.
+        floor = floor_of(ledger, kind.name) if elsewhere is not None else 0.0
+        older = None
+        if elsewhere is not None and floor > since:
+            older = Older(floor, elsewhere.files(kind, since, floor, stop))
+            paths += [str(path) for _, path in older.files]
+        setup.append(view_of(kind, files, root, since, older))
         paths += [str(root / each.path) for each in files]
     return (*setup, requests_view(), predictions_view()), tuple(paths)
 
