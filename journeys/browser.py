@@ -34,13 +34,29 @@ def open_browser() -> Generator[Browser]:
 
 def open_console(browser: Browser, platform: RunningPlatform, *, dark: bool = False) -> tuple[Page, Complaints]:
     """A page that is signed in by the link that `modelway console` prints, apart from all other pages."""
+    page, complaints = open_page(browser, dark=dark)
+    page.goto(platform.cli("console").stdout.strip())
+    page.wait_for_selector("nav a[aria-current]")
+    return page, complaints
+
+
+def open_as(browser: Browser, platform: RunningPlatform, secret: str) -> tuple[Page, Complaints]:
+    """A page on which somebody typed a key or a token."""
+    page, complaints = open_page(browser)
+    page.goto(platform.context["console"])
+    page.get_by_label("Key", exact=True).fill(secret)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("nav a[aria-current]")
+    return page, complaints
+
+
+def open_page(browser: Browser, *, dark: bool = False, width: int = 1400) -> tuple[Page, Complaints]:
+    """An empty page of its own, and what it will complain about."""
     complaints = Complaints()
     context = browser.new_context(
-        viewport={"width": 1400, "height": 900}, color_scheme="dark" if dark else "light", locale="en-GB"
+        viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", locale="en-GB"
     )
     context.set_default_timeout(30_000)
     page = context.new_page()
     complaints.of(page)
-    page.goto(platform.cli("console").stdout.strip())
-    page.wait_for_selector("nav a[aria-current]")
     return page, complaints

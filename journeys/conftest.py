@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from journeys.console_fixtures import chromium, console, page, signed_in, two_versions
 from journeys.projects import package, write_echo
 from journeys.running_platform import RunningPlatform
 
+__all__ = ["chromium", "console", "page", "signed_in", "two_versions"]  # fixtures of the console's journeys
 PlatformFactory = Callable[..., RunningPlatform]
 
 

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from modelway_platform.deploy.api.application import make_app
 from modelway_platform.deploy.api.frontier import OPEN_PATHS, SIGNED_PATHS
+from modelway_platform.domain.access.api_token import token_spec
 from modelway_platform.domain.access.key_request import KeySpec
 
 TOKEN = "replica-token-of-this-test"
@@ -57,6 +58,17 @@ def test_unknown_malformed_and_revoked_keys_hear_the_same(api: Any) -> None:
         assert reply.status == 401
         answers.add(f"{reply.error['message']} {reply.error['hint']}")
     assert len(answers) == 1
+
+
+def test_whoever_asks_is_told_who_they_are(api: Any) -> None:
+    spec = token_spec(name="ann", role="deployer", projects=("vision",))
+    assert not isinstance(spec, list)
+    _, secret = api.parts.tokens.create(spec)
+    assert api.ask("GET", "/v1/caller", key=secret).json == {"name": "ann", "role": "deployer", "projects": ["vision"]}
+    own = api.ask("GET", "/v1/caller").json
+    assert (own["role"], own["projects"]) == ("admin", [])
+    _, gateway = api.parts.keys.create(KeySpec(name="edge", role="gateway"))
+    assert api.ask("GET", "/v1/caller", key=gateway).status == 403
 
 
 def test_a_replica_token_registers_and_nothing_else(api: Any) -> None:

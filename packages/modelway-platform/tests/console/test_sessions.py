@@ -1,6 +1,6 @@
 """Names for keys: good for a while, once where asked, the oldest first to go."""
 
-from modelway_platform.console.sessions import MOST_KEPT, Secrets
+from modelway_platform.console.sessions import MOST_KEPT, Secrets, Who
 
 
 class Clock:
@@ -16,7 +16,7 @@ class Clock:
 def test_a_name_stands_for_its_key_until_its_time_is_over() -> None:
     clock = Clock()
     kept = Secrets(60, clock)
-    name, session = kept.add("mw_key")
+    name, session = kept.add("mw_key", Who("ann", "admin"))
     assert kept.find(name) == session
     assert session.key == "mw_key"
     assert "mw_key" not in name + session.token
@@ -30,7 +30,7 @@ def test_a_name_stands_for_its_key_until_its_time_is_over() -> None:
 
 def test_a_ticket_is_taken_once() -> None:
     kept = Secrets(60)
-    name, session = kept.add("mw_key")
+    name, session = kept.add("mw_key", Who("ann", "admin"))
     assert kept.take(name) == session
     assert kept.take(name) is None
     assert kept.take("guessed") is None
@@ -38,6 +38,6 @@ def test_a_ticket_is_taken_once() -> None:
 
 def test_the_same_key_never_has_the_same_name_and_memory_is_bounded() -> None:
     kept = Secrets(60)
-    names = [kept.add("mw_key")[0] for _ in range(MOST_KEPT + 5)]
+    names = [kept.add("mw_key", Who("ann", "admin"))[0] for _ in range(MOST_KEPT + 5)]
     assert len(set(names)) == len(names)
     assert [kept.find(name) is None for name in names[:6]] == [True] * 5 + [False]

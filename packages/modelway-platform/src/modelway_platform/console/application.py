@@ -23,7 +23,7 @@ from modelway.errors import ForbiddenError, InvalidRequestError, ModelwayError, 
 from modelway_platform.console.forwarding import Forwarder, refusal
 from modelway_platform.console.sampler import sample
 from modelway_platform.console.series import Series
-from modelway_platform.console.sessions import SESSION_SECONDS, TICKET_SECONDS, Secrets, Session
+from modelway_platform.console.sessions import SESSION_SECONDS, TICKET_SECONDS, Secrets, Session, Who
 
 PAGES = Path(__file__).parent / "pages"
 OUR_HEADER = "x-modelway-console"
@@ -109,7 +109,7 @@ class ConsoleServer:
         return PlainTextResponse("ok\n")
 
     async def session(self, request: Request) -> Response:
-        """GET: who is signed in. POST: signs in, with an admin key or a ticket for one. DELETE: signs out."""
+        """GET: who is signed in. POST: signs in, with an admin key, a token or a ticket for one. DELETE: signs out."""
         if request.method == "GET":
             session = self._session_of(request)
             return _json({"signedIn": True, **self._told(session)} if session else {"signedIn": False})
@@ -124,12 +124,12 @@ class ConsoleServer:
         return await self._sign_in(request, await _read_sign_in(request))
 
     async def make_ticket(self, request: Request) -> Response:
-        """With an admin key: a name for it that signs in once, soon, so that a link need not hold the key."""
+        """With an admin key or a token: a name for it that signs in once, soon, so that a link need not hold the key."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
-            raise UnauthenticatedError("an admin key is needed", hint="send `Authorization: Bearer KEY`")
-        await self._check(key.strip())
-        return _json({"ticket": self._tickets.add(key.strip())[0]})
+            raise UnauthenticatedError("an admin key or a token is needed", hint="send `Authorization: Bearer KEY`")
+        who = await self._whose(key.strip())
+        return _json({"ticket": self._tickets.add(key.strip(), who)[0]})
 
     async def series(self, request: Request) -> Response:
         """Requests, errors and latency of the last `seconds` (900), of one project or model if asked."""
@@ -169,7 +169,7 @@ class ConsoleServer:
         session = self._session_of(request)
         if session is None:
             raise UnauthenticatedError(
-                "nobody is signed in here", hint="sign in with an admin key, or: modelway console"
+                "nobody is signed in here", hint="sign in with an admin key or a token, or: modelway console"
             )
         return session
 
@@ -182,8 +182,7 @@ class ConsoleServer:
                     "the link is used up, or older than two minutes", hint="print another one: modelway console"
                 )
             key = found.key
-        await self._check(key)
-        name, session = self._sessions.add(key)
+        name, session = self._sessions.add(key, await self._whose(key))
         answer = _json({"signedIn": True, "token": session.token, **self._told(session)})
         answer.set_cookie(
             self._cookie,
@@ -195,12 +194,16 @@ class ConsoleServer:
         )
         return answer
 
-    def _told(self, session: Session) -> dict[str, str]:
-        return {"control": self._doors.control, "gateway": self._doors.gateway, "key": session.key[:9]}
+    def _told(self, session: Session) -> dict[str, object]:
+        """What pages know of who is signed in: what they may not do need not be offered."""
+        doors = {"control": self._doors.control, "gateway": self._doors.gateway}
+        who = {"name": session.who.name, "role": session.who.role, "projects": session.who.projects}
+        return {**doors, **who, "key": session.key[:9]}
 
-    async def _check(self, key: str) -> None:
-        """Raises what control says to whoever has this key."""
-        await self._control_client.request("GET", "/v1/status", headers={"Authorization": f"Bearer {key}"})
+    async def _whose(self, key: str) -> Who:
+        """Whom control says that this key belongs to; raises what it says to whoever may not even look."""
+        answer = await self._control_client.request("GET", "/v1/caller", headers={"Authorization": f"Bearer {key}"})
+        return msgspec.json.decode(answer.body, type=Who)
 
 
 class _SafeHeaders:

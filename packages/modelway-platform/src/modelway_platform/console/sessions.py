@@ -12,8 +12,17 @@ MOST_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a key belongs to, as the control API says: `role` is admin, deployer or reader; no `projects` are all."""
+
+    name: str = ""
+    role: str = ""
+    projects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """A key that somebody signed in with.
+    """A key or token that somebody signed in with.
 
     Args:
         key: The platform's key; it never leaves the console's process.
@@ -23,6 +32,7 @@ class Session:
 
     key: str
     token: str
+    who: Who = Who()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +54,12 @@ class Secrets:
         self._clock = clock
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    def add(self, key: str) -> tuple[str, Session]:
-        """A new name for `key`, which nobody can guess, and the session that it stands for."""
+    def add(self, key: str, who: Who) -> tuple[str, Session]:
+        """A new name for the `key` of `who`, which nobody can guess, and the session that it stands for."""
         while len(self._kept) >= MOST_KEPT:
             self._kept.popitem(last=False)
         name = secrets.token_urlsafe(32)
-        session = Session(key, secrets.token_urlsafe(32))
+        session = Session(key, secrets.token_urlsafe(32), who)
         self._kept[name] = _Kept(session, self._clock() + self._seconds)
         return name, session
 

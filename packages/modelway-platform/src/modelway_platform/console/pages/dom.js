@@ -7,7 +7,7 @@ export function h(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "style") Object.assign(element.style, value);
+    else if (name === "style") for (const [key, each] of Object.entries(value)) { if (key.startsWith("--")) element.style.setProperty(key, each); else element.style[key] = each; }
     else if (name === "value" || name === "checked") element[name] = value;
     else if (name === "href" && !LINKS.test(value)) continue; // no javascript:, no data:
     else element.setAttribute(name, value === true ? "" : value);
@@ -16,7 +16,29 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-export const fill = (element, ...children) => (element.replaceChildren(...children.flat(Infinity).filter(each => each !== undefined && each !== null && each !== false)), element);
+/** Replaces what is in an element. Where a page draws itself anew, the keyboard's place, what was scrolled and what was opened stay. */
+export function fill(element, ...children) {
+  const before = element.isConnected ? standing(element) : null;
+  element.replaceChildren(...children.flat(Infinity).filter(each => each !== undefined && each !== null && each !== false));
+  before?.();
+  return element;
+}
+
+const FOCUSED = "a[href], button, summary, input, select, textarea";
+const sameName = (one, other) => one.tagName === other.tagName && (one.getAttribute("href") ?? one.getAttribute("aria-label") ?? one.textContent) === (other.getAttribute("href") ?? other.getAttribute("aria-label") ?? other.textContent);
+
+/** How an element stands, as a function that brings it about again. */
+function standing(element) {
+  const focused = element.contains(document.activeElement) && document.activeElement !== element ? document.activeElement : null;
+  const place = focused ? [...element.querySelectorAll(FOCUSED)].filter(each => sameName(each, focused)).indexOf(focused) : -1;
+  const scrolled = [...element.querySelectorAll(".scroll")].map(each => each.scrollLeft);
+  const opened = new Map([...element.querySelectorAll("details")].map((each, index) => [`${index} ${each.firstElementChild?.dataset.key ?? ""}`, each.open]));
+  return () => {
+    [...element.querySelectorAll("details")].forEach((each, index) => { const open = opened.get(`${index} ${each.firstElementChild?.dataset.key ?? ""}`); if (open !== undefined) each.open = open; });
+    [...element.querySelectorAll(".scroll")].forEach((each, index) => { if (scrolled[index]) each.scrollLeft = scrolled[index]; });
+    if (place >= 0) [...element.querySelectorAll(FOCUSED)].filter(each => sameName(each, focused))[place]?.focus({ preventScroll: true });
+  };
+}
 
 export function toast(text, bad = false) {
   const box = h("div", { class: bad ? "toast bad" : "toast" }, text);

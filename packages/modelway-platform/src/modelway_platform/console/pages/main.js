@@ -2,12 +2,13 @@
 import { ApiError, session } from "./api.js";
 import { fill, h, toast } from "./dom.js";
 import { attempt, cli, problem } from "./parts.js";
+import { signedInAs } from "./rights.js";
 
 const PAGES = [
   ["", "Observe"],
   ["overview", "Overview", "o"], ["traffic", "Traffic", "a"], ["requests", "Requests", "r"], ["logs", "Logs", "l"],
   ["", "Ship"],
-  ["models", "Models", "m"], ["deployments", "Deployments", "d"], ["rollout", "Rollout", "c"], ["try", "Try it", "y"],
+  ["models", "Models", "m"], ["deployments", "Deployments", "d"], ["stages", "Stages", "s"], ["rollout", "Rollout", "c"], ["try", "Try it", "y"],
   ["", "Operate"],
   ["anomalies", "Anomalies", "n"], ["jobs", "Jobs", "j"], ["keys", "Keys and limits", "k"], ["health", "Health", "h"],
 ];
@@ -22,11 +23,13 @@ async function show() {
   const parts = path.split("/").filter(Boolean).map(each => { try { return decodeURIComponent(each); } catch { return each; } });
   if (parts[0] === "sign-in") return signIn(parts[1]);
   if (!known) return signIn();
+  signedInAs(known);
   const page = PAGES.find(([id]) => id && id === (parts[0] ?? "overview"));
   for (const link of find("nav").querySelectorAll("a")) if (link.dataset.page === page?.[0]) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   document.body.classList.remove("alone");
   find("top").hidden = false;
-  find("who").textContent = `${known.key}…`;
+  find("who").textContent = `${known.name}, ${known.role}`;
+  find("who").title = `signed in with ${known.key}…${known.projects?.length ? `, for ${known.projects.join(", ")}` : ""}`;
   document.title = page ? `${page[1]} · Modelway` : "Modelway";
   const { signal } = leave;
   const main = h("div", { class: "view", "data-page": page?.[0] ?? "" });
@@ -59,7 +62,7 @@ async function signIn(ticket) {
     fill(trouble);
     await entered({ key: key.value }).catch(error => { fill(trouble, problem(error)); key.select(); });
   } },
-  find("top").querySelector(".brand").cloneNode(true), h("div", { class: "field" }, h("label", { for: "key" }, "Key"), key), trouble,
+  find("top").querySelector(".brand").cloneNode(true), h("div", { class: "field" }, h("label", { for: "key" }, "Key"), key, h("span", { class: "soft" }, "an admin key, or a token: you see and do here what it may")), trouble,
   h("div", { class: "row end" }, h("button", { class: "first" }, "Sign in")),
   h("p", { class: "soft" }, "Or without typing a key, on the machine of the platform:"), cli("modelway console"));
   fill(find("main"), form);

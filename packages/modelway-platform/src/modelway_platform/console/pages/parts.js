@@ -36,19 +36,43 @@ export const empty = text => h("p", { class: "empty" }, text);
 export const facts = pairs => h("dl", { class: "facts" }, pairs.filter(Boolean).map(([what, value]) => [h("dt", {}, what), h("dd", {}, value ?? "–")]));
 export const problem = error => h("div", { class: "problem", role: "alert" }, h("strong", {}, error.message), error.hint && h("div", { class: "soft" }, error.hint), error.code && h("code", { class: "soft" }, error.code));
 
-/** columns: [title, value of a row, {right, wide}]; a row may lead somewhere. */
+/** columns: [title, value of a row, {right, wide, sort}]; a row may lead somewhere. A click on a title sorts: by `sort` of a row, or by what is shown. */
 export function table(columns, rows, { href, kind, none = "Nothing here yet." } = {}) {
   if (!rows.length) return empty(none);
-  const body = rows.map(row => {
+  const key = `${location.hash.split("?")[0]} ${columns.map(([title]) => title).join("|")}`;
+  const body = h("tbody");
+  const heads = columns.map(([title, , options], index) => h("th", { class: options?.right ? "right" : undefined, scope: "col" }, title ? h("button", { class: "sort", onclick: () => { const now = sorting.get(key); sorting.set(key, { index, down: now?.index === index ? !now.down : Boolean(options?.right) }); order(); } }, title) : ""));
+  const made = rows.map(row => {
     const target = href?.(row);
-    return h("tr", { class: [target ? "link" : "", kind?.(row) ?? ""].join(" ").trim(), onclick: target ? event => { if (!event.target.closest("a, button, input")) location.hash = target; } : undefined },
-      columns.map(([, value, options], index) => {
-        const shown = value(row) ?? "";
-        return h("td", { class: [options?.right ? "right" : "", options?.wide ? "wide" : ""].join(" ").trim() || undefined }, target && index === 0 ? h("a", { href: target, class: "plain" }, shown) : shown);
-      }));
+    const cells = columns.map(([, value, options], index) => {
+      const shown = value(row) ?? "";
+      return h("td", { class: [options?.right ? "right" : "", options?.wide ? "wide" : ""].join(" ").trim() || undefined }, target && index === 0 ? h("a", { href: target, class: "plain" }, shown) : shown);
+    });
+    return { row, cells, element: h("tr", { class: [target ? "link" : "", kind?.(row) ?? ""].join(" ").trim(), onclick: target ? event => { if (!event.target.closest("a, button, input, summary") && !getSelection().toString()) location.hash = target; } : undefined }, cells) };
   });
-  return h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, columns.map(([title, , options]) => h("th", { class: options?.right ? "right" : undefined, scope: "col" }, title)))), h("tbody", {}, body)));
+  const order = () => {
+    const now = sorting.get(key);
+    heads.forEach((each, index) => (now?.index === index ? each.setAttribute("aria-sort", now.down ? "descending" : "ascending") : each.removeAttribute("aria-sort")));
+    const by = now && columns[now.index]?.[2]?.sort;
+    const worth = each => (by ? by(each.row) : worthOf(each.cells[now.index]));
+    const sorted = now ? made.map(each => [worth(each), each]).sort(([a], [b]) => compare(a, b) * (now.down ? -1 : 1)).map(([, each]) => each) : made;
+    body.replaceChildren(...sorted.map(each => each.element));
+  };
+  order();
+  return h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, heads)), body));
 }
+
+const sorting = new Map(); // how each table was last sorted, for as long as the console is open
+const UNITS = { ms: 1, s: 1000, min: 60000, h: 3600000, d: 86400000, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
+/** What a cell is worth when it is sorted by: a moment, a number with its unit, or its text. */
+function worthOf(cell) {
+  const moment = cell.querySelector("time");
+  if (moment) return Date.parse(moment.dateTime);
+  const text = cell.textContent.trim();
+  const number_ = /^([+-]?[\d,]*\.?\d+)(?: (ms|s|min|h|d|kB|MB|GB|TB|B|%))?(?: ago)?$/.exec(text);
+  return number_ ? Number(number_[1].replaceAll(",", "")) * (UNITS[number_[2]] ?? 1) : text === "–" ? "" : text;
+}
+const compare = (one, other) => (typeof one === "number" && typeof other === "number" ? one - other : typeof one === "number" ? 1 : typeof other === "number" ? -1 : String(one).localeCompare(String(other), "en", { numeric: true }));
 
 /** An argument for a shell: quoted unless it is plain. */
 export const shell = text => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${String(text).replaceAll("'", "'\\''")}'`);

@@ -27,12 +27,20 @@ class PlatformService:
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
         return {
-            "modelway.v1.Platform": {"GetStatus": self.status, "ListPrometheusTargets": self.targets},
+            "modelway.v1.Platform": {
+                "GetStatus": self.status,
+                "GetCaller": self.caller,
+                "ListPrometheusTargets": self.targets,
+            },
         }
 
     async def status(self, request: platform_pb2.GetStatusRequest, call: Call) -> dict[str, Any]:
         """What is there, in numbers."""
         return await asyncio.to_thread(self._status)
+
+    async def caller(self, request: platform_pb2.GetCallerRequest, call: Call) -> dict[str, Any]:
+        """Who asks: a page or a tool that knows need not offer what would be refused."""
+        return {"name": call.caller.name, "role": call.caller.role, "projects": list(call.caller.projects)}
 
     async def targets(self, request: platform_pb2.ListPrometheusTargetsRequest, call: Call) -> dict[str, Any]:
         """Control, the gateway and every registered replica; a replica is gone from here when its lease ends."""

@@ -47,6 +47,20 @@ class TableStatus(_message.Message):
     refusal: str
     def __init__(self, number: _Optional[int] = ..., models: _Optional[int] = ..., replicas: _Optional[int] = ..., confirmed: _Optional[int] = ..., refusal: _Optional[str] = ...) -> None: ...
 
+class GetCallerRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CallerInfo(_message.Message):
+    __slots__ = ("name", "role", "projects")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    PROJECTS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    role: str
+    projects: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., role: _Optional[str] = ..., projects: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class ListPrometheusTargetsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

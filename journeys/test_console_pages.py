@@ -1,0 +1,165 @@
+"""Pages of the console in a real browser: empty and full, by keyboard, quickly, and whatever others write is text."""
+
+import http.client
+import json
+import time
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from journeys.browser import Complaints
+from journeys.console_fixtures import call, go
+from journeys.running_platform import RunningPlatform, wait_for
+from playwright.sync_api import Page, expect
+
+pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.timeout(180)]
+HOSTILE = "<img src=x onerror='window.hurt=1'><script>window.hurt=1</script>"
+
+
+def test_empty_it_says_what_to_do_first(console: RunningPlatform, page: Page) -> None:
+    if console.deployment("demo/echo/v1") is not None:
+        pytest.skip("another test has deployed something")
+    go(page, console, "overview")
+    expect(page.get_by_text("Nothing is deployed yet")).to_be_visible()
+    expect(page.locator(".cli", has_text="modelway apply -f hello.yaml --wait")).to_be_visible()
+    for path in ("models", "deployments"):
+        go(page, console, path)
+        expect(page.get_by_text("the Overview says what to do first")).to_be_visible()
+
+
+def test_the_first_paint_is_quick(console: RunningPlatform, page: Page) -> None:
+    page.goto("about:blank")
+    developer: Any = page.context.new_cdp_session(page)
+    developer.send("Network.clearBrowserCache")
+    started = time.monotonic()
+    go(page, console, "overview")
+    page.wait_for_selector(".tiles .tile")
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
+    sizes = page.evaluate(
+        "performance.getEntriesByType('resource').reduce((sum, each) => sum + each.decodedBodySize, 0)"
+    )
+    print(f"first paint {paint:.2f} s, numbers on the page after {time.monotonic() - started:.2f} s, {sizes} octets")
+    assert paint < 10
+
+
+def test_keys_and_links_lead_everywhere(console: RunningPlatform, page: Page, two_versions: str) -> None:
+    go(page, console, "overview")
+    expect(page.locator("h1", has_text="Overview")).to_be_visible()
+    for link in page.locator("nav a").all():
+        link.click()
+        expect(page.locator(f".view[data-page={link.get_attribute('data-page')}] h1")).to_be_visible()
+        expect(page.locator("main .problem")).to_have_count(0)
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    expect(page.locator("h1", has_text="Deployments")).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("v2")
+    expect(page.locator("tr.link")).to_have_count(1)
+    page.keyboard.press("Tab")
+    page.locator("h1").click()
+    page.keyboard.press("n")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1", has_text="v2")).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.keyboard.press("t")
+    go(page, console, "no-such-page")
+    expect(page.get_by_text("there is no such page")).to_be_visible()
+
+
+def test_the_map_shows_who_calls_what(console: RunningPlatform, page: Page, two_versions: str) -> None:
+    secret = console.cli("key", "create", "nightly", "--scope", "demo/*").stdout.strip()
+    wait_for("the key opens", lambda: call(console, "v1", **{"X-API-Key": secret}) == 200, 30)
+    go(page, console, "traffic")
+    expect(page.locator("svg.map text", has_text="nightly").first).to_be_visible()
+    expect(page.locator("svg.map path.good, svg.map path.warn, svg.map path.bad").first).to_be_attached()
+    expect(page.locator("td", has_text="nightly")).to_be_visible()
+    expect(page.locator(".chart svg").first).to_be_visible()
+
+
+def test_health_names_every_part(console: RunningPlatform, page: Page, two_versions: str) -> None:
+    go(page, console, "health")
+    for part in ("Control", "Gateway", "Collector of records", "Gateway workers", "Replicas"):
+        expect(page.get_by_role("heading", name=part, exact=True)).to_be_visible()
+    expect(page.locator("td", has_text="worker-0")).to_be_visible()
+    expect(page.locator(".badge", has_text="gets requests")).to_have_count(2)
+
+
+def test_a_key_is_made_shown_once_and_revoked(console: RunningPlatform, page: Page, two_versions: str) -> None:
+    go(page, console, "keys")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("Name").fill("my app")
+    page.get_by_label("May call").fill("demo/echo")
+    page.get_by_label("Limits").fill("100/1s")
+    expect(
+        page.locator(".cli", has_text="modelway key create 'my app' --scope demo/echo --limit 100/1s")
+    ).to_be_visible()
+    page.get_by_role("button", name="Make it").click()
+    secret = page.locator("#secret").inner_text()
+    wait_for("the key opens", lambda: call(console, "v1", **{"X-API-Key": secret}) == 200, 30)
+    page.get_by_role("button", name="I have it").click()
+    assert secret not in page.content()
+    row = page.locator("tr", has_text="my app")
+    row.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(row.locator(".badge", has_text="revoked")).to_be_visible()
+    wait_for("it opens nothing", lambda: call(console, "v1", **{"X-API-Key": secret}) == 401, 30)
+
+
+def test_what_others_write_is_text_and_never_markup(
+    console: RunningPlatform, page: Page, signed_in: tuple[Page, Complaints], two_versions: str
+) -> None:
+    hostile_path = "/demo/" + quote(HOSTILE, safe="") + "/echo"
+    with console.control() as control:
+        secret = control.create_key(HOSTILE[:60]).secret
+    wait_for("the key opens", lambda: call(console, "v1", **{"X-API-Key": secret}) == 200, 30)
+    body = json.dumps({"text": HOSTILE})
+    assert call(console, "v1", body, **{"X-API-Key": secret, "X-Request-Id": "hostile-1"}) == 200
+    connection = http.client.HTTPConnection(urlsplit(console.gateway).netloc, timeout=20)
+    connection.request("POST", hostile_path, body, {"X-API-Key": console.key})
+    assert connection.getresponse().status == 404
+    connection.close()
+    seen = ""
+    for path in (
+        "overview",
+        "traffic",
+        "requests",
+        "logs",
+        "keys",
+        "health",
+        "requests/hostile-1",
+        f"try/{two_versions}",
+    ):
+        go(page, console, "models")
+        page.wait_for_selector(".view[data-page=models] h1")
+        go(page, console, path)
+        page.wait_for_selector(f".view[data-page={path.split('/')[0]}] h1")
+        page.wait_for_timeout(700)
+        seen += page.locator("main").inner_text()
+    page.get_by_label("text").fill(HOSTILE)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".answers pre")).to_contain_text("onerror")
+    go(page, console, "requests/" + quote(quote(HOSTILE, safe=""), safe=""))
+    expect(page.locator(".problem")).to_be_visible()
+    assert "onerror" in seen, "the pages did show it"
+    assert page.evaluate("window.hurt") is None
+    assert page.locator("main img, main script, main iframe").count() == 0
+
+
+def test_a_job_is_followed_cancelled_and_replayed(console: RunningPlatform, page: Page, two_versions: str) -> None:
+    # The last one: a model that sleeps in a stage goes on sleeping when nobody waits any more.
+    slow = json.dumps({"text": "slow", "seconds": 8})
+    assert call(console, "v2", slow, Prefer="respond-async") == 202
+    go(page, console, "jobs")
+    page.locator("tr.link", has_text="demo/echo").first.click()
+    expect(page.locator("h1", has_text="Job job_")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".badge", has_text="cancelled")).to_be_visible()
+    expect(page.locator(".cli", has_text="modelway job result job_")).to_be_visible()
+    page.get_by_role("button", name="Replay").click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".badge", has_text="cancelled")).to_be_visible()
