@@ -173,7 +173,7 @@ def test_a_gateway_elsewhere_follows_and_serves_on_without_control(
     wait_for("it sleeps", lambda: not platform.endpoints("far/sleepy/v1") and _was(platform, "ScaledToZero"), 90)
     wait_for("it knows there", lambda: _knows_the_newest(platform))
     assert answers("/far/sleepy/v1/echo") == 200  # held there, and control hears of it
-    assert _was(platform, "WokenUp")
+    wait_for("it was woken", lambda: _was(platform, "WokenUp"))
     wait_for("control is stopped", lambda: _stopped(platform) or None)
     assert answers("/far/echo/echo") == 200
     process.send_signal(signal.SIGTERM)
