@@ -21,7 +21,10 @@ from journeys.running_platform import free_ports
 _KEPT = Path(__file__).resolve().parent.parent / ".cache" / "parts" / "kubernetes"
 _ADMIN, _CONTROLLERS = "test-admin-token", "test-controllers-token"
 # Those that make Services' endpoints, accounts' tokens, and clear up; deployments and nodes are nobody's here.
-_CONTROLLERS_RUN = "endpointslice,endpoint,serviceaccount,serviceaccount-token,namespace,podgc,garbagecollector"
+_CONTROLLERS_RUN = (
+    "endpointslice,endpoint,serviceaccount,serviceaccount-token,namespace,podgc,garbagecollector,"
+    "disruption,horizontalpodautoscaling"
+)
 
 
 def program(name: str) -> str:
@@ -91,6 +94,11 @@ class KubernetesCluster:
             "kube-controller-manager",
             *common,
             f"--controllers={_CONTROLLERS_RUN}",
+            *("--horizontal-pod-autoscaler-sync-period=1s", "--horizontal-pod-autoscaler-cpu-initialization-period=1s"),
+            *(
+                "--horizontal-pod-autoscaler-initial-readiness-delay=1s",
+                "--horizontal-pod-autoscaler-downscale-stabilization=2s",
+            ),
             f"--service-account-private-key-file={self.folder / 'accounts.key'}",
             f"--root-ca-file={self.authority.file}",
         )

@@ -12,7 +12,7 @@ import time
 import urllib.error
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 from journeys.kubernetes_cluster import KubernetesCluster
 
 POLL_SECONDS = 0.1
+RESTART_SECONDS = 2.0
+"""How soon a container is started again; a kubelet waits ever longer."""
 Command = Callable[[Mapping[str, Any], str], tuple[Sequence[str], Mapping[str, str]]]
 IsReady = Callable[[str, bytes], bool]
 
@@ -32,6 +34,9 @@ class _Running:
     address: str
     reported: str = ""
     kill_at: float = 0.0
+    restarts: int = 0
+    last: dict[str, Any] = field(default_factory=dict[str, Any])
+    ended_at: float = 0.0
 
 
 class PretendNode:
@@ -144,15 +149,23 @@ class PretendNode:
             self._once(running, pod, f"running {ready}", "Running", {"running": {}}, ready=ready)
             return
         code = status if status >= 0 else 128 - status
-        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        ended = {"terminated": {"exitCode": code, "reason": "Completed" if not code else "Error", "finishedAt": now}}
-        self._once(running, pod, "ended", "Failed" if code else "Succeeded", ended, ready=False)
+        reason = "Error" if code else "Completed"
+        ended = {"terminated": {"exitCode": code, "reason": reason, "finishedAt": _now()}}
+        always = pod["spec"]["restartPolicy"] == "Always"
+        phase = "Running" if always else "Failed" if code else "Succeeded"
+        self._once(running, pod, "ended", phase, ended, ready=False)
+        running.ended_at = running.ended_at or time.monotonic()
         if deleted:
             self._remove(pod)
+        elif always and time.monotonic() > running.ended_at + RESTART_SECONDS:
+            again = self._begin(pod, running.address)
+            again.restarts, again.last = running.restarts + 1, ended
+            self._pods[uid] = again
 
-    def _begin(self, pod: dict[str, Any]) -> _Running:
-        address = self._addresses[self._given % len(self._addresses)]
-        self._given += 1
+    def _begin(self, pod: dict[str, Any], address: str = "") -> _Running:
+        if not address:
+            address = self._addresses[self._given % len(self._addresses)]
+            self._given += 1
         arguments, environment = self._command(pod, address)
         path = self._folder / f"{pod['metadata']['uid']}.log"
         with path.open("wb") as log:
@@ -173,18 +186,22 @@ class PretendNode:
         self, running: _Running, pod: dict[str, Any], what: str, phase: str, state: dict[str, Any], *, ready: bool
     ) -> None:
         if running.reported != what:
-            self._report(pod, phase, state, ready=ready, address=running.address)
+            self._report(pod, phase, state, ready=ready, running=running)
             running.reported = what
 
     def _report(
-        self, pod: dict[str, Any], phase: str, state: dict[str, Any], *, ready: bool, address: str = ""
+        self, pod: dict[str, Any], phase: str, state: dict[str, Any], *, ready: bool, running: _Running | None = None
     ) -> None:
-        name = pod["spec"]["containers"][0]["name"]
+        name, address = pod["spec"]["containers"][0]["name"], running.address if running is not None else ""
         container = {"name": name, "state": state, "ready": ready, "restartCount": 0, "image": "x", "imageID": "x"}
-        conditions = [{"type": kind, "status": str(ready)} for kind in ("Ready", "ContainersReady")]
-        conditions.append({"type": "PodScheduled", "status": "True"})
+        if running is not None and running.restarts:
+            container |= {"restartCount": running.restarts, "lastState": running.last}
+        now = _now()
+        found = {"Ready": ready, "ContainersReady": ready, "PodScheduled": True}
+        conditions = [{"type": kind, "status": str(is_so), "lastTransitionTime": now} for kind, is_so in found.items()]
         where = {"podIP": address, "podIPs": [{"ip": address}], "hostIP": "127.0.0.1"} if address else {}
         status = {"phase": phase, "conditions": conditions, "containerStatuses": [container], **where}
+        status["startTime"] = pod["status"].get("startTime") or now
         path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}/status"
         self._cluster.ask("PATCH", path, {"status": status}, content_type="application/merge-patch+json")
 
@@ -196,6 +213,10 @@ class PretendNode:
     def _log_of(self, pod: str) -> bytes:
         running = self._pods.get(self._by_name.get(pod, ""))
         return running.log.read_bytes() if running is not None else b""
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _log_server(log_of: Callable[[str], bytes], cluster: KubernetesCluster) -> ThreadingHTTPServer:

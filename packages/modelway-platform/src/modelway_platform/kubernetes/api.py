@@ -1,4 +1,4 @@
-"""Calls to an API server: get, list in pages, watch, server-side apply, create, delete."""
+"""Calls to an API server: get, list in pages, watch, server-side apply, merge, create, delete."""
 
 import asyncio
 import time
@@ -166,6 +166,15 @@ class ClusterApi:
             # Two that make the same object at once: the server says to one of them that it exists, and applies to it next time.
             await asyncio.sleep(pause)
         return await self._call("PATCH", path, query=query, body=body, content_type=APPLY_TYPE)
+
+    async def merge(self, path: str, document: Mapping[str, Any]) -> bytes:
+        """Changes what `document` mentions of an object that is there (RFC 7386).
+
+        Raises:
+            ApiRefusedError: With 404 where there is none.
+        """
+        query, body = {"fieldManager": FIELD_MANAGER}, msgspec.json.encode(document)
+        return await self._call("PATCH", path, query=query, body=body, content_type="application/merge-patch+json")
 
     async def create(self, path: str, document: Mapping[str, Any]) -> bytes:
         """A new object.

@@ -61,6 +61,7 @@ def make_reconciling(
         replicas=lambda key: [held.seen() for held in fleet.of(key)],
         measure=loads.measure,
         changes=changes,
+        cluster=placing.clusters.of,
     )
     reconciler = Reconciler(
         documents=led.documents,

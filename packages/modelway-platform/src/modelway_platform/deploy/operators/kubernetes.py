@@ -15,7 +15,9 @@ from typing import Any
 
 from modelway.client.addresses import path_of
 from modelway.errors import ModelwayError, UnavailableError
+from modelway_platform.deploy.operators.cluster_scaling import ClusterWish, CpuTarget
 from modelway_platform.deploy.operators.last_words import last_words
+from modelway_platform.deploy.operators.pod_guards import PodGuards
 from modelway_platform.deploy.operators.pod_manifest import (
     CONTAINER,
     grace_seconds,
@@ -26,7 +28,8 @@ from modelway_platform.deploy.operators.pod_manifest import (
     version_labels,
 )
 from modelway_platform.deploy.operators.pod_records import secret_name, secret_of, with_records
-from modelway_platform.deploy.operators.pod_state import Pod, PodEnding, ending_of, waiting_of
+from modelway_platform.deploy.operators.pod_scaling import PodScaling
+from modelway_platform.deploy.operators.pod_state import Pod, PodEnding, ending_of, restarts_of, waiting_of
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.operators.records_way import RecordsWay
 from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
@@ -79,6 +82,7 @@ class _Known:
     key: VersionKey
     pod: Pod | None = None
     uid: str = ""
+    restarts: int = 0  # of its container by its node, before anybody looked
     ended: Observed | None = None
     stopping: bool = False
 
@@ -102,6 +106,16 @@ class KubernetesOperator:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._following: tuple[asyncio.Task[None], ...] = ()
         self._closing: asyncio.Task[None] | None = None
+        self._scaling = PodScaling(lambda: self._api, around.instance, around.cluster)
+        self._guards = PodGuards(lambda: self._api, around.instance, around.cluster)
+
+    def wish(self, key: VersionKey, target: CpuTarget, running: int) -> ClusterWish:
+        """As `ScalingCluster.wish`."""
+        return self._scaling.wish(key, target, running)
+
+    def unfollow(self, key: VersionKey) -> None:
+        """As `ScalingCluster.unfollow`."""
+        self._scaling.unfollow(key)
 
     @property
     def on_change(self) -> Callable[[str], None]:
@@ -136,8 +150,8 @@ class KubernetesOperator:
             if name not in placements:
                 await self._api.delete(f"{self._pods}{path_of(name)}", uid=pod.metadata.uid)
                 continue
-            known = self._known[name] = _Known(_key_of(pod), pod=pod, uid=pod.metadata.uid)
-            end = ending_of(pod, time.time())
+            known = self._known[name] = _Known(_key_of(pod), pod=pod, uid=pod.metadata.uid, restarts=restarts_of(pod))
+            end = ending_of(pod, time.time(), known.restarts)
             if end is None:
                 found[name] = _placement(pod)
             else:
@@ -150,6 +164,7 @@ class KubernetesOperator:
             self._following = (
                 asyncio.create_task(self._watch()),
                 asyncio.create_task(self._around.follow(self._api.access)),
+                asyncio.create_task(self._scaling.run()),
             )
         return found
 
@@ -170,6 +185,7 @@ class KubernetesOperator:
                 raise
             made = await self._replace(spec.id, document)
         self._known[spec.id] = _Known(spec.key, pod=made, uid=made.metadata.uid)
+        self._guard(spec.key)
         return _placement(made)
 
     def observe(self) -> Mapping[str, Observed]:
@@ -181,6 +197,7 @@ class KubernetesOperator:
         if known is None or known.stopping or known.ended is not None:
             return
         known.stopping = True
+        self._guard(known.key)
 
         async def stop() -> None:
             await asyncio.sleep(SETTLE_SECONDS)
@@ -192,6 +209,7 @@ class KubernetesOperator:
         known = self._known.pop(replica_id, None)
         if known is None:
             return
+        self._guard(known.key)
 
         async def forget() -> None:
             if known.uid:
@@ -274,11 +292,21 @@ class KubernetesOperator:
         if self._around.records is not None:
             with contextlib.suppress(ApiRefusedError):
                 await self._tidy_tokens({secret_name(each) for each in wanted})
+        await self._guards.tidy({each.key for each in self._known.values()})
+        await self._scaling.tidy()
 
     async def _tidy_tokens(self, kept: set[str]) -> None:
         for secret in (decoded(each, Pod) for each in (await self._api.list(self._secrets, self._selector)).items):
             if secret.metadata.name not in kept:
                 await self._api.delete(f"{self._secrets}{path_of(secret.metadata.name)}", uid=secret.metadata.uid)
+
+    def _guard(self, key: VersionKey) -> None:
+        """As many pods of a version as there are to be are kept together."""
+
+        def count() -> int:
+            return sum(each.key == key and not each.stopping and each.ended is None for each in self._known.values())
+
+        self._do(self._until_done(lambda: self._guards.settle(key, count)))
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         """Something that takes a while and that nobody waits for."""
@@ -344,10 +372,10 @@ class KubernetesOperator:
         if known is None or known.uid != pod.metadata.uid or known.ended is not None:
             return
         waited = waiting_of(known.pod) if known.pod is not None else ""
-        end = ending_of(pod, time.time())
+        end = ending_of(pod, time.time(), known.restarts)
+        known.pod = pod
         if end is not None:  # told only with its last words
             await self._note_end(pod.metadata.name, known, end)
-        known.pod = pod
         if end is not None or waiting_of(pod) != waited:
             self._around.on_change(pod.metadata.name)
 
@@ -357,13 +385,15 @@ class KubernetesOperator:
             self._around.on_change(name)
 
     async def _note_end(self, name: str, known: _Known, end: PodEnding) -> None:
-        words = await self._last_words(name) if end.said else ""
+        again = known.pod is not None and restarts_of(known.pod) > known.restarts
+        words = await self._last_words(name, previous=again) if end.said else ""
         reason = f"{end.reason}: {words}" if words else end.reason
         known.ended = Observed(exited_at=end.at or time.time(), reason=reason)
 
-    async def _last_words(self, name: str) -> str:
-        """Of the Pod's log, which is kept where the logs of replicas are read."""
+    async def _last_words(self, name: str, *, previous: bool) -> str:
+        """Of the Pod's log, which is kept where the logs of replicas are read; `previous`: its node has begun another since."""
         path = f"{self._pods}{path_of(name)}/log?container={CONTAINER}&tailLines={LAST_LINES}"
+        path += "&previous=true" if previous else ""
         for pause in LOG_PAUSES:
             try:
                 said = await self._api.get(path)
@@ -391,7 +421,7 @@ def _observed(known: _Known, now: float) -> Observed:
         return known.ended
     if known.pod is None:
         return Observed()
-    end = ending_of(known.pod, now)  # one whose node does not answer ends by the clock alone
+    end = ending_of(known.pod, now, known.restarts)  # one whose node does not answer ends by the clock alone
     return Observed(exited_at=now, reason=end.reason) if end is not None else Observed(waiting=waiting_of(known.pod))
 
 

@@ -80,8 +80,8 @@ def pod_of(spec: ReplicaSpec, settings: KubernetesSettings, instance: str, *, gr
             "annotations": {"modelway/deployment": str(spec.key), "modelway/package": spec.package},
         },
         "spec": {
-            # What fell is started again by the platform, which waits ever longer and says why.
-            "restartPolicy": "Never",
+            # While control is there, a fall ends the pod, and another is started with a pause and its reason. While it is away, its node does it.
+            "restartPolicy": "Always",
             "terminationGracePeriodSeconds": grace_seconds(spec.drain_seconds),
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,

@@ -40,8 +40,10 @@ class _State(msgspec.Struct):
     terminated: _Terminated | None = None
 
 
-class _Container(msgspec.Struct):
+class _Container(msgspec.Struct, rename="camel"):
     state: _State = msgspec.field(default_factory=_State)
+    last_state: _State = msgspec.field(default_factory=_State)
+    restart_count: int = 0
 
 
 class _Condition(msgspec.Struct):
@@ -89,9 +91,23 @@ class PodEnding:
     said: bool
 
 
-def ending_of(pod: Pod, now: float) -> PodEnding | None:
-    """How it ended; None while it runs, or may yet."""
-    state = _state(pod)
+def restarts_of(pod: Pod) -> int:
+    """How often its node has started its container again."""
+    return _container(pod).restart_count
+
+
+def ending_of(pod: Pod, now: float, restarts: int = 0) -> PodEnding | None:
+    """How it ended; None while it runs, or may yet.
+
+    Args:
+        pod: As it is seen.
+        now: Unix time in seconds.
+        restarts: So often its container had been started again when it was seen first: that is nobody's concern any more.
+    """
+    container = _container(pod)
+    waiting = container.state.waiting
+    fell = container.restart_count > restarts or (waiting is not None and waiting.reason == "CrashLoopBackOff")
+    state = container.last_state if fell else container.state
     if state.terminated is not None:
         end = state.terminated
         at = end.finished_at.timestamp() if end.finished_at is not None else 0.0
@@ -115,9 +131,9 @@ def waiting_of(pod: Pod) -> str:
     return ""
 
 
-def _state(pod: Pod) -> _State:
+def _container(pod: Pod) -> _Container:
     containers = pod.status.container_statuses or ()
-    return containers[0].state if containers else _State()
+    return containers[0] if containers else _Container()
 
 
 def _exit_text(end: _Terminated) -> str:

@@ -5,13 +5,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from modelway.errors import NotFoundError
+from modelway_platform.deploy.operators.cluster_scaling import CpuTarget, ScalingCluster
 from modelway_platform.deploy.reconcile.decision import Replica, template_of
 from modelway_platform.deploy.reconcile.load_book import Measured
 from modelway_platform.domain.deployments.autoscale import Autoscale
 from modelway_platform.domain.deployments.deployment import Condition, DeploymentStatus, Phase
-from modelway_platform.domain.deployments.scale_decision import LoadSample, Memory, decide_scale
+from modelway_platform.domain.deployments.scale_decision import LoadSample, Memory, Scale, decide_scale
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 from modelway_platform.store.changes import Changes
@@ -51,6 +54,7 @@ class Autoscaler:
         events: What happened, for people.
         replicas: Those of a deployment, as the reconciler sees them.
         measure: The load now; called in a thread.
+        cluster: The operator of a cluster, where that decides; raises NotFoundError where there is none of the name.
         changes: Notified when something else is wanted.
         clock: Unix time in seconds.
     """
@@ -63,8 +67,11 @@ class Autoscaler:
         replicas: Callable[[VersionKey], Sequence[Replica]],
         measure: Callable[[], Measured],
         changes: Changes,
+        cluster: Callable[[str], object] = lambda _: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._cluster = cluster
+        self._followed: dict[VersionKey, str] = {}
         self._documents = documents
         self._events = events
         self._replicas = replicas
@@ -98,6 +105,7 @@ class Autoscaler:
         records = [each for each in declared.deployments if each.deployment.autoscale is not None and not each.deleting]
         keys = {each.key for each in records}
         self._watched = {key: each for key, each in self._watched.items() if key in keys}
+        self._let_go(records)
         if not records:
             return
         measured = await asyncio.to_thread(self._measure)
@@ -178,9 +186,12 @@ class Autoscaler:
         self._take(watched, policy, measured, measured.by_version.get(str(record.key)), now)
         replicas = [each for each in self._replicas(record.key) if each.state is ReplicaState.READY]
         watched.proven = watched.proven or any(each.template == watched.template for each in replicas)
-        scale = decide_scale(
-            policy, watched.samples, ready=len(replicas), wanted=watched.wanted, memory=watched.memory, now=now
-        )
+        if policy.cpu_percent:
+            scale = self._asked(record, policy, watched)
+        else:
+            scale = decide_scale(
+                policy, watched.samples, ready=len(replicas), wanted=watched.wanted, memory=watched.memory, now=now
+            )
         watched.memory, watched.why = scale.memory, scale.why
         if scale.wanted == watched.wanted or (scale.wanted < watched.wanted and not watched.proven):
             return False
@@ -191,6 +202,36 @@ class Autoscaler:
         log.info(reason, extra={"deployment": str(record.key), "detail": text})
         await asyncio.to_thread(self._events.add, "Deployment", str(record.key), "Normal", reason, text)
         return True
+
+    def _asked(self, record: DeploymentRecord, policy: Autoscale, watched: _Watched) -> Scale:
+        """What the cluster's own autoscaler says."""
+        name = record.deployment.cluster
+        try:
+            operator = self._cluster(name)
+        except NotFoundError:
+            operator = None
+        if not isinstance(operator, ScalingCluster):
+            return Scale(wanted=watched.wanted, why=f"cluster {name} is not there yet", memory=watched.memory)
+        self._followed[record.key] = name
+        target = CpuTarget(policy.min_replicas, policy.max_replicas, policy.cpu_percent)
+        there = {ReplicaState.STARTING, ReplicaState.READY}
+        running = sum(each.state in there for each in self._replicas(record.key))
+        wish = operator.wish(record.key, target, running)
+        return Scale(wanted=watched.wanted if wish.wanted is None else wish.wanted, why=wish.why, memory=watched.memory)
+
+    def _let_go(self, records: Sequence[DeploymentRecord]) -> None:
+        """Of what clusters no longer decide."""
+        decided = {
+            each.key: each.deployment.cluster
+            for each in records
+            if each.deployment.autoscale is not None and each.deployment.autoscale.cpu_percent
+        }
+        for key, name in [each for each in self._followed.items() if decided.get(each[0]) != each[1]]:
+            del self._followed[key]
+            with suppress(NotFoundError):
+                operator = self._cluster(name)
+                if isinstance(operator, ScalingCluster):
+                    operator.unfollow(key)
 
     def _take(
         self, watched: _Watched, policy: Autoscale, measured: Measured, load: VersionLoad | None, now: float

@@ -36,7 +36,8 @@ class Autoscale:
     Args:
         min_replicas: Never fewer; with 0 the deployment may sleep.
         max_replicas: Never more.
-        in_flight: Requests in flight that one replica shall have, on average.
+        in_flight: Requests in flight that one replica shall have, on average; 0 where the cluster itself decides.
+        cpu_percent: Share of its CPUs that one replica shall use, on average, in percent, as the cluster's own autoscaler sees it; 0: requests count.
         stable_seconds: Over how long the load is averaged.
         panic_seconds: The short window in which twice the load of what is ready is answered at once.
         down_seconds: Fewer only when for so long no more were needed.
@@ -45,7 +46,8 @@ class Autoscale:
 
     min_replicas: int = 1
     max_replicas: int
-    in_flight: float
+    in_flight: float = 0.0
+    cpu_percent: int = 0
     stable_seconds: float = 60.0
     panic_seconds: float = 6.0
     down_seconds: float = 60.0
@@ -96,15 +98,16 @@ def scaling_problem(entry: ScalingEntry | None) -> str:
 
 
 def read_autoscale(spec: Fields) -> Autoscale | None:
-    """`autoscale: {maxReplicas: 4, target: {inFlightPerReplica: 8}}`; None where it is left out."""
+    """`autoscale: {maxReplicas: 4, target: {inFlightPerReplica: 8}}`, or `{cpuPercent: 70}`; None where it is left out."""
     fields = spec.optional_mapping("autoscale")
     if fields is None:
         return None
-    target = fields.mapping("target")
+    in_flight, cpu_percent = _read_target(fields.mapping("target"))
     found = Autoscale(
         min_replicas=fields.integer("minReplicas", 1, 0, MOST_REPLICAS),
         max_replicas=fields.integer("maxReplicas", None, 1, MOST_REPLICAS),
-        in_flight=_read_target(target),
+        in_flight=in_flight,
+        cpu_percent=cpu_percent,
         stable_seconds=fields.number("stableWindowSeconds", 60.0, 1, 3600),
         panic_seconds=fields.number("panicWindowSeconds", 6.0, 1, 3600),
         down_seconds=fields.number("scaleDownDelaySeconds", 60.0, 0, MOST_SECONDS),
@@ -119,20 +122,35 @@ def read_autoscale(spec: Fields) -> Autoscale | None:
     if found.min_replicas and "scaleToZero" in fields.names():
         message = f"spec.autoscale.scaleToZero: never happens with minReplicas {found.min_replicas}"
         fields.complain(fields.mark_of("scaleToZero"), message, "set minReplicas: 0, or leave it out")
+    if found.cpu_percent:
+        _complain_of_requests(fields, found)
     fields.finish()
     return found
 
 
-def _read_target(target: Fields | None) -> float:
+def _complain_of_requests(fields: Fields, found: Autoscale) -> None:
+    """What has no meaning where requests do not count."""
+    if not found.min_replicas:
+        message = "spec.autoscale.minReplicas: with cpuPercent no request wakes a deployment, so one replica stays"
+        fields.complain(fields.mark_of("minReplicas"), message, "minReplicas: 1, or target: {inFlightPerReplica: …}")
+    for name in ("stableWindowSeconds", "panicWindowSeconds", "scaleDownDelaySeconds"):
+        if name in fields.names():
+            message = f"spec.autoscale.{name}: with cpuPercent the cluster's autoscaler decides by its own"
+            fields.complain(fields.mark_of(name), message, "leave it out")
+
+
+def _read_target(target: Fields | None) -> tuple[float, int]:
+    """Requests in flight, and percent of CPU: one of them is 0."""
     if target is None:
-        return 1.0
-    if "inFlightPerReplica" not in target.names():
-        target.complain(
-            target.mark_of(""), "spec.autoscale.target: inFlightPerReplica is missing", "inFlightPerReplica: 8"
-        )
-    found = target.number("inFlightPerReplica", 1.0, 0.01, 100_000)
+        return 1.0, 0
+    names = target.names()
+    if ("inFlightPerReplica" in names) == ("cpuPercent" in names):
+        message = "spec.autoscale.target: name one of inFlightPerReplica and cpuPercent"
+        target.complain(target.mark_of(""), message, "inFlightPerReplica: 8")
+    cpu_percent = target.integer("cpuPercent", 0, 1, 100) if "cpuPercent" in names else 0
+    in_flight = 0.0 if cpu_percent else target.number("inFlightPerReplica", 1.0, 0.01, 100_000)
     target.finish()
-    return found
+    return in_flight, cpu_percent
 
 
 def _read_zero(fields: Fields) -> ScaleToZero:
@@ -157,7 +175,9 @@ def autoscale_to_json(autoscale: Autoscale | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "minReplicas": autoscale.min_replicas,
         "maxReplicas": autoscale.max_replicas,
-        "target": {"inFlightPerReplica": _plain(autoscale.in_flight)},
+        "target": {"cpuPercent": autoscale.cpu_percent}
+        if autoscale.cpu_percent
+        else {"inFlightPerReplica": _plain(autoscale.in_flight)},
         "stableWindowSeconds": _plain(autoscale.stable_seconds),
         "panicWindowSeconds": _plain(autoscale.panic_seconds),
         "scaleDownDelaySeconds": _plain(autoscale.down_seconds),
@@ -181,7 +201,8 @@ def autoscale_from_json(spec: Mapping[str, Any]) -> Autoscale | None:
     return Autoscale(
         min_replicas=found["minReplicas"],
         max_replicas=found["maxReplicas"],
-        in_flight=float(found["target"]["inFlightPerReplica"]),
+        in_flight=float(found["target"].get("inFlightPerReplica", 0.0)),
+        cpu_percent=found["target"].get("cpuPercent", 0),
         stable_seconds=float(found["stableWindowSeconds"]),
         panic_seconds=float(found["panicWindowSeconds"]),
         down_seconds=float(found["scaleDownDelaySeconds"]),

@@ -53,6 +53,8 @@ def _cluster_problem(
             f"cluster {cluster.name!r} cannot keep secrets: an engine shows a container's variables to all who may ask it",
             "name a cluster whose operator is kubernetes or slurm, or run on this machine",
         )
+    if deployment.autoscale is not None and deployment.autoscale.cpu_percent:
+        yield from _cpu_problems(written, deployment, cluster)
     if cluster.operator == "process" and deployment.resources != NO_LIMITS:
         yield written.problem(
             "spec.resources",
@@ -65,3 +67,13 @@ def _cluster_problem(
             f"cluster {cluster.name!r} gives whole CPUs, not {deployment.resources.cpus:g}",
             f"ask for {ceil(deployment.resources.cpus)}",
         )
+
+
+def _cpu_problems(written: Written, deployment: Deployment, cluster: Cluster) -> Iterator[Problem]:
+    field = "spec.autoscale.target.cpuPercent"
+    if cluster.operator != "kubernetes":
+        message = f"cluster {cluster.name!r} has no autoscaler of its own"
+        yield written.problem(field, message, "target: {inFlightPerReplica: …}, which works on every cluster")
+    elif not deployment.resources.cpus:
+        message = "percent of nothing: the deployment does not say how many CPUs a replica gets"
+        yield written.problem(field, message, "resources: {cpus: 1}")
