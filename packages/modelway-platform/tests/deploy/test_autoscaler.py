@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from modelway_platform.deploy.operators.cluster_scaling import ClusterWish, CpuTarget
 from modelway_platform.deploy.reconcile.autoscaler import Autoscaler
 from modelway_platform.deploy.reconcile.decision import Replica, template_of
 from modelway_platform.deploy.reconcile.load_book import LoadBook, Measured
@@ -42,6 +43,7 @@ class World:
     starts: bool = True
     ready: int = 0
     changes: Changes = field(default_factory=Changes)
+    cluster: object = None
 
     def __post_init__(self) -> None:
         self.documents = Documents(self.database, self.changes.notify)
@@ -55,6 +57,7 @@ class World:
             replicas=self.replicas,
             measure=lambda: self.load or Measured(by_version={}, heard=0, complete=True),
             changes=self.changes,
+            cluster=lambda _: self.cluster,
             clock=lambda: self.now,
         )
 
@@ -191,3 +194,41 @@ def test_the_book_adds_up_gateways_here_and_elsewhere(tmp_path: Path) -> None:
     assert book.measure().complete  # and given up
     load_path(tmp_path, 1).write_bytes(b"{")
     assert book.measure().heard == 1
+
+
+class Cluster:
+    """One with an autoscaler of its own, which says what the test says."""
+
+    def __init__(self) -> None:
+        self.says = ClusterWish(None, "not yet")
+        self.asked: list[tuple[CpuTarget, int]] = []
+        self.let_go: list[VersionKey] = []
+
+    def wish(self, key: VersionKey, target: CpuTarget, running: int) -> ClusterWish:
+        assert key == KEY
+        self.asked.append((target, running))
+        return self.says
+
+    def unfollow(self, key: VersionKey) -> None:
+        self.let_go.append(key)
+
+
+async def test_a_clusters_own_autoscaler_is_asked_and_followed(world: World) -> None:
+    cluster = Cluster()
+    policy = Autoscale(min_replicas=1, max_replicas=4, cpu_percent=60)
+    world.documents.apply_deployment(replace(DEPLOYMENT, cluster="k8s", autoscale=policy))
+    world.cluster = cluster
+    world.restart()
+    assert await world.look(2) == 1  # what it has not said yet changes nothing
+    cluster.says = ClusterWish(3, "83 % of CPU")
+    assert await world.look() == 3
+    assert await world.look() == 3
+    assert cluster.asked[-1] == (CpuTarget(1, 4, 60), 3)
+    event = next(each for each in world.events.list("Deployment", str(KEY)) if each.reason == "ScaledUp")
+    assert event.message == "from 1 to 3: 83 % of CPU"
+    cluster.says = ClusterWish(None, "the cluster does not answer")
+    assert await world.look() == 3
+    world.documents.apply_deployment(replace(DEPLOYMENT, cluster="k8s"))
+    world.said(1.0)
+    await world.look()
+    assert cluster.let_go == [KEY]

@@ -46,6 +46,14 @@ def test_it_is_read_and_kept() -> None:
     assert document_from_json(shown) == found
 
 
+def test_percent_of_cpu_is_read_and_kept() -> None:
+    found = deployment(", autoscale: {minReplicas: 2, maxReplicas: 3, target: {cpuPercent: 70}}")
+    assert found.autoscale == Autoscale(min_replicas=2, max_replicas=3, cpu_percent=70)
+    shown = document_to_json(found)
+    assert shown["spec"]["autoscale"]["target"] == {"cpuPercent": 70}
+    assert document_from_json(shown) == found
+
+
 def test_a_document_without_it_is_as_it_was() -> None:
     found = deployment(", replicas: 2")
     assert (found.autoscale, found.replicas) == (None, 2)
@@ -57,7 +65,14 @@ def test_a_document_without_it_is_as_it_was() -> None:
     [
         (", replicas: 2" + ZERO, "spec.replicas: autoscale decides"),
         (", autoscale: {maxReplicas: 2}", "missing field spec.autoscale.target"),
-        (", autoscale: {maxReplicas: 2, target: {}}", "inFlightPerReplica is missing"),
+        (", autoscale: {maxReplicas: 2, target: {}}", "name one of inFlightPerReplica and cpuPercent"),
+        (", autoscale: {maxReplicas: 2, target: {inFlightPerReplica: 4, cpuPercent: 50}}", "name one of"),
+        (", autoscale: {maxReplicas: 2, target: {cpuPercent: 101}}", "cpuPercent"),
+        (", autoscale: {minReplicas: 0, maxReplicas: 2, target: {cpuPercent: 50}}", "no request wakes a deployment"),
+        (
+            ", autoscale: {maxReplicas: 2, target: {cpuPercent: 50}, panicWindowSeconds: 3}",
+            "the cluster's autoscaler decides by its own",
+        ),
         (", autoscale: {target: {inFlightPerReplica: 4}}", "missing field spec.autoscale.maxReplicas"),
         (", autoscale: {maxReplicas: 101, target: {inFlightPerReplica: 4}}", "maxReplicas"),
         (", autoscale: {minReplicas: 3, maxReplicas: 2, target: {inFlightPerReplica: 4}}", "is more than maxReplicas"),

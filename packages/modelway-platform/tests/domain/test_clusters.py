@@ -1,5 +1,7 @@
 """Cluster documents and what a deployment may use on one."""
 
+from typing import Any
+
 import pytest
 
 from modelway_platform.deploy.api.read_yaml import read_yaml
@@ -115,6 +117,26 @@ def test_impossible_wishes_are_refused(cluster: str, message: str) -> None:
     after = Declared(deployments=(), routes=(), clusters=(box,))
     given = written(PLACED.replace("CLUSTER", cluster).replace("LIMITS", "{gpus: 1}"))
     assert [problem.message for problem in problems_with([given], after, PACKAGES)] == [message]
+
+
+@pytest.mark.parametrize(
+    ("operator", "limits", "message"),
+    [
+        ("docker", "{cpus: 1}", "cluster 'box' has no autoscaler of its own"),
+        ("kubernetes", "{memory: 1Gi}", "percent of nothing: the deployment does not say how many CPUs a replica gets"),
+        ("kubernetes", "{cpus: 1}", ""),
+    ],
+)
+def test_percent_of_cpu_needs_a_cluster_that_knows_it_and_cpus(operator: Any, limits: str, message: str) -> None:
+    box = ClusterRecord(cluster=Cluster(name="box", operator=operator), revision=1, created_at=0, updated_at=0)
+    after = Declared(deployments=(), routes=(), clusters=(box,))
+    text = PLACED.replace("CLUSTER", "box").replace("LIMITS", limits)
+    text = text.replace("spec: {", "spec: {autoscale: {maxReplicas: 2, target: {cpuPercent: 70}}, ").replace(
+        ", replicas: 1", ""
+    )
+    assert [problem.message for problem in problems_with([written(text)], after, PACKAGES)] == (
+        [message] if message else []
+    )
 
 
 PODS = HEAD + (
