@@ -12,11 +12,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import text
 
 from modelway.errors import ConflictError, NotFoundError
+from modelway_platform.domain.deployments.cluster import Cluster
 from modelway_platform.domain.deployments.deployment import Condition, Deployment, DeploymentStatus, Phase
-from modelway_platform.domain.documents.document_json import document_to_json
+from modelway_platform.domain.documents.document_json import Kind, document_to_json
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.records import Declared
 from modelway_platform.domain.routing.route import Route, VersionWeight
+from modelway_platform.domain.stages.stage import Stage, StageKey
+from modelway_platform.domain.verdicts.rollout import Rollout, RolloutStep
+from modelway_platform.domain.verdicts.rollout_status import RolloutPhase, RolloutStatus
 from modelway_platform.store.database import Database
 from modelway_platform.store.documents import Documents
 
@@ -179,6 +183,73 @@ def test_statuses_of_many_are_kept_together_each_with_a_number(documents: Docume
     assert (newest, len(notified)) == (before + 2, 1)
     assert documents.save_statuses(seen) == 0
     assert [each.status.phase for each in documents.list_deployments()] == [Phase.READY, Phase.PENDING, Phase.READY]
+
+
+def test_every_kind_is_listed_deleted_and_has_a_history(documents: Documents) -> None:
+    cluster = Cluster(name="here", operator="docker")
+    stage = Stage(key=StageKey("vision", "staging"))
+    rollout = Rollout(key=KEY.model_key, baseline="v1", candidate="v2", steps=(RolloutStep(weight=10),))
+    documents.apply([cluster, stage, rollout, ROUTE], author="a")
+    assert [each.cluster for each in documents.list_clusters()] == [cluster]
+    assert [each.stage for each in documents.list_stages()] == [stage]
+    assert [each.rollout for each in documents.list_rollouts()] == [rollout]
+    assert [each.route for each in documents.list_routes()] == [ROUTE]
+    with pytest.raises(ConflictError, match="no"):
+        documents.delete_cluster("here", admit=refuse)
+    with pytest.raises(ConflictError):
+        documents.delete_stage("vision/staging", expected_revision=2)
+    assert documents.delete_cluster("here", author="b", expected_revision=1) == 2
+    assert documents.delete_stage("vision/staging", author="b", expected_revision=1) == 2
+    assert documents.delete_rollout(KEY.model_key, author="b", expected_revision=1) == 2
+    assert documents.delete_route(KEY.model_key) == 2
+    assert documents.declared() == Declared(deployments=(), routes=())
+    for delete in (
+        lambda: documents.delete_cluster("here"),
+        lambda: documents.delete_stage("vision/staging"),
+        lambda: documents.delete_rollout(KEY.model_key),
+    ):
+        with pytest.raises(NotFoundError):
+            delete()
+    gone: tuple[tuple[Kind, str], ...] = (
+        ("Cluster", "here"),
+        ("Stage", "vision/staging"),
+        ("Rollout", "vision/digits"),
+    )
+    for kind, name in gone:
+        assert [each.cause for each in documents.revisions(kind, name)] == ["apply", "delete"]
+        assert documents.undo(kind, name).revision == 3
+    assert [each.cluster for each in documents.list_clusters()] == [cluster]
+
+
+def refuse(_: Declared) -> None:
+    raise ConflictError("no")
+
+
+def test_a_rollout_stands_where_the_last_who_looked_put_it(documents: Documents) -> None:
+    rollout = Rollout(key=KEY.model_key, baseline="v1", candidate="v2", steps=(RolloutStep(weight=10),))
+    documents.apply([rollout], author="a")
+    status = RolloutStatus(run=1, phase=RolloutPhase.WAITING)
+    documents.save_rollout(KEY.model_key, status)
+    with pytest.raises(ConflictError, match="somebody else"):
+        documents.save_rollout(KEY.model_key, status)
+    record = documents.get_rollout(KEY.model_key)
+    assert record is not None
+    assert record.status == replace(status, turn=1)
+
+
+def test_who_writes_under_a_fence_writes_what_all_see(documents: Documents, database: Database) -> None:
+    def fence(_: object) -> None:
+        if closed:
+            raise ConflictError("another process leads")
+
+    closed = False
+    fenced = documents.under(database.fenced(fence))
+    fenced.apply_route(ROUTE)
+    assert [each.route for each in documents.list_routes()] == [ROUTE]
+    closed = True
+    with pytest.raises(ConflictError, match="another process leads"):
+        fenced.apply_route(replace(ROUTE, access="open"))
+    assert documents.apply_route(replace(ROUTE, access="open")).revision == 2
 
 
 def test_everything_is_back_after_reopening(database: Database, place: Path | str) -> None:

@@ -41,6 +41,11 @@ def test_replicas_are_saved_over_and_deleted(database: Database) -> None:
     replicas.delete("r1")
     replicas.delete("r1")
     assert replicas.list() == []
+    several = [replace(REPLICA, id=f"r{number}") for number in range(3)]
+    replicas.save_all(several)
+    replicas.save_all([replace(several[1], restarts=1)])
+    replicas.save_all([])
+    assert replicas.list() == [several[0], replace(several[1], restarts=1), several[2]]
 
 
 def test_equal_events_in_a_row_are_counted(database: Database) -> None:

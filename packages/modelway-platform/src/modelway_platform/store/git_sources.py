@@ -71,8 +71,10 @@ class GitSources:
                 name=spec.name,
                 changes=changes_between(before or {}, value),
             )
+            # Read here: a failure afterwards would refuse what was kept.
+            kept = _record(connection.execute(select(table).where(table.c.name == spec.name)).one())
         self._notify()
-        return self.get(spec.name)
+        return kept
 
     def get(self, name: str) -> SourceRecord:
         """One of them.

@@ -74,8 +74,10 @@ class TokenIssuers:
                 name=spec.name,
                 changes=changes_between(was, issuer_to_json(spec)),
             )
+            # Read here: a failure afterwards would refuse what was kept.
+            kept = _record(connection.execute(select(table).where(table.c.name == spec.name)).one())
         self._notify()
-        return next(each for each in self.list() if each.spec.name == spec.name)
+        return kept
 
     def list(self) -> list[TokenIssuerRecord]:
         """All, by name."""
