@@ -1,11 +1,13 @@
-"""What records and metrics cost a gateway worker: the real one against one whose log and counters do nothing."""
+"""What records and metrics cost a gateway worker: CPU per request with them and without, in turn, in one process."""
 
+import json
 import shutil
 import signal
 import statistics
 import subprocess
 import sys
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.gateway import nginx
@@ -18,15 +20,11 @@ from modelway_platform.store.table_file import write_table
 
 _SECONDS = 3.0
 _CONNECTIONS = 32
-# Takes the place of what is measured, before the worker begins; nothing of it is in the product.
-_WITHOUT = (
-    "from modelway_platform.gateway.proxy import access_log, metrics; "
-    "access_log.AccessLog.record = lambda *_: None; metrics.VersionMetrics.record = lambda *_: None; "
-)
+_Moment = tuple[bool, int, float]
 
 
 def cost_share(folder: Path, rounds: int) -> dict[str, object]:
-    """`gateway_cost_share`: by how much fewer requests a second are answered; needs nginx (the upstream) and wrk."""
+    """`gateway_cost_share`: by how much fewer requests are answered in a second of CPU; needs nginx (the upstream) and wrk."""
     if not (shutil.which("wrk") and shutil.which("nginx")):
         print("the gateway's cost is left out: apt-get install -y --no-install-recommends nginx-light wrk")
         return {"gateway_cost_share": None}
@@ -35,44 +33,48 @@ def cost_share(folder: Path, rounds: int) -> dict[str, object]:
     processes = [nginx.start_upstream(folder, upstream)]
     try:
         wait_for_port(upstream[1])
-        servers = [_server(folder, name, upstream) for name in ("without", "with")]
-        processes += [each.processes[0] for each in servers]
+        server = _server(folder, upstream)
+        processes += server.processes
         script = write_scripts(folder)["same"]
-        for each in servers:
-            check(each, keyed=True)
-            measure(each, script, _CONNECTIONS, 1)
-        for number in range(rounds):
-            for each in servers if number % 2 else servers[::-1]:
-                each.rows.setdefault("same", []).append(measure(each, script, _CONNECTIONS, _SECONDS))
+        check(server, keyed=True)
+        measure(server, script, _CONNECTIONS, 1)
+        rows = [measure(server, script, _CONNECTIONS, _SECONDS) for _ in range(rounds)]
     finally:
-        for process in processes:
+        for process in reversed(processes):
             stop(process, signal.SIGTERM)
-    without, full = servers
-    shares = [
-        1 - mine["rps"] / theirs["rps"] for mine, theirs in zip(full.rows["same"], without.rows["same"], strict=True)
+    moments: list[_Moment] = json.loads((folder / "worker" / "moments.json").read_text())
+    return costs(moments) | {"gateway_rps": round(statistics.median(row["rps"] for row in rows))}
+
+
+def costs(moments: list[_Moment]) -> dict[str, object]:
+    """Of moments that follow each other, each one's difference to its neighbour; the middle of all.
+
+    Args:
+        moments: Whether records were made, requests, CPU seconds.
+    """
+    pairs = [
+        sorted(((recorded, cpu / requests * 1e6) for recorded, requests, cpu in pair), reverse=True)
+        for pair in pairwise(moments)
+        if pair[0][0] != pair[1][0]
     ]
+    full = statistics.median(pair[0][1] for pair in pairs)
     return {
-        "gateway_cost_share": round(statistics.median(shares), 3),
-        "gateway_rps": round(full.median("same", "rps")),
-        "gateway_rps_without": round(without.median("same", "rps")),
-        "gateway_cpu_us": round(full.median("same", "cpu_us"), 2),
-        "gateway_cpu_us_without": round(without.median("same", "cpu_us"), 2),
+        "gateway_cost_share": round(statistics.median(1 - pair[1][1] / pair[0][1] for pair in pairs), 3),
+        "gateway_cpu_us": round(full, 2),
+        "gateway_cpu_us_without": round(statistics.median(pair[1][1] for pair in pairs), 2),
+        "gateway_cost_us": round(statistics.median(pair[0][1] - pair[1][1] for pair in pairs), 2),
+        "moments": len(moments),
     }
 
 
-def _server(folder: Path, name: str, upstream: tuple[int, int]) -> Server:
-    place, port = folder / name, free_port()
+def _server(folder: Path, upstream: tuple[int, int]) -> Server:
+    place, port = folder / "worker", free_port()
     place.mkdir()
     table = place / "table.json"
     key = KeyEntry(id="k1", name="bench", role="caller", sha256=sha256(SECRET.encode()).hexdigest())
     entry = model("bench", "digits", upstream, NO_LIMITS)
     write_table(table, RouteTable(number=1, models=(entry,), keys=(key,)))
-    program = (
-        (_WITHOUT if name == "without" else "")
-        + "from pathlib import Path; from modelway_platform.gateway.proxy.worker import WorkerSettings, run; "
-        f"run(WorkerSettings(index=0, host='127.0.0.1', port={port}, table_path=Path({str(table)!r}), "
-        f"log_dir=Path({str(place / 'logs')!r}), metrics_path=Path({str(place / 'metrics.json')!r})))"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program])
+    command = [sys.executable, "-m", "benchmarks.switched_worker", str(port), str(table), str(place)]
+    process = subprocess.Popen(command)
     wait_for_port(port)
-    return Server(name, [process], f"http://127.0.0.1:{port}")
+    return Server("ours", [process], f"http://127.0.0.1:{port}")

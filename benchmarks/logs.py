@@ -4,7 +4,7 @@
 * `lag_s` is the age of the oldest record of a Parquet file when the file was there, the largest of all files.
 * The question is the ready one, `p99`, asked as the API asks it, over ten million records of the last hour (and a hundred million of ten hours, if asked for);
   those files are made by DuckDB in the store's shape, for collecting them would take a quarter of an hour.
-* `gateway_cost_share` compares a gateway worker with one whose log and counters do nothing, in turn, by wrk.
+* `gateway_cost_share`: a gateway worker under wrk leaves records and counters out every other moment; CPU a request of both.
 
 The last line is one JSON object.
 """

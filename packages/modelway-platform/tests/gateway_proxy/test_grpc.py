@@ -258,6 +258,7 @@ def test_weights_pins_records_and_counters(setup: Setup) -> None:
     assert (last["key"], last["bytes_in"], last["bytes_out"], last["reason"]) == ("k1", 1, 5, "pinned")
     assert last["client"] == "127.0.0.1"
     version = setup.gateway.worker.routes.models[b"p/m"].versions[b"v1"]
+    setup.gateway.call(version.metrics.settle)
     assert version.metrics.codes == {200: 6}
 
 

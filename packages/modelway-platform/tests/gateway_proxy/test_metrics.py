@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,10 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import msgspec
+import pytest
+
+from modelway_platform.gateway.proxy.access_record import NOBODY, AccessRecord
 from modelway_platform.gateway.proxy.metrics import (
     BUCKETS_SECONDS,
     Snapshot,
@@ -119,6 +124,32 @@ def test_buckets_are_cumulative() -> None:
     for number, bound in enumerate(BUCKETS_SECONDS, 1):
         assert buckets[f'{labels},le="{bound}"'] == number
     assert buckets[labels + ',le="+Inf"'] == len(BUCKETS_SECONDS) + 1
+
+
+@pytest.mark.parametrize("times", [1, 40], ids=["few", "many"])
+def test_settled_together_counts_what_one_by_one_does(times: int) -> None:
+    """On the bounds themselves, beside them and beyond the last, however many have come together."""
+    bounds = [round(each * 1e6) for each in BUCKETS_SECONDS]
+    durations = sorted({each + step for each in bounds for step in (-1, 0, 1)} | {0, 90_000_000}) * times
+    metrics = WorkerMetrics()
+    together, single = metrics.version("p", "m", "v"), VersionMetrics("p", "m", "v")
+    for number, took in enumerate(durations):
+        status, retries = (200, 404, 503)[number % 3], number % 2
+        together.answered.append(
+            AccessRecord(0.0, "", NOBODY, NOBODY, NOBODY, status, "", took, 0, number, 2 * number, retries, NOBODY)
+        )
+        single.record(status, took / 1e6, number, 2 * number)
+        single.retries += retries
+    assert together.requests == len(durations)
+    snapshot = metrics.snapshot(connections=0, table_number=1, log_dropped=0)
+    counted = next(each for each in snapshot.versions if each.project == "p")
+    assert counted.seconds == pytest.approx(single.seconds)
+    counted.seconds = single.seconds
+    assert counted == single
+    assert (counted.answered, counted.requests) == ([], len(durations))
+    metrics.settle()
+    assert counted == single, "nothing counts twice"
+    assert "answered" not in json.loads(msgspec.json.encode(snapshot))["versions"][1]
 
 
 def test_what_dead_workers_left(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway_platform.gateway.proxy.access_log import AccessLog
+from modelway_platform.gateway.proxy.access_log import MOST_GATHERED, AccessLog
 from modelway_platform.store.collected_marks import write_marks
 
 if TYPE_CHECKING:
@@ -129,6 +129,25 @@ def test_complete_under_rotation(
     gateway.call(log.close)
     assert len(list(folder.iterdir())) > 15
     assert [each["endpoint"] for each in lines_of(folder)] == [f"n{number}" for number in range(200)]
+
+
+def test_no_more_than_promised_is_held_back(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], tmp_path: Path
+) -> None:
+    """Without a flush, so that a worker that is killed loses no more; lines that others made keep their place."""
+    log = AccessLog(tmp_path / "held", 7)
+    gateway.call(lambda: setattr(gateway.worker, "log", log))
+    gateway.table(replica())
+    caller = call()
+    for number in range(MOST_GATHERED + 3):
+        if number == 1:
+            gateway.call(lambda: log.append(b'{"endpoint":"appended"}\n'))
+        caller.send(GET % b"/p/m/n%d" % number)
+        assert caller.answer().status == 200
+    written = [each["endpoint"] for each in lines_of(tmp_path / "held")]
+    assert written == ["n0", "appended", *(f"n{number}" for number in range(1, MOST_GATHERED - 1))]
+    gateway.call(log.close)
+    assert len(lines_of(tmp_path / "held")) == MOST_GATHERED + 4
 
 
 def test_old_segments_go(

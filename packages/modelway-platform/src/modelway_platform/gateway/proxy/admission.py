@@ -12,6 +12,7 @@ from modelway_platform.gateway.proxy import open_inference, other_addresses, rea
 from modelway_platform.gateway.proxy.request_head import forwarded_lines, log_fields, with_lines
 
 if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.access_record import Json
     from modelway_platform.gateway.proxy.credentials import Identity
     from modelway_platform.gateway.proxy.limiting import Allowance
     from modelway_platform.gateway.proxy.live_routes import LiveModel, LiveRoutes
@@ -45,7 +46,7 @@ class Admission:
     left open at the end; `key_id` and `logged` the parts of the access record that the head determines, as JSON. `identity` is
     None where nobody had to say who calls, `allowance` where nothing is limited.
     `via` says how the address was understood where it is not the model's own, `alias` which one was named, `reason` both in the
-    words of the log (see `reasons`). `page` is one that is answered here, about `project`. `added` is what the address adds to
+    words of the log (see `reasons`). `record` is what the access record takes of all that, once there was one. `page` is one that is answered here, about `project`. `added` is what the address adds to
     the header lines; `by_head`: more header lines than those with credentials had a say in it. `websocket`: it asks for one,
     and the route has them. `deadline`: seconds the caller gives; `timed`: they, or the time of one try, limit it. `deferred`: it
     goes to the jobs process.
@@ -70,6 +71,7 @@ class Admission:
         "pinned",
         "project",
         "reason",
+        "record",
         "timed",
         "via",
         "websocket",
@@ -91,6 +93,7 @@ class Admission:
         self.project = b""
         self.alias = b""
         self.reason = b""
+        self.record: Json | None = None
         self.added = b""
         self.by_head = False
         self.websocket = False
@@ -109,6 +112,7 @@ class Admission:
         self.allowance = other.allowance
         self.logged = other.logged
         self.reason = other.reason
+        self.record = other.record
         self.added = other.added
 
 

@@ -117,6 +117,7 @@ class LiveAssignment:
             value = cookie if split.key.by == "cookie" else _value(exchange, split.key)
             if value is not None and split.takes(value):
                 version, exchange.assigned = split.given(value)
+                exchange.plain = False
                 exchange.answer_lines += exchange.assigned.header
                 return version
         return next(self._turns, None)

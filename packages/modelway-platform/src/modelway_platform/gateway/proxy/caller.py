@@ -8,6 +8,7 @@ from time import perf_counter
 from modelway.http1 import Listener, Request, ServerConnection
 from modelway.http1.answers import error_body
 from modelway_platform.gateway.proxy import deferring, forwarding, local_answers, open_inference, pipeline, time_limits
+from modelway_platform.gateway.proxy.access_record import NOBODY, AccessRecord, of_client
 from modelway_platform.gateway.proxy.admission import Refusal, too_large
 from modelway_platform.gateway.proxy.exchange import Exchange
 from modelway_platform.gateway.proxy.live_replicas import LiveReplica
@@ -30,14 +31,14 @@ _OUT_OF_TIME = Refusal(
 class CallerConnection(ServerConnection):
     """Between the engine (whose hooks it fills in) and a `ReplicaConnection` (which calls relay, answered, refuse)."""
 
-    __slots__ = ("_exchange", "_held", "_worker", "client_bytes")
+    __slots__ = ("_exchange", "_held", "_worker", "logged")
 
     def __init__(self, listener: Listener, worker: WorkerState) -> None:
         super().__init__(listener)
         self._worker = worker
         self._exchange: Exchange | None = None
         self._held = False  # the caller waits for the replica to take what was sent
-        self.client_bytes = b""
+        self.logged = NOBODY
 
     @property
     def clock(self) -> float:
@@ -57,7 +58,7 @@ class CallerConnection(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.client_bytes = self.client.encode()
+        self.logged = of_client(self.client, self._worker.log.worker)
 
     def whole_request_received(self, request: Request, body: bytes) -> None:
         if request.target.startswith(LOCAL) and not deferring.is_about_jobs(request):
@@ -123,13 +124,13 @@ class CallerConnection(ServerConnection):
         exchange = self._exchange
         if exchange is not None:
             self._let_go(exchange)
-            self._record(exchange, 499, b"client_left")
+            self._over(exchange, 499, "client_left")
 
     def request_failed(self, status: int, code: str) -> None:
         exchange = self._exchange
         if exchange is not None:
             self._let_go(exchange)
-            self._record(exchange, status, code.encode())
+            self._over(exchange, status, code)
 
     def head_refused(self, status: int, code: str) -> None:
         self._worker.refused_heads.note(self, self._worker, status, code)
@@ -200,13 +201,13 @@ class CallerConnection(ServerConnection):
         if last:
             self._transport.write(last)
         self._exchange = None
-        self._record(exchange, status, b"")
+        self._over(exchange, status, "")
         self.finish_answer()
 
     def answer_broke(self, exchange: Exchange) -> None:
         """The replica died in mid-answer: cut the caller's connection, so that nobody takes a piece for the whole."""
         self._let_go(exchange)
-        self._record(exchange, 502, b"replica_failed")
+        self._over(exchange, 502, "replica_failed")
         self._cut(exchange)
 
     def switch_protocols(self, exchange: Exchange, head: bytes, replica: asyncio.Transport, late: bytes) -> None:
@@ -219,7 +220,7 @@ class CallerConnection(ServerConnection):
 
     def tunnel_ended(self, exchange: Exchange) -> None:
         """The WebSocket connection is over: only now is it known what there is to record."""
-        self._record(exchange, 101, b"")
+        self._over(exchange, 101, "")
         self.taken_ended()
 
     def connection_failed(self, exchange: Exchange, replica: LiveReplica) -> None:
@@ -233,7 +234,7 @@ class CallerConnection(ServerConnection):
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         """Answer with an error made here."""
         self._let_go(exchange)
-        self._record(exchange, refusal.status, refusal.code.encode())
+        self._over(exchange, refusal.status, refusal.code)
         if self.answer_started:
             self._cut(exchange)
             return
@@ -283,6 +284,17 @@ class CallerConnection(ServerConnection):
         self.resume_request()  # first: `flush` may pause again
         if exchange.pending:
             forwarding.flush(exchange)
+
+    def record(self, exchange: Exchange, status: int, code: str) -> AccessRecord:
+        """Puts on record what became of a request, and counts it."""
+        worker = self._worker
+        record = worker.log.record(exchange, status, code)
+        version = exchange.version
+        if version is not None:
+            version.count(record)
+        else:
+            worker.metrics.unrouted.answered.append(record)
+        return record
 
     # Inside
 
@@ -365,18 +377,15 @@ class CallerConnection(ServerConnection):
             return open_inference.error_body(refusal.message, refusal.hint)
         return error_body(refusal.code, refusal.message, refusal.hint, exchange.request_id.decode())
 
-    def _record(self, exchange: Exchange, status: int, code: bytes) -> None:
-        ended = perf_counter()
-        version = exchange.version
-        metrics = version.metrics if version is not None else self._worker.metrics.unrouted
-        metrics.record(status, ended - exchange.started, exchange.bytes_in, exchange.bytes_out)
-        metrics.retries += exchange.retries
+    def _over(self, exchange: Exchange, status: int, code: str) -> None:
+        record = self.record(exchange, status, code)
+        if exchange.plain:
+            return
         if exchange.gate is not None:
             exchange.gate.leave(exchange)
         if exchange.held is not None:
             exchange.held.leave(exchange)
         if exchange.guard is not None:
-            exchange.guard.leave(None if self.answer_started else ended - exchange.started - exchange.waited)
-        self._worker.log.record(exchange, status, code, ended)
+            exchange.guard.leave(None if self.answer_started else record.duration_us / 1e6 - exchange.waited)
         if exchange.copies is not None:
-            self._worker.mirrors.take(exchange, status, code, ended)
+            self._worker.mirrors.take(exchange, record)

@@ -37,6 +37,7 @@ def choose_version(exchange: Exchange) -> Refusal | None:
 def _enter(exchange: Exchange, guard: OverloadGuard) -> Refusal | None:
     identity = exchange.admission.identity
     if guard.enter(JOBS if identity is not None and identity.from_job else CALLERS):
+        exchange.plain = False
         exchange.guard = guard
         return None
     if exchange.version is not None:

@@ -25,7 +25,8 @@ class Exchange:
     """A request with its decisions. Filled in by the stages, read by the log; gone when answered.
 
     `sent` is all that was given to a replica for this request, head first, as long as it is at most `REPLAY_BYTES`: what is
-    needed to send it again. `pending` is what no replica has got yet.
+    needed to send it again. `pending` is what no replica has got yet. It is `plain` until it has a gate, a guard, a line, copies or an
+    assignment, or is sent again: at its end nobody has to look for any of them.
     """
 
     # Defaults stand on the class: most requests never touch half of them, and each costs time to set.
@@ -44,6 +45,7 @@ class Exchange:
     guard: "OverloadGuard | None" = None
     ends_by_closing = False
     tried: "tuple[LiveReplica, ...]" = ()
+    plain = True
     retries = 0
     bytes_in = 0
     bytes_out = 0

@@ -121,6 +121,7 @@ def try_again(exchange: Exchange, cause: str) -> bool:
         return False
     exchange.tried = tried
     exchange.replica = version.choose_replica(clock, tried)
+    exchange.plain = False
     exchange.retries += 1
     exchange.rewind()
     exchange.connecting = True  # nobody else makes a connection meanwhile

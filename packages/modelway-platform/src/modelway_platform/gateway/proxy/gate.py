@@ -70,6 +70,7 @@ class Gate:
             return None
         if len(self._queue) >= self._places and not self._make_room(owner):
             return self._full(owner)
+        exchange.plain = False
         exchange.gate = self
         exchange.waiting = True
         self._queue.add(owner, exchange)
@@ -104,6 +105,7 @@ class Gate:
         return not self._per_consumer or self._inside_of.get(owner, 0) < self._per_consumer
 
     def _let_in(self, exchange: "Exchange", owner: bytes) -> None:
+        exchange.plain = False
         exchange.gate = self
         self.inside += 1
         self._inside_of[owner] = self._inside_of.get(owner, 0) + 1

@@ -93,6 +93,7 @@ class HoldLine:
         if len(self.queue) >= places or self.bytes + size > room:
             self.refused += 1
             return self._full()
+        exchange.plain = False
         exchange.held = self
         self.queue[exchange] = size
         self.bytes += size

@@ -150,6 +150,7 @@ class LiveMirrors:
             return
         chosen = [mirror for mirror in self.of(version.name) if mirror.take_turn()]
         if chosen:
+            exchange.plain = False
             exchange.copies = Copies(chosen, self.comparators.get(exchange.admission.endpoint))
 
 

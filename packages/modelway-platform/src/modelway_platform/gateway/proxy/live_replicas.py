@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from modelway_platform.domain.routing.resilience import USUAL, HealthPolicy
 from modelway_platform.domain.table.route_table import ReplicaEntry
+from modelway_platform.gateway.proxy.access_record import Json, of_version
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
 from modelway_platform.gateway.proxy.overload_guard import OverloadGuard
 
@@ -53,6 +54,7 @@ class LiveReplica:
         "id_bytes",
         "idle",
         "ill",
+        "logged",
         "removed",
         "seen",
         "settled",
@@ -62,7 +64,8 @@ class LiveReplica:
     def __init__(self, entry: ReplicaEntry, version: "LiveVersion") -> None:
         self.entry = entry
         self.version = version
-        self.id_bytes = json.dumps(entry.id)[1:-1].encode()  # as the log writes it
+        self.logged = Json(json.dumps(entry.id).encode())
+        self.id_bytes = json.dumps(entry.id)[1:-1].encode()  # as a reason names it
         self.idle: list[ReplicaConnection] = []
         self.connections = 0  # made or being made
         self.removed = False
@@ -237,12 +240,13 @@ class LiveVersion:
     `guard` sheds what they cannot answer in time, where the Route wants that; `line` is there where their number follows the load.
     """
 
-    __slots__ = ("_next", "guard", "health", "line", "log_prefix", "metrics", "name", "replicas")
+    __slots__ = ("_next", "count", "guard", "health", "line", "logged", "metrics", "name", "replicas")
 
     def __init__(self, name: str, metrics: VersionMetrics, log_prefix: bytes) -> None:
         self.name = name.encode()
         self.metrics = metrics
-        self.log_prefix = log_prefix
+        self.count = metrics.answered.append
+        self.logged = of_version(log_prefix)
         self.replicas: list[LiveReplica] = []
         self.health: HealthPolicy = USUAL.health
         self.guard: OverloadGuard | None = None

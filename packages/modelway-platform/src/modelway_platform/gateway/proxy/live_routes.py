@@ -102,7 +102,7 @@ class LiveModel:
 
     def requests(self) -> int:
         """How many have been answered."""
-        return sum(sum(version.metrics.codes.values()) for version in self.versions.values())
+        return sum(version.metrics.requests for version in self.versions.values())
 
     def shares(self) -> list[tuple[bytes, int]]:
         """(version, weight) of those that take turns."""

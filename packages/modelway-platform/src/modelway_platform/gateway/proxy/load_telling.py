@@ -48,7 +48,7 @@ class LoadTelling:
 
     def _load_of(self, line: "HoldLine") -> VersionLoad | None:
         in_flight, held = line.seen / self._samples, len(line.queue)
-        requests, refused = sum(line.version.metrics.codes.values()), line.refused
+        requests, refused = line.version.metrics.requests, line.refused
         active = requests != line.requests or in_flight > 0
         line.seen, line.requests, line.refused = 0, requests, 0
         if not (active or held or refused):

@@ -6,17 +6,26 @@ worker that died still counts. Base units and histograms, so that shares over a 
 
 import os
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
 
+from modelway_platform.gateway.proxy.access_record import AccessRecord
 from modelway_platform.gateway.proxy.edge_metrics import EdgeCounts, edge_exposition
 from modelway_platform.gateway.proxy.mirror_metrics import MirrorCounts, mirror_exposition
 from modelway_platform.gateway.proxy.replica_health import SeenReplica, UnsettledReplica, replica_exposition
 
 BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_BOUNDS_US = tuple(round(each * 1e6) for each in BUCKETS_SECONDS)
+_STATUS, _TOOK, _RETRIES = attrgetter("status"), attrgetter("duration_us"), attrgetter("retries")
+_BYTES_IN, _BYTES_OUT = attrgetter("bytes_in"), attrgetter("bytes_out")
+# Fewer are counted sooner one by one.
+_FEW = 32
 _PREFIX = "modelway_gateway"
 # Snapshots come once a second. Behind an older one is no worker any more: its counts stay, its present state is none.
 _ALIVE_SECONDS = 5.0
@@ -42,8 +51,11 @@ _HELP = {
 }
 
 
-class VersionMetrics(msgspec.Struct):
-    """Counters of one (project, model, version); the empty strings stand for requests that reached no model."""
+class VersionMetrics(msgspec.Struct, dict=True):
+    """Counters of one (project, model, version); the empty strings stand for requests that reached no model.
+
+    Whoever answers a request appends its record to `answered`; `settle` counts what has come together there. A snapshot is of settled counters.
+    """
 
     project: str
     model: str
@@ -58,6 +70,16 @@ class VersionMetrics(msgspec.Struct):
     ejections: int = 0
     shed: int = 0
 
+    @cached_property
+    def answered(self) -> list[AccessRecord]:
+        """Requests that are not yet in the other numbers; the same list for ever. No member of snapshots."""
+        return []
+
+    @property
+    def requests(self) -> int:
+        """How many have been answered, settled or not."""
+        return sum(self.codes.values()) + len(self.answered)
+
     def record(self, status: int, seconds: float, bytes_in: int, bytes_out: int) -> None:
         """Count one answered request."""
         codes = self.codes
@@ -66,6 +88,30 @@ class VersionMetrics(msgspec.Struct):
         self.seconds += seconds
         self.bytes_in += bytes_in
         self.bytes_out += bytes_out
+
+    def settle(self) -> None:
+        """Count what was answered since: many records together cost a fifth of what they cost one by one."""
+        answered = self.answered
+        if len(answered) < _FEW:
+            for each in answered:
+                self.record(each.status, each.duration_us / 1e6, each.bytes_in, each.bytes_out)
+                self.retries += each.retries
+            answered.clear()
+            return
+        for status, count in Counter(map(_STATUS, answered)).items():
+            self.codes[status] = self.codes.get(status, 0) + count
+        took = sorted(map(_TOOK, answered))
+        counted = 0
+        for number, bound in enumerate(_BOUNDS_US):
+            within = bisect_right(took, bound, counted)
+            self.buckets[number] += within - counted
+            counted = within
+        self.buckets[-1] += len(took) - counted
+        self.seconds += sum(took) / 1e6
+        self.retries += sum(map(_RETRIES, answered))
+        self.bytes_in += sum(map(_BYTES_IN, answered))
+        self.bytes_out += sum(map(_BYTES_OUT, answered))
+        answered.clear()
 
     def add(self, other: "VersionMetrics") -> None:
         """Add another worker's counts of the same version."""
@@ -127,10 +173,17 @@ class WorkerMetrics:
             if not each.project or routed(each.project, each.model, each.version):
                 self.version(each.project, each.model, each.version).add(each)
 
+    def settle(self) -> None:
+        """Count what was answered since the last time."""
+        for each in self._versions.values():
+            if each.answered:
+                each.settle()
+
     def snapshot(
         self, *, connections: int, table_number: int, log_dropped: int, replicas: list[SeenReplica] | None = None
     ) -> Snapshot:
         """The counters as a value."""
+        self.settle()
         return Snapshot(
             versions=list(self._versions.values()),
             connections=connections,

@@ -46,7 +46,7 @@ class MirrorCopy:
     )
 
     def __init__(
-        self, desk: "MirrorDesk", mirror: "LiveMirror", exchange: "Exchange", request: bytes, primary: tuple[int, float]
+        self, desk: "MirrorDesk", mirror: "LiveMirror", exchange: "Exchange", request: bytes, primary: tuple[int, int]
     ) -> None:
         copies, version, admission = exchange.copies, exchange.version, exchange.admission
         assert copies is not None
@@ -63,7 +63,7 @@ class MirrorCopy:
         self.held_bytes = len(self.request) + sum(map(len, copies.kept))
         self._copies: Copies = copies
         self._logged = admission.logged
-        self._primary = b"%d,%d" % (primary[0], (primary[1] - exchange.started) * 1e6)
+        self._primary = b"%d,%d" % primary  # status, microseconds
         self._request_id = exchange.request_id
         self._replica: MirrorReplica | None = None
         self._connection: MirrorConnection | None = None

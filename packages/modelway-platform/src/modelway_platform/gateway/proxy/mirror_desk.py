@@ -18,6 +18,7 @@ from modelway_platform.gateway.proxy.mirror_copy import MirrorCopy
 from modelway_platform.gateway.proxy.overload_guard import COPIES
 
 if TYPE_CHECKING:
+    from modelway_platform.gateway.proxy.access_record import AccessRecord
     from modelway_platform.gateway.proxy.exchange import Exchange
     from modelway_platform.gateway.proxy.live_routes import LiveModel
     from modelway_platform.gateway.proxy.worker_state import WorkerState
@@ -43,12 +44,12 @@ class MirrorDesk:
         self._pressed_until = 0.0
         self._helper = ComparisonHelper(worker.loop, worker.tasks)
 
-    def take(self, exchange: "Exchange", status: int, code: bytes, ended: float) -> None:
+    def take(self, exchange: "Exchange", record: "AccessRecord") -> None:
         """An exchange with copies is over: make them, or count why not."""
         copies, version = exchange.copies, exchange.version
         if copies is None or version is None:
             return
-        request, why = _request_of(exchange, code)
+        request, why = _request_of(exchange, record.code)
         source = version.name.decode()
         crowded = version.guard is not None and not version.guard.has_room(COPIES)
         for mirror in copies.mirrors:
@@ -61,7 +62,7 @@ class MirrorDesk:
             if reason:
                 counts.dropped[reason] = counts.dropped.get(reason, 0) + 1
                 continue
-            copy = MirrorCopy(self, mirror, exchange, request, (status, ended))
+            copy = MirrorCopy(self, mirror, exchange, request, (record.status, record.duration_us))
             mirror.in_flight += 1
             self._held_bytes += copy.held_bytes
             self._queue.append(copy)
@@ -154,9 +155,9 @@ class MirrorDesk:
         dropped["pressure"] = dropped.get("pressure", 0) + 1
 
 
-def _request_of(exchange: "Exchange", code: bytes) -> tuple[bytes | None, str]:
+def _request_of(exchange: "Exchange", code: str) -> tuple[bytes | None, str]:
     """All that was sent to the primary's replica; None and why where that is not at hand, or not worth it."""
-    if code == b"client_left":
+    if code == "client_left":
         return None, "caller_left"
     if exchange.admission.websocket:
         return None, "websocket"

@@ -1,6 +1,5 @@
 """Heads the engine did not accept: counted, and recorded as requests are, at most so many a second."""
 
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
@@ -42,4 +41,4 @@ class RefusedHeads:
         exchange = Exchange(caller, _NO_REQUEST, worker, caller.clock)
         exchange.admission = _NO_ADMISSION
         exchange.request_id = worker.new_request_id()
-        worker.log.record(exchange, status, code.encode(), perf_counter())
+        worker.log.record(exchange, status, code)

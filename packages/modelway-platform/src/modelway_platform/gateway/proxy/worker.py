@@ -256,6 +256,7 @@ async def _keep_books(worker: WorkerState, listener: Listener, metrics_path: Pat
     while True:
         await asyncio.sleep(FLUSH_SECONDS)
         worker.log.flush()
+        worker.metrics.settle()
         for version in worker.routes.guarded:
             if version.guard is not None:
                 version.guard.adjust(FLUSH_SECONDS)

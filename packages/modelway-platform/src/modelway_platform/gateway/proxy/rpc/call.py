@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 
 from modelway_platform.gateway.proxy import pipeline
+from modelway_platform.gateway.proxy.access_record import of_client
 from modelway_platform.gateway.proxy.admission import Refusal, too_large
 from modelway_platform.gateway.proxy.choices import no_ready_replica
 from modelway_platform.gateway.proxy.exchange import REPLAY_BYTES, Exchange
@@ -37,7 +38,7 @@ class RpcCaller:
 
     def __init__(self, worker: WorkerState, peer: str) -> None:
         self._worker = worker
-        self.client_bytes = peer.encode()
+        self.logged = of_client(peer, worker.log.worker)
         self.waited: asyncio.Future[Refusal | None] = worker.loop.create_future()
 
     @property
@@ -150,6 +151,7 @@ class RpcCall:
             return False
         exchange.tried = tried
         exchange.replica = version.choose_replica(exchange.caller.clock, tried)
+        exchange.plain = False
         exchange.retries += 1
         return True
 

@@ -3,7 +3,6 @@
 import re
 import socket
 import ssl
-from time import perf_counter
 from typing import Any
 
 from modelway.http1 import Listener
@@ -91,12 +90,12 @@ class RpcProxy:
         ended = False
         try:
             outcome = await self._outcome(exchange, caller, method, metadata, side)
-            self._record(exchange, outcome.http, outcome.code.encode())
+            self._record(exchange, outcome.http, outcome.code)
             ended = True
         finally:
             if not ended:  # cancelled, or a mistake of ours
                 late = worker.loop.time() >= side.deadline
-                self._record(exchange, 504 if late else 499, b"deadline_exceeded" if late else b"client_left")
+                self._record(exchange, 504 if late else 499, "deadline_exceeded" if late else "client_left")
         version = exchange.version.name.decode() if exchange.version is not None else ""
         _end(side, outcome, exchange.request_id.decode("latin-1"), version)
 
@@ -111,20 +110,18 @@ class RpcProxy:
             return refused(refusal, exchange.request_id.decode("latin-1"))
         return await RpcCall(exchange, method, metadata, side, self._channels).run()
 
-    def _record(self, exchange: Exchange, status: int, code: bytes) -> None:
-        ended = perf_counter()
+    def _record(self, exchange: Exchange, status: int, code: str) -> None:
+        record = self._worker.log.record(exchange, status, code)
         version = exchange.version
         metrics = version.metrics if version is not None else self._worker.metrics.unrouted
-        metrics.record(status, ended - exchange.started, exchange.bytes_in, exchange.bytes_out)
-        metrics.retries += exchange.retries
+        metrics.answered.append(record)
         if exchange.gate is not None:
             exchange.gate.leave(exchange)
         if exchange.held is not None:
             exchange.held.leave(exchange)
         if exchange.guard is not None:
-            took = ended - exchange.started - exchange.waited
+            took = record.duration_us / 1e6 - exchange.waited
             exchange.guard.leave(None if exchange.caller.answer_started else took)
-        self._worker.log.record(exchange, status, code, ended)
 
 
 class RpcListener:
