@@ -25,6 +25,7 @@ _LABELLED = re.compile(r"^# TYPE (\S+)", re.MULTILINE)
 LATER = {
     "modelway_gateway_certificate_expiry_timestamp_seconds", "modelway_gateway_mirror_duration_seconds",
     "modelway_inference_log_dropped_total", "modelway_inference_log_uncollected_total",
+    "modelway_output_lag_seconds", "modelway_output_dropped_records_total", "modelway_output_refused_records_total",
 }  # fmt: skip
 
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

@@ -10,6 +10,7 @@ from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
 from modelway.cli.log_lines import access_line, inference_line, server_line
 from modelway.cli.output import note
+from modelway.cli.outputs import OUTPUTS
 from modelway.cli.query_logs import ASK, QUERY
 from modelway.cli.staying_connected import stay_connected
 from modelway.cli.training_data import EXPORT, FEEDBACK
@@ -105,5 +106,5 @@ COMMAND = Command(
     "modelway logs ask p99 vision/digits",
     add_arguments=_add_arguments,
     run=_run,
-    more={"query": QUERY, "ask": ASK, "export": EXPORT, "feedback": FEEDBACK},
+    more={"query": QUERY, "ask": ASK, "export": EXPORT, "feedback": FEEDBACK, "outputs": OUTPUTS},
 )

@@ -21,7 +21,7 @@ from modelway_platform.insight.collect.process import state_of
 from modelway_platform.insight.collect.state import gauges, read_state
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
-from modelway_platform.insight.outputs.state import output_gauges, outputs_state_file, read_outputs_state
+from modelway_platform.insight.outputs.state import output_gauges, output_rows, outputs_state_file, read_outputs_state
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
 from modelway_platform.insight.series.store import SeriesReader
@@ -70,7 +70,12 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         records_of=partial(version_of_token, parts.records_secret),
         is_replica_token=no_other_token if shared is None else shared.is_token,
         other_controls=tuple if shared is None else shared.other_urls,
-        status=lambda: {"gateway": settings.gateway_url, "routeTable": facts.status(), **_grpc(settings)},
+        status=lambda: {
+            "gateway": settings.gateway_url,
+            "routeTable": facts.status(),
+            **_grpc(settings),
+            **_outputs(settings),
+        },
         gauges=lambda: {
             **facts.gauges(),
             **parts.reconciling.autoscaler.gauges(),
@@ -118,3 +123,7 @@ def _collector_gauges(settings: ControlSettings) -> Mapping[str, float]:
 
 def _output_gauges(settings: ControlSettings) -> Mapping[str, float]:
     return output_gauges(read_outputs_state(outputs_state_file(settings.directory.outputs)), time.time())
+
+
+def _outputs(settings: ControlSettings) -> Mapping[str, object]:
+    return {"outputs": output_rows(read_outputs_state(outputs_state_file(settings.directory.outputs)), time.time())}

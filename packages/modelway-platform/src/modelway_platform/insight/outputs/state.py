@@ -67,3 +67,20 @@ def output_gauges(state: OutputsState, now: float) -> dict[str, float]:
 def lag_of(state: OutputState, now: float) -> float:
     """For how many seconds the first record that is still to be sent has been waiting."""
     return max(0.0, now - state.since) if state.since is not None else 0.0
+
+
+def output_rows(state: OutputsState, now: float) -> list[dict[str, object]]:
+    """The same for people: a row per output, as the control API has it."""
+    return [
+        {
+            "name": name,
+            "kind": each.what,
+            "sentRecords": sum(each.sent.values()),
+            "refusedRecords": sum(each.refused.values()),
+            "droppedRecords": sum(each.dropped.values()),
+            "waitingRecords": each.waiting,
+            "lagSeconds": round(lag_of(each, now), 3),
+            "failing": each.failing,
+        }
+        for name, each in sorted(state.outputs.items())
+    ]

@@ -27,7 +27,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from modelway_platform.deploy.api.schema import rule_pb2 as modelway_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amodelway/v1/platform.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x16modelway/v1/rule.proto\"\x12\n\x10GetStatusRequest\"\xc7\x01\n\x06Status\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x17\n\nstarted_at\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0b\x64\x65ployments\x18\x03 \x01(\x05\x12\x0e\n\x06routes\x18\x04 \x01(\x05\x12\x11\n\tendpoints\x18\x05 \x01(\x05\x12\x0f\n\x07gateway\x18\x06 \x01(\t\x12\x0c\n\x04grpc\x18\x07 \x01(\t\x12-\n\x0broute_table\x18\x08 \x01(\x0b\x32\x18.modelway.v1.TableStatusB\r\n\x0b_started_at\"c\n\x0bTableStatus\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0e\n\x06models\x18\x02 \x01(\x05\x12\x10\n\x08replicas\x18\x03 \x01(\x05\x12\x11\n\tconfirmed\x18\x04 \x01(\x03\x12\x0f\n\x07refusal\x18\x05 \x01(\t\"\x12\n\x10GetCallerRequest\":\n\nCallerInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x10\n\x08projects\x18\x03 \x03(\t\"\x1e\n\x1cListPrometheusTargetsRequest\"A\n\x11PrometheusTargets\x12,\n\x05items\x18\x01 \x03(\x0b\x32\x1d.modelway.v1.PrometheusTarget\"\x8d\x01\n\x10PrometheusTarget\x12\x0f\n\x07targets\x18\x01 \x03(\t\x12\x39\n\x06labels\x18\x02 \x03(\x0b\x32).modelway.v1.PrometheusTarget.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xec\x02\n\x08Platform\x12[\n\tGetStatus\x12\x1d.modelway.v1.GetStatusRequest\x1a\x13.modelway.v1.Status\"\x1a\xea\xe0\x18\x04\x08\x01\x38\x02\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/status\x12_\n\tGetCaller\x12\x1d.modelway.v1.GetCallerRequest\x1a\x17.modelway.v1.CallerInfo\"\x1a\xea\xe0\x18\x04\x08\x01\x38\x02\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/caller\x12\xa1\x01\n\x15ListPrometheusTargets\x12).modelway.v1.ListPrometheusTargetsRequest\x1a\x1e.modelway.v1.PrometheusTargets\"=\xea\xe0\x18\x14\x08\x01\x38\x01\x42\x0elabels.project\x82\xd3\xe4\x93\x02\x1f\x12\x16/v1/prometheus/targetsb\x05itemsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amodelway/v1/platform.proto\x12\x0bmodelway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x16modelway/v1/rule.proto\"\x12\n\x10GetStatusRequest\"\xf3\x01\n\x06Status\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x17\n\nstarted_at\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0b\x64\x65ployments\x18\x03 \x01(\x05\x12\x0e\n\x06routes\x18\x04 \x01(\x05\x12\x11\n\tendpoints\x18\x05 \x01(\x05\x12\x0f\n\x07gateway\x18\x06 \x01(\t\x12\x0c\n\x04grpc\x18\x07 \x01(\t\x12-\n\x0broute_table\x18\x08 \x01(\x0b\x32\x18.modelway.v1.TableStatus\x12*\n\x07outputs\x18\t \x03(\x0b\x32\x19.modelway.v1.OutputStatusB\r\n\x0b_started_at\"\xb1\x01\n\x0cOutputStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x14\n\x0csent_records\x18\x03 \x01(\x03\x12\x17\n\x0frefused_records\x18\x04 \x01(\x03\x12\x17\n\x0f\x64ropped_records\x18\x05 \x01(\x03\x12\x17\n\x0fwaiting_records\x18\x06 \x01(\x03\x12\x13\n\x0blag_seconds\x18\x07 \x01(\x01\x12\x0f\n\x07\x66\x61iling\x18\x08 \x01(\t\"c\n\x0bTableStatus\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0e\n\x06models\x18\x02 \x01(\x05\x12\x10\n\x08replicas\x18\x03 \x01(\x05\x12\x11\n\tconfirmed\x18\x04 \x01(\x03\x12\x0f\n\x07refusal\x18\x05 \x01(\t\"\x12\n\x10GetCallerRequest\":\n\nCallerInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\x12\x10\n\x08projects\x18\x03 \x03(\t\"\x1e\n\x1cListPrometheusTargetsRequest\"A\n\x11PrometheusTargets\x12,\n\x05items\x18\x01 \x03(\x0b\x32\x1d.modelway.v1.PrometheusTarget\"\x8d\x01\n\x10PrometheusTarget\x12\x0f\n\x07targets\x18\x01 \x03(\t\x12\x39\n\x06labels\x18\x02 \x03(\x0b\x32).modelway.v1.PrometheusTarget.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xec\x02\n\x08Platform\x12[\n\tGetStatus\x12\x1d.modelway.v1.GetStatusRequest\x1a\x13.modelway.v1.Status\"\x1a\xea\xe0\x18\x04\x08\x01\x38\x02\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/status\x12_\n\tGetCaller\x12\x1d.modelway.v1.GetCallerRequest\x1a\x17.modelway.v1.CallerInfo\"\x1a\xea\xe0\x18\x04\x08\x01\x38\x02\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/caller\x12\xa1\x01\n\x15ListPrometheusTargets\x12).modelway.v1.ListPrometheusTargetsRequest\x1a\x1e.modelway.v1.PrometheusTargets\"=\xea\xe0\x18\x14\x08\x01\x38\x01\x42\x0elabels.project\x82\xd3\xe4\x93\x02\x1f\x12\x16/v1/prometheus/targetsb\x05itemsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,21 +45,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSREQUEST']._serialized_start=97
   _globals['_GETSTATUSREQUEST']._serialized_end=115
   _globals['_STATUS']._serialized_start=118
-  _globals['_STATUS']._serialized_end=317
-  _globals['_TABLESTATUS']._serialized_start=319
-  _globals['_TABLESTATUS']._serialized_end=418
-  _globals['_GETCALLERREQUEST']._serialized_start=420
-  _globals['_GETCALLERREQUEST']._serialized_end=438
-  _globals['_CALLERINFO']._serialized_start=440
-  _globals['_CALLERINFO']._serialized_end=498
-  _globals['_LISTPROMETHEUSTARGETSREQUEST']._serialized_start=500
-  _globals['_LISTPROMETHEUSTARGETSREQUEST']._serialized_end=530
-  _globals['_PROMETHEUSTARGETS']._serialized_start=532
-  _globals['_PROMETHEUSTARGETS']._serialized_end=597
-  _globals['_PROMETHEUSTARGET']._serialized_start=600
-  _globals['_PROMETHEUSTARGET']._serialized_end=741
-  _globals['_PROMETHEUSTARGET_LABELSENTRY']._serialized_start=696
-  _globals['_PROMETHEUSTARGET_LABELSENTRY']._serialized_end=741
-  _globals['_PLATFORM']._serialized_start=744
-  _globals['_PLATFORM']._serialized_end=1108
+  _globals['_STATUS']._serialized_end=361
+  _globals['_OUTPUTSTATUS']._serialized_start=364
+  _globals['_OUTPUTSTATUS']._serialized_end=541
+  _globals['_TABLESTATUS']._serialized_start=543
+  _globals['_TABLESTATUS']._serialized_end=642
+  _globals['_GETCALLERREQUEST']._serialized_start=644
+  _globals['_GETCALLERREQUEST']._serialized_end=662
+  _globals['_CALLERINFO']._serialized_start=664
+  _globals['_CALLERINFO']._serialized_end=722
+  _globals['_LISTPROMETHEUSTARGETSREQUEST']._serialized_start=724
+  _globals['_LISTPROMETHEUSTARGETSREQUEST']._serialized_end=754
+  _globals['_PROMETHEUSTARGETS']._serialized_start=756
+  _globals['_PROMETHEUSTARGETS']._serialized_end=821
+  _globals['_PROMETHEUSTARGET']._serialized_start=824
+  _globals['_PROMETHEUSTARGET']._serialized_end=965
+  _globals['_PROMETHEUSTARGET_LABELSENTRY']._serialized_start=920
+  _globals['_PROMETHEUSTARGET_LABELSENTRY']._serialized_end=965
+  _globals['_PLATFORM']._serialized_start=968
+  _globals['_PLATFORM']._serialized_end=1332
 # @@protoc_insertion_point(module_scope)

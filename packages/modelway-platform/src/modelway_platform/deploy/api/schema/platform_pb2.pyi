@@ -14,7 +14,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Status(_message.Message):
-    __slots__ = ("version", "started_at", "deployments", "routes", "endpoints", "gateway", "grpc", "route_table")
+    __slots__ = ("version", "started_at", "deployments", "routes", "endpoints", "gateway", "grpc", "route_table", "outputs")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENTS_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,7 @@ class Status(_message.Message):
     GATEWAY_FIELD_NUMBER: _ClassVar[int]
     GRPC_FIELD_NUMBER: _ClassVar[int]
     ROUTE_TABLE_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     version: str
     started_at: str
     deployments: int
@@ -31,7 +32,28 @@ class Status(_message.Message):
     gateway: str
     grpc: str
     route_table: TableStatus
-    def __init__(self, version: _Optional[str] = ..., started_at: _Optional[str] = ..., deployments: _Optional[int] = ..., routes: _Optional[int] = ..., endpoints: _Optional[int] = ..., gateway: _Optional[str] = ..., grpc: _Optional[str] = ..., route_table: _Optional[_Union[TableStatus, _Mapping[str, _Any]]] = ...) -> None: ...
+    outputs: _containers.RepeatedCompositeFieldContainer[OutputStatus]
+    def __init__(self, version: _Optional[str] = ..., started_at: _Optional[str] = ..., deployments: _Optional[int] = ..., routes: _Optional[int] = ..., endpoints: _Optional[int] = ..., gateway: _Optional[str] = ..., grpc: _Optional[str] = ..., route_table: _Optional[_Union[TableStatus, _Mapping[str, _Any]]] = ..., outputs: _Optional[_Iterable[_Union[OutputStatus, _Mapping[str, _Any]]]] = ...) -> None: ...
+
+class OutputStatus(_message.Message):
+    __slots__ = ("name", "kind", "sent_records", "refused_records", "dropped_records", "waiting_records", "lag_seconds", "failing")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SENT_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    LAG_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FAILING_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    kind: str
+    sent_records: int
+    refused_records: int
+    dropped_records: int
+    waiting_records: int
+    lag_seconds: float
+    failing: str
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ..., sent_records: _Optional[int] = ..., refused_records: _Optional[int] = ..., dropped_records: _Optional[int] = ..., waiting_records: _Optional[int] = ..., lag_seconds: _Optional[float] = ..., failing: _Optional[str] = ...) -> None: ...
 
 class TableStatus(_message.Message):
     __slots__ = ("number", "models", "replicas", "confirmed", "refusal")
