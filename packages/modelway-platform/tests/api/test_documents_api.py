@@ -119,6 +119,14 @@ def test_custom_comparators_are_installed_ones(api: Any, write: Any, declared: d
     assert "the platform has no comparator 'nobody-has-it'" in reply.error["message"]
 
 
+def test_patterns_of_payloads_have_bounds(api: Any, write: Any, declared: dict[str, str]) -> None:
+    route = write.route("[{version: v1, weight: 1}], payloads: {share: 1, redact: {patterns: ['.*x']}}")
+    reply = api.apply(route)
+    assert reply.status == 422
+    assert "spec.payloads.redact.patterns[0]: what repeats at 0 has no bound" in reply.error["message"]
+    assert api.apply(write.route("[{version: v1, weight: 1}], payloads: {share: 1}")).status == 200
+
+
 def test_a_deleted_route_is_gone_and_comes_back(api: Any, declared: dict[str, str]) -> None:
     assert api.ask("DELETE", ROUTE).json["revision"] == 2
     assert api.ask("GET", ROUTE).status == 404

@@ -24,6 +24,7 @@ from modelway.http1 import Limits, Listener, listen
 from modelway_platform.domain.access.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.routing.assignment import NO_ASSIGNMENT, Assignment
 from modelway_platform.domain.routing.mirrors import NO_MIRRORING, Mirroring
+from modelway_platform.domain.routing.payload_policy import NO_PAYLOADS, PayloadPolicy
 from modelway_platform.domain.routing.published_url import USUAL_ADDRESSING, Addressing
 from modelway_platform.domain.routing.resilience import Resilience
 from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
@@ -278,6 +279,7 @@ class Table:
     limits: UsageLimits = NO_LIMITS
     assignment: Assignment = NO_ASSIGNMENT
     mirroring: Mirroring = NO_MIRRORING
+    payloads: PayloadPolicy = NO_PAYLOADS
     names: dict[Replica, str] = field(default_factory=dict[Replica, str])
 
     def made(self, number: int) -> RouteTable:
@@ -296,6 +298,7 @@ class Table:
             assignment=self.assignment,
             resilience=self.resilience,
             mirroring=self.mirroring,
+            payloads=self.payloads,
             addressing=self.addressing,
             websocket=self.websocket,
             limits=self.limits,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from modelway.errors import ConflictError, InvalidDocumentError, InvalidRequestError
 from modelway_platform.deploy.api.comparators import comparator_problems
 from modelway_platform.deploy.api.package_refusals import Refusal, no_refusal, refused_packages
+from modelway_platform.deploy.api.payload_patterns import payload_problems
 from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
 from modelway_platform.deploy.reconcile.effects import effects_of
 from modelway_platform.domain.access.actor import Author
@@ -161,7 +162,7 @@ def declare_documents(
     def admit(after: Declared) -> None:
         seen.append(after)
         found = [*problems_with(written, after, resolved.known), *entry_problems(written, before, after)]
-        _refuse([*found, *comparator_problems(written)], resolved.texts)
+        _refuse([*found, *comparator_problems(written), *payload_problems(written)], resolved.texts)
         for kind, name in without:
             for needed in needs_of(kind, name, after):
                 raise ConflictError(f"{kind} {name} cannot go: {needed.message}", hint=needed.hint)

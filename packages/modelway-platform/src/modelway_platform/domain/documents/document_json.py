@@ -22,6 +22,7 @@ from modelway_platform.domain.routing.addressing_json import addressing_from_jso
 from modelway_platform.domain.routing.assignment_json import assignment_from_json, assignment_to_json
 from modelway_platform.domain.routing.mirroring_json import mirroring_from_json, mirroring_to_json
 from modelway_platform.domain.routing.read_async import async_from_json, async_to_json
+from modelway_platform.domain.routing.read_payloads import payloads_from_json, payloads_to_json
 from modelway_platform.domain.routing.read_resilience import resilience_from_json, resilience_to_json
 from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.domain.stages.stage import Stage
@@ -123,6 +124,7 @@ def document_from_json(value: Mapping[str, Any]) -> Document:
         assignment=assignment_from_json(spec),
         mirroring=mirroring_from_json(spec),
         asynchronous=async_from_json(spec),
+        payloads=payloads_from_json(spec),
     )
 
 
@@ -171,6 +173,7 @@ def _route_spec(document: Route) -> dict[str, Any]:
         **assignment_to_json(document.assignment),
         **mirroring_to_json(document.mirroring),
         **async_to_json(document.asynchronous),
+        **payloads_to_json(document.payloads),
     }
 
 

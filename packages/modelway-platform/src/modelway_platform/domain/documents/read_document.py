@@ -25,6 +25,7 @@ from modelway_platform.domain.routing.read_addressing import read_addressing
 from modelway_platform.domain.routing.read_assignment import read_assignment
 from modelway_platform.domain.routing.read_async import read_async
 from modelway_platform.domain.routing.read_mirroring import read_mirroring
+from modelway_platform.domain.routing.read_payloads import read_payloads
 from modelway_platform.domain.routing.read_resilience import read_resilience
 from modelway_platform.domain.routing.route import MAX_WEIGHT, Access, Route, VersionWeight
 from modelway_platform.domain.stages.read_stage import read_stage
@@ -218,6 +219,7 @@ def _read_route(metadata: Fields, spec: Fields) -> Route:
         assignment=read_assignment(spec),
         mirroring=read_mirroring(spec),
         asynchronous=read_async(spec),
+        payloads=read_payloads(spec),
     )
 
 

@@ -8,6 +8,7 @@ from modelway_platform.domain.access.limits import limit_problems
 from modelway_platform.domain.deployments.autoscale import scaling_problem
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, is_name, is_version
 from modelway_platform.domain.routing.async_policy import async_problem
+from modelway_platform.domain.routing.payload_policy import payload_problem
 from modelway_platform.domain.routing.read_resilience import resilience_problems
 from modelway_platform.domain.routing.route import MAX_WEIGHT
 from modelway_platform.domain.table.check_addressing import addressing_faults
@@ -117,8 +118,8 @@ def _model_problems(model: ModelEntry) -> Iterator[str]:
     yield from (f"model {name}: {problem}" for problem in limit_problems(model.limits))
     if model.resilience is not None:
         yield from resilience_problems(name, model.resilience)
-    if problem := async_problem(model.asynchronous):
-        yield f"model {name}: {problem}"
+    own = (async_problem(model.asynchronous), payload_problem(model.payloads))
+    yield from (f"model {name}: {problem}" for problem in own if problem)
     if not model.versions:
         yield f"model {name}: no version"
     yield from _repeated(f"version of {name}", (version.version for version in model.versions))

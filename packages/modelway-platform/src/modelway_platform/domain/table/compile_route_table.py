@@ -116,6 +116,7 @@ def _model(
         assignment=route.assignment,
         mirroring=route.mirroring,
         asynchronous=route.asynchronous,
+        payloads=route.payloads,
         versions=tuple(
             VersionEntry(
                 version=version,

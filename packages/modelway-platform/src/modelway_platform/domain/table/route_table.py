@@ -8,6 +8,7 @@ from modelway_platform.domain.deployments.autoscale import ScalingEntry
 from modelway_platform.domain.routing.assignment import NO_ASSIGNMENT, Assignment
 from modelway_platform.domain.routing.async_policy import DEFAULT_ASYNC, AsyncPolicy
 from modelway_platform.domain.routing.mirrors import NO_MIRRORING, Mirroring
+from modelway_platform.domain.routing.payload_policy import NO_PAYLOADS, PayloadPolicy
 from modelway_platform.domain.routing.published_url import USUAL_ADDRESSING, Addressing
 from modelway_platform.domain.routing.resilience import Resilience
 from modelway_platform.domain.routing.route import Access
@@ -63,6 +64,7 @@ class ModelEntry:
     resilience: Resilience | None = None
     mirroring: Mirroring = NO_MIRRORING
     asynchronous: AsyncPolicy = DEFAULT_ASYNC
+    payloads: PayloadPolicy = NO_PAYLOADS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -312,6 +312,8 @@ def prepare(admission: Admission, request: Request, routes: "LiveRoutes") -> Non
     admission.forwarded = forwarded_lines(request, admission.path_tail, consumer)
     if admission.added:
         admission.forwarded = with_lines(admission.forwarded, admission.added)
+    if model is not None and model.payloads:
+        admission.forwarded = with_lines(admission.forwarded, model.payloads)
     if model is not None and model.websocket and websocket.is_asked_for(request):
         admission.websocket = True
         admission.forwarded = with_lines(admission.forwarded, websocket.FORWARDED)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from modelway.http1 import Request
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.routing.assignment import NO_ASSIGNMENT
+from modelway_platform.domain.routing.payload_policy import HEADER, carried
 from modelway_platform.domain.routing.published_url import PublishedUrl
 from modelway_platform.domain.routing.resilience import USUAL
 from modelway_platform.domain.routing.weighted_round_robin import SmoothWeightedRoundRobin
@@ -59,6 +60,7 @@ class LiveModel:
         "max_body_bytes",
         "mirrors",
         "name",
+        "payloads",
         "per_try",
         "retries",
         "timeout",
@@ -74,6 +76,8 @@ class LiveModel:
         self.idempotent = entry.idempotent
         self.max_body_bytes = entry.max_body_bytes
         self.websocket = entry.websocket
+        told = carried(entry.payloads)
+        self.payloads = f"{HEADER}: {told}\r\n".encode("ascii") if told else b""
         self.timeout = entry.timeout_seconds
         self.versions = versions
         self.retries = (entry.resilience or USUAL).retries

@@ -9,6 +9,7 @@ from zlib import crc32
 import msgspec
 
 from modelway.serving.log_settings import PayloadPolicy
+from modelway.serving.observing.carried_policy import Capture, CarriedPolicies
 from modelway.serving.observing.redaction import NotPlainError, Redaction
 from modelway.serving.observing.segments import Entry
 from modelway.serving.observing.trail import Ended, Trail
@@ -39,16 +40,28 @@ class InferenceLog:
 
     def __init__(self, lines: Lines, identity: Identity, replica: str, worker: int, policy: PayloadPolicy) -> None:
         self._lines = lines
-        self._redaction = Redaction(policy.redacted_names, policy.redacted_patterns)
-        self._most_payload = policy.max_bytes
+        self._own = Capture(policy.max_bytes, Redaction(policy.redacted_names, policy.redacted_patterns))
+        # Outside a platform nobody stands between callers and this header.
+        self._carried = CarriedPolicies(policy.redacted_names, policy.redacted_patterns) if identity.project else None
         self._sampled_below = int(min(max(policy.share, 0.0), 1.0) * _ALL)
         names = {"project": identity.project, "model": identity.model, "version": identity.version}
         self._who = b"%b," % json.dumps(names)[1:-1].encode()
         self._where = b'"replica":%b,"worker":%d' % (json.dumps(replica).encode(), worker)
 
-    def wants_payload(self, request_id: str) -> bool:
-        """Whether the payloads of this request are written: the same answer at every replica and for copies."""
-        return self._sampled_below > 0 and crc32(request_id.encode()) < self._sampled_below
+    def wants_payload(self, request_id: str, carried: bytes = b"") -> bool:
+        """Whether the payloads of this request are written.
+
+        Args:
+            request_id: Its name; so it is the same answer at every replica and for copies.
+            carried: What its route says of payloads.
+        """
+        return self._capture(request_id, carried) is not None
+
+    def _capture(self, request_id: str, carried: bytes) -> Capture | None:
+        """By the route's policy where it has one, else by this server's own."""
+        if carried and self._carried is not None:
+            return self._carried.of(carried, request_id)
+        return self._own if self._sampled_below and crc32(request_id.encode()) < self._sampled_below else None
 
     def record(self, trail: Trail, ended: Ended, seconds: float) -> None:
         """Add the record of a request that took `seconds`. Looking for secrets is left to the writing thread."""
@@ -56,9 +69,10 @@ class InferenceLog:
         texts: list[tuple[bytes, bytes, int]] = []
         if ended.fields:
             texts.append((b"fields", _json_of(ended.fields), MOST_FIELDS_BYTES))
-        if not trail.step and self.wants_payload(trail.asked.request_id):
-            texts.append((b"request", trail.asked.body, self._most_payload))
-            texts.append((b"answer", ended.body, self._most_payload))
+        capture = None if trail.step else self._capture(trail.asked.request_id, trail.payloads)
+        if capture is not None:
+            texts.append((b"request", trail.asked.body, capture.most_bytes))
+            texts.append((b"answer", ended.body, capture.most_bytes))
         if not texts:
             line += b"}\n"
             self._lines.append(line, len(line))
@@ -66,7 +80,8 @@ class InferenceLog:
         # What is too long goes no further: it would fill the memory that lines may take.
         parts = [(name, b"" if len(text) > most else text, len(text)) for name, text, most in texts]
         size = len(line) + sum(len(text) for _, text, _ in parts)
-        self._lines.append(partial(self._with_texts, line, parts), size)
+        redaction = (capture or self._own).redaction
+        self._lines.append(partial(_with_texts, redaction, line, parts), size)
 
     def _line(self, trail: Trail, ended: Ended, seconds: float) -> bytes:
         """The record without its closing brace. Whole microseconds, as formatting floats costs most."""
@@ -117,19 +132,21 @@ class InferenceLog:
             parts.append(b',"trace_id":"%b"' % trail.trace.trace_id.encode())
         return b"".join(parts)
 
-    def _with_texts(self, line: bytes, parts: list[tuple[bytes, bytes, int]]) -> bytes:
-        """On the writing thread."""
-        return b"%b%b}\n" % (line, b"".join([self._text(*each) for each in parts]))
 
-    def _text(self, name: bytes, text: bytes, size: int) -> bytes:
-        if not size:
-            return b""
-        if not text:
-            return b',"%b_omitted":"%d bytes"' % (name, size)
-        try:
-            return b',"%b":%b' % (name, self._redaction.of_json(text))
-        except NotPlainError as reason:
-            return b',"%b_omitted":"%b"' % (name, str(reason).encode())
+def _with_texts(redaction: Redaction, line: bytes, parts: list[tuple[bytes, bytes, int]]) -> bytes:
+    """On the writing thread."""
+    return b"%b%b}\n" % (line, b"".join([_text(redaction, *each) for each in parts]))
+
+
+def _text(redaction: Redaction, name: bytes, text: bytes, size: int) -> bytes:
+    if not size:
+        return b""
+    if not text:
+        return b',"%b_omitted":"%d bytes"' % (name, size)
+    try:
+        return b',"%b":%b' % (name, redaction.of_json(text))
+    except NotPlainError as reason:
+        return b',"%b_omitted":"%b"' % (name, str(reason).encode())
 
 
 def _json_of(fields: object) -> bytes:

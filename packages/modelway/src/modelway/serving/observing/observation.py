@@ -32,9 +32,9 @@ class Observation:
             started: When, on `time.perf_counter`.
             body: What a log may have of it.
         """
-        if body and self._log is not None and self._log.wants_payload(asked.request_id):
-            asked = replace(asked, body=body)
         trail = Trail(asked, started)
+        if body and self._log is not None and self._log.wants_payload(asked.request_id, trail.payloads):
+            trail.asked = replace(asked, body=body)
         if self._spans is not None:
             self._spans.begin(trail)
         else:

@@ -10,6 +10,7 @@ from modelway.serving.log_settings import SECRET_NAMES
 
 REDACTED = "[redacted]"
 _MOST_NESTED = 100
+_CONTENTS = frozenset({"data", "contents"})
 _AT_ONCE = 64 * 1024
 """Characters of one search: it holds the whole process up, and patterns were tried on no more."""
 _LONG_OCTETS = re.compile(r"[A-Za-z0-9+/]{254,}={0,2}")
@@ -21,6 +22,8 @@ _SECRET_LOOKS = (
     r"\bAKIA[0-9A-Z]{16}\b",
     r"\b(?:\d[ -]?){13,19}\b",  # card numbers
 )
+Step = str | int | None
+"""Of a place in a value: a member's name, an element's number, or None for every one of them."""
 _UNJOINED = str.maketrans("", "", "_- ")
 
 
@@ -34,12 +37,16 @@ class Redaction:
     Args:
         names: Of members, beside `SECRET_NAMES`.
         patterns: Regular expressions, beside the usual looks of secrets.
+        places: What lies at or below one of them, step by step from the top; none is empty.
 
     Raises:
         re.error: A pattern is none.
     """
 
-    def __init__(self, names: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
+    def __init__(
+        self, names: Iterable[str] = (), patterns: Iterable[str] = (), places: Iterable[tuple[Step, ...]] = ()
+    ) -> None:
+        self._places = tuple(places)
         self._names = frozenset(_plain(name) for name in (*SECRET_NAMES, *names))
         self._own = tuple(re.compile(pattern) for pattern in patterns)
         self._patterns = (*map(re.compile, _SECRET_LOOKS), *self._own)
@@ -54,9 +61,9 @@ class Redaction:
             value = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise NotPlainError("not JSON") from None
-        return msgspec.json.encode(self.of_value(value))
+        return msgspec.json.encode(self.of_value(value, places=self._places))
 
-    def of_value(self, value: Any, depth: int = 0) -> Any:
+    def of_value(self, value: Any, depth: int = 0, places: tuple[tuple[Step, ...], ...] = ()) -> Any:
         """A value of plain types without secrets.
 
         Raises:
@@ -69,14 +76,30 @@ class Redaction:
                 return self._text(value)
             case dict():
                 members = cast("Mapping[Any, Any]", value)
+                hidden = self._tensor(members)
                 return {
-                    name: REDACTED if _plain(str(name)) in self._names else self.of_value(member, depth + 1)
+                    name: REDACTED
+                    if _plain(str(name)) in self._names or (hidden and name in _CONTENTS)
+                    else self._inner(name, member, depth, places)
                     for name, member in members.items()
                 }
             case list() | tuple():
-                return [self.of_value(each, depth + 1) for each in cast("list[Any]", value)]
+                elements = cast("list[Any]", value)
+                return [self._inner(index, each, depth, places) for index, each in enumerate(elements)]
             case _:
                 return value
+
+    def _inner(self, step: str | int, value: Any, depth: int, places: tuple[tuple[Step, ...], ...]) -> Any:
+        if places:
+            places = tuple(each[1:] for each in places if each[0] is None or each[0] == step)
+            if () in places:
+                return REDACTED
+        return self.of_value(value, depth + 1, places)
+
+    def _tensor(self, members: Mapping[Any, Any]) -> bool:
+        """Whether it is a tensor of the Open Inference Protocol whose name is one of those: its values are elsewhere."""
+        name = members.get("name")
+        return "datatype" in members and isinstance(name, str) and _plain(name) in self._names
 
     def _text(self, text: str) -> str:
         if len(text) > _AT_ONCE:

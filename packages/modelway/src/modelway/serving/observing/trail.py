@@ -87,6 +87,7 @@ class Trail:
         "closed",
         "encode",
         "mirrored",
+        "payloads",
         "span",
         "started",
         "step",
@@ -100,7 +101,13 @@ class Trail:
         self.asked = asked
         self.started = started
         self.time_given = 0.0 if asked.deadline == inf else max(asked.deadline - monotonic(), 0.0)
-        self.mirrored = any(name == b"modelway-mirror" and value.lower() == b"true" for name, value in asked.headers)
+        self.mirrored = False
+        self.payloads = b""
+        for name, value in asked.headers:
+            if name == b"modelway-mirror":
+                self.mirrored = self.mirrored or value.lower() == b"true"
+            elif name == b"modelway-payloads":
+                self.payloads = value
         self.step = ""
         self.trace: TraceContext | None = None
         self.span: RequestSpan | None = None
