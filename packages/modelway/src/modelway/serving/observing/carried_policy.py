@@ -48,6 +48,10 @@ class CarriedPolicies:
         self._patterns = tuple(patterns)
         self._kept: dict[bytes, tuple[int, Capture] | None] = {}
 
+    def __len__(self) -> int:
+        """How many texts are kept."""
+        return len(self._kept)
+
     def of(self, header: bytes, request_id: str) -> Capture | None:
         """What is written of this request: the same answer at every replica and for copies."""
         if header not in self._kept:
