@@ -7,8 +7,11 @@ in, and overlaps it or the half hour after; any other is false. Prints a table; 
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from math import sqrt
 from statistics import median
 from typing import Any
 
@@ -64,24 +67,40 @@ def _fits(label: Label, alarm: Alarm) -> bool:
     return alarm.cause == label.cause and alarm.begin < label.end + _AFTER and alarm.end > label.begin
 
 
-def compare(models: int) -> dict[str, Score]:
-    """All detectors over the same models."""
-    weeks = [simulate(FIRST_SEED + number) for number in range(models)]
+def compare(models: int, first_seed: int = FIRST_SEED, *, others: bool = True) -> dict[str, Score]:
+    """All detectors over the same models, or the platform's alone."""
+    seeds = range(first_seed, first_seed + models)
+    detectors = {"ours": partial(ours, models=models)} | ({"threshold": threshold, "river": river} if others else {})
+    with ProcessPoolExecutor() as pool:
+        found = list(pool.map(partial(_of_seed, detectors=detectors), seeds))
+    return {name: score([(labels, alarms[name]) for labels, alarms in found]) for name in detectors}
 
-    def of(detector: Callable[[Weeks], Sequence[Alarm]]) -> Score:
-        return score([(each.labels, detector(each)) for each in weeks])
 
-    return {"ours": of(lambda each: ours(each, models=models)), "threshold": of(threshold), "river": of(river)}
+def _of_seed(
+    seed: int, *, detectors: Mapping[str, Callable[[Weeks], Sequence[Alarm]]]
+) -> tuple[Sequence[Label], dict[str, Sequence[Alarm]]]:
+    weeks = simulate(seed)
+    return weeks.labels, {name: detector(weeks) for name, detector in detectors.items()}
 
 
-def figures(models: int = MODELS) -> dict[str, Any]:
+def interval(share: float, count: int) -> tuple[float, float]:
+    """Where a share of so many lies, at 95 % (Wilson 1927)."""
+    z, count = 1.96, max(1, count)
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return round(middle - half, 3), round(middle + half, 3)
+
+
+def figures(models: int = MODELS, first_seed: int = FIRST_SEED, *, others: bool = True) -> dict[str, Any]:
     """Keys and numbers of a run."""
-    found = compare(models)
+    found = compare(models, first_seed, others=others)
     result: dict[str, Any] = {"anomaly_models": models, "anomaly_labels": len(found["ours"].delays)}
     for name, each in found.items():
         prefix = "anomaly" if name == "ours" else f"anomaly_{name}"
         result[f"{prefix}_precision"] = round(each.precision, 3)
         result[f"{prefix}_recall"] = round(each.recall, 3)
+        result[f"{prefix}_precision_95"] = interval(each.precision, each.right + each.false)
+        result[f"{prefix}_recall_95"] = interval(each.recall, len(each.delays))
         result[f"{prefix}_delay_minutes"] = each.delay
         result[f"{prefix}_false_per_model_week"] = round(each.false / models, 2)
         result[f"{prefix}_found"] = {kind: each.of_kind(kind) for kind in KINDS}
@@ -92,8 +111,10 @@ def main() -> None:
     """Simulates, prints what came out."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", type=int, default=MODELS)
-    started = time.perf_counter()
-    result = figures(parser.parse_args().models)
+    parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument("--alone", action="store_true", help="without the threshold and river")
+    given, started = parser.parse_args(), time.perf_counter()
+    result = figures(given.models, given.first_seed, others=not given.alone)
     result["anomaly_seconds"] = round(time.perf_counter() - started, 1)
     for name, value in result.items():
         print(f"{name:42} {value}")

@@ -8,7 +8,7 @@ Simulated runs with fixed seeds go through the platform's own code (`modelway_pl
 * A/B: the candidate is slower by three tenths.
 
 Beside it the habit these replace: a z-test for two rates, looked at as often, at the same error probability; and the one thing it can be trusted
-with, one look at the end. Last, whole rollouts (`benchmarks.rollouts`). Run with `make bench-verdicts`; the last line is one JSON object.
+with, one look at the end. Then whole rollouts (`benchmarks.rollouts`), their other checks (`benchmarks.checks`), and anomalies (`benchmarks.anomalies`). Run with `make bench-verdicts`; the last line is one JSON object.
 """
 
 import json
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import anomalies, rollouts
+from benchmarks import anomalies, checks, rollouts
 from modelway_platform.domain.verdicts.experiment import Experiment
 from modelway_platform.domain.verdicts.sample_size import requests_needed
 from modelway_platform.domain.verdicts.verdict import Answer, Metric, Plan
@@ -167,6 +167,7 @@ def main() -> None:
         "median_sample_to_verdict": right[len(right) // 2],
         "stated_sample_canary_10_percent": stated_canary,
         **rollouts.measured(RUNS),
+        **checks.measured(RUNS),
         **anomalies.figures(),
         "seconds": round(time.perf_counter() - started, 1),
     }

@@ -49,7 +49,7 @@ def test_nobody_expects_to_win_a_block_while_both_have_one_rate(rate: float, tri
         assert lower <= 1 + 1e-9
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(counts, counts)
 def test_the_interval_is_one_and_holds_what_was_seen(one: Counts, other: Counts) -> None:
     known = RateDifference(one, other)
@@ -62,7 +62,7 @@ def test_the_interval_is_one_and_holds_what_was_seen(one: Counts, other: Counts)
     assert wider.high >= interval.high - 1e-9
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(counts, counts)
 def test_exchanging_the_versions_turns_the_interval_round(one: Counts, other: Counts) -> None:
     interval, turned = RateDifference(one, other).interval(0.05), RateDifference(other, one).interval(0.05)
@@ -70,6 +70,7 @@ def test_exchanging_the_versions_turns_the_interval_round(one: Counts, other: Co
     assert interval.high == pytest.approx(-turned.low, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(counts, counts, rates)
 def test_a_difference_is_given_up_only_if_every_pair_of_rates_is(one: Counts, other: Counts, rate: float) -> None:
     """The search for the pair that suffered least misses none."""
@@ -78,7 +79,7 @@ def test_a_difference_is_given_up_only_if_every_pair_of_rates_is(one: Counts, ot
         assert not RateDifference(one, other).refutes(0.0, 0.05)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(counts, counts), max_size=20))
 def test_bets_against_each_other_are_never_both_won(blocks: list[tuple[Counts, Counts]]) -> None:
     bets = BlockBets()
@@ -95,6 +96,7 @@ def test_a_block_with_one_version_proves_nothing() -> None:
     assert (after.log_higher, after.log_lower) == (bets.log_higher, bets.log_lower)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e12))
 def test_every_duration_has_a_bin_around_it(microseconds: float) -> None:
     index = bin_of(microseconds)
@@ -112,7 +114,7 @@ def histogram(values: list[float]) -> LatencyHistogram:
     return found
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.floats(1, 1e8), max_size=300), st.lists(st.floats(1, 1e8), max_size=300), st.sampled_from([0.5, 0.99])
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelway_platform.domain.anomalies.incident import Incident, Together
@@ -53,6 +53,7 @@ incidents = st.lists(
 places = st.dictionaries(st.sampled_from(MODELS), st.frozensets(st.sampled_from(THINGS)))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(incidents, places, st.randoms(use_true_random=False))
 def test_what_holds_of_every_trouble(standing: list[Incident], where: Places, shuffle: "object") -> None:
     found = fold(standing, where, MODELS)
@@ -76,6 +77,7 @@ def test_what_holds_of_every_trouble(standing: list[Incident], where: Places, sh
     assert fold(again, where, MODELS) == found, "whatever their order"
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(incidents, places)
 def test_what_was_folded_gains_nothing_the_next_time(standing: list[Incident], where: Places) -> None:
     of: dict[str, Together] = {}

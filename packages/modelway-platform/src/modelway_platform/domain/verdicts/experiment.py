@@ -7,13 +7,11 @@ from modelway_platform.domain.verdicts.bernoulli_wealth import Counts
 from modelway_platform.domain.verdicts.paired_streams import PairedStreams, Side
 from modelway_platform.domain.verdicts.quantile_difference import QuantileDifference, quantile_difference
 from modelway_platform.domain.verdicts.rate_difference import Interval, RateDifference
-from modelway_platform.domain.verdicts.sample_size import requests_needed
+from modelway_platform.domain.verdicts.sample_size import requests_needed, slower_requests_needed
 from modelway_platform.domain.verdicts.verdict import Answer, Finding, Metric, Plan, overall
 
 _LEVELS = {Metric.LATENCY_P50: 0.5, Metric.LATENCY_P99: 0.99}
 _METRICS = (Metric.ERRORS, *_LEVELS)
-# The change of a quantile that must not be missed: twice as many requests slower than it, or this many more.
-_SLOWER = 0.1
 # A version without traffic needs a very long time, not an infinite one.
 _LEAST_SHARE = 0.001
 
@@ -119,16 +117,15 @@ class Experiment:
 
     def _requests_left(self, metric: Metric) -> int:
         ours, theirs = self._trials(metric)
-        level = _LEVELS.get(metric)
+        level, alpha = _LEVELS.get(metric), self.plan.alpha_of(metric)
+        share = min(max((theirs + 1) / (ours + theirs + 2), _LEAST_SHARE), 1 - _LEAST_SHARE)
         if level is None:
             # A rate that has shown no error yet need not be zero.
             rate = (self._sides()[0].errors + 0.5) / (ours + 1)
             change = min(self.plan.effect, 1 - rate)
+            needed = requests_needed(rate, rate + change, share=share, alpha=alpha)
         else:
-            rate = 1 - level
-            change = min(rate, _SLOWER)
-        share = min(max((theirs + 1) / (ours + theirs + 2), _LEAST_SHARE), 1 - _LEAST_SHARE)
-        needed = requests_needed(rate, rate + change, share=share, alpha=self.plan.alpha_of(metric))
+            needed = slower_requests_needed(level, share=share, alpha=alpha)
         for_baseline = ceil(max(0, self.plan.minimum - ours) * share / (1 - share))
         return max(0, needed - theirs, self.plan.minimum - theirs, for_baseline)
 

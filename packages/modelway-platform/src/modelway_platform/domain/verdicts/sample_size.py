@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import log, sqrt
 from statistics import NormalDist
 
-from modelway_platform.domain.verdicts.bernoulli_wealth import Counts
+from modelway_platform.domain.verdicts.bernoulli_wealth import Counts, wealth_against
 from modelway_platform.domain.verdicts.rate_difference import RateDifference
 
 # More than this nobody waits for.
@@ -34,6 +34,63 @@ def requests_needed(baseline: float, candidate: float, *, share: float, alpha: f
     while high - low > max(1, low * (_ENOUGH - 1)):
         middle = (low + high) // 2
         if question.answered_by(middle):
+            high = middle
+        else:
+            low = middle
+    return min(high, MOST_REQUESTS)
+
+
+# The change of a quantile that must not be missed: twice as many requests slower than it, or this many more.
+_SLOWER = 0.1
+# Of such a change so much is lost in bins of durations, within which nothing can be told (measured by `benchmarks.checks`).
+_WITHIN_BINS = 0.1
+
+
+def slower_requests_needed(level: float, *, share: float, alpha: float) -> int:
+    """Requests of the candidate after which a quantile of its durations will have been found higher.
+
+    What is found is twice as many durations beyond the baseline's quantile, or a tenth more of all. The bets are on the share beyond the
+    quantile of both streams together, which then lies higher; the more so, the more of them are the candidate's.
+
+    Args:
+        level: The quantile, between 0 and 1.
+        share: As in `requests_needed`.
+        alpha: As there.
+    """
+    beyond = 1 - level
+    times = 1 + min(beyond, _SLOWER) / beyond
+    of_baseline = beyond / (1 + share * (times - 1))
+    unseen = _WITHIN_BINS * of_baseline * (times - 1) / 2
+    return requests_needed(of_baseline + unseen, of_baseline * times - unseen, share=share, alpha=alpha)
+
+
+def copies_needed(rate: float, allowed: float, *, alpha: float, power: float = 0.9) -> int:
+    """Copies after which a rate will have been told apart from one that is allowed.
+
+    Args:
+        rate: Of copies that disagree.
+        allowed: Of them, another one.
+        alpha: Probability, over all time, of an answer where there is no difference.
+        power: Probability of an answer by then.
+
+    Returns:
+        At most `MOST_REQUESTS`, which stands for "never".
+    """
+    strays = NormalDist().inv_cdf(power)
+
+    def answered_by(number: int) -> bool:
+        closer = strays * sqrt(rate * (1 - rate) / number)
+        if closer >= abs(allowed - rate):
+            return False
+        seen = rate + closer * (1 if allowed > rate else -1)
+        return wealth_against(Counts(number, number * seen))(allowed) >= -log(alpha)
+
+    low, high = 0, 16
+    while high < MOST_REQUESTS and not answered_by(high):
+        low, high = high, high * 2
+    while high - low > max(1, low * (_ENOUGH - 1)):
+        middle = (low + high) // 2
+        if answered_by(middle):
             high = middle
         else:
             low = middle

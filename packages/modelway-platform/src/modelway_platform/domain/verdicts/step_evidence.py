@@ -8,7 +8,7 @@ Statist. 49 (2021) 1055-1080; Ramdas, Grünwald, Vovk, Shafer, Statist. Sci. 38 
 shows at a twentieth of the traffic does not outweigh what the next one shows at half of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import log
 from typing import Any
 
@@ -20,12 +20,11 @@ from modelway_platform.domain.verdicts.quantile_difference import QuantileDiffer
 from modelway_platform.domain.verdicts.rate_difference import Interval, RateDifference
 from modelway_platform.domain.verdicts.rate_interval import rate_interval
 from modelway_platform.domain.verdicts.rollout import Check, Rollout
-from modelway_platform.domain.verdicts.sample_size import MOST_REQUESTS, requests_needed
+from modelway_platform.domain.verdicts.sample_size import copies_needed, requests_needed, slower_requests_needed
 
 _LEAST_SHARE = 0.001
 _NOTHING = Counts()
 _ANYWHERE = Interval(-1.0, 1.0)
-_SLOWER = 0.1
 
 
 class StepEvidence:
@@ -132,8 +131,11 @@ class StepEvidence:
             worse = known.seen > 0 and known.refutes(0.0, self._alpha)
         if good:
             return CheckAnswer.GOOD
-        won = self._bets(check).log_higher >= -log(self._alpha)
-        return CheckAnswer.WORSE if worse and won else CheckAnswer.HOLD
+        return CheckAnswer.WORSE if worse and self.suspects(check) else CheckAnswer.HOLD
+
+    def suspects(self, check: Check) -> bool:
+        """Whether the bets within moments say worse, without which nothing does; cheap, unlike the rest of an answer."""
+        return check.kind == "agreement" or self._bets(check).log_higher >= -log(self._alpha)
 
     def _agreement(self, check: Check) -> CheckAnswer:
         allowed = 1 - check.least
@@ -179,24 +181,21 @@ class StepEvidence:
         if self._answer(check) is not CheckAnswer.HOLD:
             return 0
         if check.kind == "agreement":
-            return max(0, _copies_needed(self._copies, 1 - check.least, self._alpha) - int(self._copies.trials))
-        if check.kind == "latency":
-            rate, seen = 1 - check.quantile, tuple(each.histogram.count for each in self._sides())
-            change = min(rate, _SLOWER)
-        else:
-            ours, theirs = self._rates(check)
-            seen = (int(ours.trials), int(theirs.trials))
             # A rate that has shown no hit yet need not be zero.
-            rate = (ours.hits + 0.5) / (ours.trials + 1)
-            change = min(check.tolerance, 1 - rate)
-        share = min(max((seen[1] + 1) / (sum(seen) + 2), _LEAST_SHARE), 1 - _LEAST_SHARE)
+            rate = (self._copies.hits + 0.5) / (self._copies.trials + 1)
+            return max(0, copies_needed(rate, 1 - check.least, alpha=self._alpha) - int(self._copies.trials))
+        if check.kind == "latency":
+            seen = tuple(each.histogram.count for each in self._sides())
+            needed = slower_requests_needed(check.quantile, share=_share_of(seen), alpha=self._alpha)
+            return max(0, needed - seen[1])
+        ours, theirs = self._rates(check)
+        seen = (int(ours.trials), int(theirs.trials))
+        # A rate that has shown no hit yet need not be zero.
+        rate = (ours.hits + 0.5) / (ours.trials + 1)
+        change, share = min(check.tolerance, 1 - rate), _share_of(seen)
         return max(0, requests_needed(rate, rate + change, share=share, alpha=self._alpha) - seen[1])
 
 
-def _copies_needed(seen: Counts, allowed: float, alpha: float) -> int:
-    """Copies after which the rate seen will have been told apart from the one allowed."""
-    rate = (seen.hits + 0.5) / (seen.trials + 1)
-    number = 16
-    while number < MOST_REQUESTS and wealth_against(Counts(number, number * rate))(allowed) < -log(alpha):
-        number *= 2
-    return min(number, MOST_REQUESTS)
+def _share_of(seen: Sequence[int]) -> float:
+    """The candidate's, of baseline's and candidate's trials; a version without traffic needs very long, not for ever."""
+    return min(max((seen[1] + 1) / (sum(seen) + 2), _LEAST_SHARE), 1 - _LEAST_SHARE)
