@@ -42,6 +42,9 @@ KEPT_FOLDERS = 20
 # Files of a shared folder are seen elsewhere a little later than they are written.
 LOG_PAUSES = (0.0, 0.3, 1.0)
 REPLICAS = "replicas"
+HURRY_SECONDS = 60.0
+"""How long after a job was put back its start is asked for again: Slurm sets a later one, by the lifetime of a credential (120 s), when the job
+is put back and once more when what is left of its last run is gone, so that the first word may be lost."""
 APART_SECONDS = 3.0
 """How long a job waits for a node without another of its kind before it may run beside one."""
 
@@ -89,7 +92,9 @@ class _Known:
     ended: Observed | None = None
     stopping: bool = False
     forced: bool = False
-    hurried: int = 0
+    put_back: int = 0
+    hurry_until: float = 0.0
+    hurrying: bool = False
     misses: int = 0
     kind: str = ""
     apart: bool = False
@@ -302,18 +307,31 @@ class SlurmOperator:
             await self._note_end(replica_id, known)
             self._around.on_change(replica_id)
             return
-        if job.state in QUEUED and job.restarts > known.hurried:
-            if known.stopping:
-                known.hurried = job.restarts
-                self._do(self._until_done(lambda: self._commands.cancel(job.id)))
-            elif job.reason == "BeginTime":  # which it says only a moment after it was put back
-                known.hurried = job.restarts
-                self._do(self._until_done(lambda: self._commands.hurry(job.id)))
+        if job.state in QUEUED and job.restarts:
+            self._put_back(known, job)
         if known.apart and _has_no_room(job, time.time() - known.since):  # better beside another than not at all
             known.apart = False
             self._do(self._until_done(lambda: self._commands.allow_everywhere(job.id)))
         if waiting_of(job) != waited or (ran and job.state in QUEUED):
             self._around.on_change(replica_id)
+
+    def _put_back(self, known: _Known, job: Job) -> None:
+        """Of one that is queued again: it does not wait without need, and does not come back if it was to leave."""
+        new = job.restarts > known.put_back
+        if new:
+            known.put_back, known.hurry_until = job.restarts, time.time() + HURRY_SECONDS
+        if known.stopping:
+            if new:
+                self._do(self._until_done(lambda: self._commands.cancel(job.id)))
+        elif job.reason == "BeginTime" and time.time() < known.hurry_until and not known.hurrying:
+            known.hurrying = True
+            self._do(self._hurry(known, job.id))
+
+    async def _hurry(self, known: _Known, job: int) -> None:
+        try:
+            await self._until_done(lambda: self._commands.hurry(job))
+        finally:
+            known.hurrying = False
 
     async def _end_doubles(self, there: list[tuple[str, Job]]) -> None:
         """Of two jobs of a name, which a start that was interrupted may leave, the newer has never run."""
