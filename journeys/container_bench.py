@@ -24,6 +24,8 @@ from modelway_platform.deploy.operators.port import Operator
 from modelway_platform.discovery.embedded import Leases
 
 IMAGE = "registry.test/digits:v1"
+SECRET = "words-that-only-the-replica-knows"
+"""The value of every secret."""
 # Without it Podman wants limits that may not be had, and a runtime that knows hybrid cgroups.
 _PODMAN = """
 [containers]
@@ -123,6 +125,7 @@ class ContainerBench(Bench):
             examples=lambda _: (),
             credentials=lambda _: None,
             on_change=self.told.append,
+            secrets=lambda spec: dict.fromkeys(spec.secrets, SECRET),
         )
         self.made.append(DockerOperator(DockerEngine(str(self.engine.socket)), around))
         return self.made[-1]
@@ -137,6 +140,23 @@ class ContainerBench(Bench):
         labels = [f"modelway.instance={self.instance}", f"modelway.replica={replica_id}"]
         with self.engine.asked() as client:
             return client.containers(all=True, filters={"label": labels})[0]["Id"]
+
+    def shown(self) -> str:
+        """All that an engine shows of containers and images to whoever may ask it."""
+        with self.engine.asked() as client:
+            there = client.containers(all=True)
+            found = [*there, *client.images(all=True), *(client.inspect_container(each["Id"]) for each in there)]
+            return json.dumps(found)
+
+    def read_inside(self, replica_id: str, path: str) -> str:
+        """What the container's own user reads there."""
+        with self.engine.asked() as client:
+            made = client.exec_create(self.container(replica_id), ["cat", path])
+            return client.exec_start(made["Id"]).decode()
+
+    def secrets_kept(self) -> list[Path]:
+        """The files of secrets that there are on this machine."""
+        return [*self._folder.glob("replicas/*/*secrets*")]
 
     def said(self, replica_id: str) -> str:
         with self.engine.asked() as client:

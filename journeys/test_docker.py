@@ -1,5 +1,6 @@
 """Replicas as containers of a real Docker Engine, from images built without a daemon and pushed to a real registry."""
 
+import asyncio
 import json
 import os
 import signal
@@ -17,7 +18,8 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 NAME = "boxed/echo/v1"
 PATH = "/boxed/echo/v1/echo"
 UPDATES = int(os.environ.get("MODELWAY_DOCKER_UPDATES", "1"))
-# Says something else than its golden example promises where TONE is wrong.
+WORD = "words-that-only-the-replica-knows"
+# Says something else than its golden example promises where TONE is wrong, and tells a secret to whoever asks.
 MOODY = """
 import os
 from modelway import Handler, inference
@@ -28,6 +30,8 @@ class Echo(Handler):
 
     @inference
     def echo(self, text: str) -> str:
+        if text == "word?":
+            return os.environ.get("WORD", "none")
         return text.upper() if os.environ.get("TONE") == "wrong" else text
 """
 EXAMPLES = '[{"endpoint": "echo", "request": {"text": "hello"}, "response": "hello"}]\n'
@@ -131,6 +135,34 @@ def test_rolling_updates_under_load_fail_no_request(boxed: RunningPlatform, box:
             assert not before & set(box.containers())
     print(f"{UPDATES} rolling updates of containers under load: {load.summary()}")
     assert not load.failed, load.summary()
+
+
+def test_a_secret_reaches_containers_and_their_engine_shows_nothing_of_it(boxed: RunningPlatform, box: Box) -> None:
+    folder = boxed.home / "secrets" / "boxed" / "words"
+    folder.mkdir(parents=True)
+    (folder / "first").write_text(WORD + "\n")
+    digest, before = digest_of(boxed), set(box.containers())
+    boxed.apply(document(digest).replace("drainSeconds", "secrets: {WORD: words/first}, drainSeconds"))
+    wait_for(
+        "others", lambda: len(set(box.containers()) - before) == 2 and len(box.containers(running=False)) == 2, 120
+    )
+    boxed.wait_ready(NAME, seconds=120)
+
+    async def ask() -> bytes:
+        async with boxed.caller() as caller:
+            return (await caller.post(PATH, b'{"text": "word?"}')).body
+
+    assert json.loads(asyncio.run(ask())) == WORD
+    with box.asked() as client:
+        shown = json.dumps([client.api.inspect_container(each) for each in box.containers().values()])
+        logs = b"".join(client.api.logs(each) for each in box.containers().values())
+    assert WORD not in shown
+    assert WORD.encode() not in logs
+    assert WORD not in boxed.cli("get", "deployment", NAME, "-o", "json").stdout
+    assert WORD.encode() not in (boxed.home / "modelway.db").read_bytes()
+    boxed.apply(document(digest))
+    wait_for("none keeps it", lambda: not [*boxed.home.glob("replicas/*/secrets.json")], 120)
+    boxed.wait_ready(NAME, seconds=120)
 
 
 def test_a_killed_container_is_replaced(boxed: RunningPlatform, box: Box) -> None:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from modelway.errors import ModelwayError, NotFoundError
+from modelway.cli.serve_secrets import FILE_VARIABLE, take_secrets
+from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError
 from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.deploy.operators.container_secrets import SecretsFile, drop_unknown
+from modelway_platform.deploy.operators.container_spec import request_of
 from modelway_platform.deploy.operators.kept_secrets import KeptSecrets
 from modelway_platform.deploy.operators.pod_manifest import pod_of
 from modelway_platform.deploy.operators.port import ReplicaSpec
@@ -69,16 +72,45 @@ def test_what_cannot_be_a_secret_is_refused_without_being_repeated(before: str, 
     assert not any("hunter2" in each for each in said)
 
 
-@pytest.mark.parametrize(("operator", "refused"), [("docker", True), ("kubernetes", False), ("slurm", False)])
-def test_where_a_secret_could_be_seen_it_is_refused(operator: str, refused: bool) -> None:  # noqa: FBT001 - a case
+@pytest.mark.parametrize("operator", ["docker", "kubernetes", "slurm"])
+def test_every_cluster_takes_secrets(operator: str) -> None:
     cluster = Cluster(name="box", operator=operator)  # type: ignore[arg-type]
     record = ClusterRecord(cluster=cluster, revision=1, created_at=0, updated_at=0)
     package = PackageRecord(digest=DIGEST, name="d", version="1", size=1, endpoints=("predict",), added_at=0)
     written = read(TEXT)
     assert isinstance(written, Written)
     declared = Declared(deployments=(), routes=(), clusters=(record,))
-    problems = problems_with([written], declared, {DIGEST: package})
-    assert ["cannot keep secrets" in each.message for each in problems] == ([True] if refused else [])
+    assert problems_with([written], declared, {DIGEST: package}) == []
+
+
+def test_a_containers_secrets_are_in_a_file_and_in_nothing_that_is_shown(tmp_path: Path) -> None:
+    file = SecretsFile(tmp_path / "r1")
+    file.write({"DB_WORD": "hidden"})
+    assert (tmp_path / "r1").stat().st_mode & 0o077 == 0, "nobody else may enter its folder"
+    request = request_of(SPEC, instance="i", network="n", secrets=file)
+    assert "hidden" not in repr(request)
+    assert f"{file.path}:{request.environment[FILE_VARIABLE]}:ro" in request.host["Binds"]
+    environment = {FILE_VARIABLE: str(file.path), "TONE": "calm"}
+    take_secrets(environment)
+    assert (environment["DB_WORD"], environment["TONE"]) == ("hidden", "calm")
+    drop_unknown(tmp_path, {"r1"})
+    assert file.path.exists()
+    drop_unknown(tmp_path, {"r2"})
+    assert not file.path.exists()
+    file.drop()
+    assert FILE_VARIABLE not in request_of(SPEC, instance="i", network="n").environment
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"A": 1, "B": "hidden"}', '{"A": "hid', "\udcff"])
+def test_a_file_that_is_none_of_secrets_is_refused_without_being_repeated(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(InvalidRequestError, match="MODELWAY_SECRETS_FILE") as refused:
+        take_secrets({FILE_VARIABLE: str(path)})
+    assert "hid" not in str(refused.value)
+    unchanged = {"A": "b"}
+    take_secrets(unchanged)
+    assert unchanged == {"A": "b"}
 
 
 def test_values_are_read_when_a_replica_starts_and_are_in_no_record(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from journeys.container_bench import IMAGE, ContainerBench, Engine, running_engine
+from journeys.container_bench import IMAGE, SECRET, ContainerBench, Engine, running_engine
 from journeys.kubernetes_cluster import KubernetesCluster
 from journeys.operator_benches import Bench, KubernetesBench, ProcessBench, trouble_of
 from journeys.slurm_bench import SlurmBench
@@ -20,6 +20,7 @@ from journeys.stand_in import STAND_IN
 
 from modelway.errors import ModelwayError
 from modelway_platform.deploy.operators import pod_state
+from modelway_platform.deploy.operators.container_secrets import INSIDE
 from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch
 from modelway_platform.domain.deployments.resources import Resources
@@ -396,6 +397,27 @@ async def test_an_engine_keeps_a_volume_for_a_project_and_forgets_scratch(
     assert seen_by(bench, "stranger")["VOLUME_KEPT"] == [[], True], "another project's volume is another"
 
 
+@pytest.mark.parametrize("bench", ENGINES, indirect=True)
+async def test_secrets_are_readable_inside_and_nowhere_shown(bench: Bench, spec: Callable[..., ReplicaSpec]) -> None:
+    assert isinstance(bench, ContainerBench)
+    first = await bench.operator()
+    hidden = replace(spec(), secrets={"DB_WORD": "database/word"})
+    placement = await first.start(hidden)
+    await bench.when(lambda: bench.running() == {"digits-1"})
+    assert json.loads(bench.read_inside("digits-1", INSIDE)) == {"DB_WORD": SECRET}
+    assert SECRET not in bench.shown()
+    assert "DB_WORD" not in bench.shown()
+    assert SECRET not in bench.said("digits-1")
+    first.close()  # the next control finds the container, and later takes away what it needed
+    second = bench.make()
+    await second.adopt({"digits-1": placement})
+    await asyncio.to_thread(second.tidy, ["digits-1"])
+    assert json.loads(bench.read_inside("digits-1", INSIDE)) == {"DB_WORD": SECRET}
+    second.stop("digits-1", 5)
+    await bench.ended(second, "digits-1")
+    await bench.when(lambda: not bench.secrets_kept())
+
+
 def seen_by(bench: Bench, replica_id: str) -> Any:
     """What a replica found in each volume, and whether it could write there."""
     return json.loads(bench.said(replica_id).partition("seen ")[2].partition("\n")[0])
@@ -453,11 +475,6 @@ def _services(bench: KubernetesBench) -> list[Any]:
     return bench.ask("GET", "services")["items"]
 
 
-@pytest.mark.timeout(500)
-@pytest.mark.skipif(
-    os.environ.get("MODELWAY_FAULTS") != "whole",
-    reason="Slurm lets a job that made room wait for minutes: only in the long form",
-)
 async def test_a_job_that_had_to_make_room_is_queued_again_and_comes_back(
     slurm_cluster: SlurmCluster,
     tmp_path: Path,
@@ -472,10 +489,12 @@ async def test_a_job_that_had_to_make_room_is_queued_again_and_comes_back(
         urgent = ("--parsable", "--partition=urgent", "--nodes=2", "--exclusive", "--output=/dev/null")
         other = slurm_cluster.ask("sbatch", *urgent, "--wrap=sleep 600").strip()
         back = "was put back into the queue (restart 1)"
-        await bench.when(lambda: back in operator.observe()["digits-1"].waiting, seconds=150)
+        await bench.when(lambda: back in operator.observe()["digits-1"].waiting)
         assert "digits-1" in bench.told, "the routes are told at once"
         await asyncio.to_thread(slurm_cluster.ask, "scancel", other)
-        await bench.when(lambda: bench.running() == {"digits-1"}, seconds=200)  # Slurm lets it wait for two minutes
+        await bench.when(
+            lambda: bench.running() == {"digits-1"}, seconds=100
+        )  # Slurm itself would let it wait for 121 s
         await bench.when(lambda: operator.observe()["digits-1"].waiting == "")
     finally:
         await bench.close()

@@ -122,6 +122,7 @@ class MadeClusters:
                 on_change=around.on_change,
                 records=around.records.of(cluster),
                 folders=HostFolders(reserved=(around.directory.root,)),
+                secrets=KeptSecrets(folder=around.directory.secrets),
             ),
         )
 

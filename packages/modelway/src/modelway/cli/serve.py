@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelway.cli import serve_observing, serve_quarantine
+from modelway.cli import serve_observing, serve_quarantine, serve_secrets
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.output import note, paint, seconds_text
 from modelway.errors import InvalidRequestError, UnavailableError
@@ -87,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UnavailableError("the model server is not installed", hint="pip install 'modelway[serve]'")
     from modelway.serving.target import open_target  # noqa: PLC0415 - needs the extra, see above
 
+    serve_secrets.take_secrets(os.environ)
     with open_target(arguments.target) as target:
         return asyncio.run(_serve(make_settings(arguments, target, os.environ)))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway_platform.deploy.images.places import USER
+from modelway_platform.deploy.operators.container_secrets import SecretsFile, secrets_environment
 from modelway_platform.deploy.operators.container_volumes import PROJECT_LABEL, binds_of, memory_folders
 from modelway_platform.deploy.operators.docker_engine import RunRequest
 from modelway_platform.deploy.operators.host_folders import locations_inside
@@ -39,6 +40,7 @@ def request_of(
     network: str,
     inferences: Path | None = None,
     records: RecordsWay | None = None,
+    secrets: SecretsFile | None = None,
 ) -> RunRequest:
     """The container of a replica.
 
@@ -48,9 +50,11 @@ def request_of(
         network: The engine's.
         inferences: The folder of the engine's machine where it logs its inferences.
         records: How it sends them to control instead.
+        secrets: Where the values of its secrets are.
     """
     mounts = [f"{inferences}:{INFERENCES}:rw"] if inferences is not None else []
     mounts += binds_of(spec.key.project, spec.volumes)
+    mounts += [secrets.bind()] if secrets is not None else []
     return RunRequest(
         name=f"modelway-{spec.id}",
         image=spec.environment,
@@ -62,6 +66,7 @@ def request_of(
             **spec.env,
             **locations_inside(spec.volumes),
             # Ours come last: a document cannot make a replica claim to be another.
+            **(secrets_environment() if secrets is not None else {}),
             "MODELWAY_REPLICA_ID": spec.id,
             "MODELWAY_PROJECT": spec.key.project,
             "MODELWAY_MODEL": spec.key.model,

@@ -17,6 +17,7 @@ from typing import Any
 from modelway.errors import ModelwayError
 from modelway.packaging.manifest import Example
 from modelway_platform.deploy.images.places import GRPC_PORT, HTTP_PORT
+from modelway_platform.deploy.operators.container_secrets import SecretsFile, drop_unknown
 from modelway_platform.deploy.operators.container_spec import REPLICA, labels_of, request_of
 from modelway_platform.deploy.operators.container_volumes import kept_volumes
 from modelway_platform.deploy.operators.docker_engine import DockerEngine
@@ -55,6 +56,7 @@ class Surroundings:
         on_change: Called on the loop with a replica's id as soon as it has ended.
         records: How containers send their inference records; None: they write them into `folder`.
         folders: Whether a directory of this machine may be given to a replica.
+        secrets: The values of a replica's secrets, by variable.
     """
 
     instance: str
@@ -67,6 +69,7 @@ class Surroundings:
     on_change: Callable[[str], None]
     records: RecordsWay | None = None
     folders: HostFolders = NO_FOLDERS_OF_OURS
+    secrets: Callable[[ReplicaSpec], Mapping[str, str]] = lambda _: {}
 
 
 @dataclass(slots=True)
@@ -136,12 +139,27 @@ class DockerOperator:
         if around.records is None:
             inferences = await asyncio.to_thread(_inference_folder, around.folder / spec.id)
         request = request_of(
-            spec, instance=around.instance, network=around.network, inferences=inferences, records=around.records
+            spec,
+            instance=around.instance,
+            network=around.network,
+            inferences=inferences,
+            records=around.records,
+            secrets=await asyncio.to_thread(self._write_secrets, spec),
         )
         container = await asyncio.to_thread(self._engine.run, request)
         known = self._known[spec.id] = _Known(container=container)
         self._begin_leading(spec.id, known, request.labels)
         return {"container": container}
+
+    def _write_secrets(self, spec: ReplicaSpec) -> SecretsFile | None:
+        if not spec.secrets:
+            return None
+        file = self._secrets_of(spec.id)
+        file.write(self._around.secrets(spec))
+        return file
+
+    def _secrets_of(self, replica_id: str) -> SecretsFile:
+        return SecretsFile(self._around.folder / replica_id)
 
     def observe(self) -> Mapping[str, Observed]:
         return {replica_id: known.observed for replica_id, known in self._known.items()}
@@ -159,6 +177,7 @@ class DockerOperator:
         if known is None:
             return
         self._stop_leading(replica_id, known)
+        self._secrets_of(replica_id).drop()
         if known.container:
             self._do(asyncio.to_thread(self._engine.remove, known.container))
 
@@ -167,6 +186,7 @@ class DockerOperator:
         for container in self._engine.containers(self._labels):
             if not container.running and container.labels.get(REPLICA, "") not in known:
                 self._engine.remove(container.id)
+        drop_unknown(self._around.folder, known)
         for image, _, names in self._engine.images(IMAGE_LABEL)[KEPT_IMAGES:]:
             for name in names or (image,):
                 self._engine.remove_image(name)
@@ -269,6 +289,7 @@ class DockerOperator:
             reason, at = await asyncio.to_thread(self._why, replica_id, known.container)
         except ModelwayError as error:
             reason, at = f"its container is gone ({error.message})", time.time()
+        self._secrets_of(replica_id).drop()
         known.observed = Observed(exited_at=at or time.time(), reason=reason)
 
     def _why(self, replica_id: str, container: str) -> tuple[str, float]:

@@ -47,12 +47,6 @@ def _cluster_problem(
     if cluster is None:
         yield written.problem(field, f"there is no cluster {name!r}", did_you_mean(name, clusters))
         return
-    if cluster.operator == "docker" and deployment.secrets:
-        yield written.problem(
-            "spec.secrets",
-            f"cluster {cluster.name!r} cannot keep secrets: an engine shows a container's variables to all who may ask it",
-            "name a cluster whose operator is kubernetes or slurm, or run on this machine",
-        )
     if deployment.autoscale is not None and deployment.autoscale.cpu_percent:
         yield from _cpu_problems(written, deployment, cluster)
     if cluster.operator == "process" and deployment.resources != NO_LIMITS:
