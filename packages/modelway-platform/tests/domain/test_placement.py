@@ -3,13 +3,17 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelway_platform.deploy.api.read_yaml import read_yaml
-from modelway_platform.deploy.reconcile.barrier import opening
+from modelway_platform.deploy.reconcile.barrier import opening, placed
+from modelway_platform.deploy.reconcile.decision import template_of, templates_of
 from modelway_platform.deploy.reconcile.effects import effects_of
 from modelway_platform.domain.deployments.cluster import Cluster
 from modelway_platform.domain.deployments.deployment import ClusterStatus, Deployment, DeploymentStatus, Phase
 from modelway_platform.domain.deployments.placement import Placement
+from modelway_platform.domain.deployments.placement_shares import shared_out, shares
 from modelway_platform.domain.documents.admit_clusters import cluster_problems, deployments_on
 from modelway_platform.domain.documents.document_json import document_from_json, document_to_json
 from modelway_platform.domain.documents.read_document import Written, read_document
@@ -60,8 +64,12 @@ def test_they_are_read_and_kept() -> None:
         (", clusters: [{name: local}], cluster: local", "spec.cluster: clusters says"),
         (", clusters: [{name: local, Replicas: 2}]", 'did you mean "replicas"'),
         (
-            ", clusters: [{name: local}], autoscale: {maxReplicas: 2, target: {inFlightPerReplica: 4}}",
-            "spec.autoscale: each of several clusters",
+            ", clusters: [{name: local}], autoscale: {maxReplicas: 2, target: {cpuPercent: 50}}",
+            "spec.autoscale.target.cpuPercent: each of several clusters",
+        ),
+        (
+            ", clusters: [{name: local, replicas: 0}], autoscale: {maxReplicas: 2, target: {inFlightPerReplica: 4}}",
+            "spec.clusters: with autoscale, replicas are proportions, and all of them are 0",
         ),
     ],
 )
@@ -69,6 +77,53 @@ def test_what_cannot_be_meant_is_refused(spec: str, told: str) -> None:
     found = read(spec)
     assert isinstance(found, list), found
     assert any(told in each for each in found), found
+
+
+AUTO = ", autoscale: {minReplicas: 2, maxReplicas: 9, target: {inFlightPerReplica: 4}}"
+
+
+def test_with_autoscale_each_cluster_has_a_proportion() -> None:
+    _, found = written(TWO + AUTO)
+    assert (found.replicas, found.clusters) == (2, ("local", "engine"))
+    assert document_from_json(document_to_json(found)) == found
+    assert templates_of(found) == {template_of(replace(found, cluster=name)) for name in found.clusters}
+    record = DeploymentRecord(
+        deployment=replace(found, replicas=9), revision=1, status=DeploymentStatus(), created_at=1.0, updated_at=1.0
+    )
+    assert [each.replicas for each in placed(record, {})] == [3, 6]
+    asleep = replace(record, deployment=replace(found, replicas=0))
+    assert [each.replicas for each in placed(asleep, {})] == [1, 1], "it is seen whether it starts"
+    passed = {"local": ClusterStatus(name="local", step=1, opened=True, passed_at=5.0)}
+    assert [each.replicas for each in placed(asleep, passed)] == [0, 1]
+
+
+@given(st.integers(0, 100), st.lists(st.integers(0, 100), max_size=8))
+def test_shares_are_whole_near_and_never_fall_when_there_is_more(total: int, proportions: list[int]) -> None:
+    found, more = shares(total, proportions), shares(total + 1, proportions)
+    assert sum(found) == (total if any(proportions) else 0)
+    assert all(one or not count for one, count in zip(proportions, found, strict=True))
+    grown = [after - before for before, after in zip(found, more, strict=True)]
+    assert sorted(grown) == [0] * (len(grown) - any(proportions)) + [1] * any(proportions)
+    for one, mine in zip(proportions, found, strict=True):
+        for other, theirs in zip(proportions, found, strict=True):
+            # Nobody could give one of his to another and be nearer to what is due to both.
+            assert not mine or one * (2 * theirs + 1) >= other * (2 * mine - 1)
+
+
+@given(st.integers(0, 30), st.lists(st.integers(0, 9), min_size=1, max_size=5), st.data())
+def test_what_is_wanted_in_all_holds_once_all_clusters_have_shown_that_it_starts(
+    total: int, proportions: list[int], data: st.DataObject
+) -> None:
+    placements = [Placement(name=f"c{at}", replicas=one) for at, one in enumerate(proportions)]
+    names = [each.name for each in placements]
+    proven = data.draw(st.sets(st.sampled_from(names)))
+    found = shared_out(placements, total, proven)
+    assert [each.name for each in found] == names
+    if proven == set(names):
+        assert sum(each.replicas for each in found) == (total if any(proportions) else 0)
+    for each, declared in zip(found, placements, strict=True):
+        assert each.replicas >= (0 if each.name in proven else min(declared.replicas, 1))
+        assert each.replicas <= max(total, 1) * bool(declared.replicas)
 
 
 def test_a_cluster_there_is_not_is_shown_where_it_is_named() -> None:
@@ -81,7 +136,8 @@ def test_a_cluster_there_is_not_is_shown_where_it_is_named() -> None:
     cluster = ClusterRecord(cluster=Cluster(name="engine"), revision=1, created_at=1.0, updated_at=1.0)
     declared = Declared(deployments=(record,), routes=(), clusters=(cluster,))
     assert list(cluster_problems([document], declared)) == []
-    assert deployments_on("engine", declared) == deployments_on("local", declared) == ["vision/digits/v1"]
+    assert deployments_on("engine", declared) == ["vision/digits/v1"]
+    assert deployments_on("local", declared) == [], "it stays when its document goes"
 
 
 FIRST, SECOND = Placement(name="a", step=1), Placement(name="b", step=2, soak_seconds=60, approval=True)

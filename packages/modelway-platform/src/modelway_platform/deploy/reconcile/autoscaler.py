@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from modelway.errors import NotFoundError
 from modelway_platform.deploy.operators.cluster_scaling import CpuTarget, ScalingCluster
-from modelway_platform.deploy.reconcile.decision import Replica, template_of
+from modelway_platform.deploy.reconcile.decision import Replica, template_of, templates_of
 from modelway_platform.deploy.reconcile.load_book import Measured
 from modelway_platform.domain.deployments.autoscale import Autoscale
 from modelway_platform.domain.deployments.deployment import Condition, DeploymentStatus, Phase
@@ -170,7 +170,8 @@ class Autoscaler:
         known = last is not None and record.status.observed_revision == record.revision
         proven = known and record.status.phase is Phase.READY
         running = sum(
-            each.state in {ReplicaState.STARTING, ReplicaState.READY} and each.template == template
+            each.state in {ReplicaState.STARTING, ReplicaState.READY}
+            and each.template in templates_of(record.deployment)
             for each in self._replicas(record.key)
         )
         wanted = last if last is not None and known else max(policy.first, last or 0, running)
@@ -185,7 +186,7 @@ class Autoscaler:
         watched, now = self._of(record), self._clock()
         self._take(watched, policy, measured, measured.by_version.get(str(record.key)), now)
         replicas = [each for each in self._replicas(record.key) if each.state is ReplicaState.READY]
-        watched.proven = watched.proven or any(each.template == watched.template for each in replicas)
+        watched.proven = watched.proven or any(each.template in templates_of(record.deployment) for each in replicas)
         if policy.cpu_percent:
             scale = self._asked(record, policy, watched)
         else:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from modelway_platform.domain.deployments.deployment import ClusterStatus, Condition, DeploymentStatus, Phase
 from modelway_platform.domain.deployments.placement import Placement
+from modelway_platform.domain.deployments.placement_shares import shared_out
 from modelway_platform.domain.records import DeploymentRecord
 
 _STUCK = frozenset({Phase.FAILED, Phase.DEGRADED})
@@ -24,6 +25,15 @@ def part_of(record: DeploymentRecord, placement: Placement) -> DeploymentRecord:
     """The deployment as one cluster has it."""
     here = replace(record.deployment, cluster=placement.name, replicas=placement.replicas, placements=())
     return replace(record, deployment=here)
+
+
+def placed(record: DeploymentRecord, kept: Mapping[str, ClusterStatus]) -> tuple[Placement, ...]:
+    """Its clusters with as many replicas as are wanted on each: as declared, or by the load its share of what is wanted in all."""
+    deployment = record.deployment
+    if deployment.autoscale is None:
+        return deployment.placements
+    proven = {name for name, status in kept.items() if status.passed_at}
+    return shared_out(deployment.placements, deployment.replicas, proven)
 
 
 def kept_of(record: DeploymentRecord) -> Mapping[str, ClusterStatus]:

@@ -14,7 +14,7 @@ The rules, in the order they apply:
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 
 from modelway_platform.domain.deployments.cluster import LOCAL
@@ -128,6 +128,11 @@ def template_of(deployment: Deployment) -> str:
         parts += ["volumes", [astuple(each) for each in deployment.volumes]]
     content = json.dumps(parts)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def templates_of(deployment: Deployment) -> frozenset[str]:
+    """The names on all its clusters, each of which is a part of what a replica there is made of."""
+    return frozenset(template_of(replace(deployment, cluster=name)) for name in deployment.clusters)
 
 
 def back_off(failures: int) -> float:

@@ -9,6 +9,7 @@ from modelway_platform.deploy.reconcile.barrier import (
     kept_of,
     opening,
     part_of,
+    placed,
     seen_of,
     under_way,
     whole_status,
@@ -68,7 +69,8 @@ class Spread:
 
     async def look(self, record: DeploymentRecord, hold: Hold | None, approved: Collection[str], now: float) -> Looked:
         """The next steps on all clusters that may have the revision, and what is seen of all."""
-        placements, kept = record.deployment.placements, kept_of(record)
+        kept = kept_of(record)
+        placements = placed(record, kept)
         waits: dict[str, Opening] = {}
         looked: dict[str, Looked] = {}
         clusters: list[ClusterStatus] = []

@@ -20,7 +20,7 @@ class Placement:
 
     Args:
         name: The cluster's.
-        replicas: How many are there.
+        replicas: How many are there; its proportion of all where the load decides how many there are.
         step: Clusters of a lower step come first; those of one step at the same time.
         soak_seconds: It begins when the step before has been ready for so long.
         approval: It begins when somebody has said yes to it, too.
@@ -67,9 +67,12 @@ def read_placements(spec: Fields, autoscale: Autoscale | None, name_rule: str) -
     for name in ("cluster", "replicas"):
         if name in spec.names():
             spec.complain(spec.mark_of(name), f"spec.{name}: clusters says where and how many", "leave one of them out")
-    if autoscale is not None:
-        message = "spec.autoscale: each of several clusters has a number of its own"
-        spec.complain(spec.mark_of("autoscale"), message, "leave it out, or name one cluster")
+    if autoscale is not None and autoscale.cpu_percent:
+        message = "spec.autoscale.target.cpuPercent: each of several clusters would decide for itself alone"
+        spec.complain(spec.mark_of("autoscale"), message, "target: {inFlightPerReplica: 8}, or name one cluster")
+    if autoscale is not None and not any(each.replicas for each in found):
+        message = "spec.clusters: with autoscale, replicas are proportions, and all of them are 0"
+        spec.complain(spec.mark_of("clusters"), message, "give one 1")
     return tuple(found)
 
 

@@ -153,7 +153,7 @@ def _where(document: Deployment) -> dict[str, Any]:
 
 
 def _replicas(spec: Mapping[str, Any], autoscale: Autoscale | None, placements: tuple[Placement, ...]) -> int:
-    if placements:
+    if placements and autoscale is None:
         return sum(each.replicas for each in placements)
     found: int = spec["replicas"] if autoscale is None else autoscale.first
     return found

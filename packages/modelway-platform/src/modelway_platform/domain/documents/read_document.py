@@ -140,7 +140,7 @@ def _read_deployment(metadata: Fields, spec: Fields) -> Deployment:
         package=package,
         origin=origin,
         cluster=placements[0].name if placements else cluster,
-        replicas=sum(each.replicas for each in placements) if placements else replicas,
+        replicas=sum(each.replicas for each in placements) if placements and autoscale is None else replicas,
         workers=workers,
         stage=spec.string("stage", "production", check=is_name, rule=_NAME_RULE),
         env=_read_environment(spec),
