@@ -55,6 +55,7 @@ class RunningPlatform:
         self.workers = workers
         self.options: tuple[str, ...] = ("--console-port", "off")
         self.environment: dict[str, str] = {}
+        self.command = MODELWAY
         self.printed = ""
         self.gateway_port, self.control_port = free_ports(2)
         self._log = directory / "up.log"
@@ -69,7 +70,16 @@ class RunningPlatform:
         ports = ("--port", str(self.gateway_port), "--control-port", str(self.control_port))
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [MODELWAY, "up", "--directory", str(self.home), *ports, "--workers", str(self.workers), *self.options],
+                [
+                    self.command,
+                    "up",
+                    "--directory",
+                    str(self.home),
+                    *ports,
+                    "--workers",
+                    str(self.workers),
+                    *self.options,
+                ],
                 env=os.environ | {MARKER: self._marker, "PYTHONUNBUFFERED": "1"} | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -20,8 +20,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from modelway_platform.domain.identity import ModelKey
+from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.store import migrate, schema
 from modelway_platform.store.database import NEWEST_MIGRATION, Database
+from modelway_platform.store.documents import Documents
 
 SCRIPTS = ScriptDirectory.from_config(migrate.configuration())
 SHAPES = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
@@ -87,6 +90,47 @@ def test_up_from_every_shape_with_data_and_back_again(empty: Database, shape: st
     empty.migrate()
     with empty.read() as connection:
         assert content(connection).keys() == after.keys()
+
+
+def described(database: Database) -> dict[tuple[str, str], tuple[str, bool, bool]]:
+    """Of each column: its type, and whether a row may come without it, by leave or by a default."""
+    with database.read() as connection:
+        seen = inspect(connection)
+        return {
+            (table, column["name"]): (str(column["type"]), bool(column["nullable"]), column["default"] is not None)
+            for table in seen.get_table_names()
+            for column in seen.get_columns(table)
+        }
+
+
+def test_each_step_leaves_the_version_before_it_at_work(empty: Database) -> None:
+    """Two versions share a database while one replaces the other (docs/databases.md): a step only adds."""
+    bring_to(empty, SHAPES[0])
+    for shape in SHAPES[1:]:
+        before = described(empty)
+        bring_to(empty, shape)
+        after = described(empty)
+        assert {column: after.get(column) for column in before} == before, f"{shape} changes what was there"
+        tables = {table for table, _ in before}
+        for (table, column), (_, nullable, default) in after.items():
+            new = table in tables and (table, column) not in before
+            assert not new or nullable or default, (
+                f"{shape}: the version before it cannot write {table} without {column}"
+            )
+
+
+def test_documents_of_a_kind_to_come_are_passed_over(database: Database) -> None:
+    documents = Documents(database)
+    documents.apply_route(Route(key=ModelKey("vision", "digits"), versions=(VersionWeight(version="v1", weight=1),)))
+    with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("ALTER TABLE documents DROP CONSTRAINT documents_kind"))
+        else:
+            connection.execute(text("PRAGMA ignore_check_constraints = ON"))
+        values = {"kind": "Workflow", "name": "a", "revision": 1, "document": "{}", "created_at": 0, "updated_at": 0}
+        connection.execute(insert(schema.documents).values(sequence=2, **values))
+    assert [each.key for each in documents.list_routes()] == [ModelKey("vision", "digits")]
+    assert documents.declared().deployments == ()
 
 
 def test_all_the_way_down_with_data_of_the_newest_shape(empty: Database) -> None:

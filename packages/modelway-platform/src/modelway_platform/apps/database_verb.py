@@ -16,6 +16,7 @@ from modelway_platform.apps.database_url import place_of
 from modelway_platform.apps.state_directory import StateDirectory, only_user
 from modelway_platform.store.copy_database import copy_database, rows_by_table
 from modelway_platform.store.database import NEWEST_MIGRATION, Database
+from modelway_platform.store.leases import check_unused
 
 EXAMPLE = """
 modelway database status --at ~/.modelway/modelway.db
@@ -92,6 +93,8 @@ def _migrate(arguments: argparse.Namespace) -> int:
         before = database.migration()
         if arguments.shape:
             with database.write(quiet=True) as connection:
+                if before == NEWEST_MIGRATION:
+                    check_unused(connection, database.shown)
                 migrate.downgrade(connection, arguments.shape)
         else:
             database.migrate()

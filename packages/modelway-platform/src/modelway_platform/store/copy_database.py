@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 from modelway.errors import ConflictError, ModelwayError
 from modelway_platform.store import schema
 from modelway_platform.store.database import NEWEST_MIGRATION, Database
-from modelway_platform.store.leases import database_time
+from modelway_platform.store.leases import check_unused
 
 BATCH = 500
 # In place of what PostgreSQL's texts cannot hold, as when it is written to by the platform itself.
@@ -53,7 +53,7 @@ def copy_database(source: Database, target: Database, told: Told = lambda _, __,
         target.migrate()
     _check_shape(target, "copied to")
     with source.write(keep=False, quiet=True) as reading, target.write(quiet=True) as writing:
-        _check_unused(source, reading)
+        check_unused(reading, source.shown)  # what it wrote meanwhile would be lost
         _check_empty(target, writing)
         return tuple(_copy(table, reading, writing, told) for table in schema.metadata.sorted_tables)
 
@@ -71,16 +71,6 @@ def _check_shape(database: Database, what: str) -> None:
             f"{database.shown}, which is to be {what}, has the shape {shape or 'of nothing'!r}, "
             f"and this version of Modelway copies {NEWEST_MIGRATION!r}",
             hint="`modelway database migrate` brings it to that shape; for a newer one take the version that made it",
-        )
-
-
-def _check_unused(source: Database, connection: Connection) -> None:
-    leases = schema.control_leases
-    held = select(leases.c.holder).where(leases.c.holder != "", leases.c.expires_at > database_time(connection))
-    if connection.execute(held).first() is not None:
-        raise ConflictError(
-            f"a control process uses {source.shown}: what it writes during the copy would be lost",
-            hint="stop every `modelway up` on it; a killed one is forgotten within ten seconds",
         )
 
 

@@ -72,6 +72,8 @@ def _with(
     changed = dict(known)
     for row in rows:
         name = (row.name, row.kind)
+        if not document_rows.is_known(row):
+            continue
         if row.removed:
             changed.pop(name, None)
         elif name not in changed or changed[name][0] < row.sequence:

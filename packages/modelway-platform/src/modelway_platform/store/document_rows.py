@@ -89,6 +89,11 @@ _READERS: Mapping[str, Callable[[Any], Record]] = {
 }
 
 
+def is_known(row: Any) -> bool:
+    """Whether this version knows the kind of a row; a newer one that shares the database may have others."""
+    return row.kind in _READERS
+
+
 def record(row: Any) -> Record:
     """A row of `documents`, whatever its kind."""
     return _READERS[row.kind](row)

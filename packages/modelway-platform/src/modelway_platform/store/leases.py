@@ -24,6 +24,21 @@ def database_time(connection: Connection) -> float:
     return float(connection.execute(_NOW[connection.dialect.name]).scalar_one())
 
 
+def check_unused(connection: Connection, shown: str) -> None:
+    """For what nobody may be at work during.
+
+    Raises:
+        ConflictError: Some control process holds a lease.
+    """
+    table = schema.control_leases
+    held = select(table.c.name).where(table.c.holder != "", table.c.expires_at > database_time(connection))
+    if connection.execute(held).first() is not None:
+        raise ConflictError(
+            f"a control process uses {shown}",
+            hint="stop every `modelway up` on it; a killed one is forgotten within ten seconds",
+        )
+
+
 class LeaseLostError(ConflictError):
     """Somebody else holds the lease under which this was to be done; nothing was."""
 

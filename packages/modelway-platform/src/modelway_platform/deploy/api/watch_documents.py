@@ -37,6 +37,8 @@ async def document_changes(
             )
         for row in rows:
             since = row.sequence
+            if not document_rows.is_known(row):
+                continue
             if (not kind or row.kind == kind) and (not project or row.name.startswith(f"{project}/")):
                 yield {"sequence": row.sequence, "upToDate": False, **_change(row)}
         if rows:
