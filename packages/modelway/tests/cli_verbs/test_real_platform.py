@@ -6,7 +6,10 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import urllib.request
+import uuid
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -14,10 +17,12 @@ from typing import Any
 import pytest
 import uvicorn
 import yaml
+from moto.server import ThreadedMotoServer
 
 from modelway.cli.log_lines import access_line
 from modelway.packaging import Environment, Example, FileEntry, Framework, Manifest
 from modelway.packaging.archive import write_archive
+from modelway.packaging.store.open_store import Store, open_store
 from modelway.signature import EndpointSignature, Field, Signature
 from modelway_platform.deploy.api.application import make_app
 from modelway_platform.deploy.api.inspect_package import inspect_package
@@ -440,6 +445,31 @@ def test_from_answers_back_into_training(modelway: Run, served: Served, tmp_path
     data = (into / "v2" / "data.parquet").read_bytes()
     assert (about["version"], about["bytes"], about["sha256"]) == (2, len(data), hashlib.sha256(data).hexdigest())
     assert modelway("logs", "export", "a//b", "--into", str(into)).returncode == 2
+
+    with bucket() as (address, store, variables):
+        export = ("logs", "export", "vision/digits", "--into", address)
+        assert modelway(*export, **variables).stdout.strip() == f"{address}/v1"
+        assert "nothing has changed since v1" in modelway(*export, **variables).stderr
+        store.create("v2/claim", b"")  # somebody else is at it, or was killed
+        assert modelway(*export, "--labelled", **variables).stdout.strip() == f"{address}/v3"
+        assert store.get("v3/data.parquet") == data
+        assert json.loads(store.get("v3/dataset.json")).items() >= {"version": 3, "sha256": about["sha256"]}.items()
+
+
+@contextmanager
+def bucket() -> Generator[tuple[str, Store, dict[str, str]]]:
+    """An S3 server's bucket, and the environment that leads there."""
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    try:
+        endpoint = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
+        name = f"b{uuid.uuid4().hex}"
+        with urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{name}", method="PUT"), timeout=30):
+            pass
+        found = {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "SK"}
+        yield f"s3://{name}/sets", open_store(f"s3://{name}/sets", found), found
+    finally:
+        server.stop()
 
 
 def test_two_versions_are_compared(modelway: Run, served: Served, tmp_path: Path) -> None:

@@ -204,6 +204,28 @@ def test_a_record_that_is_refused_takes_no_other_with_it(store: Store, receiver:
     assert output.state().refused == {"access": 1}
 
 
+def test_a_receiver_that_refuses_everything_gets_it_when_it_is_put_right(
+    store: Store, receiver: HttpReceiver | GrpcReceiver
+) -> None:
+    ids = store.batch(20)
+    receiver.heard.refuse = lambda _: True
+    output = open_output(store, receiver)
+    with pytest.raises(AwayError, match="refuses every record"):
+        drain(output)
+    receiver.heard.refuse = lambda _: False
+    drain(output)
+    assert receiver.heard.request_ids() == ids
+    assert output.state().refused.get("access", 0) == 0
+
+
+def test_records_that_are_too_large_are_believed_to_be(store: Store, http: HttpReceiver) -> None:
+    store.batch(10)
+    http.heard.answers = [(413, {})] * 19  # the whole, every half, every record
+    output = open_output(store, http)
+    drain(output)
+    assert output.state().refused == {"access": 10}
+
+
 def test_an_answer_that_is_no_answer_is_not_taken_for_one(store: Store) -> None:
     """A page in HTML, and one that never ends."""
     html = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>"

@@ -12,8 +12,10 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
+from modelway.cli.dataset_store import publish
 from modelway.cli.output import note
 from modelway.errors import InvalidRequestError
+from modelway.packaging.store.open_store import open_store
 
 _MOST_AT_ONCE = 1000
 
@@ -21,7 +23,10 @@ _MOST_AT_ONCE = 1000
 def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="TARGET", help="PROJECT[/MODEL[/VERSION]]")
     parser.add_argument(
-        "--into", type=Path, required=True, metavar="FOLDER", help="gets a folder per version: v1, v2, …"
+        "--into",
+        required=True,
+        metavar="FOLDER",
+        help="a folder, or s3://bucket/prefix: gets a folder per version: v1, v2, …",
     )
     parser.add_argument(
         "--since", default="", metavar="TIME", help="of the last 90m, 2h, 7d, or from an RFC 3339 time on"
@@ -42,8 +47,11 @@ def _run_export(args: argparse.Namespace) -> int:
         "project": project, "model": model, "version": version, "since": args.since, "until": args.until,
         "labelled": args.labelled, "mirrored": args.mirrored,
     }  # fmt: skip
-    args.into.mkdir(parents=True, exist_ok=True)
-    with open_control(args) as client, tempfile.TemporaryDirectory(prefix=".export-", dir=args.into) as name:
+    store = open_store(args.into) if args.into.startswith("s3://") else None  # an error now, not after the export
+    into = Path(args.into) if store is None else None
+    if into is not None:
+        into.mkdir(parents=True, exist_ok=True)
+    with open_control(args) as client, tempfile.TemporaryDirectory(prefix=".export-", dir=into) as name:
         unfinished = Path(name) / "version"
         unfinished.mkdir()
         digest, size = hashlib.sha256(), 0
@@ -51,7 +59,13 @@ def _run_export(args: argparse.Namespace) -> int:
             for block in client.export_logs(asked):
                 size += file.write(block)
                 digest.update(block)
-        print(_published(args.into, unfinished, asked, digest.hexdigest(), size))
+        if into is not None:
+            print(_published(into, unfinished, asked, digest.hexdigest(), size))
+        elif store is not None:
+            version, new = publish(store, unfinished / "data.parquet", _about(asked, digest.hexdigest(), size))
+            if not new:
+                note(f"nothing has changed since {version}")
+            print(f"{args.into.rstrip('/')}/{version}")
     return EXIT_OK
 
 
@@ -62,13 +76,7 @@ def _published(into: Path, unfinished: Path, asked: dict[str, Any], digest: str,
     if last is not None and _digest_of(last) == digest:
         note(f"nothing has changed since {last.name}")
         return last
-    about = {
-        "version": max(numbers, default=0) + 1,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "sha256": digest,
-        "bytes": size,
-        "asked": asked,
-    }
+    about = {"version": max(numbers, default=0) + 1, **_about(asked, digest, size)}
     (unfinished / "dataset.json").write_bytes(msgspec.json.format(msgspec.json.encode(about)) + b"\n")
     target = into / f"v{about['version']}"
     try:
@@ -78,6 +86,11 @@ def _published(into: Path, unfinished: Path, asked: dict[str, Any], digest: str,
             f"{target} appeared meanwhile: {error}", hint="run it again", code="conflict"
         ) from error
     return target
+
+
+def _about(asked: dict[str, Any], digest: str, size: int) -> dict[str, Any]:
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {"created": created, "sha256": digest, "bytes": size, "asked": asked}
 
 
 def _digest_of(version: Path) -> str:

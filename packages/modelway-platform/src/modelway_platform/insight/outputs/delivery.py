@@ -1,7 +1,7 @@
 """One output's work, a piece at a time: read, hand over, note durably. What is refused as a whole is tried in halves."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -9,10 +9,12 @@ import duckdb
 from modelway_platform.insight.collect.kinds import KINDS
 from modelway_platform.insight.outputs.journal import Batch, Journal, Waiting
 from modelway_platform.insight.outputs.position import Position, read_position, write_position
-from modelway_platform.insight.outputs.receiver import Piece, Receiver, RefusedError
+from modelway_platform.insight.outputs.receiver import AwayError, Piece, Receiver, RefusedError
 from modelway_platform.insight.outputs.rows import Rows
 
 PIECE_RECORDS = 512
+FEW_RECORDS = 8
+"""So many records that follow each other, and are refused each for itself, are not all wrong."""
 _KINDS = {each.name: each for each in KINDS}
 
 
@@ -107,17 +109,32 @@ class Delivery:
         return True
 
     def _send(self, piece: Piece) -> int:
-        """How many were refused."""
+        """How many were refused; if that is all of many, it is the receiver that is not as it should be."""
         try:
             return self._receiver.send(piece)
-        except RefusedError:
-            many = len(piece.records)
-            if many == 1:
-                return 1
-            half = many // 2
-            return self._send(Piece(piece.kind, piece.batch, piece.first, piece.records[:half])) + self._send(
-                Piece(piece.kind, piece.batch, piece.first + half, piece.records[half:])
-            )
+        except RefusedError as error:
+            refused, doubtful = self._send_halves(piece, error)
+            if refused == doubtful == len(piece.records) >= FEW_RECORDS:
+                raise AwayError(f"it refuses every record: {error}") from None
+            return refused
+
+    def _send_halves(self, piece: Piece, error: RefusedError) -> tuple[int, int]:
+        """Of what was refused as a whole: how many records are, by themselves, and of how many that is hard to believe."""
+        many = len(piece.records)
+        if many == 1:
+            return 1, int(not error.too_large)
+        half = many // 2
+        refused = doubtful = 0
+        for part in (
+            replace(piece, records=piece.records[:half]),
+            replace(piece, first=piece.first + half, records=piece.records[half:]),
+        ):
+            try:
+                refused += self._receiver.send(part)
+            except RefusedError as again:
+                more = self._send_halves(part, again)
+                refused, doubtful = refused + more[0], doubtful + more[1]
+        return refused, doubtful
 
     def _note(self, batch: Batch, row: int, *, sent: int = 0, refused: int = 0, dropped: int = 0) -> None:
         before, done = self.position, row >= batch.records

@@ -41,7 +41,16 @@ class AwayError(Exception):
 
 
 class RefusedError(Exception):
-    """It will never be taken as it is; of several records some may be, by themselves."""
+    """It will never be taken as it is; of several records some may be, by themselves.
+
+    Args:
+        why: For people.
+        too_large: Whether that is what is wrong with it.
+    """
+
+    def __init__(self, why: str, *, too_large: bool = False) -> None:
+        super().__init__(why)
+        self.too_large = too_large
 
 
 class Receiver(Protocol):

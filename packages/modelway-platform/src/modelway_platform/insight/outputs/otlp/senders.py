@@ -92,7 +92,7 @@ class HttpSender:
         if 200 <= status < 300:
             return body
         if status in _REFUSED_STATUSES:
-            raise RefusedError(f"it answered {status}")
+            raise RefusedError(f"{self._base} answered {status}", too_large=status == 413)
         raise AwayError(f"{self._base} answered {status}", _retry_after(answer.headers.get("retry-after", "")))
 
     def close(self) -> None:
@@ -155,9 +155,9 @@ def _told_apart(endpoint: str, error: grpc.RpcError) -> Exception:
     assert isinstance(error, grpc.Call)
     code = error.code()
     if code is grpc.StatusCode.INVALID_ARGUMENT:
-        return RefusedError(code.name)
+        return RefusedError(f"{endpoint} answered {code.name}")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in (error.details() or ""):
-        return RefusedError(code.name)
+        return RefusedError(f"{endpoint} answered {code.name}", too_large=True)
     return AwayError(f"{endpoint} answered {code.name}", _retry_info(error))
 
 
