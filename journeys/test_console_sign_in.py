@@ -4,10 +4,11 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
-from journeys.browser import open_console
+from journeys.browser import open_as, open_console
 from journeys.console_client import ask
-from journeys.running_platform import RunningPlatform
-from playwright.sync_api import Page, expect
+from journeys.console_fixtures import call, go
+from journeys.running_platform import RunningPlatform, wait_for
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -75,4 +76,53 @@ def test_who_signs_out_is_out(console: RunningPlatform, page: Page) -> None:
     other.keyboard.press("Enter")
     expect(other.locator("h1", has_text="Overview")).to_be_visible()
     assert [text for text in complaints if "401" not in text] == []
+    other.context.close()
+
+
+def test_a_token_sees_its_project_and_is_offered_what_it_may(
+    console: RunningPlatform, chromium: Browser, two_versions: str
+) -> None:
+    made = {
+        role: console.cli("token", "create", f"{role}-of-demo", "--role", role, "--project", project).stdout.strip()
+        for role, project in (("deployer", "demo"), ("reader", "other"))
+    }
+    assert call(console, "v1", **{"X-Request-Id": "for-the-token"}) == 200
+    page, complaints = open_as(chromium, console, made["deployer"])
+    expect(page.locator("#who")).to_have_text("deployer-of-demo, deployer")
+    for link in page.locator("nav a").all():
+        link.click()
+        expect(page.locator(f".view[data-page={link.get_attribute('data-page')}] h1")).to_be_visible()
+        expect(page.locator("main .problem")).to_have_count(0)
+    go(page, console, f"deployments/{two_versions}/v1")
+    expect(page.get_by_role("button", name="Edit")).to_be_visible()
+    go(page, console, "keys")
+    expect(page.get_by_role("note")).to_contain_text("Keys are shown to admins alone")
+    go(page, console, "requests/for-the-token")
+    expect(page.get_by_text("in the model server")).to_be_visible()
+
+    # Its calls go with a key of their own.
+    key = console.cli("key", "create", "of-the-deployer", "--scope", "demo/*").stdout.strip()
+    wait_for("the key opens", lambda: call(console, "v1", **{"X-API-Key": key}) == 200, 30)
+    go(page, console, f"try/{two_versions}/v1")
+    expect(page.locator("h1", has_text="Try it")).to_be_visible()
+    page.get_by_role("button", name="Send").click()
+    page.locator("#calling-key").fill(key)
+    page.get_by_role("button", name="Use it").click()
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".answers pre")).to_contain_text('"label": "a"')
+    go(page, console, "jobs")
+    expect(page.get_by_role("heading", name="Queues")).to_be_visible()
+    assert [text for text in complaints if "401" not in text] == []
+    page.context.close()
+
+    other, complaints = open_as(chromium, console, made["reader"])
+    go(other, console, "overview")
+    expect(other.locator("h1", has_text="Overview")).to_be_visible()
+    told = other.evaluate(
+        "async () => (await (await fetch('api/series?seconds=900', "
+        "{headers: {'x-modelway-console': localStorage['modelway-console-token']}})).json()).series"
+    )
+    assert told == [], "of other projects nothing is told"
+    assert two_versions not in other.locator("main").inner_text()
+    assert complaints == []
     other.context.close()

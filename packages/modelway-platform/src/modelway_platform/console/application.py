@@ -6,7 +6,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -82,7 +82,7 @@ class ConsoleServer:
         return Starlette(
             routes=[
                 Route("/livez", self.live),
-                Route("/session", self.session, methods=["GET", "POST", "DELETE"]),
+                Route("/session", self.session, methods=["GET", "POST", "PUT", "DELETE"]),
                 Route("/tickets", self.make_ticket, methods=["POST"]),
                 Route("/api/series", self.series),
                 Route("/api/about-control/{what}", self.about_control),
@@ -109,7 +109,7 @@ class ConsoleServer:
         return PlainTextResponse("ok\n")
 
     async def session(self, request: Request) -> Response:
-        """GET: who is signed in. POST: signs in, with an admin key, a token or a ticket for one. DELETE: signs out."""
+        """GET: who is signed in. POST: signs in, with a key, token or ticket. PUT: takes a key to call with. DELETE: signs out."""
         if request.method == "GET":
             session = self._session_of(request)
             return _json({"signedIn": True, **self._told(session)} if session else {"signedIn": False})
@@ -121,6 +121,10 @@ class ConsoleServer:
             answer = _json({"signedIn": False})
             answer.delete_cookie(self._cookie)
             return answer
+        if request.method == "PUT":
+            session = replace(self._must_be_signed_in(request), calls_with=(await _read_sign_in(request)).key)
+            self._sessions.change(request.cookies.get(self._cookie, ""), session)
+            return _json({"signedIn": True, **self._told(session)})
         return await self._sign_in(request, await _read_sign_in(request))
 
     async def make_ticket(self, request: Request) -> Response:
@@ -133,13 +137,14 @@ class ConsoleServer:
 
     async def series(self, request: Request) -> Response:
         """Requests, errors and latency of the last `seconds` (900), of one project or model if asked."""
-        self._must_be_signed_in(request)
+        only = self._must_be_signed_in(request).who.projects
         given = request.query_params
         seconds = given.get("seconds", "900")
         if not seconds.isascii() or not seconds.isdigit():
             raise InvalidRequestError("query parameter seconds: expected a whole number")
         now = time.time()
-        return _json(self._series.read(float(seconds[:6]), now, given.get("project", ""), given.get("model", "")))
+        named = given.get("project", ""), given.get("model", "")
+        return _json(self._series.read(float(seconds[:6]), now, *named, only=only))
 
     async def control(self, request: Request) -> Response:
         """The control API."""
@@ -156,7 +161,8 @@ class ConsoleServer:
 
     async def gateway(self, request: Request) -> Response:
         """The gateway."""
-        return await self._gateway.forward(request, self._must_be_signed_in(request).key)
+        session = self._must_be_signed_in(request)
+        return await self._gateway.forward(request, session.calls_with or session.key)
 
     def _session_of(self, request: Request) -> Session | None:
         """Cookie and token must belong together."""

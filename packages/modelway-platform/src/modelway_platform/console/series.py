@@ -56,8 +56,10 @@ class Series:
             self._coarse.append(merged(self._merging))
             self._merging.clear()
 
-    def read(self, seconds: float, now: float, project: str = "", model: str = "") -> dict[str, Any]:
-        """Rates and quantiles of the last `seconds`, per version, as the pages draw them.
+    def read(
+        self, seconds: float, now: float, project: str = "", model: str = "", only: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Rates and quantiles of the last `seconds`, per version, as the pages draw them; of the projects in `only`, if any.
 
         Returns:
             `times` in Unix seconds, and per version lists as long: requests per second, shares of failed and refused
@@ -73,7 +75,7 @@ class Series:
                 version
                 for step in shown
                 for version in step.grown
-                if project in {"", version[0]} and model in {"", version[1]}
+                if project in {"", version[0]} and model in {"", version[1]} and (not only or version[0] in only)
             }
         )
         return {

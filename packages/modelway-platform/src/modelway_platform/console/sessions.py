@@ -28,11 +28,14 @@ class Session:
         key: The platform's key; it never leaves the console's process.
         token: What the page must say beside its cookie. Cookies go to every port of a host, to a model server's page, too;
             this one is in the page's own storage, which belongs to one port alone.
+        who: Whom the key belongs to.
+        calls_with: The key for the gateway, which does not know tokens; empty for the same one.
     """
 
     key: str
     token: str
     who: Who = Who()
+    calls_with: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,11 @@ class Secrets:
             del self._kept[name]
             return None
         return kept.session
+
+    def change(self, name: str, session: Session) -> None:
+        """Another session under the same name, as long as that is good."""
+        if self.find(name) is not None:
+            self._kept[name] = _Kept(session, self._kept[name].until)
 
     def take(self, name: str) -> Session | None:
         """The session, once."""

@@ -1,4 +1,5 @@
 // One answer of a model as a box, and two of them compared.
+import { keyWanted } from "./callingkey.js";
 import { h } from "./dom.js";
 import { badge, differences, ms, problem, status } from "./parts.js";
 
@@ -26,15 +27,15 @@ export async function answerBox(title, send, live) {
     const line = h("div", { class: "row" }, h("h3", {}, title), marks, id && h("a", { href: `#/requests/${encodeURIComponent(id)}` }, "its way"));
     if (/^image\//.test(type) || type === "application/octet-stream") {
       const size = (await answer.arrayBuffer()).byteLength;
-      return { element: h("div", {}, line, h("p", { class: "soft" }, `${size} octets of ${type}`)), value: undefined, ok: true };
+      return { element: h("div", {}, line, h("p", { class: "soft" }, `${size} octets of ${type}`)), value: undefined, status: answer.status, took, ok: true };
     }
     const text = await pieces(answer, live);
     let value;
     try { value = JSON.parse(text); } catch { value = text; }
     const picture = typeof value === "string" && /^(iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)[A-Za-z0-9+/=]+$/.test(value) && h("img", { class: "preview", alt: "what was answered", src: `data:;base64,${value}` });
-    return { element: h("div", {}, line, picture || h("pre", {}, typeof value === "string" ? value : JSON.stringify(value, null, 2))), value, ok: true };
+    return { element: h("div", {}, line, picture || h("pre", {}, typeof value === "string" ? value : JSON.stringify(value, null, 2))), value, status: answer.status, took, ok: true };
   } catch (error) {
-    return { element: h("div", {}, h("div", { class: "row" }, h("h3", {}, title), error.status ? status(error.status) : "", h("span", { class: "soft" }, ms(performance.now() - started))), problem(error), error.requestId && h("a", { href: `#/requests/${encodeURIComponent(error.requestId)}` }, "its way")), value: undefined, ok: false };
+    return { element: h("div", {}, h("div", { class: "row" }, h("h3", {}, title), error.status ? status(error.status) : "", h("span", { class: "soft" }, ms(performance.now() - started))), keyWanted(error) ?? problem(error), error.requestId && h("a", { href: `#/requests/${encodeURIComponent(error.requestId)}` }, "its way")), value: undefined, status: error.status, took: performance.now() - started, ok: false };
   }
 }
 

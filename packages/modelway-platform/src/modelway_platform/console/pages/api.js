@@ -55,6 +55,13 @@ export async function* lines(path, signal) {
   }
 }
 
+/** Records of one source that fit; who is bound to projects has them of each of these, in the order of their time. */
+export async function ownRecords(values, bound, signal) {
+  if (values.project || !bound.length) return records(`logs${query(values)}`, signal);
+  const found = await Promise.all(bound.map(project => records(`logs${query({ ...values, project })}`, signal)));
+  return found.flat().sort((a, b) => a.time - b.time).slice(-(values.tail ?? Infinity));
+}
+
 /** All lines that are there. */
 export async function records(path, signal) {
   const text = await (await ask(`api/control/${path}`, { signal })).text();
@@ -92,6 +99,7 @@ export const session = {
     kept.set(token);
     return answer;
   },
+  callWith: async key => (await ask("session", { method: "PUT", body: { key } })).json(),
   async leave() {
     await ask("session", { method: "DELETE" });
     token = "";

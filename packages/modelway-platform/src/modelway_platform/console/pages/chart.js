@@ -19,9 +19,9 @@ export function chart(times, lines, { show = value => number(value, 1), floor = 
     marked && h("rect", { class: "marked", x: Math.max(0, x(marked[0])), width: Math.max(2, Math.min(WIDTH, x(marked[1])) - Math.max(0, x(marked[0]))), y: 0, height: HEIGHT }),
     lines.map(each => [lines.length === 1 && h("path", { class: `area ${colour(names, each.name)}`, d: area(times, each.points, x, y) }), h("path", { class: colour(names, each.name), d: path(times, each.points, x, y) })]),
     cursor);
-  const axis = [0.5, 1].map(share => h("span", { class: "axis", style: { top: `${(y(top * share) / HEIGHT) * 8.5}rem` } }, show(top * share)));
+  const axis = [0, 0.5, 1].map(share => h("span", { class: "axis", style: { top: `${(y(top * share) / HEIGHT) * 8.5}rem` } }, show(top * share)));
   const readout = h("div", { class: "readout", hidden: true });
-  const box = h("div", { class: "chart" }, svg, axis, readout, h("div", { class: "times" }, h("span", {}, time(from)), h("span", {}, time(to))));
+  const box = h("div", { class: "chart" }, svg, axis, readout, ticks(from, to));
   box.addEventListener("pointermove", event => {
     const bounds = svg.getBoundingClientRect();
     const wanted = from + ((event.clientX - bounds.left) / bounds.width) * (to - from);
@@ -46,6 +46,8 @@ const ribbon = (times, { low, high }, x, y) => {
 };
 
 const time = seconds => new Date(seconds * 1000).toLocaleTimeString("en-GB");
+/** Times below a chart: its ends and its middle; with the day where it spans more than one. */
+const ticks = (from, to) => h("div", { class: "times" }, [from, (from + to) / 2, to].map(each => h("span", {}, to - from > 86400 ? new Date(each * 1000).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }) : time(each))));
 
 function path(times, points, x, y) {
   let down = false;
@@ -102,5 +104,5 @@ export function bandOverTime(points, { verdict, limit, zero = 0, show, label }) 
   const svg = h("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
     h("path", { class: "confidence", d: shape }), zero !== limit && line(zero, "zero"), line(limit, "limit"), h("path", { class: "seen", d: `M${side(1, zero).join("L")}` }));
   const axis = [limit, zero].filter((value, index) => !index || value !== limit).map(value => h("span", { class: "axis", style: { top: `${(y(value) / HEIGHT) * 8.5}rem` } }, show(value).replace(" points", "")));
-  return h("div", { class: `chart over ${verdict}` }, svg, axis, h("div", { class: "times" }, h("span", {}, time(from)), h("span", {}, time(to))));
+  return h("div", { class: `chart over ${verdict}` }, svg, axis, ticks(from, to));
 }

@@ -28,6 +28,7 @@ async function show() {
   for (const link of find("nav").querySelectorAll("a")) if (link.dataset.page === page?.[0]) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   document.body.classList.remove("alone");
   find("top").hidden = false;
+  find("nav").querySelector("a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   find("who").textContent = `${known.name}, ${known.role}`;
   find("who").title = `signed in with ${known.key}…${known.projects?.length ? `, for ${known.projects.join(", ")}` : ""}`;
   document.title = page ? `${page[1]} · Modelway` : "Modelway";

@@ -1,6 +1,7 @@
 // Collected records asked by ready questions or in SQL; the platform answers reading only, in a process of its own.
 import { control } from "./api.js";
 import { fill, h } from "./dom.js";
+import { projects } from "./rights.js";
 import { card, cli, empty, head, problem, shell, table } from "./parts.js";
 
 export const tabs = here => h("div", { class: "tabs", role: "navigation", "aria-label": "ways to look at logs" }, [["lines", "Lines", "#/logs"], ["questions", "Questions", "#/logs/questions"]].map(([id, title, href]) => h("a", { href, "aria-current": id === here ? "page" : undefined }, title)));
@@ -12,7 +13,7 @@ export default async function questions({ main, signal, place }) {
   const { items } = await control("logs/questions", { signal });
   const [out, command] = [h("div"), h("div")];
   const since = h("select", { "aria-label": "since" }, [["1h", "last hour"], ["15m", "last 15 minutes"], ["1d", "last day"], ["7d", "last 7 days"], ["30d", "last 30 days"]].map(([value, text]) => h("option", { value }, text)));
-  const target = h("input", { class: "wide", placeholder: "project/model/version", "aria-label": "project/model/version" });
+  const target = h("input", { class: "wide", placeholder: "project/model/version", "aria-label": "project/model/version", value: projects()[0] ?? "" });
   const sql = h("textarea", { rows: 5, spellcheck: "false", "aria-label": "SQL", value: "SELECT version, status, count(*) AS requests\nFROM access\nWHERE NOT mirrored\nGROUP BY ALL ORDER BY requests DESC" });
   const run = async (act, text) => {
     fill(out, empty("asking…"));

@@ -3,6 +3,7 @@ import { apply, control, name } from "../api.js";
 import { confirmed, fill, h } from "../dom.js";
 import { follow } from "../fleet.js";
 import { ago, attempt, badge, card, changes, cli, declared, differences, empty, facts, head, phase, problem, short, stamp, table } from "../parts.js";
+import { button, mayDeploy, onlyLooking } from "../rights.js";
 import { timeline } from "../timeline.js";
 
 export default async function deployments(page) {
@@ -44,8 +45,8 @@ async function one({ main, signal, place }, [project, model, version]) {
   const document_ = h("div");
   fill(main, head(h("span", {}, h("a", { class: "plain soft", href: `#/models/${project}/${model}` }, `${project}/${model}/`), version), null,
     h("a", { class: "button", href: `#/try/${id}` }, "Try it"), h("a", { class: "button", href: `#/logs?source=server&model=${project}/${model}&version=${version}` }, "Server log"),
-    h("button", { onclick: () => edit(id, path, document_) }, "Edit"), h("button", { class: "danger", onclick: () => remove(id, path) }, "Delete…")),
-  trouble, state, steps, document_, h("div", { class: "two" }, h("div", {}, replicas, happened), h("div", {}, past, package_)), cli(`modelway describe deployment ${id}`));
+    button(project, { onclick: () => edit(id, path, document_) }, "Edit"), button(project, { class: "danger", onclick: () => remove(id, path) }, "Delete…")),
+  onlyLooking(project), trouble, state, steps, document_, h("div", { class: "two" }, h("div", {}, replicas, happened), h("div", {}, past, package_)), cli(`modelway describe deployment ${id}`));
   follow(signal, async ({ deployments: all }) => {
     const object = all.find(each => each.metadata.name === id);
     if (object) { fill(trouble); await refresh(object); } else fill(trouble, problem({ message: `${id} is not deployed`, hint: "it was deleted, or never there" }));
@@ -89,11 +90,11 @@ function history(object, revisions, path) {
   const rows = revisions.slice(0, 50).map((each, index) => {
     const before = revisions[index + 1];
     const detail = h("details", {}, h("summary", {}, h("strong", {}, `#${each.number}`), ` ${each.cause} by ${each.author}, `, stamp(each.createdAt)), before ? changes(differences(before.document.spec, each.document.spec)) : h("pre", {}, JSON.stringify(each.document.spec, null, 2)),
-      each.number !== object.metadata.revision && [h("button", { onclick: () => undo(id, path, each.number) }, `Back to #${each.number}…`), cli(`modelway rollout undo deployment ${id} --to-revision ${each.number} --wait`)]);
+      each.number !== object.metadata.revision && mayDeploy(object.metadata.project) && [h("button", { onclick: () => undo(id, path, each.number) }, `Back to #${each.number}…`), cli(`modelway rollout undo deployment ${id} --to-revision ${each.number} --wait`)]);
     if (index === 0) detail.open = true;
     return detail;
   });
-  return card(["History", revisions.length > 1 && h("button", { onclick: () => undo(id, path, revisions[1].number) }, `Undo to #${revisions[1].number}…`)], rows, cli(`modelway rollout history deployment ${id}`));
+  return card(["History", revisions.length > 1 && button(object.metadata.project, { onclick: () => undo(id, path, revisions[1].number) }, `Undo to #${revisions[1].number}…`)], rows, cli(`modelway rollout history deployment ${id}`));
 }
 
 async function undo(id, path, number) {

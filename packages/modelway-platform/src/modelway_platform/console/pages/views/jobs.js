@@ -1,5 +1,6 @@
 // Asynchronous requests: queues, states, dead letters; cancel and replay.
 import { gateway, poll, query } from "../api.js";
+import { keyWanted } from "../callingkey.js";
 import { confirmed, fill, h } from "../dom.js";
 import { attempt, badge, card, cli, empty, facts, head, number, problem, shell, size, span, stamp, status, table } from "../parts.js";
 
@@ -17,13 +18,20 @@ export default async function jobs(page) {
   const go = change => { location.hash = `#/jobs${query({ ...wanted, before: "", ...change })}`; };
   fill(main, head("Jobs", "requests that were handed over with Prefer: respond-async"), trouble, queues,
     h("div", { class: "filters" }, h("input", { type: "search", placeholder: "project/model", "aria-label": "model", value: wanted.model, onchange: event => go({ model: event.target.value.trim() }) }), h("select", { "aria-label": "state", onchange: event => go({ state: event.target.value }) }, [["", "every state"], ...STATES.map(each => [each, each])].map(([value, text]) => h("option", { value, selected: value === wanted.state }, text)))), list);
-  await poll(3000, signal, async () => {
+  const look = async () => {
     const [depth, found] = await Promise.all([json("_/jobs/queues", { signal }), json(`_/jobs${query({ ...wanted, limit: 50 })}`, { signal })]);
     fill(queues, card("Queues", depth.items.length ? table([["Model", each => each.model], ["Waiting", each => number(each.queued), { right: true }], ["Oldest waits", each => (each.queued ? span(each.oldestSeconds ?? each.oldest_seconds ?? 0) : ""), { right: true }], ["Running", each => number(each.running), { right: true }], ["Dead letters", each => (each.dead ? h("span", { class: "bad" }, number(each.dead)) : "0"), { right: true }], ["", each => each.dead > 0 && h("button", { class: "small", onclick: () => replayDead(each.model) }, "Replay dead letters…")]], depth.items) : empty("No queue has anything in it."), cli("modelway job list --queues")));
     fill(list, card(null, table([["Job", each => h("code", {}, each.id)], ["Model", each => each.model], ["State", each => state(each.state)], ["Priority", each => each.priority, { right: true }], ["Tries", each => each.attempts, { right: true }], ["Made", each => stamp(each.createdAt)], ["Result", each => (each.result ? [status(each.result.status), ` ${size(each.result.bytes)}`] : each.error?.code ?? "")], ["Consumer", each => each.consumer]], found.items, { href: each => `#/jobs/${each.id}`, none: wanted.model || wanted.state ? "No job fits." : "No job was handed over yet." }),
       found.next && h("button", { onclick: () => go({ before: found.next }) }, "Older ones"), cli(`modelway job list${wanted.model ? ` --model ${shell(wanted.model)}` : ""}${wanted.state ? ` --state ${wanted.state}` : ""}`), !found.items.length && cli("modelway call vision/digits --example --async")));
     place();
-  }, error => { fill(trouble, error && problem(error)); place(); });
+  };
+  let asking = false; // whoever types a key is not disturbed
+  await poll(3000, signal, () => (asking ? undefined : look()), error => {
+    const form = error && keyWanted(error, async () => { await look(); asking = false; fill(trouble); });
+    if (form) asking = true;
+    if (!asking || form) fill(trouble, form ?? (error && problem(error)));
+    place();
+  });
   return undefined;
 }
 

@@ -1,12 +1,14 @@
 // Who may call, with which limits: keys made, rotated and revoked; limits of routes; issuers of tokens.
 import { control, name } from "../api.js";
 import { confirmed, fill, h } from "../dom.js";
+import { me, mayAdminister } from "../rights.js";
 import { attempt, badge, card, cli, copy, head, problem, shell, stamp, table } from "../parts.js";
 
 const gone = each => each.revokedAt || (each.expiresAt && new Date(each.expiresAt) < new Date());
 const limit = each => (typeof each === "string" ? each : [each.requests ?? each.limit, each.per ?? each.seconds ?? each.window].filter(part => part !== undefined).join("/") || JSON.stringify(each));
 
 export default async function keys({ main, signal, place }) {
+  if (!mayAdminister()) return limits({ main, signal, place });
   const [list, made, trouble, routes, issuers] = Array.from({ length: 5 }, () => h("div"));
   const filter = h("input", { type: "search", placeholder: "filter", "aria-label": "filter", oninput: () => draw() });
   let items = [];
@@ -30,9 +32,19 @@ export default async function keys({ main, signal, place }) {
   await read();
   place();
   const [declared, known] = await Promise.all([control("routes", { signal }), control("issuers", { signal })]);
-  fill(routes, card("Limits of routes", table([["Route", each => each.metadata.name], ["Access", each => (each.spec.access === "open" ? badge("open to everybody", "warn") : badge(each.spec.access, "good"))], ["Limits", each => [...(each.spec.limits ?? []), ...(each.spec.quotas ?? [])].map(each_ => JSON.stringify(each_)).join(" "), { wide: true }], ["Concurrency", each => (each.spec.concurrency ? JSON.stringify(each.spec.concurrency) : "")]], declared.items, { href: each => `#/models/${each.metadata.name}`, none: "No route is declared: every model needs a key and has no limit of its own." })));
+  fill(routes, limitsOf(declared.items));
   fill(issuers, card("Issuers of tokens", table([["Name", each => each.name], ["Issuer", each => h("code", {}, each.issuer)], ["Audiences", each => (each.audiences ?? []).join(", ")], ["Scopes", each => (Array.isArray(each.scopes) ? each.scopes.join(", ") : "")]], known.items ?? [], { none: "No issuer is declared: only keys open models." }), cli("modelway issuer list")));
+  return undefined;
 }
+
+/** What limits callers, for whoever may not see their keys. */
+async function limits({ main, signal, place }) {
+  const { items } = await control("routes", { signal });
+  fill(main, head("Keys and limits", "who may call which models, and how often"), h("p", { class: "looking soft", role: "note" }, `You look at this as ${me().name}, ${me().role}. Keys are shown to admins alone.`), limitsOf(items));
+  place();
+}
+
+const limitsOf = routes => card("Limits of routes", table([["Route", each => each.metadata.name], ["Access", each => (each.spec.access === "open" ? badge("open to everybody", "warn") : badge(each.spec.access, "good"))], ["Limits", each => [...(each.spec.limits ?? []), ...(each.spec.quotas ?? [])].map(each_ => JSON.stringify(each_)).join(" "), { wide: true }], ["Concurrency", each => (each.spec.concurrency ? JSON.stringify(each.spec.concurrency) : "")]], routes, { href: each => `#/models/${each.metadata.name}`, none: "No route is declared: every model needs a key and has no limit of its own." }));
 
 function maker(secret, close) {
   const field = (id, label, placeholder, value = "") => h("div", { class: "field" }, h("label", { for: `key-${id}` }, label), h("input", { id: `key-${id}`, name: id, placeholder, value, required: id === "name" }));

@@ -2,6 +2,7 @@
 import { lines, query } from "../api.js";
 import { fill, h } from "../dom.js";
 import { cli, clock, head, ms, number, problem, shell, status } from "../parts.js";
+import { projects } from "../rights.js";
 import { VirtualList } from "../virtual.js";
 import questions, { tabs } from "../questions.js";
 
@@ -21,6 +22,7 @@ export default async function logs(page) {
   const { main, signal, query: given, place } = page;
   const state = { source: "access", ...Object.fromEntries(KEEP.filter(key => given.get(key)).map(key => [key, given.get(key)])) };
   if (!SHOWN[state.source]) state.source = "access";
+  if (!state.model && projects().length) [state.model] = projects(); // what a token that is bound to projects may ask for
   const [trouble, command, count] = [h("div"), h("div"), h("span", { class: "soft", role: "status" })];
   const list = new VirtualList({ render: SHOWN[state.source], kind: each => (each.mirrored ? "mirrored" : ""), most: MOST, label: "log", open: each => each.request_id && (location.hash = `#/requests/${encodeURIComponent(each.request_id)}`) });
   const tell = () => { count.textContent = list.fits ? `${number(list.shown.length)} of ${number(list.items.length)} lines` : `${number(list.items.length)} lines`; };

@@ -4,6 +4,7 @@ import { chart } from "../chart.js";
 import { fill, h } from "../dom.js";
 import { follow, followSeries, lately, models as together_, ofModel } from "../fleet.js";
 import { attempt, badge, card, changes, cli, declared, differences, dot, empty, head, ms, number, percent, phase, problem, rate, shares, short, stamp, table } from "../parts.js";
+import { button, mayDeploy, onlyLooking } from "../rights.js";
 import { signature } from "./deployments.js";
 
 export default async function models(page) {
@@ -42,7 +43,7 @@ async function one({ main, signal, place }, project, model) {
     fill(versions, card("Versions", versionTable(found, told)));
   };
   fill(main, head(h("span", {}, h("span", { class: "soft" }, `${project}/`), model), null, h("a", { class: "button", href: `#/try/${id}` }, "Try it"), h("a", { class: "button", href: `#/rollout/${id}` }, "Compare versions"), h("a", { class: "button", href: `#/requests?model=${id}` }, "Requests"), h("a", { class: "button", href: `#/logs?model=${id}` }, "Logs")),
-    trouble, split, editor, h("div", { class: "title" }, h("h2", { class: "grow" }, "Traffic"), spans), charts, versions, copies, h("div", { class: "two" }, signatures, past), cli(`modelway describe route ${id}`));
+    onlyLooking(project), trouble, split, editor, h("div", { class: "title" }, h("h2", { class: "grow" }, "Traffic"), spans), charts, versions, copies, h("div", { class: "two" }, signatures, past), cli(`modelway describe route ${id}`));
   follow(signal, async ({ deployments, routes }) => {
     found = together_(deployments, routes).find(each => each.name === id);
     if (!found) { fill(trouble, problem({ message: `nothing is deployed as ${id}`, hint: "modelway get deployments" })); place(); return; }
@@ -86,7 +87,7 @@ function versionTable({ deployments, weights, versions, name: id }, told) {
 function splitCard(found, editor) {
   const route = found.route?.spec;
   const marks = route ? [badge(route.access === "open" ? "open to everybody" : "needs a key", route.access === "open" ? "warn" : "good"), route.idempotent && badge("sent again after failures"), (route.mirrors ?? []).map(each => badge(`copies ${each.from ?? "all"} → ${each.to}`)), Object.entries(route.aliases ?? {}).map(([alias, version]) => badge(`@${alias} = ${typeof version === "string" ? version : JSON.stringify(version)}`)), (route.limits ?? []).map(each => badge(`limit ${typeof each === "string" ? each : JSON.stringify(each)}`))] : [h("span", { class: "soft" }, "No route is declared: everything goes to the first version that is ready. Deploying never moves traffic by itself.")];
-  return card(["Who gets the traffic", h("button", { onclick: () => editWeights(found, editor) }, "Change weights")], found.weights.length ? shares(found.weights) : empty("Nobody is ready."), h("div", { class: "row" }, marks));
+  return card(["Who gets the traffic", button(found.project, { onclick: () => editWeights(found, editor) }, "Change weights")], found.weights.length ? shares(found.weights) : empty("Nobody is ready."), h("div", { class: "row" }, marks));
 }
 
 function editWeights(found, place) {
@@ -130,6 +131,6 @@ function routeHistory({ name: id, route }, revisions) {
   return card("History of the route", revisions.slice(0, 20).map((each, index) => {
     const before = revisions[index + 1];
     return h("details", { open: index === 0 }, h("summary", {}, h("strong", {}, `#${each.number}`), ` ${each.cause} by ${each.author}, `, stamp(each.createdAt)), before ? changes(differences(before.document.spec, each.document.spec)) : h("p", { class: "soft" }, "the first"),
-      each.number !== route.metadata.revision && [h("button", { onclick: () => attempt(() => control(`routes/${id.split("/").map(encodeURIComponent).join("/")}/undo`, { method: "POST", body: { toRevision: each.number } }), `revision ${number(each.number)} is declared again`) }, `Back to #${each.number}`), cli(`modelway rollout undo route ${id} --to-revision ${each.number}`)]);
+      each.number !== route.metadata.revision && mayDeploy(route.metadata.project) && [h("button", { onclick: () => attempt(() => control(`routes/${id.split("/").map(encodeURIComponent).join("/")}/undo`, { method: "POST", body: { toRevision: each.number } }), `revision ${number(each.number)} is declared again`) }, `Back to #${each.number}`), cli(`modelway rollout undo route ${id} --to-revision ${each.number}`)]);
   }), cli(`modelway rollout history route ${id}`));
 }

@@ -1,7 +1,8 @@
 // Which requests there were; one request's whole way and where its time went; the same once more, to another version.
-import { control, gateway, name, query, records } from "../api.js";
+import { control, gateway, name, ownRecords, query } from "../api.js";
+import { projects } from "../rights.js";
 import { fill, h } from "../dom.js";
-import { badge, card, cli, clock, empty, facts, head, ms, number, problem, shell, size, status, table } from "../parts.js";
+import { badge, card, cli, clock, empty, differences, facts, head, ms, number, problem, shell, size, stamp, status, table } from "../parts.js";
 import { answerBox, sameMarks } from "../answers.js";
 
 const MOST = 300;
@@ -20,7 +21,7 @@ export default async function requests(page) {
   const [project, model] = state.model.split("/");
   fill(main, head("Requests", "records of the gateway, newest first"), form, found);
   const slower = state.over && `${Number(state.over) || 0}ms`;
-  const fitting = (await records(`logs${query({ source: "access", project, model, version: state.version, mirrored: state.mirrored, status: state.status, consumer: state.consumer, slower, tail: MOST })}`, signal)).reverse();
+  const fitting = (await ownRecords({ source: "access", project, model, version: state.version, mirrored: state.mirrored, status: state.status, consumer: state.consumer, slower, tail: MOST }, projects(), signal)).reverse();
   fill(found, card([`${number(fitting.length)} requests`, h("span", { class: "soft" }, fitting.length === MOST ? "the newest that fit; older ones under Logs, Questions" : "")], requestTable(fitting)), cli(["modelway logs", state.model && shell(state.model), state.version && `--version ${shell(state.version)}`, state.status && `--status ${state.status}`, slower && `--slower ${slower}`, state.consumer && `--consumer ${shell(state.consumer)}`, state.mirrored && (state.mirrored === "true" ? "--mirrored" : "--no-mirrored"), `--tail ${MOST}`].filter(Boolean).join(" ")));
   place();
   return undefined;
@@ -56,7 +57,7 @@ async function one({ main, signal, place, doors }, id) {
 /** The records of gateway and model server; those of a request that has just ended may take a moment to be written. */
 async function found(id, signal) {
   for (let attempt = 0; ; attempt += 1) {
-    const [access, inference] = await Promise.all(["access", "inference"].map(source => records(`logs${query({ source, requestId: id, tail: 100 })}`, signal)));
+    const [access, inference] = await Promise.all(["access", "inference"].map(source => ownRecords({ source, requestId: id, tail: 100 }, projects(), signal)));
     const late = access.length ? !inference.length && access[0].replica && Date.now() / 1000 - access[0].time < 5 : true;
     if (!late || attempt === 6) return [access, inference];
     await new Promise(resolve => { setTimeout(resolve, 500); });
@@ -101,7 +102,8 @@ async function replay(asked, served, signal, doors) {
   const kept = served?.request !== undefined;
   const body = h("textarea", { rows: 6, spellcheck: "false", "aria-label": "body", value: JSON.stringify(kept ? served.request : example ?? {}) });
   const chosen = h("select", { "aria-label": "version" }, versions.map(each => h("option", { value: each.metadata.version, selected: each.metadata.version !== asked.version }, each.metadata.version)));
-  const [out, command] = [h("div"), h("div")];
+  const [out, command, past] = [h("div"), h("div"), h("div")];
+  const sent = [];
   const tell = () => fill(command, cli(`modelway call ${asked.project}/${asked.model}/${chosen.value} ${asked.endpoint} -d ${shell(body.value)}`));
   const send = async () => {
     const button = form.querySelector("button");
@@ -109,11 +111,20 @@ async function replay(asked, served, signal, doors) {
     const told = await answerBox(`${chosen.value}, now`, () => gateway(name(asked.project, asked.model, chosen.value, asked.endpoint), { method: "POST", body: body.value, headers: { "content-type": "application/json" }, signal }));
     const before = served?.answer !== undefined && { element: h("div", {}, h("h3", {}, `${asked.version}, then`), h("pre", {}, JSON.stringify(served.answer, null, 2))), value: served.answer };
     fill(out, h("div", { class: "answers" }, before && before.element, told.element), before && sameMarks(before.value, told.value));
+    sent.unshift({ at: new Date().toISOString(), version: chosen.value, body: body.value, told, differs: served?.answer === undefined || told.value === undefined ? null : differences({ answer: served.answer }, { answer: told.value }) });
+    fill(past, overTime(asked, served, sent));
     button.disabled = false;
   };
   const form = h("form", { onsubmit: event => { event.preventDefault(); send(); } }, h("p", { class: "soft" }, kept ? "What the caller sent, from the inference log." : ["The payload is not on record (", h("code", {}, "INFERENCE_LOG_PAYLOADS"), " in the deployment's env keeps a share of them): below is the package's example."]), body, h("div", { class: "row end" }, "to version", chosen, h("button", { class: "first" }, "Send")));
   body.addEventListener("input", tell);
   chosen.addEventListener("change", tell);
   tell();
-  return card(["Once more, to another version", h("span", { class: "soft" }, doors.gateway)], form, out, command);
+  return card(["Once more, to this or another version", h("span", { class: "soft" }, doors.gateway)], form, out, past, command);
+}
+
+/** The first answer and each one since, so that it can be seen what has changed over time and between versions. */
+function overTime(asked, served, sent) {
+  const first = { at: new Date(asked.time * 1000).toISOString(), version: asked.version, first: true };
+  const same = each => (each.first ? h("span", { class: "soft" }, "the request itself") : each.body !== sent[0].body ? badge("another body") : each.differs === null ? h("span", { class: "soft" }, "cannot be compared") : each.differs.length ? badge(`${each.differs.length} differ: ${each.differs.slice(0, 3).map(one_ => one_.path.replace(/^answer\.?/, "") || "answer").join(", ")}`, "warn") : badge("the same", "good"));
+  return [h("h3", {}, "Over time"), table([["When", each => stamp(each.at)], ["Version", each => each.version], ["Status", each => status(each.first ? asked.status : each.told.status)], ["Took", each => ms(each.first ? asked.duration_ms : each.told.took), { right: true }], ["Against the first answer", same, { wide: true }]], [...sent, first])];
 }

@@ -4,6 +4,7 @@ import { band, chart } from "../chart.js";
 import { confirmed, fill, h } from "../dom.js";
 import { follow, followSeries, models } from "../fleet.js";
 import { attempt, badge, card, changes, cli, declared, dot, empty, head, ms, number, percent, phase, problem, rate, shares, table } from "../parts.js";
+import { button, onlyLooking } from "../rights.js";
 import { beginRollout, phaseOf, rolloutCards, underWay } from "./rollout_run.js";
 
 const STEPS = [0, 1, 5, 10, 25, 50, 75, 100];
@@ -35,7 +36,7 @@ async function one({ main, path, query: given, signal, place }, project, model) 
   const id = `${project}/${model}`;
   const [bar, run, verdict, charts, trouble, choices, pinned] = [h("div"), h("div"), h("div"), h("div"), h("div"), h("span", { class: "row" }), given.get("pinned") === "true"];
   const state = { found: null, told: null, rollout: null, baseline: given.get("baseline"), candidate: given.get("candidate"), since: given.get("since") ?? "" };
-  fill(main, head(h("span", {}, h("span", { class: "soft" }, `Rollout of ${project}/`), model), null, choices), trouble, run, bar, verdict, charts);
+  fill(main, head(h("span", {}, h("span", { class: "soft" }, `Rollout of ${project}/`), model), null, choices), onlyLooking(project), trouble, run, bar, verdict, charts);
   const ask = async () => {
     if (!state.candidate) return;
     try { fill(verdict, evidence(id, state, await control(`routes/${name(project, model)}/comparison${query({ baseline: state.baseline, candidate: state.candidate, since: state.since, pinned: pinned ? "true" : "" })}`, { signal }))); fill(trouble); } catch (error) { if (!signal.aborted) fill(trouble, problem(error)); }
@@ -76,8 +77,8 @@ function steps({ found, baseline, candidate }) {
   const share = shareOf(found.weights, baseline, candidate);
   const next = STEPS.find(each => each > share + 0.01);
   const place = STEPS.filter(each => each <= share + 0.01).at(-1);
-  const move = (to, word) => h("button", { class: word === "abort" ? "danger" : "", disabled: Math.abs(to - share) < 0.01, onclick: () => change(found, baseline, candidate, to) }, { next: `Next step: ${to} %`, promote: `Promote: all to ${candidate}`, abort: `Abort: all to ${baseline}` }[word]);
-  return card([`${candidate} gets ${number(share, 1)} % of what ${baseline} and ${candidate} get`, h("span", { class: "row" }, share < 99.99 && h("button", { class: "first", onclick: () => beginRollout(found.project, found.model, baseline, candidate) }, "Begin a rollout"), next !== undefined && move(next, "next"), next !== undefined && next !== 100 && move(100, "promote"), move(0, "abort"))],
+  const move = (to, word) => button(found.project, { class: word === "abort" ? "danger" : "", disabled: Math.abs(to - share) < 0.01, onclick: () => change(found, baseline, candidate, to) }, { next: `Next step: ${to} %`, promote: `Promote: all to ${candidate}`, abort: `Abort: all to ${baseline}` }[word]);
+  return card([`${candidate} gets ${number(share, 1)} % of what ${baseline} and ${candidate} get`, h("span", { class: "row" }, share < 99.99 && button(found.project, { class: "first", onclick: () => beginRollout(found.project, found.model, baseline, candidate) }, "Begin a rollout"), next !== undefined && move(next, "next"), next !== undefined && next !== 100 && move(100, "promote"), move(0, "abort"))],
     h("div", { class: "stepbar", role: "img", "aria-label": `step ${place} of 100 percent` }, STEPS.map(each => h("div", { class: each === place ? "now" : each < place ? "past" : each === next ? "next" : "" }, `${each} %`))),
     shares(found.weights), found.weights.some(each => ![baseline, candidate].includes(each.version)) ? h("p", { class: "soft" }, "Other versions keep their weights.") : null);
 }

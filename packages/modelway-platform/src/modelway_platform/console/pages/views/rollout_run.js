@@ -2,6 +2,7 @@
 import { apply, control, name } from "../api.js";
 import { bandOverTime } from "../chart.js";
 import { confirmed, h } from "../dom.js";
+import { button } from "../rights.js";
 import { attempt, badge, card, changes, cli, empty, ms, number, percent, shares, stamp, table } from "../parts.js";
 
 const KINDS = { Promoted: "good", RolledBack: "bad", Stopped: "bad", Aborted: "warn", TakenOver: "warn", Paused: "warn", Undone: "warn" };
@@ -56,7 +57,7 @@ function orders(rollout, id, done) {
   const possible = going ? [...(rollout.status.phase === "Paused" || waits ? ["resume"] : []), ...(rollout.status.phase === "Paused" ? [] : ["pause"]), "promote", "abort"] : rollout.status.run && rollout.status.phase !== "Waiting" ? ["retry", ...(["TakenOver", "Stopped", "Undone"].includes(rollout.status.phase) ? [] : ["undo"])] : [];
   return h("span", { class: "row" }, possible.map(order => {
     const [word, text] = order === "resume" && waits ? ["Approve", WORDS.resume[1]] : WORDS[order];
-    return h("button", { class: order === "promote" || order === "resume" ? "first" : order === "abort" ? "danger" : "", onclick: async () => {
+    return button(rollout.metadata.project, { class: order === "promote" || order === "resume" ? "first" : order === "abort" ? "danger" : "", onclick: async () => {
       if (!(await confirmed(`${word}: rollout of ${id}?`, text, word, cli(`modelway rollout ${order} ${id}`), order === "abort"))) return;
       await attempt(() => control(`rollouts/${name(...id.split("/"))}/steer`, { method: "POST", body: { action: order } }), `${word}: on its way`);
       done();

@@ -1,5 +1,6 @@
 // Who calls what: callers, models and versions with coloured edges, copies dashed; live charts beside it.
-import { poll, query, records } from "../api.js";
+import { control, ownRecords, poll } from "../api.js";
+import { mayAdminister, projects } from "../rights.js";
 import { chart } from "../chart.js";
 import { fill, h } from "../dom.js";
 import { follow, followSeries, models, together } from "../fleet.js";
@@ -19,9 +20,10 @@ export default async function traffic({ main, signal, place }) {
     place();
   };
   fill(main, head("Traffic", "who calls what, by the last 2,000 records of the gateway; lines are green, amber or red by their share of failures (1 %, 5 %)"), trouble, map, charts, callers, cli("modelway logs ask traffic", "modelway logs ask consumers"));
+  if (mayAdminister()) control("keys", { signal }).then(({ items }) => { for (const each of items) known.set(each.consumer, each.name); draw(); }, () => {});
   const failed = error => fill(trouble, error && problem(error));
   follow(signal, state_ => { state.all = models(state_.deployments, state_.routes); draw(); }, failed);
-  poll(4000, signal, async () => { state.seen = await records(`logs${query({ source: "access", tail: 2000 })}`, signal); draw(); }, failed);
+  poll(4000, signal, async () => { state.seen = await ownRecords({ source: "access", tail: 2000 }, projects(), signal); draw(); }, failed);
   followSeries(signal, { seconds: 900 }, told => { state.told = told; draw(); });
 }
 
@@ -41,7 +43,10 @@ export function grouped(seen, key) {
   return [...found.values()].sort((a, b) => b.count - a.count);
 }
 const quantile = (times, share) => [...times].sort((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * share))];
+/** What records call a caller: its consumer, which for keys with a name that is no plain word is made up. */
 const caller = each => each.consumer || "without a key";
+const known = new Map(); // names of keys by consumer, for those who may see keys
+const named = consumer => known.get(consumer) ?? consumer;
 
 function mapCard({ all, seen }) {
   const now = (seen ?? []).filter(each => each.model);
@@ -56,7 +61,7 @@ function mapCard({ all, seen }) {
   const edges = [];
   for (const each of grouped(asked, one => (callers.some(other => other.name === caller(one)) && shown.some(other => other.name === `${one.project}/${one.model}`) ? JSON.stringify([caller(one), `${one.project}/${one.model}`]) : null))) {
     const [from, to] = JSON.parse(each.name);
-    edges.push(edge(0, at.callers(from), 1, at.models(to), each, asked.length, `${from} → ${to}`));
+    edges.push(edge(0, at.callers(from), 1, at.models(to), each, asked.length, `${named(from)} → ${to}`));
   }
   for (const one of versions) {
     const group = grouped(asked.filter(each => `${each.project}/${each.model}` === one.model.name && each.version === one.version), () => one.name)[0] ?? { count: 0, failed: 0, times: [] };
@@ -68,11 +73,11 @@ function mapCard({ all, seen }) {
       edges.push(h("path", { class: "mirror", d: curve(1, at.models(one.model.name) + 9, 2, at.versions(one.name) + 12), "stroke-width": 2 }, h("title", {}, `copies of ${mirror.from ?? "all"} to ${mirror.to}: ${number(copies)} of the last records`)));
     }
   }
-  return card(["Map", h("span", { class: "legend" }, h("span", {}, "─ requests"), h("span", {}, "┄ copies (mirrors)"), h("span", {}, "width: share of requests"))], h("svg", { class: "map", viewBox: `0 0 1050 ${height}`, role: "img", "aria-label": "callers, models and versions" },
+  return card(["Map", h("span", { class: "legend" }, h("span", {}, "─ requests"), h("span", {}, "┄ copies (mirrors)"), h("span", {}, "width: share of requests"))], h("div", { class: "scroll" }, h("svg", { class: "map", viewBox: `0 0 1050 ${height}`, role: "img", "aria-label": "callers, models and versions" },
     ["Callers", "Models", "Versions"].map((title, index) => h("text", { class: "soft", x: COLUMNS[index][0], y: 16 }, title)), edges,
-    callers.map(each => node(0, at.callers(each.name), each.name, `${number(each.count)} requests`, `#/requests?consumer=${encodeURIComponent(each.name === "without a key" ? "" : each.name)}`)),
+    callers.map(each => node(0, at.callers(each.name), named(each.name), `${number(each.count)} requests`, `#/requests?consumer=${encodeURIComponent(each.name === "without a key" ? "" : each.name)}`)),
     shown.map(each => node(1, at.models(each.name), each.name, each.route ? "declared route" : "no route: first ready version", `#/models/${each.name}`)),
-    versions.map(each => { const one = each.model.deployments.find(other => other.metadata.version === each.version); return node(2, at.versions(each.name), each.version, `${one.status.phase}, ${one.status.replicas.ready} of ${one.status.replicas.wanted} replicas`, `#/deployments/${each.name}`); })));
+    versions.map(each => { const one = each.model.deployments.find(other => other.metadata.version === each.version); return node(2, at.versions(each.name), each.version, `${one.status.phase}, ${one.status.replicas.ready} of ${one.status.replicas.wanted} replicas`, `#/deployments/${each.name}`); }))));
 }
 
 const cut = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
@@ -106,5 +111,5 @@ function panels(told) {
 }
 
 const callerTable = seen => table([
-  ["Caller", each => each.name], ["Requests", each => number(each.count), { right: true }], ["Refused", each => percent(each.refused / each.count), { right: true }], ["Failed", each => percent(each.failed / each.count), { right: true }], ["p50", each => ms(quantile(each.times, 0.5)), { right: true }], ["p99", each => ms(quantile(each.times, 0.99)), { right: true }], ["Last", each => new Date(each.last * 1000).toLocaleTimeString("en-GB")],
+  ["Caller", each => named(each.name)], ["Requests", each => number(each.count), { right: true }], ["Refused", each => percent(each.refused / each.count), { right: true }], ["Failed", each => percent(each.failed / each.count), { right: true }], ["p50", each => ms(quantile(each.times, 0.5)), { right: true }], ["p99", each => ms(quantile(each.times, 0.99)), { right: true }], ["Last", each => new Date(each.last * 1000).toLocaleTimeString("en-GB")],
 ], grouped(seen.filter(each => !each.mirrored), caller), { href: each => `#/requests?consumer=${encodeURIComponent(each.name === "without a key" ? "" : each.name)}` });
