@@ -120,3 +120,7 @@ bench-model-processes: setup ## a model in a thread, and in one and two processe
 .PHONY: bench-deploy
 bench-deploy: setup ## apply to answer on this machine and in containers, a change of code, 200 deployments at once, 5,000 held; ARGUMENTS="--only many" asks for less
 	@python -m benchmarks.deploy $(ARGUMENTS)
+
+.PHONY: soak
+soak: setup ## load of every kind for an hour: what grows, what fails; ARGUMENTS="--minutes 5" asks for less
+	@$(BIN)/python -m journeys.soak $(ARGUMENTS)

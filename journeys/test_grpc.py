@@ -1,7 +1,6 @@
 """gRPC through a real platform: NVIDIA's client calls two versions by metadata, and a stream comes piece by piece."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -201,5 +200,4 @@ def test_calls_go_on_while_the_gateways_workers_are_replaced(
     for thread in threads:
         thread.join(30)
     print(f"gRPC while the gateway's workers are replaced: {len(answers)} calls answered, {len(errors)} not")
-    # The promise is none; beside other tests on two cores a client may hear of the end later than a worker waits for it.
-    assert len(errors) * (10**6 if os.environ.get("MODELWAY_FAULTS") == "whole" else 500) <= len(answers), errors[:3]
+    assert not errors, [str(each) for each in errors[:3]]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from modelway.http1.answering import AnsweringConnection
 from modelway.http1.answers import CONTINUE
+from modelway.http1.hooks import HookedConnection
 from modelway.http1.phases import ANSWER, BODY, CLOSED, HEAD, IDLE, LINGER
 from modelway.http1.request import Request
 from modelway.http1.request_head import RefusedHeadError, accept, check_size
@@ -33,7 +33,7 @@ _MAX_UNKNOWN_HEADS = 16
 _STOPPED = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 
 
-class ServerConnection(AnsweringConnection):
+class ServerConnection(HookedConnection):
     """The engine's half of a connection; see the module for the hooks a subclass fills in."""
 
     __slots__ = (
@@ -76,16 +76,7 @@ class ServerConnection(AnsweringConnection):
         self._early = b""
         self.body_bytes = 0  # of the outstanding request, so far
 
-    # Hooks
-
-    def request_received(self, request: Request) -> None:
-        """The head is in and accepted; the body, if any, follows."""
-
-    def body_received(self, data: bytes) -> None:
-        """A piece of the body, without its framing."""
-
-    def request_completed(self) -> None:
-        """The body is in."""
+    # A hook with a usual way
 
     def whole_request_received(self, request: Request, body: bytes) -> None:
         """A request that came in one piece, with a head seen before: the three hooks above, unless done in one go."""
@@ -98,19 +89,6 @@ class ServerConnection(AnsweringConnection):
             self._complete()
         if self._rejection is None:
             self.data_parsed()
-
-    def data_parsed(self) -> None:
-        """All that had arrived has been handed over: the moment to write once."""
-
-    def request_failed(self, status: int, code: str) -> None:
-        """The rest of the outstanding request is wrong or did not come in time; it is answered with this error."""
-        self.client_left()
-
-    def head_refused(self, status: int, code: str) -> None:
-        """A head was not accepted, or did not come in time; it is answered with this error. There is no request."""
-
-    def answer_overdue(self) -> None:
-        """`deadline` passed while an answer is outstanding; only where a subclass set one."""
 
     # Another protocol instead of HTTP (RFC 9110, section 7.8)
 
