@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from journeys.running_platform import free_ports
+from journeys.slurm_accounting import Accounting
 
 _SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")
@@ -76,9 +77,11 @@ class SlurmCluster:
     Args:
         folder: Configuration, state and logs; short, as sockets lie in it.
         gpus: GPUs per node.
+        accounting: Whether there is an accounting database, too.
     """
 
-    def __init__(self, folder: Path, *, gpus: int = 2) -> None:
+    def __init__(self, folder: Path, *, gpus: int = 2, accounting: bool = False) -> None:
+        self._accounting = Accounting(folder) if accounting else None
         self.folder = folder
         self.conf = folder / "slurm.conf"
         self._gpus = gpus
@@ -98,11 +101,23 @@ class SlurmCluster:
         files = (f"--{name}-file={munge / name}" for name in ("key", "pid", "log", "seed"))
         self._run("munged", "munged", "--foreground", "--force", f"--socket={munge / 'socket'}", *files)
         self._until("munge", (munge / "socket").exists)
+        if self._accounting is not None:
+            self._start_accounting(self._accounting)
         self._run("slurmctld", "slurmctld", "-D", "-f", str(self.conf))
         for node in NODES:
             self.start_node(node)
         self._until("idle nodes", self.is_idle)
         return self
+
+    def _start_accounting(self, accounting: Accounting) -> None:
+        more = accounting.write()
+        text = self.conf.read_text().replace("AccountingStorageType=accounting_storage/none\n", "")
+        self.conf.write_text(text + more)
+        self._run("mariadbd", *accounting.database())
+        self._until("database", accounting.is_database_up)
+        self._run("slurmdbd", "slurmdbd", "-D")
+        self._until("slurmdbd", accounting.is_up)
+        self.ask("sacctmgr", "--immediate", "add", "cluster", "test")
 
     def start_node(self, node: str) -> None:
         """As the machine's own start would."""
