@@ -40,6 +40,14 @@ def test_bytes_of_each_request(each: float, *, blamed: bool) -> None:
     assert found == (["gateway 1 keeps 2000 bytes of each request"] if blamed else [])
 
 
+def test_what_is_given_back_is_no_growth() -> None:
+    """More and more often something is held for a moment, as a collector does that has more to do."""
+    samples = [sample(number) for number in range(100)]
+    for number in (22, *range(90, 96)):
+        samples[number].processes["gateway 1"] = Held(90 * MIB, 4, 20)
+    assert problems(samples, LONG) == []
+
+
 def test_a_share_of_memory() -> None:
     grown = [sample(number, each=500) for number in range(100)]
     (only,) = problems(grown, LONG)

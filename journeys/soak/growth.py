@@ -1,4 +1,8 @@
-"""Whether something grows that should not: medians over a stretch after the beginning and over the last one, compared."""
+"""Whether something grows that should not: a stretch after the beginning and the last one, compared.
+
+Of memory, what a process comes back to (the lower quartile of a stretch): collector and watcher take some for each batch and give it back, a leak is never given
+back. Of everything else, the median.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,7 +63,7 @@ def growths(samples: Sequence[Sample], warm: float) -> list[Growth]:
     early, late = _ends(samples, warm)
     requests = median(each.requests for each in late) - median(each.requests for each in early)
     return [
-        Growth(name, _middle(early, name, _bytes), _middle(late, name, _bytes), requests)
+        Growth(name, _comes_back_to(early, name), _comes_back_to(late, name), requests)
         for name in _staying(early, late)
     ]
 
@@ -100,12 +104,13 @@ def _staying(early: Sequence[Sample], late: Sequence[Sample]) -> list[str]:
     return sorted(name for name in early[0].processes if all(name in each.processes for each in (*early, *late)))
 
 
+def _comes_back_to(samples: Sequence[Sample], name: str) -> int:
+    found = sorted(each.processes[name].bytes for each in samples)
+    return found[len(found) // 4]
+
+
 def _middle(samples: Sequence[Sample], name: str, of: Callable[[Held], int]) -> float:
     return median(of(each.processes[name]) for each in samples)
-
-
-def _bytes(held: Held) -> int:
-    return held.bytes
 
 
 def _threads(held: Held) -> int:

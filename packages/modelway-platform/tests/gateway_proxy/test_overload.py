@@ -182,3 +182,22 @@ def test_jobs_give_way_to_callers(gateway: Gateway, replica: Callable[..., Repli
     gateway.call(crowd)
     assert ask(job) == 503
     assert ask("mw_caller") == 200
+
+
+def test_nothing_is_kept_of_the_passes_of_jobs(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer]
+) -> None:
+    """Each comes once; what was kept of them would grow with every job, and push out callers who come again."""
+    gateway.table(replica(), access="key")
+    gateway.worker.routes.credentials.pass_secret = "secret of the jobs process"
+
+    def kept_after(secret: str) -> int:
+        keyed = POST.replace(b"\r\nHost", b"\r\nAuthorization: Bearer %b\r\nHost" % secret.encode())
+        assert call(keyed).answer().status == 200
+        return gateway.call(lambda: len(gateway.worker.routes.addresses))
+
+    assert kept_after("mw_caller") == 1
+    for number in range(20):
+        given = job_pass.JobPass(consumer="c", key_id="k1", project="p", model="m", until=time.time() + 60 + number)
+        assert kept_after(job_pass.issue("secret of the jobs process", given)) == 1
+    assert kept_after("mw_caller") == 1

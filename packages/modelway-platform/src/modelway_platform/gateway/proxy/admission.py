@@ -342,11 +342,16 @@ def admit(admission: Admission, request: Request, routes: "LiveRoutes") -> Refus
         admission.logged += reasons.member(admission.reason)
         if refusal is not None:
             return refusal
-        if len(routes.addresses) >= MAX_KNOWN_ADDRESSES:
-            routes.addresses.clear()
-        if not admission.by_head:
+        if not (admission.by_head or _comes_once(admission.identity)):
+            if len(routes.addresses) >= MAX_KNOWN_ADDRESSES:
+                routes.addresses.clear()
             routes.addresses[address] = admission
     return _first_refusal(HEAD_STAGES, admission, request, routes)
+
+
+def _comes_once(identity: "Identity | None") -> bool:
+    """Each job calls with a pass of its own: kept, those would push out what comes again."""
+    return identity is not None and identity.from_job
 
 
 def _first_refusal(
