@@ -22,7 +22,7 @@ from modelway_platform.deploy.operators.last_words import last_words
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch
 from modelway_platform.deploy.operators.serve_command import INFERENCE_LOG_NAME
-from modelway_platform.deploy.operators.slurm_commands import SlurmCommands
+from modelway_platform.deploy.operators.slurm_commands import HURRIED_SECONDS, SlurmCommands
 from modelway_platform.deploy.operators.slurm_job import QUEUED, Job, JobEnding, ending_of, waiting_of
 from modelway_platform.deploy.operators.slurm_script import (
     LAUNCH_NAME,
@@ -43,8 +43,7 @@ KEPT_FOLDERS = 20
 LOG_PAUSES = (0.0, 0.3, 1.0)
 REPLICAS = "replicas"
 HURRY_SECONDS = 60.0
-"""How long after a job was put back its start is asked for again: Slurm sets a later one, by the lifetime of a credential (120 s), when the job
-is put back and once more when what is left of its last run is gone, so that the first word may be lost."""
+"""How long after a job was put back an earlier start is asked for; Slurm itself sets one by the lifetime of a credential, 120 s."""
 APART_SECONDS = 3.0
 """How long a job waits for a node without another of its kind before it may run beside one."""
 
@@ -323,7 +322,7 @@ class SlurmOperator:
         if known.stopping:
             if new:
                 self._do(self._until_done(lambda: self._commands.cancel(job.id)))
-        elif job.reason == "BeginTime" and time.time() < known.hurry_until and not known.hurrying:
+        elif _waits_in_vain(job, time.time()) and time.time() < known.hurry_until and not known.hurrying:
             known.hurrying = True
             self._do(self._hurry(known, job.id))
 
@@ -387,6 +386,11 @@ def _live(there: list[tuple[str, Job]]) -> dict[str, Job]:
 
 def _placement(known: _Known) -> Mapping[str, Any]:
     return {"job": known.job.id, "log_offset": known.log_offset, "kind": known.kind}
+
+
+def _waits_in_vain(job: Job, now: float) -> bool:
+    """Whether a job that was put back is to start much later than it could."""
+    return job.reason == "BeginTime" and job.start > now + 2 * HURRIED_SECONDS
 
 
 def _has_no_room(job: Job, seconds: float) -> bool:

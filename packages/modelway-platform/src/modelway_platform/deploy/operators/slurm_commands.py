@@ -15,6 +15,8 @@ from modelway.errors import ModelwayError, UnavailableError
 from modelway_platform.deploy.operators.slurm_job import Job, jobs_in
 
 _LIMIT_SECONDS = 60.0
+HURRIED_SECONDS = 5
+"""How soon a job that was put back may start again."""
 _LONGEST = 400
 # Slurm asks all of its users for patience with these words: the controller is away, or has too much to do.
 _AWAY = re.compile(
@@ -81,8 +83,12 @@ class SlurmCommands:
         await self._tell("scancel", "--batch", "--signal=TERM", str(job))
 
     async def hurry(self, job: int) -> None:
-        """Lets a job that was put back into the queue start as soon as there is room."""
-        await self._tell("scontrol", "update", f"JobId={job}", "StartTime=now")
+        """Lets a job that was put back into the queue start in a moment, when there is room.
+
+        Not at once: a node refuses a credential that is not younger, in whole seconds of its own clock, than the word by which it ended the job
+        ("Job credential revoked"), and the job has then failed.
+        """
+        await self._tell("scontrol", "update", f"JobId={job}", f"StartTime=now+{HURRIED_SECONDS}")
 
     async def allow_everywhere(self, job: int) -> None:
         """Lets a job that waits run on the nodes, too, that it was to avoid."""
