@@ -20,10 +20,10 @@ from journeys.running_platform import free_ports
 
 _KEPT = Path(__file__).resolve().parent.parent / ".cache" / "parts" / "kubernetes"
 _ADMIN, _CONTROLLERS = "test-admin-token", "test-controllers-token"
-# Those that make Services' endpoints, accounts' tokens, and clear up; deployments and nodes are nobody's here.
+# Nodes are nobody's here: theirs are pretended.
 _CONTROLLERS_RUN = (
     "endpointslice,endpoint,serviceaccount,serviceaccount-token,namespace,podgc,garbagecollector,"
-    "disruption,horizontalpodautoscaling"
+    "deployment,replicaset,disruption,horizontalpodautoscaling,resourcequota"
 )
 
 

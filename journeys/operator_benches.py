@@ -19,6 +19,7 @@ from modelway.errors import ModelwayError
 from modelway_platform.deploy.operators import process_table
 from modelway_platform.deploy.operators.kubernetes import KubernetesOperator, PodSurroundings
 from modelway_platform.deploy.operators.pod_manifest import INSTANCE
+from modelway_platform.deploy.operators.pod_workload import REPLICA
 from modelway_platform.deploy.operators.port import Observed, Operator, ReplicaSpec
 from modelway_platform.deploy.operators.process import Launch, ProcessOperator
 from modelway_platform.discovery.embedded import Leases
@@ -29,6 +30,7 @@ from modelway_platform.domain.deployments.resources import Resources
 from modelway_platform.kubernetes.api import ClusterApi
 from modelway_platform.kubernetes.open_access import open_access
 
+OURS = (("apps/v1", "deployments"), ("apps/v1", "replicasets"), ("policy/v1beta1", "poddisruptionbudgets"))
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "clusters.md"
 
 
@@ -68,6 +70,10 @@ class Bench(ABC):
     """Why a directory is not looked at before it is given; empty where it is."""
     no_second_node = ""
     """Why a node cannot be lost here; empty where one can."""
+    starts_again = False
+    """Whether the cluster itself starts again what fell."""
+    told_of_a_lost_node = "was put back into the queue"
+    """What is said where the cluster itself starts again what was lost with its node."""
     no_limits = ""
     """Why nothing can be asked for that there is no room for; empty where it can."""
 
@@ -104,6 +110,10 @@ class Bench(ABC):
         await self.when(is_told)
         return told[0]
 
+    def told_by_cluster(self, replica_id: str) -> str:
+        """Whether a replica was `restarted`, as the cluster tells whoever asks."""
+        raise NotImplementedError(replica_id)
+
     @contextmanager
     def another_platform(self) -> Generator[None]:
         """As whoever is asked within sees it: with a mark of its own."""
@@ -128,6 +138,11 @@ class Bench(ABC):
             while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.05)
 
+    async def fell(self, operator: Operator, replica_id: str) -> str:
+        """Until it is told that it fell, whoever starts it again; the reason."""
+        await self.when(lambda: bool(operator.observe()[replica_id].reason))
+        return operator.observe()[replica_id].reason
+
     async def ended(self, operator: Operator, replica_id: str) -> str:
         """Until it has ended; its reason."""
         await self.when(lambda: operator.observe()[replica_id].exited_at is not None)
@@ -136,7 +151,7 @@ class Bench(ABC):
 
 def trouble_of(observed: Observed) -> str:
     """What it waits for or how it ended; empty while all is well."""
-    return observed.waiting or (observed.reason if observed.exited_at is not None else "")
+    return observed.waiting or observed.reason
 
 
 def missing_or(launch: Callable[[ReplicaSpec], Launch], spec: ReplicaSpec) -> Launch:
@@ -201,17 +216,22 @@ class KubernetesBench(Bench):
         self.settings = KubernetesSettings(node_selector={"room": self.namespace})
         self._folder = folder
         self._script = script
-        self.node = PretendNode(cluster, folder, self._command, lambda _, log: b"ready" in log)
+        self.node = self._node()
 
     async def open(self) -> None:
         namespace = {"metadata": {"name": self.namespace}}
         await asyncio.to_thread(self.cluster.ask, "POST", "/api/v1/namespaces", namespace)
-        await asyncio.to_thread(self.node.start)
+        await asyncio.to_thread(self._join)
+        await asyncio.to_thread(self._allow)
+
+    def _join(self) -> None:
+        self.node.start()
         labels = {"metadata": {"labels": {"room": self.namespace}}}
         path, merge = f"/api/v1/nodes/{self.node.name}", "application/merge-patch+json"
-        await asyncio.to_thread(self.cluster.ask, "PATCH", path, labels, content_type=merge)
+        self.cluster.ask("PATCH", path, labels, content_type=merge)
 
-        await asyncio.to_thread(self._allow)
+    def _node(self) -> PretendNode:
+        return PretendNode(self.cluster, self._folder, self._command, lambda _, log: b"ready" in log)
 
     def _allow(self) -> None:
         """What the guide says that the platform's account has to be allowed, and no more."""
@@ -244,31 +264,62 @@ class KubernetesBench(Bench):
     def ask(self, method: str, what: str, body: Any = None) -> Any:
         return self.cluster.ask(method, f"/api/v1/namespaces/{self.namespace}/{what}", body)
 
+    starts_again = True
+    told_of_a_lost_node = "its pod was deleted"
+
+    def told_by_cluster(self, replica_id: str) -> str:
+        found = self.pod(replica_id)["status"].get("containerStatuses", [{}])[0]
+        return "restarted" if found.get("restartCount") else ""
+
+    def objects(self, group: str, kind: str) -> list[Any]:
+        """All of a kind in its namespace."""
+        return self.cluster.ask("GET", f"/apis/{group}/namespaces/{self.namespace}/{kind}")["items"]
+
+    def scale(self, deployment: str, replicas: int) -> None:
+        """As `kubectl scale` does it."""
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{deployment}/scale"
+        change, merge = {"spec": {"replicas": replicas}}, "application/merge-patch+json"
+        self.cluster.ask("PATCH", path, change, content_type=merge)
+
+    def pod(self, replica_id: str) -> Any:
+        """The pod that is a replica at present."""
+        return self._there()[replica_id]
+
+    def _there(self) -> dict[str, Any]:
+        pods = [pod for pod in self.ask("GET", "pods")["items"] if "deletionTimestamp" not in pod["metadata"]]
+        return {pod["metadata"].get("labels", {}).get(REPLICA, pod["metadata"]["name"]): pod for pod in pods}
+
     def running(self) -> set[str]:
-        pods = self.ask("GET", "pods")["items"]
-        names = {pod["metadata"]["name"] for pod in pods if _is_ready(pod)}
-        return {name for name in names if self.node.process_of(name) is not None}
+        there = {name: pod for name, pod in self._there().items() if _is_ready(pod)}
+        return {name for name, pod in there.items() if self.node.process_of(pod["metadata"]["name"]) is not None}
 
     not_kept_from_writing = "the node is a stand-in without containers"
     no_look_at_directories = "they are the nodes', which only Kubernetes looks at"
 
     def said(self, replica_id: str) -> str:
-        return self.node.said(replica_id)
+        return self.node.said(self.pod(replica_id)["metadata"]["name"])
 
     def kill(self, replica_id: str) -> None:
-        process = self.node.process_of(replica_id)
+        process = self.node.process_of(self.pod(replica_id)["metadata"]["name"])
         assert process is not None
         process.kill()
 
     def remains(self) -> list[str]:
         marked = f"?labelSelector={quote(INSTANCE, safe='')}%3D{self.instance}"
-        found = [*self.ask("GET", f"pods{marked}")["items"], *self.ask("GET", f"services{marked}")["items"]]
-        return [each["metadata"]["name"] for each in found]
+        core = f"/api/v1/namespaces/{self.namespace}"
+        kinds = [f"{core}/{kind}" for kind in ("pods", "services")]
+        kinds += [f"/apis/{group}/namespaces/{self.namespace}/{kind}" for group, kind in OURS]
+        found = [each["metadata"] for kind in kinds for each in self.cluster.ask("GET", f"{kind}{marked}")["items"]]
+        return [each["labels"].get(REPLICA, each["name"]) for each in found]
 
     async def lose_node(self, replica_id: str) -> None:
-        await asyncio.to_thread(self.node.fail)
+        name = self.pod(replica_id)["metadata"]["name"]
+        lost, self.node = self.node, self._node()
+        await asyncio.to_thread(lost.fail)
+        await asyncio.to_thread(self.cluster.ask, "DELETE", f"/api/v1/nodes/{lost.name}")
+        await asyncio.to_thread(self._join)
         # What Kubernetes' own controller does after the toleration's seconds.
-        await asyncio.to_thread(self.ask, "DELETE", f"pods/{replica_id}", {"gracePeriodSeconds": 1})
+        await asyncio.to_thread(self.ask, "DELETE", f"pods/{name}", {"gracePeriodSeconds": 1})
 
     async def close(self) -> None:
         await super().close()
@@ -277,7 +328,7 @@ class KubernetesBench(Bench):
     def _command(self, pod: Mapping[str, Any], _address: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
         container = pod["spec"]["containers"][0]
         variables = cast("list[dict[str, str]]", container.get("env", []))
-        there = self._mounted(pod["spec"]["volumes"], container["volumeMounts"])
+        there = self._mounted(pod["spec"].get("volumes", []), container.get("volumeMounts", []))
         found = {each["name"]: there.get(each["value"], each["value"]) for each in variables}
         return (sys.executable, "-I", str(self._script)), found
 

@@ -12,17 +12,17 @@ import time
 import urllib.error
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 from journeys.kubernetes_cluster import KubernetesCluster
 
 POLL_SECONDS = 0.1
-RESTART_SECONDS = 2.0
-"""How soon a container is started again; a kubelet waits ever longer."""
+AGAIN_SECONDS = 1.0
+"""How much longer each time a container that fell waits to be started again; a kubelet takes its time for that."""
 Command = Callable[[Mapping[str, Any], str], tuple[Sequence[str], Mapping[str, str]]]
 IsReady = Callable[[str, bytes], bool]
 
@@ -34,9 +34,10 @@ class _Running:
     address: str
     reported: str = ""
     kill_at: float = 0.0
-    restarts: int = 0
-    last: dict[str, Any] = field(default_factory=dict[str, Any])
-    ended_at: float = 0.0
+    falls: int = 0
+    again_at: float = 0.0
+    last: dict[str, Any] | None = None
+    before: bytes = b""
 
 
 class PretendNode:
@@ -148,31 +149,44 @@ class PretendNode:
             ready = not deleted and self._is_ready(running.address, running.log.read_bytes())
             self._once(running, pod, f"running {ready}", "Running", {"running": {}}, ready=ready)
             return
+        if pod["spec"]["restartPolicy"] == "Always" and not deleted and self._is_between(running, pod):
+            return
         code = status if status >= 0 else 128 - status
         reason = "Error" if code else "Completed"
         ended = {"terminated": {"exitCode": code, "reason": reason, "finishedAt": _now()}}
-        always = pod["spec"]["restartPolicy"] == "Always"
-        phase = "Running" if always else "Failed" if code else "Succeeded"
-        self._once(running, pod, "ended", phase, ended, ready=False)
-        running.ended_at = running.ended_at or time.monotonic()
+        if deleted or pod["spec"]["restartPolicy"] == "Never":
+            self._once(running, pod, "ended", "Failed" if code else "Succeeded", ended, ready=False)
+        else:
+            self._once(running, pod, f"fell {running.falls}", "Running", ended, ready=False)
+            running.last, running.again_at = ended, time.monotonic() + AGAIN_SECONDS * (running.falls + 1)
         if deleted:
             self._remove(pod)
-        elif always and time.monotonic() > running.ended_at + RESTART_SECONDS:
-            again = self._begin(pod, running.address)
-            again.restarts, again.last = running.restarts + 1, ended
-            self._pods[uid] = again
 
-    def _begin(self, pod: dict[str, Any], address: str = "") -> _Running:
-        if not address:
-            address = self._addresses[self._given % len(self._addresses)]
-            self._given += 1
-        arguments, environment = self._command(pod, address)
+    def _is_between(self, running: _Running, pod: dict[str, Any]) -> bool:
+        """Starts its container again when its time has come, ever later; whether it has ended and that was reported."""
+        if not running.again_at:
+            return False
+        if time.monotonic() < running.again_at:
+            waiting = {"reason": "CrashLoopBackOff", "message": "back-off restarting failed container"}
+            self._once(running, pod, f"waits {running.falls}", "Running", {"waiting": waiting}, ready=False)
+            return True
+        running.falls, running.again_at, running.before = running.falls + 1, 0.0, running.log.read_bytes()
+        running.process = self._launch(pod, running.address, running.log)
+        return True
+
+    def _begin(self, pod: dict[str, Any]) -> _Running:
+        address = self._addresses[self._given % len(self._addresses)]
+        self._given += 1
         path = self._folder / f"{pod['metadata']['uid']}.log"
+        return _Running(self._launch(pod, address, path), path, address)
+
+    def _launch(self, pod: dict[str, Any], address: str, path: Path) -> subprocess.Popen[bytes]:
+        named = {**pod, "spec": {**pod["spec"], "containers": [_with_fields(pod)]}}
+        arguments, environment = self._command(named, address)
         with path.open("wb") as log:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 list(arguments), env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        return _Running(process, path, address)
 
     @staticmethod
     def _ask_to_leave(running: _Running, grace: float) -> None:
@@ -185,17 +199,24 @@ class PretendNode:
     def _once(
         self, running: _Running, pod: dict[str, Any], what: str, phase: str, state: dict[str, Any], *, ready: bool
     ) -> None:
-        if running.reported != what:
-            self._report(pod, phase, state, ready=ready, running=running)
-            running.reported = what
+        if running.reported != (told := f"{what}, {running.falls}"):
+            again = {"restartCount": running.falls, "lastState": running.last or {}}
+            self._report(pod, phase, state, ready=ready, address=running.address, again=again)
+            running.reported = told
 
     def _report(
-        self, pod: dict[str, Any], phase: str, state: dict[str, Any], *, ready: bool, running: _Running | None = None
+        self,
+        pod: dict[str, Any],
+        phase: str,
+        state: dict[str, Any],
+        *,
+        ready: bool,
+        address: str = "",
+        again: Mapping[str, Any] | None = None,
     ) -> None:
-        name, address = pod["spec"]["containers"][0]["name"], running.address if running is not None else ""
+        name = pod["spec"]["containers"][0]["name"]
         container = {"name": name, "state": state, "ready": ready, "restartCount": 0, "image": "x", "imageID": "x"}
-        if running is not None and running.restarts:
-            container |= {"restartCount": running.restarts, "lastState": running.last}
+        container |= again or {}
         now = _now()
         found = {"Ready": ready, "ContainersReady": ready, "PodScheduled": True}
         conditions = [{"type": kind, "status": str(is_so), "lastTransitionTime": now} for kind, is_so in found.items()]
@@ -210,23 +231,43 @@ class PretendNode:
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
         self._cluster.ask("DELETE", f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}", options)
 
-    def _log_of(self, pod: str) -> bytes:
+    def _log_of(self, pod: str, *, before: bool = False) -> bytes:
         running = self._pods.get(self._by_name.get(pod, ""))
-        return running.log.read_bytes() if running is not None else b""
+        if running is None:
+            return b""
+        return running.before if before else running.log.read_bytes()
+
+
+def _with_fields(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Its container with the variables that are told of its pod."""
+    container = pod["spec"]["containers"][0]
+    told = {"metadata.name": pod["metadata"]["name"]}
+    variables = [
+        {"name": each["name"], "value": told[each["valueFrom"]["fieldRef"]["fieldPath"]]}
+        if "fieldRef" in each.get("valueFrom", {})
+        else each
+        for each in container.get("env", [])
+    ]
+    return {**container, "env": variables}
 
 
 def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _log_server(log_of: Callable[[str], bytes], cluster: KubernetesCluster) -> ThreadingHTTPServer:
+class _LogOf(Protocol):
+    def __call__(self, pod: str, *, before: bool = False) -> bytes: ...
+
+
+def _log_server(log_of: _LogOf, cluster: KubernetesCluster) -> ThreadingHTTPServer:
     """Answers `/containerLogs/NAMESPACE/POD/CONTAINER`, which the API server asks of a kubelet."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            body = log_of(urlsplit(self.path).path.split("/")[3])
+            asked = urlsplit(self.path)
+            body = log_of(asked.path.split("/")[3], before="previous=true" in asked.query)
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Connection", "close")

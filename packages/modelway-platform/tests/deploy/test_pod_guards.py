@@ -71,10 +71,12 @@ async def test_one_may_go_and_the_next_only_when_another_is_there(
     kept = await until(lambda: [each for each in budgets(bench) if each["status"]["currentHealthy"] == 3])
     assert [each["spec"]["minAvailable"] for each in kept] == [2]
     await until(lambda: budgets(bench)[0]["status"]["disruptionsAllowed"] == 1)
-    assert await asyncio.to_thread(evict, bench, "digits-0")
-    assert not await asyncio.to_thread(evict, bench, "digits-1")
-    await until(lambda: operator.observe()["digits-0"].exited_at is not None)
-    operator.forget("digits-0")
+    names = [bench.pod(f"digits-{number}")["metadata"]["name"] for number in range(2)]
+    assert await asyncio.to_thread(evict, bench, names[0])
+    assert not await asyncio.to_thread(evict, bench, names[1])
+    await until(lambda: operator.observe()["digits-0"].reason == "its pod was deleted")
+    await until(lambda: len(bench.running()) == 3)  # replaced by Kubernetes
+    operator.stop("digits-0", 0.0)
     operator.stop("digits-1", 0.0)
     await until(lambda: not budgets(bench))  # one alone may go at any time
     operator.stop("digits-2", 0.0)
@@ -91,15 +93,16 @@ async def test_its_node_starts_it_again_while_control_is_away(
     bench.kill("digits-1")
 
     def restarted() -> bool:
-        status = bench.ask("GET", "pods/digits-1")["status"]["containerStatuses"][0]
+        status = bench.pod("digits-1")["status"]["containerStatuses"][0]
         return status["restartCount"] == 1 and status["ready"]
 
     await until(restarted)
     again = bench.make()
     assert (await again.adopt({"digits-1": placement})).keys() == {"digits-1"}
     assert again.observe()["digits-1"].exited_at is None
-    bench.kill("digits-1")  # with control there it is a fall, and tells its last words
-    await until(lambda: again.observe()["digits-1"].exited_at is not None)
+    assert again.observe()["digits-1"].run.endswith(":1")
+    bench.kill("digits-1")
+    await until(lambda: again.observe()["digits-1"].run.endswith(":2"))
     assert "signal 9 (SIGKILL)" in again.observe()["digits-1"].reason
     again.forget("digits-1")
     await until(lambda: not bench.remains())

@@ -1,4 +1,4 @@
-"""From a replica's spec to the Pod that runs it, and the Service that Kubernetes makes its endpoints by."""
+"""From a replica's spec to the template of the Pod that runs it, and the Service that Kubernetes makes its endpoints by."""
 
 import hashlib
 from collections.abc import Mapping
@@ -67,20 +67,16 @@ def grace_seconds(drain_seconds: float) -> int:
 
 
 def pod_of(spec: ReplicaSpec, settings: KubernetesSettings, instance: str, *, grpc: bool = False) -> dict[str, Any]:
-    """The Pod of a replica: non-root, read-only, without rights or token, within its limits, and probed.
+    """The template of a replica's Pod: non-root, read-only, without rights or token, within its limits, and probed.
 
-    `grpc` is whether its package speaks that, which being ready covers: its port listens before.
+    It is the same for all replicas that are alike; which of them a Pod is, it is told later. `grpc` is whether its package speaks that, which being ready covers: its port listens before.
     """
     return {
-        "apiVersion": "v1",
-        "kind": "Pod",
         "metadata": {
-            "name": spec.id,
             "labels": {**owner_labels(instance, spec.cluster), **version_labels(spec.key)},
             "annotations": {"modelway/deployment": str(spec.key), "modelway/package": spec.package},
         },
         "spec": {
-            # While control is there, a fall ends the pod, and another is started with a pause and its reason. While it is away, its node does it.
             "restartPolicy": "Always",
             "terminationGracePeriodSeconds": grace_seconds(spec.drain_seconds),
             "automountServiceAccountToken": False,
@@ -123,7 +119,11 @@ def _container(spec: ReplicaSpec, settings: KubernetesSettings, *, grpc: bool) -
         "image": spec.environment,
         "imagePullPolicy": "IfNotPresent",  # images are named by their digests
         "args": list(serve_options(spec)),
-        "env": [*({"name": name, "value": value} for name, value in _environment(spec).items()), *_secrets(spec)],
+        "env": [
+            *({"name": name, "value": value} for name, value in _environment(spec).items()),
+            {"name": "MODELWAY_REPLICA_ID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+            *_secrets(spec),
+        ],
         "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in _ports(grpc=grpc)],
         "resources": _resources(spec, settings.gpu_resource),
         "readinessProbe": _probe("/readyz", period=1, failures=3),
@@ -146,7 +146,6 @@ def _environment(spec: ReplicaSpec) -> dict[str, str]:
         **spec.env,
         **locations_inside(spec.volumes),
         # Ours come last: a document cannot make a replica claim to be another.
-        "MODELWAY_REPLICA_ID": spec.id,
         "MODELWAY_PROJECT": spec.key.project,
         "MODELWAY_MODEL": spec.key.model,
         "MODELWAY_VERSION": spec.key.version,

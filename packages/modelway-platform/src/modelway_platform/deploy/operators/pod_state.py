@@ -39,6 +39,10 @@ class _State(msgspec.Struct):
     waiting: _Waiting | None = None
     terminated: _Terminated | None = None
 
+    def is_on_its_way(self) -> bool:
+        """Whether it runs or is being started, and not between an end and the next start."""
+        return self.terminated is None and (self.waiting is None or self.waiting.reason != "CrashLoopBackOff")
+
 
 class _Container(msgspec.Struct, rename="camel"):
     state: _State = msgspec.field(default_factory=_State)
@@ -91,36 +95,66 @@ class PodEnding:
     said: bool
 
 
-def restarts_of(pod: Pod) -> int:
-    """How often its node has started its container again."""
-    return _container(pod).restart_count
-
-
-def ending_of(pod: Pod, now: float, restarts: int = 0) -> PodEnding | None:
-    """How it ended; None while it runs, or may yet.
-
-    Args:
-        pod: As it is seen.
-        now: Unix time in seconds.
-        restarts: So often its container had been started again when it was seen first: that is nobody's concern any more.
-    """
-    container = _container(pod)
-    waiting = container.state.waiting
-    fell = container.restart_count > restarts or (waiting is not None and waiting.reason == "CrashLoopBackOff")
-    state = container.last_state if fell else container.state
+def ending_of(pod: Pod, now: float) -> PodEnding | None:
+    """How one ended that nobody starts again; None while it runs, or may yet."""
+    state = _state(pod)
     if state.terminated is not None:
         end = state.terminated
         at = end.finished_at.timestamp() if end.finished_at is not None else 0.0
         return PodEnding(at, _exit_text(end), said=end.reason != "OOMKilled")
     if pod.status.phase in {"Failed", "Succeeded"}:  # evicted, or refused by its node: no container ran
         return PodEnding(0.0, f"was ended by its node: {_said(pod.status.reason, pod.status.message)}", said=False)
-    if state.waiting is not None and state.waiting.reason in _HOPELESS:
-        text = f"cannot be started: {_said(state.waiting.reason, state.waiting.message)}"
-        return PodEnding(0.0, text, said=False)
+    stuck = stuck_of(pod)
+    if stuck:
+        return PodEnding(0.0, stuck, said=False)
     deleted = pod.metadata.deletion_timestamp
     if deleted is not None and now > deleted.timestamp() + _GIVEN_UP_AFTER:  # which is when it should have gone
         return PodEnding(0.0, "is given up: its node does not answer", said=False)
     return None
+
+
+def stuck_of(pod: Pod) -> str:
+    """Why its container will not start, as far as waiting does not mend it; empty where it may."""
+    waiting = _state(pod).waiting
+    if waiting is None or waiting.reason not in _HOPELESS:
+        return ""
+    return f"cannot be started: {_said(waiting.reason, waiting.message)}"
+
+
+def run_of(pod: Pod) -> str:
+    """Names the present run of its container: another one after each end."""
+    containers = pod.status.container_statuses or ()
+    falls = containers[0].restart_count + (not containers[0].state.is_on_its_way()) if containers else 0
+    return f"{pod.metadata.uid}:{falls}"
+
+
+def fall_of(pod: Pod) -> PodEnding | None:
+    """How its container ended the last time; None where it has not."""
+    containers = pod.status.container_statuses or ()
+    end = (containers[0].state.terminated or containers[0].last_state.terminated) if containers else None
+    if end is None:
+        return None
+    at = end.finished_at.timestamp() if end.finished_at is not None else 0.0
+    return PodEnding(at, _exit_text(end), said=end.reason != "OOMKilled")
+
+
+def is_started_again(pod: Pod) -> bool:
+    """Whether its container has ended and was started anew, so that the log of the last end is that of the one before."""
+    containers = pod.status.container_statuses or ()
+    return bool(containers) and containers[0].state.terminated is None
+
+
+def leaving_of(pod: Pod) -> str:
+    """Why it will not serve any longer, half a sentence; empty where it stays."""
+    if pod.metadata.deletion_timestamp is None:
+        ended = pod.status.phase in {"Failed", "Succeeded"}
+        return f"was ended by its node: {_said(pod.status.reason, pod.status.message)}" if ended else ""
+    if pod.status.reason == "NodeLost":
+        return "is given up: its node does not answer"
+    for condition in pod.status.conditions or ():
+        if condition.type == "DisruptionTarget" and condition.status == "True":
+            return f"its pod was deleted: {_said(condition.reason, condition.message)}"
+    return "its pod was deleted"
 
 
 def waiting_of(pod: Pod) -> str:
@@ -131,9 +165,9 @@ def waiting_of(pod: Pod) -> str:
     return ""
 
 
-def _container(pod: Pod) -> _Container:
+def _state(pod: Pod) -> _State:
     containers = pod.status.container_statuses or ()
-    return containers[0] if containers else _Container()
+    return containers[0].state if containers else _State()
 
 
 def _exit_text(end: _Terminated) -> str:

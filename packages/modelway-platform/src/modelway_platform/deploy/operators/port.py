@@ -42,12 +42,17 @@ class Observed:
     "exited with status 1: ModuleNotFoundError: No module named 'x'". `waiting` says why it does not run yet, as far as that
     is out of the ordinary: "waits for a node: 0/3 nodes are available". `ends_soon` says why it will end by itself before
     long, so that another shall take its place: "its time ends at 12:00:00".
+
+    `run` names the present run where the cluster itself starts again what fell: another name than before means that it
+    fell, `reason` then says how the run before ended. `endpoint` is the id that it is registered by, if that is not its own.
     """
 
     exited_at: float | None = None
     reason: str = ""
     waiting: str = ""
     ends_soon: str = ""
+    run: str = ""
+    endpoint: str = ""
 
 
 class Operator(Protocol):

@@ -135,18 +135,21 @@ class Fleet:
                 self._operator(held).stop(held.id, held.spec.drain_seconds)
 
     async def _judge(self, observed: Mapping[str, Observed], registered: Collection[str]) -> None:
-        news: list[tuple[HeldReplica, HeldReplica]] = []
+        news: list[tuple[HeldReplica, HeldReplica, str]] = []
         for held in self._held.all():
             if self.trouble(held.spec.cluster):
                 continue  # what was last known of it still holds
             found = observed.get(held.id)
-            now = held_replica.judge(held, found, self._clock(), registered=held.id in registered)
-            if held.id in registered and now.state in {ReplicaState.CRASHED, ReplicaState.STOPPED}:
-                self._drop_endpoint(held.id)  # its last renewal may have crossed the news of its end
+            known_as = (found.endpoint if found is not None else "") or held.registered_as
+            now = held_replica.judge(held, found, self._clock(), registered=known_as in registered)
+            if known_as in registered and now.state in {ReplicaState.CRASHED, ReplicaState.STOPPED}:
+                self._drop_endpoint(known_as)  # its last renewal may have crossed the news of its end
             if now != held:
-                news.append((held, now))
-        await self._save_all([now for _, now in news])
-        for before, now in news:
+                news.append((held, now, found.reason if found is not None else ""))
+        await self._save_all([now for _, now, _ in news])
+        for before, now, reason in news:
+            if now.restarts > before.restarts and now.state is not ReplicaState.CRASHED:
+                self._event(now, "Warning", "ReplicaCrashed", f"{now.id} {reason}; its cluster starts it again")
             self._tell(before, now)
 
     async def start(self, declared: DeploymentRecord, environment: str) -> None:
@@ -184,13 +187,13 @@ class Fleet:
         """Lets a replica finish and leave."""
         held = replace(self._held[replica_id], state=ReplicaState.DRAINING)
         await self._save(held)
-        self._drop_endpoint(replica_id)
+        self._drop_endpoint(held.registered_as)
         self._operator(held).stop(replica_id, held.spec.drain_seconds)
         self._event(held, "Normal", "ReplicaStopping", f"{replica_id}: {why}")
 
     async def forget(self, replica_id: str) -> None:
         """Deletes what is kept of a replica that is gone."""
-        self._drop_endpoint(replica_id)
+        self._drop_endpoint(self._held[replica_id].registered_as)
         self._doubtful = True
         await asyncio.to_thread(self._store.delete, replica_id)
         self._operator(self._held[replica_id]).forget(replica_id)

@@ -19,7 +19,8 @@ class HeldReplica:
     """One replica; everything needed to adopt it, judge it and start it again.
 
     `failures` counts falls in a row without having been ready, `restarts` all of them. `answered` says whether it has been
-    ready since it was last started. `placement` is the operator's, `ends_soon` what it says now and is not kept.
+    ready since it was last started. `placement` is the operator's, as are `run` and `endpoint` (see `Observed`); `ends_soon` is what
+    it says now and is not kept.
     """
 
     spec: ReplicaSpec
@@ -34,10 +35,17 @@ class HeldReplica:
     answered: bool = False
     message: str = ""
     ends_soon: str = ""
+    run: str = ""
+    endpoint: str = ""
 
     @property
     def id(self) -> str:
         return self.spec.id
+
+    @property
+    def registered_as(self) -> str:
+        """The id of its endpoint."""
+        return self.endpoint or self.spec.id
 
     def seen(self) -> Replica:
         """The part the decision looks at."""
@@ -53,21 +61,25 @@ class HeldReplica:
         )
 
     def to_record(self) -> ReplicaRecord:
-        placement = dict(self.placement) | {
-            "template": self.template,
-            "environment": self.spec.environment,
-            "workers": self.spec.workers,
-            "env": dict(self.spec.env),
-            "drain_seconds": self.spec.drain_seconds,
-            "cluster": self.spec.cluster,
-            "resources": asdict(self.spec.resources),
-            "processes": model_processes_to_json(self.spec.processes),
-            "secrets": dict(self.spec.secrets),
-            **volumes_to_json(self.spec.volumes),
-            "failures": self.failures,
-            "exited_at": self.exited_at,
-            "answered": self.answered,
-        }
+        placement = (
+            dict(self.placement)
+            | {
+                "template": self.template,
+                "environment": self.spec.environment,
+                "workers": self.spec.workers,
+                "env": dict(self.spec.env),
+                "drain_seconds": self.spec.drain_seconds,
+                "cluster": self.spec.cluster,
+                "resources": asdict(self.spec.resources),
+                "processes": model_processes_to_json(self.spec.processes),
+                "secrets": dict(self.spec.secrets),
+                **volumes_to_json(self.spec.volumes),
+                "failures": self.failures,
+                "exited_at": self.exited_at,
+                "answered": self.answered,
+            }
+            | ({"run": self.run, "endpoint": self.endpoint} if self.run else {})
+        )
         return ReplicaRecord(
             id=self.id,
             key=self.spec.key,
@@ -104,6 +116,8 @@ def from_record(record: ReplicaRecord) -> HeldReplica:
         failures=kept.pop("failures"),
         exited_at=kept.pop("exited_at"),
         answered=kept.pop("answered"),
+        run=kept.pop("run", ""),
+        endpoint=kept.pop("endpoint", ""),
         revision=record.revision,
         state=record.state,
         started_at=record.started_at,
@@ -127,7 +141,9 @@ def judge(held: HeldReplica, observed: Observed | None, now: float, *, registere
         return replace(held, state=ReplicaState.CRASHED, exited_at=0.0)
     if observed.exited_at is not None:
         return _fallen(held, observed.exited_at, observed.reason)
-    held = replace(held, ends_soon=observed.ends_soon)
+    if held.run and observed.run != held.run:
+        held = _started_again_there(held, observed.reason, now)
+    held = replace(held, ends_soon=observed.ends_soon, run=observed.run, endpoint=observed.endpoint)
     if registered:
         return replace(held, state=ReplicaState.READY, answered=True, failures=0, message="")
     return replace(
@@ -146,8 +162,23 @@ def started_again(held: HeldReplica, now: float, environment: str) -> HeldReplic
     state = ReplicaState.STARTING
     nothing: Mapping[str, Any] = MappingProxyType({})
     return replace(
-        held, spec=spec, state=state, started_at=now, exited_at=0.0, answered=False, placement=nothing, ends_soon=""
+        held,
+        spec=spec,
+        state=state,
+        started_at=now,
+        exited_at=0.0,
+        answered=False,
+        placement=nothing,
+        ends_soon="",
+        run="",
+        endpoint="",
     )
+
+
+def _started_again_there(held: HeldReplica, reason: str, now: float) -> HeldReplica:
+    """It fell, and its cluster did not wait for us."""
+    failures = 1 if held.answered else held.failures + 1
+    return replace(held, failures=failures, restarts=held.restarts + 1, message=reason, answered=False, started_at=now)
 
 
 def _fallen(held: HeldReplica, exited_at: float, reason: str) -> HeldReplica:
