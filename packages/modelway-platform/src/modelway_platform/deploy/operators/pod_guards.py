@@ -1,6 +1,6 @@
 """Keeps whoever empties a node from taking all pods of a version at once: a PodDisruptionBudget per version of more than one.
 
-https://kubernetes.io/docs/tasks/run-application/configure-pdb/: over pods without a controller of Kubernetes', only a number may be kept.
+https://kubernetes.io/docs/tasks/run-application/configure-pdb/: a number is kept, as pods of before have no controller of Kubernetes'.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Kubernetes' own autoscaler over our pods: a HorizontalPodAutoscaler writes its number into a scale of ours, and we start and stop pods.
 
-A HorizontalPodAutoscaler needs something with a scale subresource. Our pods have no Deployment around them (docs/decisions/0053), so
+A HorizontalPodAutoscaler needs something with a scale subresource. A version has a Deployment per revision (docs/decisions/0065), so
 a version that is to be scaled so gets a small object of our own kind, `ModelReplicas`, as Argo Rollouts has its own:
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#scale-subresource
 """
