@@ -28,9 +28,9 @@ from benchmarks.held_deployments import held
 from benchmarks.machine import describe_machine
 from modelway.client import ControlClient, Server
 from modelway_platform.deploy.api.application import make_app
-from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.reading.inspect_package import inspect_package
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.loop import Reconciler
@@ -42,20 +42,20 @@ from modelway_platform.domain.deployments.deployment import Deployment, Phase
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
-from modelway_platform.store.anomaly_settings import AnomalySettings
-from modelway_platform.store.audit import Audit
+from modelway_platform.store.access.audit import Audit
+from modelway_platform.store.access.keys import Keys
+from modelway_platform.store.access.token_issuers import TokenIssuers
+from modelway_platform.store.access.tokens import Tokens
+from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.incidents import Incidents
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.git_sources import GitSources
-from modelway_platform.store.incidents import Incidents
-from modelway_platform.store.keys import Keys
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.phases import Phases
-from modelway_platform.store.replicas import Replicas
-from modelway_platform.store.token_issuers import TokenIssuers
-from modelway_platform.store.tokens import Tokens
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.declared.phases import Phases
+from modelway_platform.store.declared.replicas import Replicas
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.sources.git_sources import GitSources
 
 MANY = 200
 SAMPLES = 20

@@ -16,7 +16,7 @@ from benchmarks.gateway.ours import model
 from benchmarks.machine import free_port, stop, wait_for_port
 from modelway_platform.domain.access.limits import NO_LIMITS
 from modelway_platform.domain.table.route_table import KeyEntry, RouteTable
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.files.table_file import write_table
 
 _SECONDS = 3.0
 _CONNECTIONS = 32

@@ -26,10 +26,10 @@ from modelway_platform.domain.records import ReplicaState
 from modelway_platform.store import schema
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.phases import Phases
-from modelway_platform.store.replicas import Replicas, row_of
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.declared.phases import Phases
+from modelway_platform.store.declared.replicas import Replicas, row_of
 from modelway_platform.store.upsert import upsert
 
 HELD = 5000

@@ -23,7 +23,7 @@ from modelway_platform.domain.routing.mirrors import Comparator, EndpointCompara
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy.metrics import read_snapshot
 from modelway_platform.gateway.proxy.worker import WorkerSettings, run
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.files.table_file import write_table
 
 KINDS = ("none", "healthy", "slow", "dead", "failing")
 RATE = 300

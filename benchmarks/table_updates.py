@@ -22,12 +22,12 @@ from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.gateway.control.publish import Publisher, Sources
-from modelway_platform.store.acknowledgements import read_acknowledgements
+from modelway_platform.store.access.keys import Keys
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.keys import Keys
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.files.acknowledgements import read_acknowledgements
 
 PACKAGE = "sha256:" + "a" * 64
 PROJECTS = 50

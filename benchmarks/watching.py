@@ -23,9 +23,9 @@ from modelway_platform.insight.anomalies.model_watch import ModelWatch
 from modelway_platform.insight.anomalies.watcher import AnomalyWatcher, WatchParts
 from modelway_platform.insight.series.store import SeriesStore
 from modelway_platform.insight.series.tiers import tiers_of
-from modelway_platform.store.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.incidents import Incidents
 from modelway_platform.store.database import Database
-from modelway_platform.store.incidents import Incidents
 
 MODELS, PER_PROJECT = 5000, 25
 END = 1_763_942_400  # a whole hour

@@ -17,9 +17,9 @@ import pytest
 from journeys.docker_parts import SEARCH, base_image, own_bridge, pings, running_program
 from journeys.operator_benches import Bench
 
-from modelway_platform.deploy.operators.docker import DockerOperator, Surroundings
-from modelway_platform.deploy.operators.docker_engine import DockerEngine
-from modelway_platform.deploy.operators.lead import Lead
+from modelway_platform.deploy.operators.containers.docker import DockerOperator, Surroundings
+from modelway_platform.deploy.operators.containers.docker_engine import DockerEngine
+from modelway_platform.deploy.operators.containers.lead import Lead
 from modelway_platform.deploy.operators.port import Operator
 from modelway_platform.discovery.embedded import Leases
 

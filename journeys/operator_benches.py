@@ -16,12 +16,12 @@ from journeys.kubernetes_cluster import KubernetesCluster
 from journeys.pretend_node import PretendNode
 
 from modelway.errors import ModelwayError
-from modelway_platform.deploy.operators import process_table
-from modelway_platform.deploy.operators.kubernetes import KubernetesOperator, PodSurroundings
-from modelway_platform.deploy.operators.pod_manifest import INSTANCE
-from modelway_platform.deploy.operators.pod_workload import REPLICA
+from modelway_platform.deploy.operators.pods.kubernetes import KubernetesOperator, PodSurroundings
+from modelway_platform.deploy.operators.pods.pod_manifest import INSTANCE
+from modelway_platform.deploy.operators.pods.pod_workload import REPLICA
 from modelway_platform.deploy.operators.port import Observed, Operator, ReplicaSpec
-from modelway_platform.deploy.operators.process import Launch, ProcessOperator
+from modelway_platform.deploy.operators.processes import process_table
+from modelway_platform.deploy.operators.processes.process import Launch, ProcessOperator
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.kubernetes import KubernetesFollower
 from modelway_platform.discovery.kubernetes_address import Followed

@@ -10,8 +10,8 @@ from modelway.packaging.manifest import LOCK_ENTRY
 from modelway.packaging.store import open_store
 from modelway_platform.deploy.fetch.fetch_package import PackageFetcher
 from modelway_platform.deploy.fetch.store_access import FILE_NAME, StoreAccess
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.signatures import PackageSignatures
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.files.signatures import PackageSignatures
 
 LOCK = b"six==1.17.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
 ACCESS_KEY, SECRET_KEY = "AKIATESTSOFFETCH", "secret-of-tests-7f3a"

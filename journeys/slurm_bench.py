@@ -11,12 +11,12 @@ from pathlib import Path
 from journeys.operator_benches import Bench, missing_or
 from journeys.slurm_cluster import SlurmCluster, processes_of
 
+from modelway_platform.deploy.operators.jobs.slurm import REPLICAS, SlurmOperator, SlurmSurroundings
+from modelway_platform.deploy.operators.jobs.slurm_commands import SlurmCommands
+from modelway_platform.deploy.operators.jobs.slurm_job import Job, jobs_in
+from modelway_platform.deploy.operators.jobs.slurm_script import LOG_NAME, mark_of, replica_of
 from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
-from modelway_platform.deploy.operators.process import Launch
-from modelway_platform.deploy.operators.slurm import REPLICAS, SlurmOperator, SlurmSurroundings
-from modelway_platform.deploy.operators.slurm_commands import SlurmCommands
-from modelway_platform.deploy.operators.slurm_job import Job, jobs_in
-from modelway_platform.deploy.operators.slurm_script import LOG_NAME, mark_of, replica_of
+from modelway_platform.deploy.operators.processes.process import Launch
 from modelway_platform.domain.deployments.slurm_cluster import SlurmSettings
 
 _NOBODY = "http://127.0.0.1:9"

@@ -27,8 +27,8 @@ def words_of(store: type[Any]) -> frozenset[str]:
 
 def _found() -> Iterator[type[Any]]:
     package = modelway_platform.store
-    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        if module.ispkg:
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.ispkg or ".migrations." in module.name:
             continue
         for name, found in vars(importlib.import_module(module.name)).items():
             if inspect.isclass(found) and found.__module__ == module.name and name not in NO_STORES:

@@ -16,8 +16,8 @@ from journeys.projects import deployment, route
 from journeys.running_platform import RunningPlatform, wait_for
 
 from modelway.serving.events import Events
-from modelway.serving.registrar import make_registrar
-from modelway.serving.registration import Address
+from modelway.serving.registering.registrar import make_registrar
+from modelway.serving.registering.registration import Address
 from modelway.serving.settings import Identity, RegistrationSettings
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]

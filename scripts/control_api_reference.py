@@ -14,8 +14,8 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from modelway_platform.deploy.api.json_messages import SHAPELESS, fields_of, is_required
-from modelway_platform.deploy.api.methods import HTTP_BODY, Method, api_methods, comments
+from modelway_platform.deploy.api.messages.json_messages import SHAPELESS, fields_of, is_required
+from modelway_platform.deploy.api.messages.methods import HTTP_BODY, Method, api_methods, comments
 from modelway_platform.deploy.api.schema.rule_pb2 import Rule
 
 TARGET = Path(__file__).resolve().parent.parent / "docs/control-api.md"

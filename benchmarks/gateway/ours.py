@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.gateway.load import SECRET
 from modelway_platform.domain.access.limits import NO_LIMITS, RateLimit, UsageLimits
 from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.files.table_file import write_table
 
 PROJECTS = 50
 # Never reached: what is measured is the counting.

@@ -25,28 +25,28 @@ from modelway_platform.domain.sources.git_write import GitWrite
 from modelway_platform.domain.stages.stage import Stage, StageKey
 from modelway_platform.domain.verdicts.rollout import Rollout, RolloutStep
 from modelway_platform.domain.verdicts.rollout_status import RolloutMove, RolloutStatus
-from modelway_platform.store.anomaly_settings import AnomalySettings
-from modelway_platform.store.audit import Audit
-from modelway_platform.store.cluster_approvals import ClusterApprovals
+from modelway_platform.store.access.audit import Audit
+from modelway_platform.store.access.keys import Keys
+from modelway_platform.store.access.token_issuers import TokenIssuers
+from modelway_platform.store.access.tokens import Tokens
+from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.incidents import IncidentQuery, Incidents, Message
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events, Happened
-from modelway_platform.store.git_sources import GitSources
-from modelway_platform.store.git_writes import GitWrites
-from modelway_platform.store.holds import Holds
-from modelway_platform.store.incidents import IncidentQuery, Incidents, Message
-from modelway_platform.store.keys import Keys
-from modelway_platform.store.leases import Lease
-from modelway_platform.store.members import Members
-from modelway_platform.store.phase_approvals import PhaseApprovals
-from modelway_platform.store.phases import Phases
-from modelway_platform.store.promotions import PromotionQuery, Promotions
-from modelway_platform.store.replicas import Replicas
-from modelway_platform.store.rollout_runs import RolloutRuns, RunKept
-from modelway_platform.store.token_issuers import TokenIssuers
-from modelway_platform.store.tokens import Tokens
-from modelway_platform.store.webhooks import Webhooks
+from modelway_platform.store.declared.cluster_approvals import ClusterApprovals
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events, Happened
+from modelway_platform.store.declared.holds import Holds
+from modelway_platform.store.declared.phase_approvals import PhaseApprovals
+from modelway_platform.store.declared.phases import Phases
+from modelway_platform.store.declared.promotions import PromotionQuery, Promotions
+from modelway_platform.store.declared.replicas import Replicas
+from modelway_platform.store.declared.rollout_runs import RolloutRuns, RunKept
+from modelway_platform.store.sharing.leases import Lease
+from modelway_platform.store.sharing.members import Members
+from modelway_platform.store.sources.git_sources import GitSources
+from modelway_platform.store.sources.git_writes import GitWrites
+from modelway_platform.store.sources.webhooks import Webhooks
 
 KEY = VersionKey("vision", "digits", "v1")
 DEPLOYMENT = Deployment(key=KEY, package="sha256:" + "a" * 64)

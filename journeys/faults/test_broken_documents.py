@@ -15,7 +15,7 @@ from journeys.load import Load
 from journeys.projects import deployment, route
 from journeys.running_platform import RunningPlatform, wait_for
 
-from modelway_platform.store.table_file import read_table
+from modelway_platform.store.files.table_file import read_table
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 

@@ -22,7 +22,7 @@ from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
+from modelway_platform.store.declared.documents import Documents
 
 WRITERS = 8
 PROCESSES = 4  # so many databases are opened: writers of one share its connections, as in one control process

@@ -16,7 +16,7 @@ from journeys.projects import deployment, route
 from journeys.running_platform import RunningPlatform, wait_for
 
 from modelway_platform.domain.table.route_table import RouteTable
-from modelway_platform.store.table_file import InvalidTableError, read_table
+from modelway_platform.store.files.table_file import InvalidTableError, read_table
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]
 PATH = "/r3/echo/echo"

@@ -21,11 +21,11 @@ import uvicorn
 from modelway.packaging import Environment, Example, FileEntry, Framework, Manifest
 from modelway.packaging.archive import write_archive
 from modelway_platform.deploy.api.application import authentication_of, make_app, make_dispatch
-from modelway_platform.deploy.api.grpc_server import GrpcServer
-from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.api.log_files import FileLogs
-from modelway_platform.deploy.api.methods import api_methods
+from modelway_platform.deploy.api.messages.methods import api_methods
 from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.reading.inspect_package import inspect_package
+from modelway_platform.deploy.api.wire.grpc_server import GrpcServer
 from modelway_platform.deploy.trust.trust import Trust
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.domain.access.key_request import KeySpec
@@ -36,29 +36,29 @@ from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
-from modelway_platform.store.anomaly_settings import AnomalySettings
-from modelway_platform.store.audit import Audit
+from modelway_platform.store.access.audit import Audit
+from modelway_platform.store.access.keys import Keys
+from modelway_platform.store.access.token_issuers import TokenIssuers
+from modelway_platform.store.access.tokens import Tokens
+from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.incidents import Incidents
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.cluster_approvals import ClusterApprovals
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.feedback_segments import FeedbackSegments
-from modelway_platform.store.git_sources import GitSources
-from modelway_platform.store.git_writes import GitWrites
-from modelway_platform.store.holds import Holds
-from modelway_platform.store.incidents import Incidents
-from modelway_platform.store.keys import Keys
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.phases import Phases, Runs
-from modelway_platform.store.promotions import Promotions
-from modelway_platform.store.replicas import Replicas
-from modelway_platform.store.rollout_runs import RolloutRuns
-from modelway_platform.store.shipped_segments import ShippedSegments
-from modelway_platform.store.signatures import PackageSignatures
-from modelway_platform.store.token_issuers import TokenIssuers
-from modelway_platform.store.tokens import Tokens
-from modelway_platform.store.webhooks import Webhooks
+from modelway_platform.store.declared.cluster_approvals import ClusterApprovals
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.declared.holds import Holds
+from modelway_platform.store.declared.phases import Phases, Runs
+from modelway_platform.store.declared.promotions import Promotions
+from modelway_platform.store.declared.replicas import Replicas
+from modelway_platform.store.declared.rollout_runs import RolloutRuns
+from modelway_platform.store.files.feedback_segments import FeedbackSegments
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.files.shipped_segments import ShippedSegments
+from modelway_platform.store.files.signatures import PackageSignatures
+from modelway_platform.store.sources.git_sources import GitSources
+from modelway_platform.store.sources.git_writes import GitWrites
+from modelway_platform.store.sources.webhooks import Webhooks
 
 REPLICA_TOKEN = "replica-token-of-this-test"
 RECORDS_SECRET = "records-secret-of-this-test"

@@ -7,7 +7,7 @@ import pytest
 from starlette.routing import Route
 
 from modelway_platform.deploy.api.application import make_app
-from modelway_platform.deploy.api.frontier import OPEN_PATHS, SIGNED_PATHS
+from modelway_platform.deploy.api.wire.frontier import OPEN_PATHS, SIGNED_PATHS
 from modelway_platform.domain.access.api_token import token_spec
 from modelway_platform.domain.access.key_request import KeySpec
 

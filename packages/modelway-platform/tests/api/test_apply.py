@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.deploy.api.read_yaml import MAX_CHARACTERS, YamlRefusedError, read_yaml
+from modelway_platform.deploy.api.reading.read_yaml import MAX_CHARACTERS, YamlRefusedError, read_yaml
 
 
 def refused(reply: Any) -> list[str]:

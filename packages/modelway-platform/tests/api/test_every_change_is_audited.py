@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.deploy.api.methods import api_methods
+from modelway_platform.deploy.api.messages.methods import api_methods
 
 # Asked by POST or PUT, and nothing of what is declared or allowed is another afterwards.
 CHANGES_NOTHING = {

@@ -17,8 +17,8 @@ from modelway_platform.insight.collect.files import StoreFolder
 from modelway_platform.insight.collect.kinds import FEEDBACK, INFERENCE
 from modelway_platform.insight.collect.plan import Keeping
 from modelway_platform.insight.collect.source import Source
-from modelway_platform.store.collected_marks import write_marks
-from modelway_platform.store.feedback_segments import FeedbackSegments
+from modelway_platform.store.files.collected_marks import write_marks
+from modelway_platform.store.files.feedback_segments import FeedbackSegments
 
 FEED, EXPORT = "/v1/feedback", "/v1/logs/export"
 NOW = time.time()

@@ -11,10 +11,10 @@ import grpc
 import pytest
 from google.protobuf import json_format
 
-from modelway_platform.deploy.api.grpc_messages import answer_message
-from modelway_platform.deploy.api.grpc_server import origin_of
-from modelway_platform.deploy.api.methods import api_methods, service_names
+from modelway_platform.deploy.api.messages.grpc_messages import answer_message
+from modelway_platform.deploy.api.messages.methods import api_methods, service_names
 from modelway_platform.deploy.api.schema import documents_pb2, records_pb2
+from modelway_platform.deploy.api.wire.grpc_server import origin_of
 
 ROOT = Path(__file__).resolve().parents[4]
 

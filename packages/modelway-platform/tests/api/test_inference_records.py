@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.deploy.api.record_lines import own_lines
+from modelway_platform.deploy.api.reading.record_lines import own_lines
 from modelway_platform.domain.access.records_token import records_token, version_of_token
 from modelway_platform.domain.identity import VersionKey
 

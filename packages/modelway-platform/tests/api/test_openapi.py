@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.deploy.api.methods import api_methods
+from modelway_platform.deploy.api.messages.methods import api_methods
 
 ROOT = Path(__file__).resolve().parents[4]
 # Hold for ever, or as long as they are told, and are tested by themselves.

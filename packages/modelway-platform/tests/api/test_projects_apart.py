@@ -14,8 +14,8 @@ from typing import Any
 import grpc
 import pytest
 
-from modelway_platform.deploy.api.json_messages import fields_of, is_required
-from modelway_platform.deploy.api.methods import api_methods
+from modelway_platform.deploy.api.messages.json_messages import fields_of, is_required
+from modelway_platform.deploy.api.messages.methods import api_methods
 from modelway_platform.domain.access.api_token import TokenSpec
 
 THERE = {

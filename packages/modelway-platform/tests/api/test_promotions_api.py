@@ -18,7 +18,7 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.promotion.promotion import PromotionState
 from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.domain.sources.git_source import GitSource, Owned, SeenCommit
-from modelway_platform.store.promotions import Promotions
+from modelway_platform.store.declared.promotions import Promotions
 
 KEY = VersionKey("vision", "digits", "v2")
 NAME = str(KEY)

@@ -12,7 +12,7 @@ from modelway_platform.domain.sources.git_source import GitSource, Owned, SeenCo
 from modelway_platform.domain.sources.git_write import GitWrite, WriteState
 from modelway_platform.domain.verdicts.rollout_status import RolloutMove, RolloutPhase, RolloutStatus
 from modelway_platform.gateway.control.rollout_commits import RolloutCommits
-from modelway_platform.store.rollout_writes import RolloutWrites
+from modelway_platform.store.sources.rollout_writes import RolloutWrites
 
 ONE = "/v1/rollouts/vision/digits"
 KEY = ModelKey("vision", "digits")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from modelway.errors import InvalidRequestError
-from modelway_platform.deploy.api.methods import api_methods, comments
-from modelway_platform.deploy.api.request_messages import read_request
+from modelway_platform.deploy.api.messages.methods import api_methods, comments
+from modelway_platform.deploy.api.messages.request_messages import read_request
 
 ROOT = Path(__file__).resolve().parents[4]
 

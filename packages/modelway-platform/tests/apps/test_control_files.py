@@ -9,8 +9,8 @@ import pytest
 
 from modelway_platform.apps.admin_key import ensure_context
 from modelway_platform.apps.event_log import event_log
+from modelway_platform.store.access.keys import Keys
 from modelway_platform.store.database import Database
-from modelway_platform.store.keys import Keys
 
 URLS = {"control_url": "http://127.0.0.1:7070", "gateway_url": "http://127.0.0.1:8000"}
 

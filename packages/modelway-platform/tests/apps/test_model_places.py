@@ -9,8 +9,8 @@ from modelway_platform.domain.deployments.deployment import Deployment
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.files.table_file import write_table
 
 KEY = ModelKey("vision", "digits")
 

@@ -21,7 +21,7 @@ from modelway_platform.apps.output_places import older_records
 from modelway_platform.apps.output_settings import read_outputs
 from modelway_platform.apps.outputs import Around, outputs_of
 from modelway_platform.apps.state_directory import StateDirectory
-from modelway_platform.deploy.api.exposition import families
+from modelway_platform.deploy.api.wire.exposition import families
 from modelway_platform.insight.collect.collector import Collector
 from modelway_platform.insight.collect.files import StoreFolder
 from modelway_platform.insight.collect.kinds import ACCESS

@@ -11,7 +11,7 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
-from modelway_platform.store.members import Members
+from modelway_platform.store.sharing.members import Members
 
 KEY = VersionKey("vision", "digits", "v1")
 

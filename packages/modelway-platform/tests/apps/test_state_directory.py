@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelway.errors import ConflictError, InvalidRequestError, ModelwayError
-from modelway_platform.apps import listening_ports
+from modelway_platform.apps.ports import listening_ports
 from modelway_platform.apps.state_directory import StateDirectory, only_user, write_private
 
 

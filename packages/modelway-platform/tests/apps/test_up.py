@@ -16,7 +16,7 @@ import pytest
 
 from modelway_platform.apps.child_process import PART_VARIABLE
 from modelway_platform.apps.state_directory import StateDirectory
-from modelway_platform.deploy.operators import process_table
+from modelway_platform.deploy.operators.processes import process_table
 
 MODELWAY = (sys.executable, "-m", "modelway.cli.main")
 

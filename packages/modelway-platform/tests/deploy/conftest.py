@@ -8,7 +8,7 @@ import pytest
 from journeys.stand_in import STAND_IN
 
 from modelway_platform.deploy.operators.port import ReplicaSpec
-from modelway_platform.deploy.operators.process import Launch
+from modelway_platform.deploy.operators.processes.process import Launch
 from modelway_platform.domain.identity import VersionKey
 
 

@@ -16,9 +16,9 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.load_reports import VersionLoad, WorkerLoad, load_path, write_load
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.files.load_reports import VersionLoad, WorkerLoad, load_path, write_load
 
 KEY = VersionKey("vision", "digits", "v1")
 POLICY = Autoscale(

@@ -12,9 +12,9 @@ from modelway_platform.deploy.reconcile.pass_book import EventBook, StatusBook
 from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus, Phase
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.engine import DatabaseUnavailableError
-from modelway_platform.store.events import Events, Happened
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events, Happened
+from modelway_platform.store.engines.engine import DatabaseUnavailableError
 
 KEYS = tuple(VersionKey("vision", f"m{number}", "v1") for number in range(BATCH + 20))
 

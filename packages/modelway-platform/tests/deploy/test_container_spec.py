@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from modelway_platform.deploy.operators.container_spec import labels_of, request_of
+from modelway_platform.deploy.operators.containers.container_spec import labels_of, request_of
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.domain.deployments.resources import Resources
 

@@ -28,10 +28,10 @@ from modelway_platform.domain.deployments.phases import OVER, PhaseName
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.phases import Phases
-from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.declared.phases import Phases
+from modelway_platform.store.declared.replicas import Replicas
 
 KEY = VersionKey("vision", "digits", "v1")
 FIRST = Deployment(key=KEY, package="sha256:" + "a" * 64, replicas=2)

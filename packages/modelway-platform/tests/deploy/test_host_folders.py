@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelway.errors import ModelwayError
-from modelway_platform.deploy.operators.container_volumes import binds_of, memory_folders
+from modelway_platform.deploy.operators.containers.container_volumes import binds_of, memory_folders
 from modelway_platform.deploy.operators.host_folders import HostFolders
 from modelway_platform.domain.deployments.volumes import Volume
 

@@ -7,13 +7,13 @@ import pytest
 
 from modelway.cli.serve_secrets import FILE_VARIABLE, take_secrets
 from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError
-from modelway_platform.deploy.api.read_yaml import read_yaml
-from modelway_platform.deploy.operators.container_secrets import SecretsFile, drop_unknown
-from modelway_platform.deploy.operators.container_spec import request_of
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
+from modelway_platform.deploy.operators.containers.container_secrets import SecretsFile, drop_unknown
+from modelway_platform.deploy.operators.containers.container_spec import request_of
 from modelway_platform.deploy.operators.kept_secrets import KeptSecrets
-from modelway_platform.deploy.operators.pod_manifest import pod_of
+from modelway_platform.deploy.operators.pods.pod_manifest import pod_of
 from modelway_platform.deploy.operators.port import ReplicaSpec
-from modelway_platform.deploy.operators.serve_command import ServeCommand
+from modelway_platform.deploy.operators.processes.serve_command import ServeCommand
 from modelway_platform.deploy.reconcile.decision import template_of
 from modelway_platform.deploy.reconcile.held_replica import HeldReplica, from_record
 from modelway_platform.domain.deployments.cluster import Cluster

@@ -12,9 +12,9 @@ from journeys.container_bench import IMAGE
 from journeys.kubernetes_cluster import KubernetesCluster
 from journeys.operator_benches import KubernetesBench
 
-from modelway_platform.deploy.operators.pod_manifest import pod_of
+from modelway_platform.deploy.operators.pods.pod_manifest import pod_of
 from modelway_platform.deploy.operators.port import ReplicaSpec
-from modelway_platform.deploy.operators.process import Launch
+from modelway_platform.deploy.operators.processes.process import Launch
 from modelway_platform.domain.deployments.resources import Resources
 
 pytestmark = [pytest.mark.slow]

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from modelway.packaging.manifest import Example
-from modelway_platform.deploy.operators.lead import Lead, NotRehearsedError
+from modelway_platform.deploy.operators.containers.lead import Lead, NotRehearsedError
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.routing.endpoint import Endpoint

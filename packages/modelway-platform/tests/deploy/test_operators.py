@@ -19,10 +19,10 @@ from journeys.slurm_cluster import SlurmCluster
 from journeys.stand_in import STAND_IN
 
 from modelway.errors import ModelwayError
-from modelway_platform.deploy.operators import pod_state
-from modelway_platform.deploy.operators.container_secrets import INSIDE
+from modelway_platform.deploy.operators.containers.container_secrets import INSIDE
+from modelway_platform.deploy.operators.pods import pod_state
 from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
-from modelway_platform.deploy.operators.process import Launch
+from modelway_platform.deploy.operators.processes.process import Launch
 from modelway_platform.domain.deployments.resources import Resources
 from modelway_platform.domain.deployments.volumes import Volume
 from modelway_platform.domain.identity import VersionKey

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from modelway_platform.deploy.operators import process, process_table
 from modelway_platform.deploy.operators.last_words import ending, exit_text, last_words
 from modelway_platform.deploy.operators.port import ReplicaSpec
-from modelway_platform.deploy.operators.process import Launch, ProcessOperator
+from modelway_platform.deploy.operators.processes import process, process_table
+from modelway_platform.deploy.operators.processes.process import Launch, ProcessOperator
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import pytest_asyncio
 
 from modelway.errors import UnavailableError
 from modelway_platform.deploy.builder.failure import PreparationError
-from modelway_platform.deploy.operators import process_table
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
-from modelway_platform.deploy.operators.process import Launch, ProcessOperator
+from modelway_platform.deploy.operators.processes import process_table
+from modelway_platform.deploy.operators.processes.process import Launch, ProcessOperator
 from modelway_platform.deploy.reconcile.early_phases import PhaseReport
 from modelway_platform.deploy.reconcile.fleet import Fleet
 from modelway_platform.deploy.reconcile.loop import Reconciler
@@ -33,13 +33,13 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaRecord, ReplicaState
 from modelway_platform.domain.stages.stage import Stage, StageKey
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.cluster_approvals import ClusterApprovals
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.holds import Holds
-from modelway_platform.store.phases import Phases
-from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.declared.cluster_approvals import ClusterApprovals
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.declared.holds import Holds
+from modelway_platform.store.declared.phases import Phases
+from modelway_platform.store.declared.replicas import Replicas
 
 KEY = VersionKey("vision", "digits", "v1")
 DEPLOYMENT = Deployment(key=KEY, package="sha256:" + "a" * 64, replicas=2, drain_seconds=2.0)

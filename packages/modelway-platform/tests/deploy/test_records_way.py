@@ -6,9 +6,9 @@ from base64 import b64decode
 import pytest
 
 from modelway_platform.apps.records_ways import RecordsWays, is_reachable_elsewhere
-from modelway_platform.deploy.operators.container_spec import request_of
-from modelway_platform.deploy.operators.pod_manifest import pod_of
-from modelway_platform.deploy.operators.pod_records import secret_of, with_records
+from modelway_platform.deploy.operators.containers.container_spec import request_of
+from modelway_platform.deploy.operators.pods.pod_manifest import pod_of
+from modelway_platform.deploy.operators.pods.pod_records import secret_of, with_records
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.domain.access.records_token import version_of_token
 from modelway_platform.domain.deployments.cluster import Cluster

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelway_platform.deploy.operators.port import ReplicaSpec
-from modelway_platform.deploy.operators.serve_command import ServeCommand
+from modelway_platform.deploy.operators.processes.serve_command import ServeCommand
 from modelway_platform.domain.deployments.model_processes import ModelProcesses
 from modelway_platform.domain.identity import VersionKey
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from modelway.errors import ModelwayError, UnavailableError
-from modelway_platform.deploy.operators import slurm_launch
+from modelway_platform.deploy.operators.jobs import slurm_launch
+from modelway_platform.deploy.operators.jobs.slurm_commands import SlurmCommands, account_in
+from modelway_platform.deploy.operators.jobs.slurm_job import Job, ending_of, jobs_in, reason_text, waiting_of
+from modelway_platform.deploy.operators.jobs.slurm_script import replica_of, script_of, write_files
+from modelway_platform.deploy.operators.jobs.slurm_time import ends_soon
 from modelway_platform.deploy.operators.port import ReplicaSpec
-from modelway_platform.deploy.operators.process import Launch
-from modelway_platform.deploy.operators.slurm_commands import SlurmCommands, account_in
-from modelway_platform.deploy.operators.slurm_job import Job, ending_of, jobs_in, reason_text, waiting_of
-from modelway_platform.deploy.operators.slurm_script import replica_of, script_of, write_files
-from modelway_platform.deploy.operators.slurm_time import ends_soon
+from modelway_platform.deploy.operators.processes.process import Launch
 from modelway_platform.domain.deployments.resources import Resources
 from modelway_platform.domain.deployments.slurm_cluster import SlurmSettings
 from modelway_platform.domain.identity import VersionKey

@@ -11,7 +11,7 @@ from journeys.slurm_bench import SlurmBench
 from journeys.slurm_cluster import SlurmCluster
 
 from modelway_platform.deploy.operators.port import ReplicaSpec
-from modelway_platform.deploy.operators.process import Launch
+from modelway_platform.deploy.operators.processes.process import Launch
 
 pytestmark = [pytest.mark.slow]
 

@@ -12,9 +12,9 @@ import pytest_asyncio
 from journeys.consul_agent import ConsulAgent, program
 from journeys.kubernetes_cluster import KubernetesCluster
 
-from modelway.serving.consul_registration import ConsulRegistration
 from modelway.serving.events import Events
-from modelway.serving.registration import Address
+from modelway.serving.registering.consul_registration import ConsulRegistration
+from modelway.serving.registering.registration import Address
 from modelway.serving.settings import Identity, RegistrationSettings
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.endpoint_slices import MODEL, PROJECT, VERSION

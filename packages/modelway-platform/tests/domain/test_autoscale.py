@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
 from modelway_platform.deploy.reconcile.decision import template_of
 from modelway_platform.domain.deployments.autoscale import Autoscale, ScaleToZero, ScalingEntry
 from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus, Phase

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
 from modelway_platform.domain.deployments.cluster import Cluster, DockerSettings
 from modelway_platform.domain.deployments.deployment import Deployment
 from modelway_platform.domain.deployments.image_builder import BuilderSettings

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import yaml
 
-from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
 from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.identity import VersionKey

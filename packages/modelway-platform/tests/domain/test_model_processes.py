@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.reconcile.decision import template_of
 from modelway_platform.deploy.reconcile.held_replica import HeldReplica, from_record

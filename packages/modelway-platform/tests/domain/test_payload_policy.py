@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from modelway.serving.observing import carried_policy
-from modelway_platform.deploy.api.payload_patterns import payload_problems
-from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.deploy.api.reading.payload_patterns import payload_problems
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
 from modelway_platform.domain.documents.document_json import document_from_json, document_to_json
 from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.routing import payload_policy

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
 from modelway_platform.deploy.reconcile.barrier import opening, placed
 from modelway_platform.deploy.reconcile.decision import template_of, templates_of
 from modelway_platform.deploy.reconcile.effects import effects_of

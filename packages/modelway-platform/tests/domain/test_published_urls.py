@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
 from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.documents.admit_documents import problems_with
 from modelway_platform.domain.documents.document_json import document_from_json, document_to_json

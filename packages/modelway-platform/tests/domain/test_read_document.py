@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
 from modelway_platform.domain.access.limits import Concurrency, Quota, RateLimit, UsageLimits
 from modelway_platform.domain.deployments.deployment import Deployment
 from modelway_platform.domain.documents.document_json import document_from_json, document_to_json

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
 from modelway_platform.domain.deployments.cluster import Cluster
 from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.deployments.phases import PhaseName

@@ -15,7 +15,7 @@ from journeys.package_site import ACCESS_KEY, SECRET_KEY, Site, Told
 from modelway.packaging.signing import make_key_pair, read_private_key, sign_file
 from modelway.packaging.store import open_store, push, push_signatures
 from modelway_platform.deploy.builder.failure import PreparationError
-from modelway_platform.store.signatures import PackageSignatures
+from modelway_platform.store.files.signatures import PackageSignatures
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 

@@ -9,7 +9,7 @@ from modelway.packaging.signing import make_key_pair, read_private_key, sign_fil
 from modelway.packaging.store import open_store, push, push_signatures
 from modelway_platform.deploy.fetch.fetch_package import PackageFetcher
 from modelway_platform.deploy.fetch.store_access import FILE_NAME, StoreAccess
-from modelway_platform.store.signatures import PackageSignatures
+from modelway_platform.store.files.signatures import PackageSignatures
 
 
 class KilledError(BaseException):

@@ -22,9 +22,9 @@ from modelway_platform.gateway.control.rollout_commits import RolloutCommits
 from modelway_platform.gateway.control.rollout_engine import RolloutEngine
 from modelway_platform.insight.rollout_evidence import RolloutEvidenceSource
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.rollout_runs import RolloutRuns
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.declared.rollout_runs import RolloutRuns
 
 KEY = ModelKey("vision", "digits")
 START = 1_700_000_000.0

@@ -14,8 +14,8 @@ from modelway_platform.domain.access.token_issuer import TokenIssuer, issuer_pro
 from modelway_platform.domain.records import Declared
 from modelway_platform.domain.table.compile_route_table import compile_table
 from modelway_platform.gateway.control.key_sets import MAX_BYTES, RETRY_SECONDS, KeySets
+from modelway_platform.store.access.token_issuers import TokenIssuers
 from modelway_platform.store.database import Database
-from modelway_platform.store.token_issuers import TokenIssuers
 
 KEY = {"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 

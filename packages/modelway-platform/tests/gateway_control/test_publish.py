@@ -19,13 +19,13 @@ from modelway_platform.domain.routing.endpoint import Endpoint, EndpointView
 from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.domain.table.compile_route_table import compile_table
 from modelway_platform.gateway.control.publish import Publisher, Sources
-from modelway_platform.store.acknowledgements import Acknowledgement, write_acknowledgement
+from modelway_platform.store.access.keys import Keys
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.keys import Keys
-from modelway_platform.store.table_file import read_table
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.files.acknowledgements import Acknowledgement, write_acknowledgement
+from modelway_platform.store.files.table_file import read_table
 
 KEY = VersionKey("vision", "digits", "v1")
 ONE = Endpoint(id="r1", key=KEY, host="127.0.0.1", port=9001)

@@ -21,11 +21,11 @@ from modelway_platform.domain.sources.git_write import GitWrite, WriteState
 from modelway_platform.domain.verdicts.rollout import Check, RolloutStep
 from modelway_platform.domain.verdicts.rollout_status import RolloutPhase
 from modelway_platform.gateway.control.rollout_commits import RolloutCommits
-from modelway_platform.store.git_sources import GitSources
-from modelway_platform.store.git_writes import GitWrites
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.rollout_runs import RolloutRuns
-from modelway_platform.store.rollout_writes import RolloutWrites
+from modelway_platform.store.declared.rollout_runs import RolloutRuns
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.sources.git_sources import GitSources
+from modelway_platform.store.sources.git_writes import GitWrites
+from modelway_platform.store.sources.rollout_writes import RolloutWrites
 
 if TYPE_CHECKING:
     from .conftest import World  # noqa: TID252 - rooms have no names of their own

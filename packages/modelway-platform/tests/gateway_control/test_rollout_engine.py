@@ -17,7 +17,7 @@ from modelway_platform.domain.sources.moved_weights import keeping_moved_weights
 from modelway_platform.domain.verdicts.rollout import Check, RolloutStep
 from modelway_platform.domain.verdicts.rollout_status import RolloutPhase
 from modelway_platform.domain.verdicts.steer_rollout import OrderRefusedError
-from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.files.packages import PackageStore
 
 if TYPE_CHECKING:
     from .conftest import World  # noqa: TID252 - rooms have no names of their own

@@ -23,7 +23,7 @@ from modelway_platform.gateway.jobs.http_call import Peer, Received, ask_once
 from modelway_platform.gateway.jobs.port import JobStore
 from modelway_platform.gateway.jobs.process import JobsProcess, JobsSettings
 from modelway_platform.gateway.jobs.store_sql import SqlJobStore
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.files.table_file import write_table
 
 SECRET = "shared"
 OK = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 7\r\nmodelway-version: v1\r\n\r\n{"a":1}'

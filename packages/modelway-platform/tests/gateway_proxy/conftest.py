@@ -33,7 +33,7 @@ from modelway_platform.gateway.proxy.access_log import AccessLog
 from modelway_platform.gateway.proxy.caller import CallerConnection
 from modelway_platform.gateway.proxy.table_watch import TableWatch
 from modelway_platform.gateway.proxy.worker_state import WorkerState
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.files.table_file import write_table
 
 T = TypeVar("T")
 SECRET = "mw_caller"

@@ -10,9 +10,9 @@ import pytest
 
 from modelway_platform.domain.routing.published_url import Addressing
 from modelway_platform.domain.table.route_table import ReplicaEntry
-from modelway_platform.gateway.proxy import least_in_flight
-from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
+from modelway_platform.gateway.proxy.replicas import least_in_flight
+from modelway_platform.gateway.proxy.replicas.live_replicas import LiveReplica, LiveVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ import pytest
 
 from modelway_platform.domain.access.limits import Concurrency, RateLimit, UsageLimits
 from modelway_platform.domain.table.route_table import KeyEntry
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.files.table_file import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -375,7 +375,7 @@ def test_a_host_that_is_none(gateway: Gateway, call: Callable[..., Peer]) -> Non
         RouteTable,
         VersionEntry,
     )
-    from modelway_platform.store.table_file import write_table  # noqa: PLC0415
+    from modelway_platform.store.files.table_file import write_table  # noqa: PLC0415
 
     def publish(number: int, host: str) -> None:
         replicas = (ReplicaEntry(id="r", host=host, port=1),)

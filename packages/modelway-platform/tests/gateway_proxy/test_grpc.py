@@ -16,7 +16,7 @@ from modelway_platform.domain.deployments.autoscale import ScalingEntry
 from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy.rpc.heads import forwarded, pairs_of, request_of
 from modelway_platform.gateway.proxy.rpc.listener import RpcListener
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.files.table_file import write_table
 
 KEY = "mw_caller"
 

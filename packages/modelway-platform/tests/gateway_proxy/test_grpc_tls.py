@@ -19,10 +19,10 @@ from modelway.client import Server
 from modelway.client.grpc_client import GrpcModelClient
 from modelway.errors import DeadlineExceededError, UnavailableError
 from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
-from modelway_platform.gateway.proxy.edge import CertificatePair
-from modelway_platform.gateway.proxy.replica_tls import ReplicaTls
+from modelway_platform.gateway.proxy.edge.edge import CertificatePair
+from modelway_platform.gateway.proxy.replicas.replica_tls import ReplicaTls
 from modelway_platform.gateway.proxy.rpc.listener import RpcListener
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.files.table_file import write_table
 
 KEY = "mw_caller"
 HANDLER = """

@@ -10,10 +10,10 @@ import pytest
 
 from modelway_platform.domain.routing.resilience import HealthPolicy, Resilience, Retries
 from modelway_platform.domain.table.route_table import ReplicaEntry
-from modelway_platform.gateway.proxy.active_checks import ActiveChecks
-from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
 from modelway_platform.gateway.proxy.replica_health import replica_exposition, seen_replicas
+from modelway_platform.gateway.proxy.replicas.active_checks import ActiveChecks
+from modelway_platform.gateway.proxy.replicas.live_replicas import LiveReplica, LiveVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable

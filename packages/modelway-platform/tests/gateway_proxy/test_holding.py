@@ -15,8 +15,8 @@ import pytest
 from modelway_platform.domain.access.limits import Concurrency, UsageLimits
 from modelway_platform.domain.deployments.autoscale import ScalingEntry
 from modelway_platform.domain.routing.mirrors import Mirror, Mirroring
-from modelway_platform.store.load_reports import Bell, read_loads
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.files.load_reports import Bell, read_loads
+from modelway_platform.store.files.table_file import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

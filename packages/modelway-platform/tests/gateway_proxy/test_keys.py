@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelway_platform.domain.table.route_table import KeyEntry, RouteTable
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.files.table_file import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,8 +18,8 @@ import pytest
 
 from modelway_platform.domain.access.limits import Quota, RateLimit, UsageLimits
 from modelway_platform.domain.table.route_table import KeyEntry
-from modelway_platform.gateway.proxy.shared_cells import Name, SharedCells
-from modelway_platform.store.table_file import write_table
+from modelway_platform.gateway.proxy.limits.shared_cells import Name, SharedCells
+from modelway_platform.store.files.table_file import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,7 +192,7 @@ def test_the_lock_goes_with_its_holder_and_a_stopped_one_stops_nobody(tmp_path: 
     path = tmp_path / "limits.cells"
     cells = SharedCells(path)
     code = (
-        "import sys, time; from pathlib import Path; from modelway_platform.gateway.proxy.shared_cells import SharedCells\n"
+        "import sys, time; from pathlib import Path; from modelway_platform.gateway.proxy.limits.shared_cells import SharedCells\n"
         f"cells = SharedCells(Path({str(path)!r})); print(cells.lock(), flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from modelway_platform.domain.routing import job_pass
 from modelway_platform.domain.routing.resilience import Overload, Resilience
-from modelway_platform.gateway.proxy.overload_guard import COPIES, JOBS, OverloadGuard
+from modelway_platform.gateway.proxy.limits.overload_guard import COPIES, JOBS, OverloadGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable

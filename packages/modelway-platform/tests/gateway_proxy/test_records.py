@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelway_platform.gateway.proxy.access_log import MOST_GATHERED, AccessLog
-from modelway_platform.store.collected_marks import write_marks
+from modelway_platform.store.files.collected_marks import write_marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

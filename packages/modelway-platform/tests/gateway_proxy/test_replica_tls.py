@@ -14,8 +14,8 @@ import pytest
 from journeys.authority import Authority
 
 from modelway_platform.domain.routing.mirrors import Mirror, Mirroring
-from modelway_platform.gateway.proxy.edge import CertificatePair
-from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
+from modelway_platform.gateway.proxy.edge.edge import CertificatePair
+from modelway_platform.gateway.proxy.replicas.replica_tls import ReplicaTls, replica_context
 
 HANDLER = """
 from modelway import Handler, inference

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelway_platform.domain.routing.resilience import Resilience, Retries
-from modelway_platform.gateway.proxy.retry_budget import RetryBudget
+from modelway_platform.gateway.proxy.limits.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -86,7 +86,7 @@ def https(process: Callable[..., Any], replica: Any, table: Any, authority: Auth
         words = ",".join(f"CertificatePair(certificate=Path({str(c)!r}), key=Path({str(k)!r}))" for c, k in pairs)
         gateway = process(
             table({"v1": (1, [replica()])}),
-            before="from modelway_platform.gateway.proxy.edge import CertificatePair",
+            before="from modelway_platform.gateway.proxy.edge.edge import CertificatePair",
             settings=f", certificates=({words},)",
             **options,
         )
@@ -204,7 +204,7 @@ def test_a_large_answer_reaches_a_slow_reader_whole_and_a_drain_ends_in_order(
     large = replica(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + bytes(size))
     gateway = process(
         table({"v1": (1, [large])}),
-        before="from modelway_platform.gateway.proxy.edge import CertificatePair",
+        before="from modelway_platform.gateway.proxy.edge.edge import CertificatePair",
         settings=f", certificates=(CertificatePair(certificate=Path({str(files[0])!r}), key=Path({str(files[1])!r})),)",
     )
     caller = Https(gateway, authority)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from modelway_platform.domain.access.json_web_keys import usable_keys
 from modelway_platform.domain.table.check_route_table import problems_of
 from modelway_platform.domain.table.route_table import IssuerEntry
-from modelway_platform.store.table_file import write_table
+from modelway_platform.store.files.table_file import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

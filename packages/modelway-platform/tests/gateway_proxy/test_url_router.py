@@ -13,7 +13,7 @@ from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.routing.published_url import Condition, PublishedUrl
 from modelway_platform.domain.routing.url_conflicts import rank
 from modelway_platform.domain.routing.url_pattern import is_usual, parse_pattern, shape_of
-from modelway_platform.gateway.proxy.url_router import UrlRouter
+from modelway_platform.gateway.proxy.addresses.url_router import UrlRouter
 
 
 def request(target: str, method: str = "GET", **fields: str) -> Request:

@@ -234,7 +234,7 @@ async def test_a_drain_gives_open_connections_a_moment_and_ends_them(process: An
 
 
 async def test_idle_connections_end_and_their_number_is_bounded(process: Any, table: Any) -> None:
-    before = "import modelway_platform.gateway.proxy.tunnel as t; t.IDLE_SECONDS = 1.0\n"
+    before = "import modelway_platform.gateway.proxy.tunnels.tunnel as t; t.IDLE_SECONDS = 1.0\n"
     before += "import modelway_platform.gateway.proxy.caller as c; c.MAX_TUNNELS = 1"
     async with model() as live:
         worker = process(table({"v1": (1, [live.at])}, websocket=True), before=before)
@@ -260,7 +260,7 @@ async def test_it_works_over_tls(process: Any, table: Any, tmp_path: Path) -> No
     async with model() as live:
         worker = process(
             table({"v1": (1, [live.at])}, websocket=True),
-            before="from modelway_platform.gateway.proxy.edge import CertificatePair",
+            before="from modelway_platform.gateway.proxy.edge.edge import CertificatePair",
             settings=settings,
         )
         trusting = ssl.create_default_context(cafile=str(authority.file))

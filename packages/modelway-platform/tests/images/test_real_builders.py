@@ -20,7 +20,7 @@ from modelway_platform.deploy.images.grounds.buildah import Buildah
 from modelway_platform.deploy.images.grounds.engine_build import EngineBuild
 from modelway_platform.deploy.images.grounds.ground import BuildTool
 from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.operators.docker_engine import DockerEngine
+from modelway_platform.deploy.operators.containers.docker_engine import DockerEngine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 TOOLS = ["buildah", "docker", "podman"]

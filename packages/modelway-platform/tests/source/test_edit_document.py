@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.deploy.api.read_yaml import read_yaml
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
 from modelway_platform.deploy.source.edit_document import CannotEditError, Wanted, edited, merged
 from modelway_platform.domain.documents.document_json import document_to_json
 from modelway_platform.domain.documents.read_document import Written, documents_in, read_document

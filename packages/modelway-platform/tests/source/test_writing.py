@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from journeys.git_repository import PASSWORD, USER, Repository, over_http
 
-from modelway_platform.deploy.api.read_yaml import read_yaml
-from modelway_platform.deploy.operators import process_table
+from modelway_platform.deploy.api.reading.read_yaml import read_yaml
+from modelway_platform.deploy.operators.processes import process_table
 from modelway_platform.deploy.source.child import SourceChild
 from modelway_platform.deploy.source.writer import SourceWriter
 from modelway_platform.domain.documents.document_json import document_to_json
@@ -20,8 +20,8 @@ from modelway_platform.domain.documents.read_document import Written, read_docum
 from modelway_platform.domain.sources.git_source import GitSource
 from modelway_platform.domain.sources.git_write import GitWrite, WriteState, branch_for
 from modelway_platform.store.database import Database
-from modelway_platform.store.git_sources import GitSources
-from modelway_platform.store.git_writes import GitWrites
+from modelway_platform.store.sources.git_sources import GitSources
+from modelway_platform.store.sources.git_writes import GitWrites
 
 FILE = f"""\
 # What runs. Do not touch without asking.

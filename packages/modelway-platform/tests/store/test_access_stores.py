@@ -12,11 +12,11 @@ from modelway_platform.domain.access.api_token import TokenSpec
 from modelway_platform.domain.access.audit_entry import AuditQuery
 from modelway_platform.domain.access.issuer_json import issuer_to_json
 from modelway_platform.domain.access.token_issuer import TokenIssuer
-from modelway_platform.store.audit import Audit
+from modelway_platform.store.access.audit import Audit
+from modelway_platform.store.access.etag import etag_of
+from modelway_platform.store.access.token_issuers import MAX_ISSUERS, TokenIssuers
+from modelway_platform.store.access.tokens import Tokens
 from modelway_platform.store.database import Database
-from modelway_platform.store.etag import etag_of
-from modelway_platform.store.token_issuers import MAX_ISSUERS, TokenIssuers
-from modelway_platform.store.tokens import Tokens
 
 ANN = Actor(name="ann", role="admin", origin="10.0.0.1", transport="rest", request_id="r-1", method="X.Y")
 ISSUER = TokenIssuer(name="corp", issuer="https://idp.example/", audiences=("a",), key_set_url="https://idp.example/k")

@@ -10,9 +10,9 @@ from modelway_platform.domain.anomalies.anomaly_policy import AnomalyPolicy
 from modelway_platform.domain.anomalies.incident import IncidentState
 from modelway_platform.domain.anomalies.judgement import Cause, Finding, Judgement, Sensitivity
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.store.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.incidents import KEPT_SECONDS, IncidentQuery, Incidents
 from modelway_platform.store.database import Database
-from modelway_platform.store.incidents import KEPT_SECONDS, IncidentQuery, Incidents
 
 MODEL = ModelKey("vision", "digits")
 OTHER = ModelKey("text", "words")

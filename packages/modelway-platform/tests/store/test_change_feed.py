@@ -10,11 +10,11 @@ from sqlalchemy import make_url
 
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.routing.route import Route, VersionWeight
-from modelway_platform.store.change_feed import ChangeFeed
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.sharing.change_feed import ChangeFeed
 
 ROUTE = Route(key=ModelKey("a", "b"), versions=(VersionWeight(version="v1", weight=1),))
 

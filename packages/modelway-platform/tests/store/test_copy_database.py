@@ -12,12 +12,12 @@ from modelway.errors import ConflictError, ModelwayError
 from modelway_platform.domain.access.audit_entry import AuditQuery
 from modelway_platform.domain.access.key_request import KeySpec
 from modelway_platform.store import migrate, schema
-from modelway_platform.store.audit import Audit
+from modelway_platform.store.access.audit import Audit
+from modelway_platform.store.access.keys import Keys
 from modelway_platform.store.copy_database import BATCH, copy_database, rows_by_table
 from modelway_platform.store.database import NEWEST_MIGRATION, Database
-from modelway_platform.store.events import Events
-from modelway_platform.store.keys import Keys
-from modelway_platform.store.leases import Lease
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.sharing.leases import Lease
 
 Pair = tuple[Database, Database]
 

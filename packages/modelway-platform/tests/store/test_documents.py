@@ -22,7 +22,7 @@ from modelway_platform.domain.stages.stage import Stage, StageKey
 from modelway_platform.domain.verdicts.rollout import Rollout, RolloutStep
 from modelway_platform.domain.verdicts.rollout_status import RolloutPhase, RolloutStatus
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
+from modelway_platform.store.declared.documents import Documents
 
 KEY = VersionKey("vision", "digits", "v1")
 DEPLOYMENT = Deployment(key=KEY, package="sha256:" + "a" * 64)

@@ -13,11 +13,11 @@ from modelway_platform.domain.access.key_request import KeySpec
 from modelway_platform.domain.documents.document_json import Kind
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
+from modelway_platform.store.access.keys import Keys
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
-from modelway_platform.store.events import KEPT_PER_DOCUMENT, Events, Happened
-from modelway_platform.store.keys import Keys
-from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.declared.events import KEPT_PER_DOCUMENT, Events, Happened
+from modelway_platform.store.declared.replicas import Replicas
 
 KINDS: tuple[Kind, ...] = ("Route", "Deployment")
 REPLICA = ReplicaRecord(

@@ -10,8 +10,8 @@ from modelway.errors import ConflictError, NotFoundError
 from modelway_platform.domain.access.consumers import consumer_of_key
 from modelway_platform.domain.access.key_request import KeySpec, grace_seconds, key_spec
 from modelway_platform.domain.access.limits import Quota, RateLimit, UsageLimits
+from modelway_platform.store.access.keys import Keys
 from modelway_platform.store.database import Database
-from modelway_platform.store.keys import Keys
 
 
 class Clock:

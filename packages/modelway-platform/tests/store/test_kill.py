@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
+from modelway_platform.store.declared.documents import Documents
 
 WRITER = """
 import sys
@@ -20,7 +20,7 @@ from pathlib import Path
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
+from modelway_platform.store.declared.documents import Documents
 place = sys.argv[1]
 documents = Documents(Database.open(place if '://' in place else Path(place)))
 for number in range(1, 1_000_000):

@@ -10,7 +10,7 @@ from modelway.errors import ConflictError
 from modelway_platform.store import schema
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
-from modelway_platform.store.leases import Lease, LeaseLostError, database_time
+from modelway_platform.store.sharing.leases import Lease, LeaseLostError, database_time
 
 
 def lease(database: Database, holder: str, seconds: float = 60.0) -> Lease:

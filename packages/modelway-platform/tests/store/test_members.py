@@ -6,7 +6,7 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
-from modelway_platform.store.members import FORGOTTEN_SECONDS, Members
+from modelway_platform.store.sharing.members import FORGOTTEN_SECONDS, Members
 
 ENDPOINT = Endpoint(id="r1", key=VersionKey("vision", "digits", "v1"), host="127.0.0.1", port=1)
 

@@ -24,7 +24,7 @@ from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.store import migrate, schema
 from modelway_platform.store.database import NEWEST_MIGRATION, Database
-from modelway_platform.store.documents import Documents
+from modelway_platform.store.declared.documents import Documents
 
 SCRIPTS = ScriptDirectory.from_config(migrate.configuration())
 SHAPES = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]

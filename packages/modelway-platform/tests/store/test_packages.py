@@ -9,7 +9,7 @@ import pytest
 
 from modelway.errors import InvalidPackageError, ModelwayError, NotFoundError
 from modelway_platform.domain.records import PackageRecord
-from modelway_platform.store.packages import PackageStore, inspect_nothing
+from modelway_platform.store.files.packages import PackageStore, inspect_nothing
 
 DATA = b"archive" * 1000
 DIGEST = "sha256:" + hashlib.sha256(DATA).hexdigest()

@@ -18,9 +18,9 @@ from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.postgres_engine import PostgresEngine
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.engines.postgres_engine import PostgresEngine
 
 ROUTE = Route(key=ModelKey("a", "b"), versions=(VersionWeight(version="v1", weight=1),))
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from modelway.errors import InvalidRequestError, ModelwayError, UnavailableError
 from modelway.serving.observing.shipper import Shipper
-from modelway_platform.store.collected_marks import write_marks
-from modelway_platform.store.shipped_segments import ShippedSegments
+from modelway_platform.store.files.collected_marks import write_marks
+from modelway_platform.store.files.shipped_segments import ShippedSegments
 
 
 class Wire:

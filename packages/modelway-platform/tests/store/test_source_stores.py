@@ -9,11 +9,11 @@ from modelway_platform.domain.sources.git_source import GitSource, Owned, SeenCo
 from modelway_platform.domain.sources.git_source_json import source_to_json
 from modelway_platform.domain.sources.git_write import GitWrite, WriteState
 from modelway_platform.domain.sources.webhook import GRACE_SECONDS
+from modelway_platform.store.access.etag import etag_of
 from modelway_platform.store.database import Database
-from modelway_platform.store.etag import etag_of
-from modelway_platform.store.git_sources import KEPT_COMMITS, MAX_SOURCES, GitSources
-from modelway_platform.store.git_writes import GitWrites
-from modelway_platform.store.webhooks import Webhooks
+from modelway_platform.store.sources.git_sources import KEPT_COMMITS, MAX_SOURCES, GitSources
+from modelway_platform.store.sources.git_writes import GitWrites
+from modelway_platform.store.sources.webhooks import Webhooks
 
 SOURCE = GitSource(name="fleet", repository="https://git.example/fleet")
 SEEN = SeenCommit(

@@ -13,15 +13,15 @@ from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.promotion.promotion import GateName, GateState, GateVerdict, Promotion, PromotionState
 from modelway_platform.domain.verdicts.rollout import Rollout, RolloutStep
 from modelway_platform.domain.verdicts.rollout_status import RolloutMove, RolloutPhase, RolloutStatus
-from modelway_platform.store.audit import Audit
-from modelway_platform.store.cluster_approvals import ClusterApprovals
+from modelway_platform.store.access.audit import Audit
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.holds import Holds
-from modelway_platform.store.phase_approvals import PhaseApprovals
-from modelway_platform.store.phases import KEPT_REVISIONS, Phases
-from modelway_platform.store.promotions import PromotionQuery, Promotions
-from modelway_platform.store.rollout_runs import RolloutRuns, RunKept
+from modelway_platform.store.declared.cluster_approvals import ClusterApprovals
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.holds import Holds
+from modelway_platform.store.declared.phase_approvals import PhaseApprovals
+from modelway_platform.store.declared.phases import KEPT_REVISIONS, Phases
+from modelway_platform.store.declared.promotions import PromotionQuery, Promotions
+from modelway_platform.store.declared.rollout_runs import RolloutRuns, RunKept
 
 NAME = "vision/digits/v1"
 MODEL = ModelKey("vision", "digits")

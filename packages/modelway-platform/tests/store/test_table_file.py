@@ -11,7 +11,13 @@ import pytest
 
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.domain.table.split_table import split_table
-from modelway_platform.store.table_file import InvalidTableError, TableReader, TableWriter, read_table, write_table
+from modelway_platform.store.files.table_file import (
+    InvalidTableError,
+    TableReader,
+    TableWriter,
+    read_table,
+    write_table,
+)
 
 REPLICA = ReplicaEntry(id="r1", host="127.0.0.1", port=9001)
 MODEL = ModelEntry(
@@ -94,7 +100,7 @@ def test_readers_never_see_a_part(tmp_path: Path) -> None:
 
 
 def test_reading_needs_no_database() -> None:
-    code = "import sys, modelway_platform.store.table_file; print({'sqlalchemy', 'alembic', 'starlette'} & set(sys.modules))"
+    code = "import sys, modelway_platform.store.files.table_file; print({'sqlalchemy', 'alembic', 'starlette'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.strip() == "set()"
 

@@ -23,8 +23,8 @@ from modelway_platform.domain.deployments.deployment import Deployment, Deployme
 from modelway_platform.domain.deployments.phases import PhaseName
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, PackageRecord
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.signatures import PackageSignatures
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.files.signatures import PackageSignatures
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 

@@ -15,9 +15,9 @@ import msgspec
 from modelway.handler import Handler
 from modelway.serving.answer import Answer
 from modelway.serving.body_forms import BodyForms, Read
-from modelway.serving.dispatch import Dispatcher
 from modelway.serving.lane import InlineLane
 from modelway.serving.loading import LoadedHandler
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.signature import Signature, bind
 from modelway.signature.images import is_image, write_image
 

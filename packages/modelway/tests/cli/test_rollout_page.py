@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from modelway.cli.rollout_page import move_table, rollout_lines
+from modelway.cli.showing.rollout_page import move_table, rollout_lines
 
 STATUS: dict[str, Any] = {"phase": "Running", "step": 1, "steps": 1, "weights": [], "message": "goes on"}
 

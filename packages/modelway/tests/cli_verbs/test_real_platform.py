@@ -19,14 +19,14 @@ import uvicorn
 import yaml
 from moto.server import ThreadedMotoServer
 
-from modelway.cli.log_lines import access_line
+from modelway.cli.showing.log_lines import access_line
 from modelway.packaging import Environment, Example, FileEntry, Framework, Manifest
 from modelway.packaging.archive import write_archive
 from modelway.packaging.store.open_store import Store, open_store
 from modelway.signature import EndpointSignature, Field, Signature
 from modelway_platform.deploy.api.application import make_app
-from modelway_platform.deploy.api.inspect_package import inspect_package
 from modelway_platform.deploy.api.parts import ApiParts, LogQuery
+from modelway_platform.deploy.api.reading.inspect_package import inspect_package
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.domain.access.key_request import KeySpec
 from modelway_platform.domain.deployments.deployment import Condition, DeploymentStatus, Phase
@@ -41,19 +41,19 @@ from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
-from modelway_platform.store.anomaly_settings import AnomalySettings
-from modelway_platform.store.audit import Audit
+from modelway_platform.store.access.audit import Audit
+from modelway_platform.store.access.keys import Keys
+from modelway_platform.store.access.token_issuers import TokenIssuers
+from modelway_platform.store.access.tokens import Tokens
+from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.incidents import Incidents
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.feedback_segments import FeedbackSegments
-from modelway_platform.store.git_sources import GitSources
-from modelway_platform.store.incidents import Incidents
-from modelway_platform.store.keys import Keys
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.token_issuers import TokenIssuers
-from modelway_platform.store.tokens import Tokens
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.files.feedback_segments import FeedbackSegments
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.sources.git_sources import GitSources
 
 Run = Callable[..., CompletedProcess[str]]
 LOCK = b"msgspec==0.20.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"

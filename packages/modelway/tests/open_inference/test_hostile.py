@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from modelway import Handler, Shape, inference
 from modelway.errors import InvalidRequestError, ModelwayError
-from modelway.serving.dispatch import Dispatcher
 from modelway.serving.lane import InlineLane
 from modelway.serving.open_inference.datatypes import DATATYPES
 from modelway.serving.open_inference.inference import Inference
 from modelway.serving.open_inference.outputs import Encoded, encode_results
 from modelway.serving.open_inference.routes import error_page
 from modelway.serving.open_inference.tensors import Tensor, read_request
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.signature import bind
 
 

@@ -11,11 +11,11 @@ from modelway import Handler, Shape, inference
 from modelway.errors import ModelwayError
 from modelway.protos.open_inference import InferTensorContents, ModelInferRequest, ModelInferResponse
 from modelway.protos.statuses import status_of
-from modelway.serving.dispatch import Dispatcher
 from modelway.serving.lane import InlineLane
 from modelway.serving.open_inference.datatypes import DATATYPES
 from modelway.serving.open_inference.inference import Inference
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.signature import bind
 
 

@@ -31,7 +31,7 @@ from modelway.errors import ModelwayError
 from modelway.serving.open_inference.datatypes import BYTES, datatype_of, is_text
 from modelway.serving.open_inference.inference import usual_endpoint
 from modelway.serving.open_inference.outputs import output_fields
-from modelway.serving.openapi import signature_in
+from modelway.serving.pages.openapi import signature_in
 from modelway.signature import Signature
 
 Triton: Any = triton

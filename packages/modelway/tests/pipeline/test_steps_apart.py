@@ -17,7 +17,7 @@ import pytest
 
 from modelway import Handler, Pipeline, Step, inference
 from modelway.errors import InvalidRequestError
-from modelway.serving.process_metrics import Place
+from modelway.serving.counting.process_metrics import Place
 from modelway.serving.processes.of_steps import places_of_steps
 from modelway.signature import bind
 from modelway.signature.flow_text import flow_lines

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 
-from modelway.serving.hold import Holding
-from modelway.serving.hold_choice import Curve
+from modelway.serving.batching.hold import Holding
+from modelway.serving.batching.hold_choice import Curve
+from modelway.serving.batching.waiting_line import WaitingLine
 from modelway.serving.item import Item
-from modelway.serving.waiting_line import WaitingLine
 
 
 @dataclass

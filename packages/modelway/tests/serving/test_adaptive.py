@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from packages.modelway.tests.serving.batch_queue import Outcome, Queue, bursts, poisson
 
 from modelway import Handler, inference
-from modelway.serving.adaptive_hold import AdaptiveHold
-from modelway.serving.batch_times import BatchTimes
-from modelway.serving.hold import Closed
-from modelway.serving.hold_choice import HORIZONS, Arrivals, Choice, Curve, choose
+from modelway.serving.batching.adaptive_hold import AdaptiveHold
+from modelway.serving.batching.batch_times import BatchTimes
+from modelway.serving.batching.hold import Closed
+from modelway.serving.batching.hold_choice import HORIZONS, Arrivals, Choice, Curve, choose
+from modelway.serving.batching.waiting_line import WaitingLine
 from modelway.serving.item import Item
-from modelway.serving.waiting_line import WaitingLine
 from modelway.signature import bind
 
 SIZE = 32

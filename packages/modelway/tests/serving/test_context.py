@@ -9,12 +9,12 @@ import pytest
 from modelway import Context, Handler, inference, postprocess, preprocess
 from modelway.errors import DeadlineExceededError, InvalidHandlerError, ModelwayError
 from modelway.serving.answer import Answer
+from modelway.serving.batching.waiting_line import WaitingLine
 from modelway.serving.devices import device_of, seen_by_worker
-from modelway.serving.dispatch import Dispatcher
 from modelway.serving.item import Item
 from modelway.serving.lane import InlineLane
 from modelway.serving.stage_clock import Batch
-from modelway.serving.waiting_line import WaitingLine
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.signature import bind
 from modelway.testing import Client
 

@@ -9,14 +9,14 @@ import pytest
 
 from modelway import Handler, inference
 from modelway.serving.answer import Answer
+from modelway.serving.batching.hold import Closed
 from modelway.serving.board import Board, WorkerState, create_board_file
-from modelway.serving.dispatch import Dispatcher
+from modelway.serving.counting.metrics import Metrics
 from modelway.serving.events import MAX_PER_SECOND, Events
-from modelway.serving.hold import Closed
 from modelway.serving.lane import InlineLane
-from modelway.serving.metrics import Metrics
 from modelway.serving.settings import Identity
 from modelway.serving.stage_clock import Batch, StageTimes
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.signature import bind
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from modelway import Handler, Pipeline, Step, inference
 from modelway.packaging import Example
-from modelway.serving.docs_page import docs_page
+from modelway.serving.pages.docs_page import docs_page
 from modelway.serving.settings import Identity, Target, WorkerSettings
 from modelway.signature import bind
 

@@ -11,11 +11,11 @@ import pytest
 from modelway import Handler, inference
 from modelway.errors import InvalidHandlerError
 from modelway.serving.answer import Answer
-from modelway.serving.dispatch import Dispatcher
-from modelway.serving.hold import Closed
+from modelway.serving.batching.hold import Closed
 from modelway.serving.item import Item
 from modelway.serving.lane import ThreadLane
 from modelway.serving.stage_clock import Batch
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.signature import bind
 from modelway.testing import Client
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from modelway import Handler, inference
 from modelway.serving.answer import Answer
-from modelway.serving.dispatch import Dispatcher
-from modelway.serving.inline import ASSUMED, DECLARED, ENOUGH, Bounds, InlineChoice
 from modelway.serving.lane import ThreadLane
+from modelway.serving.stages.dispatch import Dispatcher
+from modelway.serving.stages.inline import ASSUMED, DECLARED, ENOUGH, Bounds, InlineChoice
 from modelway.signature import bind
 
 

@@ -16,14 +16,14 @@ from modelway import Handler, inference
 from modelway.errors import InvalidRequestError, OverloadedError
 from modelway.protos.open_inference import ModelInferRequest, ModelInferResponse
 from modelway.serving.answer import Answer
-from modelway.serving.dispatch import Dispatcher
+from modelway.serving.batching.pace import MOST_SECONDS, Pace
+from modelway.serving.batching.ranks import HIGHEST, PASSED_SECONDS, USUAL, Ranks, read_priority
+from modelway.serving.batching.waiting_line import WaitingLine
 from modelway.serving.item import Item
 from modelway.serving.lane import InlineLane
 from modelway.serving.open_inference.priority import request_priority
 from modelway.serving.open_inference.tensors import InferJson
-from modelway.serving.pace import MOST_SECONDS, Pace
-from modelway.serving.ranks import HIGHEST, PASSED_SECONDS, USUAL, Ranks, read_priority
-from modelway.serving.waiting_line import WaitingLine
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.signature import bind
 
 

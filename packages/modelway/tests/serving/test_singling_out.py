@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway import Handler, InvalidInputError, ModelwayError, inference
-from modelway.serving.singling_out import LOST_IN_A_ROW, Search
-from modelway.serving.stages import SINGLED_OUT
+from modelway.serving.batching.singling_out import LOST_IN_A_ROW, Search
+from modelway.serving.stages.stages import SINGLED_OUT
 from modelway.testing import Client
 
 batches = st.integers(2, 200).flatmap(

@@ -11,15 +11,15 @@ import pytest
 from modelway import Handler, Pipeline, Step, inference, postprocess, preprocess
 from modelway.errors import ModelwayError
 from modelway.serving.answer import Answer
+from modelway.serving.batching.hold import Closed
 from modelway.serving.board import Board, create_board_file
-from modelway.serving.dispatch import Dispatcher
-from modelway.serving.hold import Closed
+from modelway.serving.counting.metrics import Metrics
 from modelway.serving.item import Item
 from modelway.serving.lane import InlineLane
 from modelway.serving.loading import LoadedHandler
-from modelway.serving.metrics import Metrics
 from modelway.serving.settings import Identity
 from modelway.serving.stage_clock import Batch, StageTimes
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.signature import bind
 
 PREPARE, INFER, FINISH = 0.004, 0.02, 0.002

@@ -10,10 +10,10 @@ import pytest
 from modelway import Context, Handler, inference, postprocess, preprocess
 from modelway.errors import HandlerError, InvalidHandlerError, InvalidInputError, ModelwayError
 from modelway.serving.answer import Answer
-from modelway.serving.dispatch import Dispatcher
 from modelway.serving.lane import InlineLane
-from modelway.serving.openapi import openapi_document
-from modelway.serving.streams import WINDOW, StreamItem
+from modelway.serving.pages.openapi import openapi_document
+from modelway.serving.stages.dispatch import Dispatcher
+from modelway.serving.stages.streams import WINDOW, StreamItem
 from modelway.signature import bind
 from modelway.testing import Client, call
 

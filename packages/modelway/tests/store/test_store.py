@@ -13,7 +13,7 @@ import obstore
 import pytest
 
 from modelway.cli.main import main
-from modelway.cli.transfer_bar import TransferBar
+from modelway.cli.showing.transfer_bar import TransferBar
 from modelway.errors import ConflictError, ForbiddenError, InvalidPackageError, InvalidRequestError, NotFoundError
 from modelway.packaging.archive import write_archive
 from modelway.packaging.manifest import (

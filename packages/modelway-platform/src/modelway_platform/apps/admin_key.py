@@ -5,7 +5,7 @@ from pathlib import Path
 
 from modelway_platform.apps.state_directory import write_private
 from modelway_platform.domain.access.key_request import KeySpec
-from modelway_platform.store.keys import Keys
+from modelway_platform.store.access.keys import Keys
 
 FIRST_KEY_NAME = "first admin"
 

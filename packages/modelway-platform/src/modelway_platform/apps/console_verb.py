@@ -4,7 +4,7 @@ import argparse
 import webbrowser
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.output import note
+from modelway.cli.showing.output import note
 from modelway.client.connection import find_connection
 from modelway.client.http_client import HttpClient
 

@@ -20,11 +20,12 @@ import uvloop
 from starlette.types import ASGIApp
 
 from modelway.errors import ConflictError, ModelwayError
-from modelway_platform.apps import control_grpc, database_url, listening_ports
+from modelway_platform.apps import control_grpc, database_url
 from modelway_platform.apps.admin_key import ensure_context
 from modelway_platform.apps.event_log import event_log
 from modelway_platform.apps.load_following import follow_load
 from modelway_platform.apps.local_replicas import end_all, end_strays
+from modelway_platform.apps.ports import listening_ports
 from modelway_platform.apps.pruning import limits_of, prune_forever
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.apps.wiring.api import api_parts
@@ -34,7 +35,7 @@ from modelway_platform.deploy.api.application import make_app, make_dispatch
 from modelway_platform.deploy.api.authentication import Authentication
 from modelway_platform.deploy.api.dispatch import Dispatch
 from modelway_platform.deploy.api.parts import no_other_token
-from modelway_platform.deploy.operators import process_table
+from modelway_platform.deploy.operators.processes import process_table
 from modelway_platform.domain.access.records_token import version_of_token
 from modelway_platform.gateway.control.key_sets import KeySets
 

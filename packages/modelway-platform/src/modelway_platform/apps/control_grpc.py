@@ -5,7 +5,7 @@ import asyncio
 from importlib.util import find_spec
 
 from modelway.errors import ModelwayError, UnavailableError
-from modelway_platform.apps import grpc_ports, listening_ports
+from modelway_platform.apps.ports import grpc_ports, listening_ports
 from modelway_platform.deploy.api.authentication import Authentication
 from modelway_platform.deploy.api.dispatch import Dispatch
 
@@ -49,7 +49,7 @@ def settle(host: str, asked: int | None, control_port: int) -> int:
 
 async def serve(dispatch: Dispatch, authentication: Authentication, host: str, port: int) -> None:
     """Answers calls until cancelled."""
-    from modelway_platform.deploy.api.grpc_server import GrpcServer  # noqa: PLC0415 - grpcio is an extra, and slow to import
+    from modelway_platform.deploy.api.wire.grpc_server import GrpcServer  # noqa: PLC0415 - grpcio is an extra, and slow to import
 
     server = GrpcServer(dispatch, authentication)
     await server.start(host, port)

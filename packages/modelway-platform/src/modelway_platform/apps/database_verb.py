@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from modelway.cli.command import EXIT_OK, Command, HelpFormatter
-from modelway.cli.output import counted, note
+from modelway.cli.showing.output import counted, note
 from modelway.errors import InvalidRequestError, NotFoundError
 from modelway_platform.apps.database_url import place_of
 from modelway_platform.apps.state_directory import StateDirectory, only_user
 from modelway_platform.store.copy_database import copy_database, rows_by_table
 from modelway_platform.store.database import NEWEST_MIGRATION, Database
-from modelway_platform.store.leases import check_unused
+from modelway_platform.store.sharing.leases import check_unused
 
 EXAMPLE = """
 modelway database status --at ~/.modelway/modelway.db

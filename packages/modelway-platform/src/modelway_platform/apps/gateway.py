@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelway_platform.apps import tls_files
+from modelway_platform.apps.ports import tls_files
 from modelway_platform.apps.state_directory import JOBS_SECRET, StateDirectory
 from modelway_platform.gateway.proxy import worker
 

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command, HelpFormatter
-from modelway.cli.output import note, paint
+from modelway.cli.showing.output import note, paint
 from modelway.errors import ConflictError, InvalidRequestError, ModelwayError, NotFoundError
-from modelway_platform.apps import grpc_ports, listening_ports, supervisor, tls_files
+from modelway_platform.apps import supervisor
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
-from modelway_platform.apps.gateway_sockets import descriptors, shared_sockets
+from modelway_platform.apps.ports import grpc_ports, listening_ports, tls_files
+from modelway_platform.apps.ports.gateway_sockets import descriptors, shared_sockets
 from modelway_platform.apps.probes import until_answering
 from modelway_platform.apps.rolling import Rolling
 from modelway_platform.apps.state_directory import StateDirectory, only_user
 from modelway_platform.apps.supervisor import ROLL_SIGNAL
 from modelway_platform.apps.table_follower import KEY_VARIABLE
-from modelway_platform.gateway.proxy.edge import CertificatePair
+from modelway_platform.gateway.proxy.edge.edge import CertificatePair
 
 RESTART_SECONDS = 120.0
 STOP_SECONDS = 15.0

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from modelway.errors import ModelwayError
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.leases import Lease, LeaseLostError
+from modelway_platform.store.sharing.leases import Lease, LeaseLostError
 
 LEASE_NAME = "leader"
 LEASE_SECONDS = 8.0

@@ -4,7 +4,7 @@ import asyncio
 
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.reconcile.autoscaler import Autoscaler
-from modelway_platform.store.load_reports import Bell
+from modelway_platform.store.files.load_reports import Bell
 
 
 async def follow_load(directory: StateDirectory, autoscaler: Autoscaler) -> None:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from modelway.errors import ModelwayError
-from modelway_platform.deploy.operators import process_table
-from modelway_platform.deploy.operators.process_table import Marked
+from modelway_platform.deploy.operators.processes import process_table
+from modelway_platform.deploy.operators.processes.process_table import Marked
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
-from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.declared.replicas import Replicas
 
 LOOK_SECONDS = 10.0
 

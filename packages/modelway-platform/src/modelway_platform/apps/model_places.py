@@ -7,8 +7,8 @@ from modelway.errors import ModelwayError
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.insight.anomalies.places import ModelPlaces
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.table_file import read_table
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.files.table_file import read_table
 
 
 def model_places(directory: StateDirectory, documents: Documents) -> ModelPlaces:

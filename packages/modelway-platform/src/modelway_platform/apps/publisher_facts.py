@@ -10,7 +10,7 @@ from modelway_platform.deploy.api.exchange import moment
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.gateway.control.publish import Publisher
 from modelway_platform.gateway.control.table_source import TableSource
-from modelway_platform.store.acknowledgements import read_acknowledgements
+from modelway_platform.store.files.acknowledgements import read_acknowledgements
 
 
 class PublisherFacts:

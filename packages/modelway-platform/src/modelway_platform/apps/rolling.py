@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modelway_platform.apps.child_process import ChildProcess, ChildSettings
 from modelway_platform.apps.state_directory import write_private
-from modelway_platform.store.acknowledgements import acknowledgement_path
+from modelway_platform.store.files.acknowledgements import acknowledgement_path
 
 SERVING_SECONDS = 15.0
 _LOOK_SECONDS = 0.02

@@ -12,7 +12,7 @@ from modelway.errors import ModelwayError
 from modelway_platform.discovery.embedded import GRACE_SECONDS, Leases
 from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.members import Member, Members
+from modelway_platform.store.sharing.members import Member, Members
 
 BEAT_SECONDS = 2.0
 SILENT_SECONDS = 8.0

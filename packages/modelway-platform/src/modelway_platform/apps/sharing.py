@@ -12,11 +12,11 @@ from modelway_platform.apps.leadership import LEASE_NAME, LEASE_SECONDS, Leaders
 from modelway_platform.apps.shared_endpoints import SharedEndpoints
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.store.access.keys import hash_secret
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.database import Database
-from modelway_platform.store.keys import hash_secret
-from modelway_platform.store.leases import Lease
-from modelway_platform.store.members import Members
+from modelway_platform.store.sharing.leases import Lease
+from modelway_platform.store.sharing.members import Members
 
 
 class Orders(Protocol):
@@ -98,7 +98,7 @@ class Sharing:
         """What goes on beside everything else."""
         if self.endpoints is None or not isinstance(orders, SharedOrders):
             return ()
-        from modelway_platform.store.change_feed import ChangeFeed  # noqa: PLC0415 - needs the driver
+        from modelway_platform.store.sharing.change_feed import ChangeFeed  # noqa: PLC0415 - needs the driver
 
         feed = ChangeFeed(url, database, changes, orders.hear)
         return (

@@ -28,9 +28,9 @@ from modelway.serving.observing.shipping import Shipping
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.domain.deployments.scale_decision import STALE_SECONDS
 from modelway_platform.domain.table.split_table import SplitTable
-from modelway_platform.store.acknowledgements import read_acknowledgements
-from modelway_platform.store.load_reports import Bell, WorkerLoad, read_loads
-from modelway_platform.store.table_file import InvalidTableError, TableReader, TableWriter
+from modelway_platform.store.files.acknowledgements import read_acknowledgements
+from modelway_platform.store.files.load_reports import Bell, WorkerLoad, read_loads
+from modelway_platform.store.files.table_file import InvalidTableError, TableReader, TableWriter
 
 KEY_VARIABLE = "MODELWAY_GATEWAY_KEY"
 WAIT_SECONDS = 20.0

@@ -11,28 +11,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.output import note, paint
+from modelway.cli.showing.output import note, paint
 from modelway.errors import InvalidRequestError
-from modelway_platform.apps import (
-    console_ports,
-    control_grpc,
-    database_url,
-    grpc_ports,
-    listening_ports,
-    supervisor,
-    tls_files,
-)
+from modelway_platform.apps import control_grpc, database_url, supervisor
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
-from modelway_platform.apps.gateway_sockets import descriptors, shared_sockets
 from modelway_platform.apps.output_settings import read_outputs
+from modelway_platform.apps.ports import console_ports, grpc_ports, listening_ports, tls_files
+from modelway_platform.apps.ports.gateway_sockets import descriptors, shared_sockets
 from modelway_platform.apps.probes import until_answering
 from modelway_platform.apps.rolling import Rolling
 from modelway_platform.apps.state_directory import JOBS_SECRET, StateDirectory, only_user
-from modelway_platform.deploy.operators import process_table
+from modelway_platform.deploy.operators.processes import process_table
 from modelway_platform.discovery.providers import read_providers
-from modelway_platform.gateway.proxy.edge import CertificatePair
-from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
-from modelway_platform.store.acknowledgements import acknowledgement_path, read_acknowledgements
+from modelway_platform.gateway.proxy.edge.edge import CertificatePair
+from modelway_platform.gateway.proxy.replicas.replica_tls import ReplicaTls, replica_context
+from modelway_platform.store.files.acknowledgements import acknowledgement_path, read_acknowledgements
 
 # Replicas have the drain time of their deployment; control gives up on them after a minute.
 CONTROL_STOP_SECONDS = 75.0

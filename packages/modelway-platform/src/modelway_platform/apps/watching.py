@@ -17,11 +17,11 @@ from modelway_platform.insight.series.counting import RecordCounter
 from modelway_platform.insight.series.looking import Looking, Lookout
 from modelway_platform.insight.series.store import SeriesStore
 from modelway_platform.insight.series.tiers import Tiers
-from modelway_platform.store.anomaly_settings import AnomalySettings
-from modelway_platform.store.audit import Audit
+from modelway_platform.store.access.audit import Audit
+from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.incidents import Incidents
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.incidents import Incidents
+from modelway_platform.store.declared.documents import Documents
 
 ALERTS_SECRET = "alerts"  # noqa: S105 - the name of the file
 _MOST_AUDITED = 500

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from modelway.errors import InvalidRequestError
-from modelway.serving.consul_address import CONSUL_SCHEMES, consul_address
+from modelway.serving.registering.consul_address import CONSUL_SCHEMES, consul_address
 from modelway_platform.discovery.consul import ConsulFollower
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.follower import Follower

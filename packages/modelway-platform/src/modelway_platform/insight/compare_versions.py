@@ -16,7 +16,7 @@ from modelway_platform.insight.access_segments import AccessRecord, MirrorRecord
 from modelway_platform.insight.record_meaning import LEFT, chosen_by_caller, duration_of, failed
 from modelway_platform.insight.rollout_evidence import Desk
 from modelway_platform.insight.told_afterwards import read_told
-from modelway_platform.store.shipped_segments import shipped_folders
+from modelway_platform.store.files.shipped_segments import shipped_folders
 
 
 @dataclass(slots=True)

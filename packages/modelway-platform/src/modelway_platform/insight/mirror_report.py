@@ -8,7 +8,7 @@ from pathlib import Path
 from modelway_platform.domain.agreement.mirror_report import MirrorExample, MirrorPair, MirrorQuery, MirrorReport
 from modelway_platform.domain.verdicts.latency_histogram import LatencyHistogram, bin_of
 from modelway_platform.insight.access_segments import MirrorRecord, ReadCounts, read_records
-from modelway_platform.store.shipped_segments import shipped_folders
+from modelway_platform.store.files.shipped_segments import shipped_folders
 
 
 @dataclass(slots=True)

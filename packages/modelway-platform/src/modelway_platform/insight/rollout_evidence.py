@@ -15,7 +15,7 @@ from modelway_platform.insight.access_segments import MirrorRecord
 from modelway_platform.insight.query.messages import Answer
 from modelway_platform.insight.reading_on import Places, ReadingOn
 from modelway_platform.insight.record_meaning import chosen_by_caller, duration_of, failed
-from modelway_platform.store.shipped_segments import shipped_folders
+from modelway_platform.store.files.shipped_segments import shipped_folders
 
 QUERY_SECONDS = 20.0
 _COLUMNS = ("version", "requests", "bad")

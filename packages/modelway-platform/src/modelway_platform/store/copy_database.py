@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 from modelway.errors import ConflictError, ModelwayError
 from modelway_platform.store import schema
 from modelway_platform.store.database import NEWEST_MIGRATION, Database
-from modelway_platform.store.leases import check_unused
+from modelway_platform.store.sharing.leases import check_unused
 
 BATCH = 500
 # In place of what PostgreSQL's texts cannot hold, as when it is written to by the platform itself.

@@ -16,8 +16,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from modelway.errors import InvalidRequestError, ModelwayError
-from modelway_platform.store.engine import DatabaseEngine, DatabaseUnavailableError
-from modelway_platform.store.sqlite_engine import SqliteEngine
+from modelway_platform.store.engines.engine import DatabaseEngine, DatabaseUnavailableError
+from modelway_platform.store.engines.sqlite_engine import SqliteEngine
 
 # The newest migration, repeated here so that an up-to-date database opens without loading Alembic (0.6 s).
 NEWEST_MIGRATION = "webhooks"
@@ -168,7 +168,7 @@ def read_url(url: str) -> URL:
 
 def _postgres(url: URL) -> DatabaseEngine:
     try:
-        from modelway_platform.store.postgres_engine import PostgresEngine  # noqa: PLC0415 - a driver that most do not need
+        from modelway_platform.store.engines.postgres_engine import PostgresEngine  # noqa: PLC0415 - a driver that most do not need
     except ImportError as error:
         raise ModelwayError(
             "PostgreSQL needs a driver that is not installed", hint="pip install 'modelway-platform[postgres]'"

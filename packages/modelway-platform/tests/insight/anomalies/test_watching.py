@@ -40,10 +40,10 @@ from modelway_platform.insight.anomalies.telling import Teller
 from modelway_platform.insight.anomalies.watcher import AnomalyWatcher, WatchParts
 from modelway_platform.insight.series.store import SeriesReader, SeriesStore
 from modelway_platform.insight.series.tiers import tiers_of
-from modelway_platform.store.anomaly_settings import AnomalySettings
-from modelway_platform.store.audit import Audit
+from modelway_platform.store.access.audit import Audit
+from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.incidents import IncidentQuery, Incidents
 from modelway_platform.store.database import Database
-from modelway_platform.store.incidents import IncidentQuery, Incidents
 
 START = int(time.time()) // 3600 * 3600 - 7200
 MODEL = ModelKey("vision", "digits")

@@ -9,9 +9,9 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command, HelpFormatter
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.output import note
-from modelway.cli.table_text import table_lines
-from modelway.cli.time_text import age, clock
+from modelway.cli.showing.output import note
+from modelway.cli.showing.table_text import table_lines
+from modelway.cli.showing.time_text import age, clock
 from modelway.client.control_client import ControlClient
 
 _CAUSES = ("traffic", "errors", "latency", "outputs", "inputs", "mirror")

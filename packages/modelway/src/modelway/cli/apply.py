@@ -12,11 +12,11 @@ import msgspec
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.document_problems import print_problems
 from modelway.cli.follow_rollout import follow_until_ready
-from modelway.cli.output import Style, note, paint
-from modelway.cli.table_text import Cell, one_line, table_lines
-from modelway.cli.upload_bar import UploadBar
+from modelway.cli.showing.document_problems import print_problems
+from modelway.cli.showing.output import Style, note, paint
+from modelway.cli.showing.table_text import Cell, one_line, table_lines
+from modelway.cli.showing.upload_bar import UploadBar
 from modelway.client import ApplyResult, ControlClient, DocumentFile
 from modelway.errors import ConflictError, InvalidDocumentError, InvalidRequestError
 from modelway.packaging.signing import parse_bundles, signature_path

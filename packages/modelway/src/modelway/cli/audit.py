@@ -7,8 +7,8 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.table_text import Row, table_lines
-from modelway.cli.time_text import date_and_time, seconds_of
+from modelway.cli.showing.table_text import Row, table_lines
+from modelway.cli.showing.time_text import date_and_time, seconds_of
 
 _HEAD = ("number", "time", "who", "role", "from", "did", "what", "changes")
 _SHOWN = 3

@@ -9,8 +9,8 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, connection_of
-from modelway.cli.output import note, seconds_text
-from modelway.cli.package_facts import endpoints_of, example_request, package_of
+from modelway.cli.showing.output import note, seconds_text
+from modelway.cli.showing.package_facts import endpoints_of, example_request, package_of
 from modelway.client import (
     CallOptions,
     Connection,

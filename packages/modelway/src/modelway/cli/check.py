@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command
-from modelway.cli.output import Steps, counted, note, paint, seconds_text
 from modelway.cli.package import add_timeout
-from modelway.cli.signature_changes import print_comparison
-from modelway.cli.table_text import Cell, printable, table_lines
+from modelway.cli.showing.output import Steps, counted, note, paint, seconds_text
+from modelway.cli.showing.signature_changes import print_comparison
+from modelway.cli.showing.table_text import Cell, printable, table_lines
 from modelway.errors import InvalidRequestError, ModelwayError
 from modelway.packaging import read_manifest
 from modelway.packaging.examine import Examination, examine

@@ -6,14 +6,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command, HelpFormatter
-from modelway.cli.output import Steps, note, paint
+from modelway.cli.showing.output import Steps, note, paint
 from modelway.client.connection import find_connection
 from modelway.client.generator import Described, package_files
 from modelway.client.http_client import HttpClient
 from modelway.errors import InvalidRequestError
 from modelway.packaging import read_manifest
 from modelway.packaging.examine import examine
-from modelway.serving.openapi import signature_in
+from modelway.serving.pages.openapi import signature_in
 from modelway.signature import Signature
 
 EXAMPLE = """

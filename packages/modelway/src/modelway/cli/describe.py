@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, connection_of
 from modelway.cli.document_name import DocumentName, add_document_names, document_names
-from modelway.cli.object_details import (
+from modelway.cli.showing.object_details import (
     CLUSTER_COLUMNS,
     CONDITION_COLUMNS,
     EVENT_COLUMNS,
@@ -17,7 +17,7 @@ from modelway.cli.object_details import (
     event_rows,
     revision_rows,
 )
-from modelway.cli.object_tables import (
+from modelway.cli.showing.object_tables import (
     NOTHING,
     Object,
     clusters_of,
@@ -31,13 +31,13 @@ from modelway.cli.object_tables import (
     text,
     weights_text,
 )
-from modelway.cli.output import paint
-from modelway.cli.package_facts import endpoints_of, example_request, signature_of
-from modelway.cli.phase_rows import PHASE_COLUMNS, phase_rows
-from modelway.cli.rollout_page import move_table, rollout_lines
-from modelway.cli.table_text import Row, one_line, printable, table_lines
-from modelway.cli.time_text import age, date_and_time
-from modelway.cli.yaml_text import to_yaml
+from modelway.cli.showing.output import paint
+from modelway.cli.showing.package_facts import endpoints_of, example_request, signature_of
+from modelway.cli.showing.phase_rows import PHASE_COLUMNS, phase_rows
+from modelway.cli.showing.rollout_page import move_table, rollout_lines
+from modelway.cli.showing.table_text import Row, one_line, printable, table_lines
+from modelway.cli.showing.time_text import age, date_and_time
+from modelway.cli.showing.yaml_text import to_yaml
 from modelway.client import ControlClient
 from modelway.signature import Signature
 from modelway.signature.flow_text import flow_lines

@@ -5,8 +5,8 @@ import argparse
 from modelway.cli.apply import apply_files, print_results, read_files
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.document_problems import print_problems
-from modelway.cli.output import note
+from modelway.cli.showing.document_problems import print_problems
+from modelway.cli.showing.output import note
 from modelway.errors import InvalidDocumentError
 
 EXIT_DIFFERENT = 3

@@ -8,11 +8,11 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK
 from modelway.cli.connect import add_connection_options
-from modelway.cli.log_lines import access_line
-from modelway.cli.object_tables import Object, member, members, number, text
-from modelway.cli.output import paint
-from modelway.cli.reason_words import reason_sentences
-from modelway.cli.table_text import Cell, Row, one_line, table_lines
+from modelway.cli.showing.log_lines import access_line
+from modelway.cli.showing.object_tables import Object, member, members, number, text
+from modelway.cli.showing.output import paint
+from modelway.cli.showing.reason_words import reason_sentences
+from modelway.cli.showing.table_text import Cell, Row, one_line, table_lines
 from modelway.client import ControlClient
 from modelway.errors import InvalidRequestError, NotFoundError
 

@@ -5,10 +5,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from modelway.cli.object_tables import Object, member, members, message_of, number, phase_cell, ready_text, text
-from modelway.cli.output import note, paint, seconds_text
-from modelway.cli.phase_rows import current_text
-from modelway.cli.table_text import Row, printable, table_lines
+from modelway.cli.showing.object_tables import Object, member, members, message_of, number, phase_cell, ready_text, text
+from modelway.cli.showing.output import note, paint, seconds_text
+from modelway.cli.showing.phase_rows import current_text
+from modelway.cli.showing.table_text import Row, printable, table_lines
 from modelway.client import ControlClient
 from modelway.errors import DeadlineExceededError, NotFoundError, UnavailableError
 

@@ -9,11 +9,11 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.object_tables import Object, columns_of, name_of, row_of
-from modelway.cli.output import note
+from modelway.cli.showing.object_tables import Object, columns_of, name_of, row_of
+from modelway.cli.showing.output import note
+from modelway.cli.showing.table_text import table_lines
+from modelway.cli.showing.yaml_text import to_yaml
 from modelway.cli.staying_connected import stay_connected
-from modelway.cli.table_text import table_lines
-from modelway.cli.yaml_text import to_yaml
 from modelway.client import ControlClient
 from modelway.client.control_client import ListKind
 from modelway.errors import NotFoundError

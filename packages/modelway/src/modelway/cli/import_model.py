@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.near_path import near_path
-from modelway.cli.output import Style, note
-from modelway.cli.table_text import Cell, one_line, table_lines
+from modelway.cli.showing.near_path import near_path
+from modelway.cli.showing.output import Style, note
+from modelway.cli.showing.table_text import Cell, one_line, table_lines
 from modelway.importing import Importing, import_project
 
 EXAMPLE = """

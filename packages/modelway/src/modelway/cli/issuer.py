@@ -8,10 +8,10 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command, HelpFormatter
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.object_tables import text
-from modelway.cli.table_text import Cell, Row, table_lines
-from modelway.cli.time_text import age
-from modelway.cli.yaml_text import to_yaml
+from modelway.cli.showing.object_tables import text
+from modelway.cli.showing.table_text import Cell, Row, table_lines
+from modelway.cli.showing.time_text import age
+from modelway.cli.showing.yaml_text import to_yaml
 from modelway.errors import InvalidRequestError
 
 

@@ -9,10 +9,10 @@ import msgspec
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command, HelpFormatter
 from modelway.cli.connect import add_connection_options, connection_of
-from modelway.cli.output import note, seconds_text, size_text
-from modelway.cli.table_text import Cell, Row, table_lines
-from modelway.cli.time_text import age
-from modelway.cli.yaml_text import to_yaml
+from modelway.cli.showing.output import note, seconds_text, size_text
+from modelway.cli.showing.table_text import Cell, Row, table_lines
+from modelway.cli.showing.time_text import age
+from modelway.cli.showing.yaml_text import to_yaml
 from modelway.client.job_client import JobClient
 
 _STATES = ("queued", "running", "succeeded", "failed", "dead", "expired", "cancelled")

@@ -5,9 +5,9 @@ import argparse
 import msgspec
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.output import note, size_text
+from modelway.cli.showing.output import note, size_text
+from modelway.cli.showing.table_text import table_lines
 from modelway.cli.store_options import add_store_option, store_of
-from modelway.cli.table_text import table_lines
 from modelway.packaging.store import Reference
 
 EXAMPLE = """

@@ -8,10 +8,10 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.log_lines import access_line, inference_line, server_line
-from modelway.cli.output import note
 from modelway.cli.outputs import OUTPUTS
 from modelway.cli.query_logs import ASK, QUERY
+from modelway.cli.showing.log_lines import access_line, inference_line, server_line
+from modelway.cli.showing.output import note
 from modelway.cli.staying_connected import stay_connected
 from modelway.cli.training_data import EXPORT, FEEDBACK
 from modelway.client import ControlClient

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelway.cli.command import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Command, make_parser
-from modelway.cli.output import paint, print_error
+from modelway.cli.showing.output import paint, print_error
 from modelway.errors import ModelwayError
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command, HelpFormatter
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.object_tables import Object, members, number, text
-from modelway.cli.output import note, paint
-from modelway.cli.table_text import Cell, Row, one_line, table_lines
-from modelway.cli.time_text import date_and_time
-from modelway.cli.yaml_text import to_yaml
+from modelway.cli.showing.object_tables import Object, members, number, text
+from modelway.cli.showing.output import note, paint
+from modelway.cli.showing.table_text import Cell, Row, one_line, table_lines
+from modelway.cli.showing.time_text import date_and_time
+from modelway.cli.showing.yaml_text import to_yaml
 
 _PAIR_COLUMNS = (
     "from", "to", "endpoint", "copies", "failed", "compared", "agreed", "score", "p50", "p99", "copy's p50", "copy's p99",

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.near_path import near_path
-from modelway.cli.output import note
 from modelway.cli.project_template import TEMPLATES
+from modelway.cli.showing.near_path import near_path
+from modelway.cli.showing.output import note
 from modelway.errors import ConflictError, InvalidRequestError
 from modelway.packaging.manifest import NAME
 

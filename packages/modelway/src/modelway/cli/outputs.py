@@ -7,8 +7,8 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.output import note
-from modelway.cli.table_text import table_lines
+from modelway.cli.showing.output import note
+from modelway.cli.showing.table_text import table_lines
 
 _HEADS = ("NAME", "KIND", "SENT", "WAITING", "LAG", "REFUSED", "DROPPED", "FAILING")
 

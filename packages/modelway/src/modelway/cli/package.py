@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.near_path import near_path
-from modelway.cli.output import Steps, counted, note, paint, size_text
-from modelway.cli.package_report import content_lines
+from modelway.cli.showing.near_path import near_path
+from modelway.cli.showing.output import Steps, counted, note, paint, size_text
+from modelway.cli.showing.package_report import content_lines
 from modelway.cli.sign_package import sign_package
 from modelway.packaging import build, read_project
 from modelway.packaging.ignore_file import IGNORE_FILE

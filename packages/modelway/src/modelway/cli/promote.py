@@ -5,9 +5,9 @@ import time
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.output import note
-from modelway.cli.promotion_text import UNDER_WAY, promotion_lines
-from modelway.cli.table_text import one_line
+from modelway.cli.showing.output import note
+from modelway.cli.showing.promotion_text import UNDER_WAY, promotion_lines
+from modelway.cli.showing.table_text import one_line
 from modelway.client import ControlClient
 from modelway.errors import DeadlineExceededError
 

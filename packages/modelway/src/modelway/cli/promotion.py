@@ -6,10 +6,10 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command, HelpFormatter
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.output import note
-from modelway.cli.promotion_text import COLUMNS, promotion_lines, promotion_row
-from modelway.cli.table_text import table_lines
-from modelway.cli.yaml_text import to_yaml
+from modelway.cli.showing.output import note
+from modelway.cli.showing.promotion_text import COLUMNS, promotion_lines, promotion_row
+from modelway.cli.showing.table_text import table_lines
+from modelway.cli.showing.yaml_text import to_yaml
 
 _STEERING = {
     "approve": "say yes, where its stage asks for somebody's approval",

@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.near_path import near_path
-from modelway.cli.output import counted, note, paint
+from modelway.cli.showing.near_path import near_path
+from modelway.cli.showing.output import counted, note, paint
+from modelway.cli.showing.transfer_bar import TransferBar
 from modelway.cli.store_options import add_store_option, find_version, store_of
-from modelway.cli.transfer_bar import TransferBar
 from modelway.errors import InvalidRequestError, NotFoundError
 from modelway.packaging.signing import signature_path
 from modelway.packaging.store import Store, pull, pull_signatures, read_ticket

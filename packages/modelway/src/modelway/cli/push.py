@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.output import counted, note, paint, size_text
+from modelway.cli.showing.output import counted, note, paint, size_text
+from modelway.cli.showing.transfer_bar import TransferBar
 from modelway.cli.store_options import add_store_option, store_of
-from modelway.cli.transfer_bar import TransferBar
 from modelway.packaging.store import push, push_signatures
 
 EXAMPLE = """

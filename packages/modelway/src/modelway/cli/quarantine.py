@@ -9,9 +9,9 @@ import msgspec
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command, HelpFormatter
 from modelway.cli.connect import add_connection_options, connection_of
-from modelway.cli.output import note
-from modelway.cli.table_text import Cell, Row, one_line, table_lines
-from modelway.cli.time_text import age
+from modelway.cli.showing.output import note
+from modelway.cli.showing.table_text import Cell, Row, one_line, table_lines
+from modelway.cli.showing.time_text import age
 from modelway.client import CallOptions, ModelClient, RetryPolicy
 from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError
 from modelway.serving.quarantine.samples import SUFFIX, Sample, read_sample, sample_files

@@ -10,8 +10,8 @@ import msgspec
 
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.output import note, paint
-from modelway.cli.table_text import one_line, table_lines
+from modelway.cli.showing.output import note, paint
+from modelway.cli.showing.table_text import one_line, table_lines
 from modelway.errors import InvalidRequestError
 
 _MOST_CELL = 200

@@ -10,13 +10,13 @@ from modelway.cli.compare_versions import add_compare_arguments, compare
 from modelway.cli.connect import add_connection_options, open_control
 from modelway.cli.document_name import DocumentName, add_document_names, document_names
 from modelway.cli.follow_rollout import follow_until_ready
-from modelway.cli.object_details import CONDITION_COLUMNS, REVISION_COLUMNS, condition_rows, revision_rows
-from modelway.cli.object_tables import columns_of, member, members, number, row_of, text
-from modelway.cli.phase_rows import PHASE_COLUMNS, phase_rows
-from modelway.cli.rollout_page import move_table, number_lines, progress_text, rollout_lines
-from modelway.cli.table_text import one_line, printable, table_lines
+from modelway.cli.showing.object_details import CONDITION_COLUMNS, REVISION_COLUMNS, condition_rows, revision_rows
+from modelway.cli.showing.object_tables import columns_of, member, members, number, row_of, text
+from modelway.cli.showing.phase_rows import PHASE_COLUMNS, phase_rows
+from modelway.cli.showing.rollout_page import move_table, number_lines, progress_text, rollout_lines
+from modelway.cli.showing.table_text import one_line, printable, table_lines
+from modelway.cli.showing.yaml_text import to_yaml
 from modelway.cli.watch_rollout import watch_rollout
-from modelway.cli.yaml_text import to_yaml
 from modelway.client import ControlClient
 from modelway.errors import InvalidRequestError
 

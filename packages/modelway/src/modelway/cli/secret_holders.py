@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from modelway.cli.output import note
-from modelway.cli.table_text import Cell, Row, table_lines
-from modelway.cli.time_text import date_and_time, seconds_of
-from modelway.cli.yaml_text import to_yaml
+from modelway.cli.showing.output import note
+from modelway.cli.showing.table_text import Cell, Row, table_lines
+from modelway.cli.showing.time_text import date_and_time, seconds_of
+from modelway.cli.showing.yaml_text import to_yaml
 
 
 def add_secret_output(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from modelway.cli import serve_observing, serve_quarantine, serve_secrets
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.output import note, paint, seconds_text
+from modelway.cli.showing.output import note, paint, seconds_text
 from modelway.errors import InvalidRequestError, UnavailableError
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ async def _serve(settings: "ServeSettings") -> int:
 
 
 def _announce(settings: "ServeSettings", ready: "Ready") -> None:
-    from modelway.serving.announcement import announcement  # noqa: PLC0415 - needs the extra
+    from modelway.serving.pages.announcement import announcement  # noqa: PLC0415 - needs the extra
 
     host = f"[{ready.host}]" if ":" in ready.host else ready.host
     url = f"{'https' if settings.tls else 'http'}://{host}:{ready.port}"
@@ -185,7 +185,7 @@ def _identity(name: str, environment: Mapping[str, str]) -> "Identity":
 def _registration(
     arguments: argparse.Namespace, identity: "Identity", environment: Mapping[str, str]
 ) -> "RegistrationSettings | None":
-    from modelway.serving.registrar import check_address  # noqa: PLC0415 - needs the extra
+    from modelway.serving.registering.registrar import check_address  # noqa: PLC0415 - needs the extra
     from modelway.serving.settings import RegistrationSettings  # noqa: PLC0415 - needs the extra
 
     url = arguments.register or environment.get("MODELWAY_REGISTER_URL", "")

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelway.cli.output import note
+from modelway.cli.showing.output import note
 from modelway.errors import InvalidRequestError
 
 if TYPE_CHECKING:

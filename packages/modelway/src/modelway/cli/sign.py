@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.near_path import near_path
-from modelway.cli.output import note, paint
+from modelway.cli.showing.near_path import near_path
+from modelway.cli.showing.output import note, paint
 from modelway.cli.sign_package import sign_package
 from modelway.errors import InvalidRequestError
 from modelway.packaging.signing import make_key_pair

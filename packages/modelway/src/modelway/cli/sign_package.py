@@ -4,8 +4,8 @@ import datetime as dt
 import os
 from pathlib import Path
 
-from modelway.cli.near_path import near_path
-from modelway.cli.output import paint
+from modelway.cli.showing.near_path import near_path
+from modelway.cli.showing.output import paint
 from modelway.packaging.signing import read_private_key, sign_file
 from modelway.packaging.signing.keys import PASSWORD_VARIABLE
 

@@ -8,11 +8,11 @@ import msgspec
 
 from modelway.cli.command import EXIT_ERROR, EXIT_OK, Command, HelpFormatter
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.object_tables import text
-from modelway.cli.output import Style, paint
-from modelway.cli.table_text import Cell, Row, one_line, table_lines
-from modelway.cli.time_text import age
-from modelway.cli.yaml_text import to_yaml
+from modelway.cli.showing.object_tables import text
+from modelway.cli.showing.output import Style, paint
+from modelway.cli.showing.table_text import Cell, Row, one_line, table_lines
+from modelway.cli.showing.time_text import age
+from modelway.cli.showing.yaml_text import to_yaml
 
 _SHOWN_COMMITS = 10
 _SHORT = 12

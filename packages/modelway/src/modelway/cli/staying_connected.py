@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from modelway.cli.output import note
+from modelway.cli.showing.output import note
 from modelway.errors import UnavailableError
 
 _FIRST_PAUSE = 0.2

@@ -4,10 +4,10 @@ import argparse
 
 from modelway.cli.command import EXIT_OK, Command, HelpFormatter
 from modelway.cli.connect import add_connection_options, open_control
-from modelway.cli.object_tables import text
 from modelway.cli.secret_holders import add_list_output, add_secret_output, show_list, state_of, tell_secret
-from modelway.cli.table_text import Row
-from modelway.cli.time_text import age
+from modelway.cli.showing.object_tables import text
+from modelway.cli.showing.table_text import Row
+from modelway.cli.showing.time_text import age
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.connect import add_connection_options, open_control
 from modelway.cli.dataset_store import publish
-from modelway.cli.output import note
+from modelway.cli.showing.output import note
 from modelway.errors import InvalidRequestError
 from modelway.packaging.store.open_store import open_store
 

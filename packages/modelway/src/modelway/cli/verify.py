@@ -5,7 +5,7 @@ import datetime as dt
 from pathlib import Path
 
 from modelway.cli.command import EXIT_OK, Command
-from modelway.cli.output import note, paint
+from modelway.cli.showing.output import note, paint
 from modelway.errors import NotFoundError
 from modelway.packaging import verify
 from modelway.packaging.signing import check_signatures, parse_bundles, read_public_key, signature_path

@@ -3,9 +3,9 @@
 import sys
 import time
 
-from modelway.cli.object_tables import Object, member, text
-from modelway.cli.output import note
-from modelway.cli.rollout_page import UNDER_WAY, progress_text, rollout_lines
+from modelway.cli.showing.object_tables import Object, member, text
+from modelway.cli.showing.output import note
+from modelway.cli.showing.rollout_page import UNDER_WAY, progress_text, rollout_lines
 from modelway.client import ControlClient
 from modelway.errors import DeadlineExceededError, UnavailableError
 

@@ -7,8 +7,10 @@ from modelway.errors import InvalidRequestError, ModelwayError, OverloadedError
 from modelway.http1 import BufferedConnection, Listener, Request
 from modelway.http1.compressed import SMALLEST, compressed, decompressed, wanted_coding
 from modelway.serving.answer import JSON, Answer, error_answer
+from modelway.serving.batching.ranks import HEADER as PRIORITY
+from modelway.serving.batching.ranks import USUAL, read_priority
+from modelway.serving.counting.metrics import EndpointMetrics
 from modelway.serving.item import Item
-from modelway.serving.metrics import EndpointMetrics
 from modelway.serving.model_app import ModelApp
 from modelway.serving.observing.trail import OPEN_INFERENCE, REST, Asked, Ended, Trail
 from modelway.serving.open_inference.inference import Inference
@@ -16,10 +18,8 @@ from modelway.serving.open_inference.outputs import Encoded, encode_results
 from modelway.serving.open_inference.routes import PREFIX, error_page
 from modelway.serving.open_inference.tensors import read_request
 from modelway.serving.page import Page
-from modelway.serving.ranks import HEADER as PRIORITY
-from modelway.serving.ranks import USUAL, read_priority
-from modelway.serving.stream_answer import EVENTS, StreamAnswer, wanted_form
-from modelway.serving.streams import StreamItem
+from modelway.serving.stages.stream_answer import EVENTS, StreamAnswer, wanted_form
+from modelway.serving.stages.streams import StreamItem
 
 _READING = frozenset({b"GET", b"HEAD"})
 

@@ -9,21 +9,21 @@ from modelway.errors import ModelCrashedError, ModelwayError, UnavailableError
 from modelway.serving.answer import Answer, error_answer
 from modelway.serving.board import Board
 from modelway.serving.body_forms import BodyForms
-from modelway.serving.dispatch import Dispatcher
-from modelway.serving.docs_page import docs_page
+from modelway.serving.counting.metrics import CONTENT_TYPE, EndpointMetrics, Metrics
 from modelway.serving.events import Events
 from modelway.serving.item import Item
-from modelway.serving.metrics import CONTENT_TYPE, EndpointMetrics, Metrics
-from modelway.serving.observer import Skipped
 from modelway.serving.observing.observation import Observation
 from modelway.serving.open_inference.routes import Routes
-from modelway.serving.openapi import openapi_document
 from modelway.serving.page import Page
+from modelway.serving.pages.docs_page import docs_page
+from modelway.serving.pages.openapi import openapi_document
 from modelway.serving.quarantine.keeper import Quarantine
 from modelway.serving.request_id import RequestIds
 from modelway.serving.settings import WorkerSettings
 from modelway.serving.stage_clock import Batch
-from modelway.serving.stages import SINGLED_OUT
+from modelway.serving.stages.dispatch import Dispatcher
+from modelway.serving.stages.observer import Skipped
+from modelway.serving.stages.stages import SINGLED_OUT
 from modelway.signature import Signature
 
 

@@ -12,9 +12,9 @@ from modelway.errors import HandlerError, ModelwayError
 from modelway.handler import Handler
 from modelway.packaging import Example, difference, import_handler
 from modelway.serving.answer import Answer
-from modelway.serving.dispatch import Dispatcher
 from modelway.serving.loading import LoadedHandler
 from modelway.serving.settings import Target
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.serving.steps.apart import StepsApart
 from modelway.signature import BoundHandler, bind
 

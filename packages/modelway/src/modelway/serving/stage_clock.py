@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
 
-from modelway.serving.hold import Closed
+from modelway.serving.batching.hold import Closed
 
 
 class StageTimes(NamedTuple):

@@ -22,7 +22,7 @@ from modelway.signature import Signature
 
 if TYPE_CHECKING:
     from modelway.serving.observing.sending import Sending
-    from modelway.serving.registrar import Registrar
+    from modelway.serving.registering.registrar import Registrar
 
 FIRST_BACK_OFF_SECONDS = 0.25
 LONGEST_BACK_OFF_SECONDS = 30.0
@@ -140,8 +140,8 @@ class Supervisor:
         settings = self._settings
         if settings.registration is None:
             return None
-        from modelway.serving.registrar import make_registrar  # noqa: PLC0415 - an HTTP client only platforms need
-        from modelway.serving.registration import Address  # noqa: PLC0415 - the same
+        from modelway.serving.registering.registrar import make_registrar  # noqa: PLC0415 - an HTTP client only platforms need
+        from modelway.serving.registering.registration import Address  # noqa: PLC0415 - the same
 
         host = settings.registration.advertise or settings.host
         address = Address(host=host, port=self._port, secure=settings.tls is not None, grpc_port=self._grpc_port)

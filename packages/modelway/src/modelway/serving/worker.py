@@ -26,11 +26,10 @@ from modelway.http1 import Limits, Listener, listen
 from modelway.http1.tls import server_context
 from modelway.serving.board import Board, WorkerState
 from modelway.serving.connection import ModelConnection
-from modelway.serving.dispatch import Dispatcher
+from modelway.serving.counting.metrics import Metrics
 from modelway.serving.events import Events
 from modelway.serving.lane import ThreadLane
 from modelway.serving.loading import LoadedHandler, not_loaded
-from modelway.serving.metrics import Metrics
 from modelway.serving.model_app import ModelApp
 from modelway.serving.observing.open_observation import OpenObservation
 from modelway.serving.open_model import answer_examples, load, read_handler
@@ -38,6 +37,7 @@ from modelway.serving.processes.of_steps import StepProcesses
 from modelway.serving.processes.of_worker import StepWatch, WorkerProcesses, device_at, places
 from modelway.serving.quarantine.opening import open_quarantine
 from modelway.serving.settings import TlsFiles, WorkerSettings
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.signature import BoundHandler
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from modelway_platform.apps import grpc_ports
 from modelway_platform.apps.explaining import make_explainer, replicas_left_out
 from modelway_platform.apps.output_places import older_records
+from modelway_platform.apps.ports import grpc_ports
 from modelway_platform.apps.publisher_facts import PublisherFacts
 from modelway_platform.apps.watcher import tiers_from
 from modelway_platform.apps.wiring.parts import ControlParts
@@ -25,10 +25,10 @@ from modelway_platform.insight.outputs.state import output_gauges, output_rows, 
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
 from modelway_platform.insight.series.store import SeriesReader
-from modelway_platform.store.feedback_segments import FeedbackSegments
-from modelway_platform.store.key_uses import last_uses
-from modelway_platform.store.load_reports import WorkerLoad
-from modelway_platform.store.shipped_segments import ShippedSegments
+from modelway_platform.store.files.feedback_segments import FeedbackSegments
+from modelway_platform.store.files.key_uses import last_uses
+from modelway_platform.store.files.load_reports import WorkerLoad
+from modelway_platform.store.files.shipped_segments import ShippedSegments
 
 
 def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:

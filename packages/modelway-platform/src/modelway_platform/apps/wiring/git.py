@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.apps.wiring.stores import Stores
 from modelway_platform.apps.wiring.trusted_packages import TrustedPackages
-from modelway_platform.deploy.operators.process_table import INSTANCE_VARIABLE
+from modelway_platform.deploy.operators.processes.process_table import INSTANCE_VARIABLE
 from modelway_platform.deploy.source.applying import CommitApplier
 from modelway_platform.deploy.source.child import SourceChild
 from modelway_platform.deploy.source.follower import SourceFollower
 from modelway_platform.deploy.source.looking import Looker
 from modelway_platform.deploy.source.writer import SourceWriter
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.rollout_writes import RolloutWrites
+from modelway_platform.store.sources.rollout_writes import RolloutWrites
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from modelway_platform.apps.wiring.reconciling import Reconciling, make_reconcil
 from modelway_platform.apps.wiring.settings import ControlSettings
 from modelway_platform.apps.wiring.stores import Stores
 from modelway_platform.apps.wiring.trusted_packages import TrustedPackages, make_trusted_packages
-from modelway_platform.deploy.api.inspect_package import inspect_package
+from modelway_platform.deploy.api.reading.inspect_package import inspect_package
 from modelway_platform.deploy.promote.promoter import Promoter
 from modelway_platform.discovery.embedded import GRACE_SECONDS, Leases
 from modelway_platform.discovery.follower import Follower
@@ -29,9 +29,9 @@ from modelway_platform.insight.rollout_evidence import RolloutEvidenceSource
 from modelway_platform.store.changes import Changes
 from modelway_platform.store.counters import Counters
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.rollout_writes import RolloutWrites
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.sources.rollout_writes import RolloutWrites
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from modelway_platform.apps.cluster_operators import ClusterSurroundings, MadeClusters
+from modelway_platform.apps.clusters.cluster_operators import ClusterSurroundings, MadeClusters
 from modelway_platform.apps.records_ways import RecordsWays
 from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.apps.wiring.trusted_packages import TrustedPackages
@@ -11,8 +11,8 @@ from modelway_platform.deploy.builder.local_phases import LocalPhases
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.host_folders import HostFolders
 from modelway_platform.deploy.operators.kept_secrets import KeptSecrets
-from modelway_platform.deploy.operators.process import ProcessOperator
-from modelway_platform.deploy.operators.serve_command import ServeCommand
+from modelway_platform.deploy.operators.processes.process import ProcessOperator
+from modelway_platform.deploy.operators.processes.serve_command import ServeCommand
 from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.deploy.trust.trusted_preparer import TrustedPreparer
 from modelway_platform.discovery.embedded import Leases

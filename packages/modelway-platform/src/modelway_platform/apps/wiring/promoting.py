@@ -9,7 +9,7 @@ from modelway_platform.deploy.promote.promoter import Promoter, PromoterParts
 from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.domain.sources.git_source import GitSource, owner_of
 from modelway_platform.insight.mirror_report import MirrorReports
-from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.files.packages import PackageStore
 
 
 def make_promoter(

@@ -4,24 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from modelway_platform.store.anomaly_settings import AnomalySettings
-from modelway_platform.store.audit import Audit
-from modelway_platform.store.cluster_approvals import ClusterApprovals
+from modelway_platform.store.access.audit import Audit
+from modelway_platform.store.access.keys import Keys
+from modelway_platform.store.access.token_issuers import TokenIssuers
+from modelway_platform.store.access.tokens import Tokens
+from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.incidents import Incidents
 from modelway_platform.store.database import Database
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.git_sources import GitSources
-from modelway_platform.store.git_writes import GitWrites
-from modelway_platform.store.holds import Holds
-from modelway_platform.store.incidents import Incidents
-from modelway_platform.store.keys import Keys
-from modelway_platform.store.phases import Phases
-from modelway_platform.store.promotions import Promotions
-from modelway_platform.store.replicas import Replicas
-from modelway_platform.store.rollout_runs import RolloutRuns
-from modelway_platform.store.token_issuers import TokenIssuers
-from modelway_platform.store.tokens import Tokens
-from modelway_platform.store.webhooks import Webhooks
+from modelway_platform.store.declared.cluster_approvals import ClusterApprovals
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.declared.holds import Holds
+from modelway_platform.store.declared.phases import Phases
+from modelway_platform.store.declared.promotions import Promotions
+from modelway_platform.store.declared.replicas import Replicas
+from modelway_platform.store.declared.rollout_runs import RolloutRuns
+from modelway_platform.store.sources.git_sources import GitSources
+from modelway_platform.store.sources.git_writes import GitWrites
+from modelway_platform.store.sources.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

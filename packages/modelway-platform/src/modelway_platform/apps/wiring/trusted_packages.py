@@ -14,12 +14,12 @@ from modelway_platform.deploy.fetch.fetch_package import PackageFetcher
 from modelway_platform.deploy.fetch.store_access import FILE_NAME as STORES_FILE
 from modelway_platform.deploy.fetch.store_access import StoreAccess
 from modelway_platform.deploy.fetch.wanted import Wanted
-from modelway_platform.deploy.operators.process_table import INSTANCE_VARIABLE
+from modelway_platform.deploy.operators.processes.process_table import INSTANCE_VARIABLE
 from modelway_platform.deploy.trust.policy import FILE_NAME as POLICY_FILE
 from modelway_platform.deploy.trust.trust import Trust
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.signatures import PackageSignatures
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.files.signatures import PackageSignatures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,35 +9,35 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from modelway_platform.deploy.api.access_api import AccessService
-from modelway_platform.deploy.api.anomalies_api import AnomaliesService
 from modelway_platform.deploy.api.authentication import Authentication
-from modelway_platform.deploy.api.comparison_api import ComparisonService
+from modelway_platform.deploy.api.calls.access_api import AccessService
+from modelway_platform.deploy.api.calls.anomalies_api import AnomaliesService
+from modelway_platform.deploy.api.calls.comparison_api import ComparisonService
+from modelway_platform.deploy.api.calls.documents_api import DocumentsService
+from modelway_platform.deploy.api.calls.endpoints_api import EndpointsService
+from modelway_platform.deploy.api.calls.explain_api import ExplainService
+from modelway_platform.deploy.api.calls.feedback_api import FeedbackService
+from modelway_platform.deploy.api.calls.gateways_api import GatewaysService
+from modelway_platform.deploy.api.calls.issuers_api import IssuersService
+from modelway_platform.deploy.api.calls.keys_api import KeysService
+from modelway_platform.deploy.api.calls.log_export_api import LogExportService
+from modelway_platform.deploy.api.calls.log_queries_api import LogQueriesService
+from modelway_platform.deploy.api.calls.logs_api import LogsService
+from modelway_platform.deploy.api.calls.mirrors_api import MirrorsService
+from modelway_platform.deploy.api.calls.packages_api import PackagesService
+from modelway_platform.deploy.api.calls.phases_api import PhasesService
+from modelway_platform.deploy.api.calls.platform_api import PlatformService
+from modelway_platform.deploy.api.calls.promotions_api import PromotionsService
+from modelway_platform.deploy.api.calls.records_api import RecordsService
+from modelway_platform.deploy.api.calls.rollouts_api import RolloutsService
+from modelway_platform.deploy.api.calls.signatures_api import SignaturesService
+from modelway_platform.deploy.api.calls.sources_api import SourcesService
+from modelway_platform.deploy.api.calls.webhooks_api import WebhooksService
 from modelway_platform.deploy.api.dispatch import Dispatch
-from modelway_platform.deploy.api.documents_api import DocumentsService
-from modelway_platform.deploy.api.endpoints_api import EndpointsService
-from modelway_platform.deploy.api.explain_api import ExplainService
-from modelway_platform.deploy.api.feedback_api import FeedbackService
-from modelway_platform.deploy.api.frontier import OPEN_PATHS, Frontier
-from modelway_platform.deploy.api.gateways_api import GatewaysService
-from modelway_platform.deploy.api.health_api import HealthApi
-from modelway_platform.deploy.api.issuers_api import IssuersService
-from modelway_platform.deploy.api.keys_api import KeysService
-from modelway_platform.deploy.api.log_export_api import LogExportService
-from modelway_platform.deploy.api.log_queries_api import LogQueriesService
-from modelway_platform.deploy.api.logs_api import LogsService
-from modelway_platform.deploy.api.mirrors_api import MirrorsService
-from modelway_platform.deploy.api.packages_api import PackagesService
 from modelway_platform.deploy.api.parts import ApiParts
-from modelway_platform.deploy.api.phases_api import PhasesService
-from modelway_platform.deploy.api.platform_api import PlatformService
-from modelway_platform.deploy.api.promotions_api import PromotionsService
-from modelway_platform.deploy.api.records_api import RecordsService
-from modelway_platform.deploy.api.rollouts_api import RolloutsService
-from modelway_platform.deploy.api.signatures_api import SignaturesService
-from modelway_platform.deploy.api.sources_api import SourcesService
-from modelway_platform.deploy.api.transcode import rest_paths
-from modelway_platform.deploy.api.webhooks_api import WebhooksService
+from modelway_platform.deploy.api.wire.frontier import OPEN_PATHS, Frontier
+from modelway_platform.deploy.api.wire.health_api import HealthApi
+from modelway_platform.deploy.api.wire.transcode import rest_paths
 
 # Who answers the methods of the schema; all of them together answer each exactly once.
 _SERVICES = (

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from modelway.errors import ForbiddenError, UnauthenticatedError
 from modelway_platform.deploy.api.call import Caller
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.store.keys import Keys, hash_secret
-from modelway_platform.store.tokens import Tokens
+from modelway_platform.store.access.keys import Keys, hash_secret
+from modelway_platform.store.access.tokens import Tokens
 
 LONGEST_SECRET = 256
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from modelway.errors import ForbiddenError
 from modelway_platform.deploy.api.call import Caller
-from modelway_platform.deploy.api.methods import Method
+from modelway_platform.deploy.api.messages.methods import Method
 from modelway_platform.deploy.api.schema.rule_pb2 import Rule
 
 _MAY = {

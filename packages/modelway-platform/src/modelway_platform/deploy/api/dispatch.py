@@ -7,8 +7,8 @@ from google.protobuf.message import Message
 
 from modelway_platform.deploy.api.authorize import check_message, check_role
 from modelway_platform.deploy.api.call import Answerer, Call, Caller, Implementation, Streamer
-from modelway_platform.deploy.api.json_messages import check_required
-from modelway_platform.deploy.api.methods import Method, api_methods
+from modelway_platform.deploy.api.messages.json_messages import check_required
+from modelway_platform.deploy.api.messages.methods import Method, api_methods
 from modelway_platform.deploy.api.visible import is_filtered, visible_answer, visible_stream
 
 

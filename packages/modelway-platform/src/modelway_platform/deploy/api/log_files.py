@@ -12,7 +12,7 @@ import msgspec
 
 from modelway_platform.deploy.api.parts import LogQuery
 from modelway_platform.domain.records import ReplicaRecord
-from modelway_platform.store.shipped_segments import shipped_folders
+from modelway_platform.store.files.shipped_segments import shipped_folders
 
 _BLOCK = 256 * 1024
 # How far back a tail looks for records that match; a filter that matches nothing must not read for minutes.

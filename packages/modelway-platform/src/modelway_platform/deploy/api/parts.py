@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from modelway.errors import UnavailableError
-from modelway_platform.deploy.api.package_refusals import Refusal, no_refusal
-from modelway_platform.deploy.api.record_filter import EVERY_RECORD, RecordFilter
+from modelway_platform.deploy.api.reading.package_refusals import Refusal, no_refusal
+from modelway_platform.deploy.api.reading.record_filter import EVERY_RECORD, RecordFilter
 from modelway_platform.domain.agreement.mirror_report import MirrorQuery, MirrorReport
 from modelway_platform.domain.deployments.phases import PhaseRun
 from modelway_platform.domain.identity import ModelKey, VersionKey
@@ -17,25 +17,25 @@ from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.domain.routing.explanation import ExplainQuery, Explanation
 from modelway_platform.domain.verdicts.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.verdicts.record_query import Asked, Exported, ReadyQuestion, RecordQuery
-from modelway_platform.store.anomaly_settings import AnomalySettings
-from modelway_platform.store.audit import Audit
+from modelway_platform.store.access.audit import Audit
+from modelway_platform.store.access.keys import Keys
+from modelway_platform.store.access.token_issuers import TokenIssuers
+from modelway_platform.store.access.tokens import Tokens
+from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings
+from modelway_platform.store.anomalies.incidents import Incidents
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.cluster_approvals import ClusterApprovals
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.git_sources import GitSources
-from modelway_platform.store.git_writes import GitWrites
-from modelway_platform.store.holds import Holds
-from modelway_platform.store.incidents import Incidents
-from modelway_platform.store.keys import Keys
-from modelway_platform.store.load_reports import WorkerLoad
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.promotions import Promotions
-from modelway_platform.store.rollout_runs import RolloutRuns
-from modelway_platform.store.signatures import PackageSignatures
-from modelway_platform.store.token_issuers import TokenIssuers
-from modelway_platform.store.tokens import Tokens
-from modelway_platform.store.webhooks import Webhooks
+from modelway_platform.store.declared.cluster_approvals import ClusterApprovals
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.declared.holds import Holds
+from modelway_platform.store.declared.promotions import Promotions
+from modelway_platform.store.declared.rollout_runs import RolloutRuns
+from modelway_platform.store.files.load_reports import WorkerLoad
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.files.signatures import PackageSignatures
+from modelway_platform.store.sources.git_sources import GitSources
+from modelway_platform.store.sources.git_writes import GitWrites
+from modelway_platform.store.sources.webhooks import Webhooks
 
 
 class EndpointRegistry(Protocol):
@@ -140,7 +140,7 @@ class NoExports:
 
 
 class FeedbackTaker(Protocol):
-    """Who keeps feedback; `store.feedback_segments.FeedbackSegments` is one."""
+    """Who keeps feedback; `store.files.feedback_segments.FeedbackSegments` is one."""
 
     def take(self, lines: bytes) -> None:
         """Keeps whole lines durably, all or none."""
@@ -155,7 +155,7 @@ class NoFeedback:
 
 
 class RecordKeeper(Protocol):
-    """Who keeps records of other machines; `store.shipped_segments.ShippedSegments` is one."""
+    """Who keeps records of other machines; `store.files.shipped_segments.ShippedSegments` is one."""
 
     def take(self, origin: str, kind: str, segment: str, start: int, lines: bytes, *, ended: bool) -> int:
         """Keeps a piece of a segment durably; how many octets of the segment are here. Called in a thread.

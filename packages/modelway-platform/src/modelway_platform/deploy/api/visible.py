@@ -8,7 +8,7 @@ import msgspec
 
 from modelway.errors import ForbiddenError, NotFoundError
 from modelway_platform.deploy.api.call import Call, Caller
-from modelway_platform.deploy.api.methods import Method
+from modelway_platform.deploy.api.messages.methods import Method
 from modelway_platform.deploy.api.schema.rule_pb2 import Rule
 
 

@@ -17,8 +17,8 @@ from modelway_platform.deploy.fetch.fetch_version import Report, fetch_version
 from modelway_platform.deploy.fetch.partial_file import arrived, begun, discard, sha256
 from modelway_platform.deploy.fetch.store_access import OpenedStore, StoreAccess
 from modelway_platform.domain.deployments.package_origin import ARCHIVE_SUFFIX
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.signatures import PackageSignatures
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.files.signatures import PackageSignatures
 
 STAGE_PREFIX = ".fetching-"
 # How soon to look again for what may come back by itself; what is wrong for good is asked for ever more seldom.

@@ -7,7 +7,7 @@ from modelway.packaging.signing.bundle import MAX_BUNDLE_BYTES, MAX_BUNDLES, SUF
 from modelway.packaging.store.open_store import Store
 from modelway.packaging.store.signatures import pull_signatures
 from modelway_platform.domain.deployments.package_origin import ARCHIVE_SUFFIX
-from modelway_platform.store.signatures import PackageSignatures
+from modelway_platform.store.files.signatures import PackageSignatures
 
 
 async def fetch_signatures(store: Store, rest: str, package: str, signatures: PackageSignatures) -> int:

@@ -1,7 +1,7 @@
 """Which deployments want a package: whose they are, and where they say that it comes from."""
 
 from modelway_platform.domain.deployments.deployment import Deployment
-from modelway_platform.store.documents import Documents
+from modelway_platform.store.declared.documents import Documents
 
 
 class Wanted:

@@ -16,7 +16,7 @@ from modelway_platform.domain.promotion.stage_gates import ExampleAnswers, GateF
 from modelway_platform.domain.records import Declared, DeploymentRecord
 from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.domain.stages.stage import AgreementGate, Stage
-from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.files.packages import PackageStore
 
 _DAY = 86_400.0
 

@@ -28,11 +28,11 @@ from modelway_platform.domain.sources.git_source import GitSource
 from modelway_platform.domain.sources.git_write import GitWrite, WriteState, branch_for, promotion_message
 from modelway_platform.domain.stages.stage import Stage, StageKey
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.git_writes import GitWrites
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.promotions import Promotions
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.declared.promotions import Promotions
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.sources.git_writes import GitWrites
 
 SOON_SECONDS = 1.0
 LATER_SECONDS = 30.0

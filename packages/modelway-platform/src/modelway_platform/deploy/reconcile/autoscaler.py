@@ -18,9 +18,9 @@ from modelway_platform.domain.deployments.scale_decision import LoadSample, Memo
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.load_reports import VersionLoad
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.files.load_reports import VersionLoad
 
 TICK_SECONDS = 1.0
 # Measurements further apart than this leave it open what was in between.

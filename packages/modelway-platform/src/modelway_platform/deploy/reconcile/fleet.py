@@ -22,8 +22,8 @@ from modelway_platform.deploy.reconcile.pass_book import EventBook
 from modelway_platform.domain.deployments.cluster import Cluster
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import DeploymentRecord, ReplicaState
-from modelway_platform.store.events import Events
-from modelway_platform.store.replicas import Replicas
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.declared.replicas import Replicas
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelway_platform.domain.deployments.scale_decision import STALE_SECONDS
-from modelway_platform.store.load_reports import FORGET_SECONDS, VersionLoad, WorkerLoad, merged, read_loads
+from modelway_platform.store.files.load_reports import FORGET_SECONDS, VersionLoad, WorkerLoad, merged, read_loads
 
 MOST_GATEWAYS = 1000
 

@@ -38,7 +38,7 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.promotion.phase_waits import Approved, marked, waits_of
 from modelway_platform.domain.records import Declared, DeploymentRecord, ReplicaState
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.documents import Documents
+from modelway_platform.store.declared.documents import Documents
 
 RESYNC_SECONDS = 10.0
 TIDY_SECONDS = 60.0

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from modelway_platform.deploy.reconcile.batches import BATCH, write_in_batches
 from modelway_platform.domain.deployments.deployment import DeploymentStatus
 from modelway_platform.domain.identity import VersionKey
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events, Happened, Level
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events, Happened, Level
 
 # A pass that starts slowly tells of its first steps before it takes the last.
 WAIT_SECONDS = 1.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from modelway_platform.deploy.reconcile.batches import write_in_batches
 from modelway_platform.domain.deployments.phases import PhaseRun, nothing_yet
 from modelway_platform.domain.records import DeploymentRecord
-from modelway_platform.store.phases import Phases, Runs
+from modelway_platform.store.declared.phases import Phases, Runs
 
 
 class PhaseBook:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelway.errors import ForbiddenError, ModelwayError
-from modelway_platform.deploy.api.apply_documents import (
+from modelway_platform.deploy.api.reading.apply_documents import (
     ApplyFile,
     ApplyRequest,
     Resolved,
     declare_documents,
     resolve_documents,
 )
-from modelway_platform.deploy.api.package_refusals import Refusal, no_refusal
+from modelway_platform.deploy.api.reading.package_refusals import Refusal, no_refusal
 from modelway_platform.deploy.source.fetch_commit import Answer
 from modelway_platform.domain.deployments.deployment import Deployment
 from modelway_platform.domain.documents.document_changes import Applied
@@ -24,10 +24,10 @@ from modelway_platform.domain.sources.drift import Drifted, left_out
 from modelway_platform.domain.sources.git_source import GitSource, Owned, SeenCommit, SourceRecord
 from modelway_platform.domain.sources.git_write import GitWrite
 from modelway_platform.domain.sources.moved_weights import keeping_moved_weights
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.packages import PackageStore
-from modelway_platform.store.rollout_writes import RolloutWrites
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.files.packages import PackageStore
+from modelway_platform.store.sources.rollout_writes import RolloutWrites
 
 
 @dataclass(frozen=True, slots=True)

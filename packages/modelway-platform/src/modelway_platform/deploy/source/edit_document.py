@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from io import StringIO
 from typing import Any, cast
 
-from modelway_platform.deploy.api.read_yaml import YamlRefusedError, read_yaml
+from modelway_platform.deploy.api.reading.read_yaml import YamlRefusedError, read_yaml
 from modelway_platform.domain.documents.document_json import document_to_json, kind_of, name_of
 from modelway_platform.domain.documents.read_document import Written, documents_in, read_document
 

@@ -11,8 +11,8 @@ from modelway_platform.deploy.source.looking import Looker
 from modelway_platform.domain.sources.drift import Drifted, drift_of
 from modelway_platform.domain.sources.git_source import SourceRecord
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.git_sources import GitSources
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.sources.git_sources import GitSources
 
 AT_ONCE = 4
 LEAST_PAUSE = 0.5

@@ -16,8 +16,8 @@ from modelway_platform.deploy.source.write_commit import WriteAnswer, WriteQuest
 from modelway_platform.domain.sources.git_source import GitSource
 from modelway_platform.domain.sources.git_write import MAX_TRIES, GitWrite, WriteState, signature_of, wait_after
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.git_sources import GitSources
-from modelway_platform.store.git_writes import GitWrites
+from modelway_platform.store.sources.git_sources import GitSources
+from modelway_platform.store.sources.git_writes import GitWrites
 
 MODULE = "modelway_platform.deploy.source.write_commit"
 _LONGEST_WAIT = 60.0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from modelway_platform.deploy.trust.trusted_preparer import REASON
 from modelway_platform.domain.records import DeploymentRecord
-from modelway_platform.store.packages import PackageStore
+from modelway_platform.store.files.packages import PackageStore
 
 
 class PackageGate:

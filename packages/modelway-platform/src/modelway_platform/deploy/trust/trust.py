@@ -8,7 +8,7 @@ from pathlib import Path
 from modelway.errors import ModelwayError, PackageNotTrustedError
 from modelway.packaging.signing import Bundle, check_signatures
 from modelway_platform.deploy.trust.policy import FILE_NAME, Demand, Policy, demand_of, read_policies
-from modelway_platform.store.signatures import PackageSignatures
+from modelway_platform.store.files.signatures import PackageSignatures
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class IssuerStore(Protocol):
-    """Where issuers are kept; `store.token_issuers.TokenIssuers` is one."""
+    """Where issuers are kept; `store.access.token_issuers.TokenIssuers` is one."""
 
     def list(self) -> Iterable[TokenIssuerRecord]: ...
 

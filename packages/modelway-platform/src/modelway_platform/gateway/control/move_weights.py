@@ -11,7 +11,7 @@ from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.domain.verdicts.rollout import Rollout
 from modelway_platform.domain.verdicts.rollout_decision import Weights, weights_of
 from modelway_platform.domain.verdicts.rollout_status import Pending, RolloutStatus
-from modelway_platform.store.documents import Documents
+from modelway_platform.store.declared.documents import Documents
 
 
 @dataclass(frozen=True, slots=True)

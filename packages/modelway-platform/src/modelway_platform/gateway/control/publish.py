@@ -18,9 +18,9 @@ from modelway_platform.domain.routing.endpoint import EndpointView
 from modelway_platform.domain.table.compile_again import TableCompiler
 from modelway_platform.domain.table.route_table import RouteTable
 from modelway_platform.domain.table.split_table import SplitTable, split_table
-from modelway_platform.store.acknowledgements import Acknowledgement, read_acknowledgements
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.table_file import InvalidTableError, TableWriter, read_table
+from modelway_platform.store.files.acknowledgements import Acknowledgement, read_acknowledgements
+from modelway_platform.store.files.table_file import InvalidTableError, TableWriter, read_table
 
 DEBOUNCE_SECONDS = 0.005
 RETRY_SECONDS = 1.0

@@ -6,9 +6,9 @@ from modelway_platform.domain.sources.git_source import owner_of
 from modelway_platform.domain.sources.move_write import is_wanted, move_write
 from modelway_platform.domain.verdicts.rollout import Rollout
 from modelway_platform.domain.verdicts.rollout_status import RolloutMove
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.git_sources import GitSources
-from modelway_platform.store.rollout_writes import RolloutWrites
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.sources.git_sources import GitSources
+from modelway_platform.store.sources.rollout_writes import RolloutWrites
 
 log = logging.getLogger(__name__)
 

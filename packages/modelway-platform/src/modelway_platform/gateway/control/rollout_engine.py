@@ -31,9 +31,9 @@ from modelway_platform.gateway.control.move_weights import Written, move_weights
 from modelway_platform.gateway.control.rollout_commits import RolloutCommits
 from modelway_platform.gateway.control.rollout_watch import RolloutWatch
 from modelway_platform.store.changes import Changes
-from modelway_platform.store.documents import Documents
-from modelway_platform.store.events import Events
-from modelway_platform.store.rollout_runs import RolloutRuns, RunKept
+from modelway_platform.store.declared.documents import Documents
+from modelway_platform.store.declared.events import Events
+from modelway_platform.store.declared.rollout_runs import RolloutRuns, RunKept
 
 LOOK_SECONDS = 1.0
 KEEP_SECONDS = 2.0

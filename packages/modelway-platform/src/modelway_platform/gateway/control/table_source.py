@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.errors import NotFoundError
-from modelway_platform.store.table_file import part_path
+from modelway_platform.store.files.table_file import part_path
 
 LOOK_SECONDS = 0.02
 FORGET_SECONDS = 120.0

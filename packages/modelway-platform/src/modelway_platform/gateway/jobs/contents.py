@@ -11,7 +11,7 @@ from typing import Protocol
 
 from modelway_platform.gateway.jobs.job import Content
 from modelway_platform.gateway.jobs.port import JobsUnavailableError
-from modelway_platform.store.table_file import sync_directory
+from modelway_platform.store.files.table_file import sync_directory
 
 INLINE_BYTES = 64 * 1024
 # An object no job refers to may belong to one that is just being written.

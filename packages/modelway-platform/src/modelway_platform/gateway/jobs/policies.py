@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modelway_platform.domain.routing.async_policy import DEFAULT_ASYNC, AsyncPolicy
-from modelway_platform.store.table_file import InvalidTableError, read_table
+from modelway_platform.store.files.table_file import InvalidTableError, read_table
 
 
 class Policies:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
-from modelway_platform.gateway.proxy import open_inference, other_addresses, reasons, time_limits, websocket
-from modelway_platform.gateway.proxy.request_head import forwarded_lines, log_fields, with_lines
+from modelway_platform.gateway.proxy import reasons, time_limits
+from modelway_platform.gateway.proxy.addresses import open_inference, other_addresses
+from modelway_platform.gateway.proxy.heads import websocket
+from modelway_platform.gateway.proxy.heads.request_head import forwarded_lines, log_fields, with_lines
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.access_record import Json
     from modelway_platform.gateway.proxy.credentials import Identity
-    from modelway_platform.gateway.proxy.limiting import Allowance
+    from modelway_platform.gateway.proxy.limits.limiting import Allowance
     from modelway_platform.gateway.proxy.live_routes import LiveModel, LiveRoutes
 
 MAX_KNOWN_ADMISSIONS = 4096

@@ -5,7 +5,7 @@ The parser (llhttp) has accepted the head before it comes here, so a line is a n
 
 from modelway.http1.answers import status_line
 from modelway_platform.gateway.proxy.exchange import Exchange
-from modelway_platform.gateway.proxy.hop_by_hop import HOP_BY_HOP, connection_options
+from modelway_platform.gateway.proxy.heads.hop_by_hop import HOP_BY_HOP, connection_options
 
 MAX_KNOWN_HEADS = 512
 MAX_KNOWN_HEAD_BYTES = 2048

@@ -7,13 +7,14 @@ from time import perf_counter
 
 from modelway.http1 import Listener, Request, ServerConnection
 from modelway.http1.answers import error_body
-from modelway_platform.gateway.proxy import deferring, forwarding, local_answers, open_inference, pipeline, time_limits
+from modelway_platform.gateway.proxy import deferring, forwarding, local_answers, pipeline, time_limits
 from modelway_platform.gateway.proxy.access_record import NOBODY, AccessRecord, of_client
+from modelway_platform.gateway.proxy.addresses import open_inference
 from modelway_platform.gateway.proxy.admission import Refusal, too_large
 from modelway_platform.gateway.proxy.exchange import Exchange
-from modelway_platform.gateway.proxy.live_replicas import LiveReplica
-from modelway_platform.gateway.proxy.replica_failures import OVERDUE
-from modelway_platform.gateway.proxy.tunnel import FULL, MAX_TUNNELS, NOT_FIRST, Tunnel
+from modelway_platform.gateway.proxy.replicas.live_replicas import LiveReplica
+from modelway_platform.gateway.proxy.replicas.replica_failures import OVERDUE
+from modelway_platform.gateway.proxy.tunnels.tunnel import FULL, MAX_TUNNELS, NOT_FIRST, Tunnel
 from modelway_platform.gateway.proxy.worker_state import WorkerState
 
 PENDING_BYTES = 64 * 1024

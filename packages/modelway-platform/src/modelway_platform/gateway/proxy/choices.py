@@ -2,7 +2,7 @@
 
 from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.exchange import Exchange
-from modelway_platform.gateway.proxy.overload_guard import CALLERS, JOBS, OverloadGuard
+from modelway_platform.gateway.proxy.limits.overload_guard import CALLERS, JOBS, OverloadGuard
 
 _SHED = Refusal(
     status=503,

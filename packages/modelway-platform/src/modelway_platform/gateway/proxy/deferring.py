@@ -11,11 +11,11 @@ from modelway_platform.domain.routing import job_headers, job_pass
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry
 from modelway_platform.gateway.proxy import admission
 from modelway_platform.gateway.proxy.admission import Refusal
-from modelway_platform.gateway.proxy.limiting import Allowance
-from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
+from modelway_platform.gateway.proxy.heads.request_head import forwarded_lines, log_fields, with_lines
+from modelway_platform.gateway.proxy.limits.limiting import Allowance
 from modelway_platform.gateway.proxy.live_routes import LiveModel
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
-from modelway_platform.gateway.proxy.request_head import forwarded_lines, log_fields, with_lines
+from modelway_platform.gateway.proxy.replicas.live_replicas import LiveReplica, LiveVersion
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.exchange import Exchange

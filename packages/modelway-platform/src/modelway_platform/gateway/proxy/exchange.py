@@ -7,14 +7,14 @@ from modelway.http1 import Request
 from modelway_platform.gateway.proxy.admission import Admission
 
 if TYPE_CHECKING:
-    from modelway_platform.gateway.proxy.assigning import Assigned
+    from modelway_platform.gateway.proxy.addresses.assigning import Assigned
     from modelway_platform.gateway.proxy.caller import CallerConnection
-    from modelway_platform.gateway.proxy.gate import Gate
     from modelway_platform.gateway.proxy.hold_line import HoldLine
-    from modelway_platform.gateway.proxy.live_mirrors import Copies
-    from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
-    from modelway_platform.gateway.proxy.overload_guard import OverloadGuard
-    from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
+    from modelway_platform.gateway.proxy.limits.gate import Gate
+    from modelway_platform.gateway.proxy.limits.overload_guard import OverloadGuard
+    from modelway_platform.gateway.proxy.mirroring.live_mirrors import Copies
+    from modelway_platform.gateway.proxy.replicas.live_replicas import LiveReplica, LiveVersion
+    from modelway_platform.gateway.proxy.replicas.replica_connection import ReplicaConnection
     from modelway_platform.gateway.proxy.worker_state import WorkerState
 
 REPLAY_BYTES = 1024 * 1024

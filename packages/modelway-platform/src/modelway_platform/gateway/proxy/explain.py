@@ -29,9 +29,9 @@ from modelway_platform.gateway.proxy import choices, live_routes, reasons
 from modelway_platform.gateway.proxy.admission import Admission, Refusal
 from modelway_platform.gateway.proxy.credentials import Credentials
 from modelway_platform.gateway.proxy.exchange import Exchange
+from modelway_platform.gateway.proxy.heads.read_head import read_head
 from modelway_platform.gateway.proxy.live_routes import LiveModel, LiveRoutes
 from modelway_platform.gateway.proxy.metrics import WorkerMetrics
-from modelway_platform.gateway.proxy.read_head import read_head
 
 # How long a replica is left out that every worker leaves out; what is decided here is decided now.
 _WHILE_ASKED = 60.0

@@ -15,9 +15,9 @@ from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.choices import no_ready_replica
 from modelway_platform.gateway.proxy.deferring import JOBS_AWAY
 from modelway_platform.gateway.proxy.exchange import REPLAY_BYTES, Exchange
-from modelway_platform.gateway.proxy.live_replicas import LiveReplica
-from modelway_platform.gateway.proxy.replica_connection import ReplicaConnection
-from modelway_platform.gateway.proxy.replica_failures import BROKEN_OFF
+from modelway_platform.gateway.proxy.replicas.live_replicas import LiveReplica
+from modelway_platform.gateway.proxy.replicas.replica_connection import ReplicaConnection
+from modelway_platform.gateway.proxy.replicas.replica_failures import BROKEN_OFF
 
 FIRST_BACK_OFF = 0.005
 LONGEST_BACK_OFF = 0.05

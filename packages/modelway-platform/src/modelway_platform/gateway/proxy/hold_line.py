@@ -15,8 +15,8 @@ from modelway_platform.gateway.proxy.admission import Refusal
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.exchange import Exchange
-    from modelway_platform.gateway.proxy.live_mirrors import LiveMirror
-    from modelway_platform.gateway.proxy.live_replicas import LiveVersion
+    from modelway_platform.gateway.proxy.mirroring.live_mirrors import LiveMirror
+    from modelway_platform.gateway.proxy.replicas.live_replicas import LiveVersion
 
 # What is kept of a request whose replica is not there yet: `caller.PENDING_BYTES` and what came last; more is not read.
 KEPT_BYTES = 320 * 1024

@@ -12,19 +12,19 @@ from modelway_platform.domain.routing.resilience import USUAL
 from modelway_platform.domain.routing.weighted_round_robin import SmoothWeightedRoundRobin
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.domain.table.split_table import SplitTable, TablePart
-from modelway_platform.gateway.proxy import least_in_flight
+from modelway_platform.gateway.proxy.addresses.assigning import LiveAssignment
+from modelway_platform.gateway.proxy.addresses.url_router import UrlRouter
 from modelway_platform.gateway.proxy.admission import Admission
-from modelway_platform.gateway.proxy.assigning import LiveAssignment
 from modelway_platform.gateway.proxy.credentials import Credentials
 from modelway_platform.gateway.proxy.hold_line import HoldLine
-from modelway_platform.gateway.proxy.limiting import LimitBook
-from modelway_platform.gateway.proxy.live_mirrors import LiveMirrors
-from modelway_platform.gateway.proxy.live_replicas import LiveReplica, LiveVersion
+from modelway_platform.gateway.proxy.limits.limiting import LimitBook
+from modelway_platform.gateway.proxy.limits.overload_guard import OverloadGuard
+from modelway_platform.gateway.proxy.limits.retry_budget import RetryBudget
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
-from modelway_platform.gateway.proxy.mirror_metrics import MirrorBook
-from modelway_platform.gateway.proxy.overload_guard import OverloadGuard
-from modelway_platform.gateway.proxy.retry_budget import RetryBudget
-from modelway_platform.gateway.proxy.url_router import UrlRouter
+from modelway_platform.gateway.proxy.mirroring.live_mirrors import LiveMirrors
+from modelway_platform.gateway.proxy.mirroring.mirror_metrics import MirrorBook
+from modelway_platform.gateway.proxy.replicas import least_in_flight
+from modelway_platform.gateway.proxy.replicas.live_replicas import LiveReplica, LiveVersion
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.tokens import TokenVerifier

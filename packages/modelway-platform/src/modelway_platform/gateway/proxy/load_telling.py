@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelway_platform.store.load_reports import VersionLoad, WorkerLoad, load_path, ring, write_load
+from modelway_platform.store.files.load_reports import VersionLoad, WorkerLoad, load_path, ring, write_load
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.hold_line import HoldLine

@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 
 from modelway_platform.gateway.proxy.access_record import AccessRecord
-from modelway_platform.gateway.proxy.edge_metrics import EdgeCounts, edge_exposition
-from modelway_platform.gateway.proxy.mirror_metrics import MirrorCounts, mirror_exposition
+from modelway_platform.gateway.proxy.edge.edge_metrics import EdgeCounts, edge_exposition
+from modelway_platform.gateway.proxy.mirroring.mirror_metrics import MirrorCounts, mirror_exposition
 from modelway_platform.gateway.proxy.replica_health import SeenReplica, UnsettledReplica, replica_exposition
 
 BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -13,9 +13,10 @@
 Stages know what they decide on, never each other.
 """
 
-from modelway_platform.gateway.proxy import admission, choices, deferring, limiting
+from modelway_platform.gateway.proxy import admission, choices, deferring
 from modelway_platform.gateway.proxy.admission import Admission, Refusal
 from modelway_platform.gateway.proxy.exchange import Exchange
+from modelway_platform.gateway.proxy.limits import limiting
 
 
 def decide(exchange: Exchange) -> Refusal | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from modelway_platform.gateway.proxy.live_replicas import LiveReplica
+    from modelway_platform.gateway.proxy.replicas.live_replicas import LiveReplica
 
 NAME = "modelway_gateway_replica_up"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from modelway_platform.domain.table.split_table import SplitTable
 from modelway_platform.gateway.proxy import live_routes
 from modelway_platform.gateway.proxy.worker_state import WorkerState
-from modelway_platform.store.acknowledgements import Acknowledgement, write_acknowledgement
-from modelway_platform.store.table_file import InvalidTableError, TableReader
+from modelway_platform.store.files.acknowledgements import Acknowledgement, write_acknowledgement
+from modelway_platform.store.files.table_file import InvalidTableError, TableReader
 
 POLL_SECONDS = 0.02
 

@@ -12,23 +12,24 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from modelway.http1 import Limits, Listener, listen, reuseport_socket
-from modelway_platform.gateway.proxy import forwarding, tunnel
+from modelway_platform.gateway.proxy import forwarding
 from modelway_platform.gateway.proxy.access_log import AccessLog
-from modelway_platform.gateway.proxy.active_checks import ActiveChecks
 from modelway_platform.gateway.proxy.caller import CallerConnection
 from modelway_platform.gateway.proxy.deferring import JobsDoor
-from modelway_platform.gateway.proxy.edge import CertificatePair, Edge
+from modelway_platform.gateway.proxy.edge.edge import CertificatePair, Edge
 from modelway_platform.gateway.proxy.metrics import read_snapshot, write_snapshot
 from modelway_platform.gateway.proxy.replica_health import seen_replicas, unsettled
-from modelway_platform.gateway.proxy.replica_tls import ReplicaTls, replica_context
+from modelway_platform.gateway.proxy.replicas.active_checks import ActiveChecks
+from modelway_platform.gateway.proxy.replicas.replica_tls import ReplicaTls, replica_context
 from modelway_platform.gateway.proxy.table_watch import TableWatch
+from modelway_platform.gateway.proxy.tunnels import tunnel
 from modelway_platform.gateway.proxy.worker_state import WorkerState
-from modelway_platform.store.acknowledgements import acknowledgement_path
-from modelway_platform.store.key_uses import key_uses_path, read_key_uses, write_key_uses
+from modelway_platform.store.files.acknowledgements import acknowledgement_path
+from modelway_platform.store.files.key_uses import key_uses_path, read_key_uses, write_key_uses
 
 if TYPE_CHECKING:
-    from modelway_platform.gateway.proxy.certificates import Certificates
-    from modelway_platform.gateway.proxy.remote_tokens import RemoteTokens
+    from modelway_platform.gateway.proxy.edge.certificates import Certificates
+    from modelway_platform.gateway.proxy.limits.remote_tokens import RemoteTokens
     from modelway_platform.gateway.proxy.rpc.listener import RpcListener
 
 FLUSH_SECONDS = 0.2
@@ -193,7 +194,7 @@ async def _listen_rpc(settings: WorkerSettings, worker: WorkerState) -> "RpcList
 def _open_certificates(settings: WorkerSettings) -> "Certificates | None":
     if not settings.certificates:
         return None
-    from modelway_platform.gateway.proxy.certificates import Certificates  # noqa: PLC0415 - a library most do not need
+    from modelway_platform.gateway.proxy.edge.certificates import Certificates  # noqa: PLC0415 - a library most do not need
 
     return Certificates(settings.certificates)
 
@@ -222,7 +223,7 @@ def _allow_many_descriptors() -> None:
 def _remote_tokens(settings: WorkerSettings, loop: asyncio.AbstractEventLoop) -> "RemoteTokens | None":
     if not settings.limits_url:
         return None
-    from modelway_platform.gateway.proxy.remote_tokens import RemoteTokens  # noqa: PLC0415 - needs a client of Redis
+    from modelway_platform.gateway.proxy.limits.remote_tokens import RemoteTokens  # noqa: PLC0415 - needs a client of Redis
 
     return RemoteTokens(settings.limits_url, loop)
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from modelway_platform.gateway.proxy.access_log import AccessLog
 from modelway_platform.gateway.proxy.answer_head import KnownHeads
-from modelway_platform.gateway.proxy.limiting import LimitBook
+from modelway_platform.gateway.proxy.limits.limiting import LimitBook
 from modelway_platform.gateway.proxy.live_routes import LiveRoutes
 from modelway_platform.gateway.proxy.load_telling import LoadTelling
 from modelway_platform.gateway.proxy.metrics import WorkerMetrics
-from modelway_platform.gateway.proxy.mirror_desk import MirrorDesk
+from modelway_platform.gateway.proxy.mirroring.mirror_desk import MirrorDesk
 from modelway_platform.gateway.proxy.refused_heads import RefusedHeads
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.hold_line import HoldLine
-    from modelway_platform.gateway.proxy.remote_tokens import RemoteTokens
-    from modelway_platform.gateway.proxy.tunnel import Tunnel
+    from modelway_platform.gateway.proxy.limits.remote_tokens import RemoteTokens
+    from modelway_platform.gateway.proxy.tunnels.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.deferring import JobsDoor

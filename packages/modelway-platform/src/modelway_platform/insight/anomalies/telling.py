@@ -11,7 +11,7 @@ from modelway_platform.domain.anomalies.anomaly_mute import AnomalyMute, muted_u
 from modelway_platform.domain.anomalies.incident import Incident, Together
 from modelway_platform.domain.anomalies.shared_trouble import shared_words
 from modelway_platform.insight.anomalies.receivers import Post, Receivers, RefusedError, Sign
-from modelway_platform.store.incidents import Incidents, Message
+from modelway_platform.store.anomalies.incidents import Incidents, Message
 
 ALERTS_LAST = 300.0
 """Seconds after which Alertmanager takes an alert for resolved that it hears nothing more of."""

@@ -8,8 +8,8 @@ from modelway_platform.domain.anomalies.judgement import Cause, Judgement
 from modelway_platform.domain.anomalies.shared_trouble import LEAST_MODELS, Places, fold
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.insight.anomalies.model_watch import ModelWatch
-from modelway_platform.store.anomaly_settings import AnomalySettings, policy_of
-from modelway_platform.store.incidents import Evidence, Incidents
+from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings, policy_of
+from modelway_platform.store.anomalies.incidents import Evidence, Incidents
 
 _TIDY_STEPS = 60
 

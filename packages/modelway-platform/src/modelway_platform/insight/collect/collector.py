@@ -15,7 +15,7 @@ from modelway_platform.insight.collect.kinds import Kind
 from modelway_platform.insight.collect.ledger import Ledger, Segment
 from modelway_platform.insight.collect.new_lines import order_of, take
 from modelway_platform.insight.collect.source import Source
-from modelway_platform.store.collected_marks import write_marks
+from modelway_platform.store.files.collected_marks import write_marks
 
 BATCH_BYTES = 32 << 20
 # Longer than a question may take: one that is being asked still finds the files it began with.

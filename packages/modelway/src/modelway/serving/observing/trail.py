@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modelway.context import Headers
-from modelway.serving.hold import Closed
+from modelway.serving.batching.hold import Closed
 from modelway.serving.stage_clock import StageTimes
 
 if TYPE_CHECKING:

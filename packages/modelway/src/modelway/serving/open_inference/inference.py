@@ -7,13 +7,13 @@ from typing import Any, Generic, TypeVar
 from modelway.context import Headers
 from modelway.errors import HandlerError, InvalidRequestError, ModelwayError
 from modelway.serving.answer import Answer
-from modelway.serving.dispatch import Dispatcher
 from modelway.serving.item import Item
 from modelway.serving.observing.trail import Trail
 from modelway.serving.open_inference.outputs import wanted_outputs
 from modelway.serving.open_inference.priority import request_priority
 from modelway.serving.open_inference.rows import arguments_by_row
 from modelway.serving.open_inference.tensors import InferJson, Tensor
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.signature import EndpointSignature, Signature
 
 T = TypeVar("T")

@@ -2,8 +2,8 @@
 
 from modelway.context import Headers
 from modelway.errors import InvalidRequestError
+from modelway.serving.batching.ranks import HEADER, HIGHEST, USUAL, read_priority
 from modelway.serving.open_inference.tensors import InferJson
-from modelway.serving.ranks import HEADER, HIGHEST, USUAL, read_priority
 
 PARAMETER = "priority"
 

@@ -8,10 +8,10 @@ from modelway.errors import ModelwayError
 from modelway.serving.item import Item
 from modelway.serving.lane import Lane
 from modelway.serving.processes.work import Assignment
-from modelway.serving.side_by_side import SideBySide
 from modelway.serving.stage_clock import StageTimes
-from modelway.serving.stages import EndpointStages
-from modelway.serving.streams import StreamItem, Streams
+from modelway.serving.stages.side_by_side import SideBySide
+from modelway.serving.stages.stages import EndpointStages
+from modelway.serving.stages.streams import StreamItem, Streams
 from modelway.signature import EndpointBinding
 
 _Finished = Callable[[EndpointStages, list[Item], float, StageTimes], None]

@@ -7,14 +7,14 @@ from typing import Any, Protocol
 
 from modelway.errors import InvalidHandlerError, InvalidRequestError
 from modelway.pipeline import MAX_STEP_PROCESSES, Pipeline, Step, steps_of
-from modelway.serving.dispatch import Dispatcher
-from modelway.serving.elsewhere import Elsewhere
+from modelway.serving.counting.process_metrics import Place
 from modelway.serving.events import Events
-from modelway.serving.process_metrics import Place
 from modelway.serving.processes.child import Model
 from modelway.serving.processes.pool import Pool
 from modelway.serving.processes.traffic import Traffic
 from modelway.serving.settings import Target
+from modelway.serving.stages.dispatch import Dispatcher
+from modelway.serving.stages.elsewhere import Elsewhere
 from modelway.signature import BoundHandler
 
 _VARIABLE = "PIPELINE_PROCESSES"

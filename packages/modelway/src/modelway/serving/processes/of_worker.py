@@ -5,16 +5,16 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from modelway.serving.counting.metrics import Metrics
+from modelway.serving.counting.process_metrics import Place, ProcessMetrics
 from modelway.serving.devices import device_of
-from modelway.serving.dispatch import Dispatcher
 from modelway.serving.events import Events
-from modelway.serving.metrics import Metrics
-from modelway.serving.process_metrics import Place, ProcessMetrics
 from modelway.serving.processes.child import Model
 from modelway.serving.processes.of_steps import places_of_steps
 from modelway.serving.processes.pool import Pool
 from modelway.serving.processes.traffic import Traffic
 from modelway.serving.settings import WorkerSettings
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.signature import BoundHandler
 
 

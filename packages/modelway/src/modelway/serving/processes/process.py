@@ -19,7 +19,6 @@ import msgspec
 import uvloop
 
 from modelway.errors import HandlerError, ModelwayError
-from modelway.serving.dispatch import Dispatcher
 from modelway.serving.events import Events
 from modelway.serving.lane import InlineLane, Lane
 from modelway.serving.open_model import Loaded, answer_examples, answer_examples_here, load, read_handler
@@ -37,6 +36,7 @@ from modelway.serving.processes.messages import (
 )
 from modelway.serving.processes.of_steps import StepProcesses
 from modelway.serving.processes.running import Running
+from modelway.serving.stages.dispatch import Dispatcher
 from modelway.serving.steps.loop_lane import LoopLane
 from modelway.signature import BoundHandler
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 from modelway.serving.item import Item
 from modelway.serving.processes.arena import Memory
 from modelway.serving.processes.messages import ItemHead
-from modelway.serving.streams import Sink, StreamItem
+from modelway.serving.stages.streams import Sink, StreamItem
 from modelway.signature import EndpointBinding
 from modelway.signature.unread import Unread, Way
 

@@ -8,7 +8,6 @@ from typing import Any, cast
 import msgspec
 
 from modelway.errors import ModelwayError
-from modelway.serving.answering import encode_foreign
 from modelway.serving.item import Item
 from modelway.serving.loading import LoadedHandler
 from modelway.serving.processes.arena import Arena, Memory
@@ -32,11 +31,12 @@ from modelway.serving.processes.messages import (
 )
 from modelway.serving.processes.parcel import Parcel, pack, pack_octets, shareable, unpack
 from modelway.serving.processes.received import Received, ReceivedItem, ReceivedStream, read_arguments
-from modelway.serving.side_by_side import SideBySide, make_stages
 from modelway.serving.stage_clock import Batch, StageTimes
-from modelway.serving.stages import EndpointStages
+from modelway.serving.stages.answering import encode_foreign
+from modelway.serving.stages.side_by_side import SideBySide, make_stages
+from modelway.serving.stages.stages import EndpointStages
+from modelway.serving.stages.streams import StreamItem
 from modelway.serving.steps.loop_lane import LoopLane
-from modelway.serving.streams import StreamItem
 from modelway.signature import BoundHandler, EndpointBinding
 from modelway.signature.octets import as_octets
 

@@ -11,7 +11,7 @@ from modelway.serving.processes.failures import read_failure
 from modelway.serving.processes.messages import JSON, OCTETS, VALUE, ItemHead, Outcome
 from modelway.serving.processes.parcel import Parcel, pack, shareable, unpack, unpack_octets
 from modelway.serving.processes.received import Late
-from modelway.serving.streams import StreamItem
+from modelway.serving.stages.streams import StreamItem
 from modelway.signature.unread import Unread
 
 _INF = float("inf")

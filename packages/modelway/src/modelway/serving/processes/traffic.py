@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Protocol, cast
 
 from modelway.errors import ModelCrashedError, ModelwayError, UnavailableError
-from modelway.serving.elsewhere import Finished
 from modelway.serving.item import Item
 from modelway.serving.lane import Lane
 from modelway.serving.processes.arena import SLOTS
@@ -28,11 +27,12 @@ from modelway.serving.processes.messages import (
 from modelway.serving.processes.pool import Pool, PoolObserver
 from modelway.serving.processes.sent import head_of, read_result, take_outcome, unreadable
 from modelway.serving.processes.work import Assignment, Suspects
-from modelway.serving.side_by_side import SideBySide
 from modelway.serving.stage_clock import StageTimes
-from modelway.serving.stages import EndpointStages
+from modelway.serving.stages.elsewhere import Finished
+from modelway.serving.stages.side_by_side import SideBySide
+from modelway.serving.stages.stages import EndpointStages
+from modelway.serving.stages.streams import StreamItem
 from modelway.serving.steps.step_calls import StepObserver
-from modelway.serving.streams import StreamItem
 from modelway.signature import EndpointBinding
 
 MOST_TOGETHER = SLOTS // 4

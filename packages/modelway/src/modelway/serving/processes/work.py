@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from modelway.errors import ModelwayError
-from modelway.serving.elsewhere import Finished
 from modelway.serving.item import Item
 from modelway.serving.processes.arena import SLOTS, Memory
-from modelway.serving.streams import StreamItem
+from modelway.serving.stages.elsewhere import Finished
+from modelway.serving.stages.streams import StreamItem
 
 
 class PieceTaker(Protocol):

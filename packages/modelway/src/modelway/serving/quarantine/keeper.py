@@ -13,7 +13,6 @@ from zlib import crc32
 import msgspec
 
 from modelway.errors import HandlerError, ModelCrashedError, ModelwayError
-from modelway.serving.answering import encode_foreign
 from modelway.serving.item import Item
 from modelway.serving.observing.redaction import NotPlainError, Redaction
 from modelway.serving.quarantine.samples import (
@@ -26,7 +25,8 @@ from modelway.serving.quarantine.samples import (
     write_sample,
 )
 from modelway.serving.quarantine_settings import QuarantineSettings
-from modelway.serving.stages import SINGLED_OUT
+from modelway.serving.stages.answering import encode_foreign
+from modelway.serving.stages.stages import SINGLED_OUT
 from modelway.signature import Signature
 from modelway.signature.unread import Unread
 

@@ -6,7 +6,7 @@ from modelway.serving.model_app import ModelApp
 from modelway.serving.observing.trail import GRPC, Asked, Ended, Trail
 from modelway.serving.open_inference.inference import Inference
 from modelway.serving.rpc.caller import Caller
-from modelway.serving.streams import StreamItem
+from modelway.serving.stages.streams import StreamItem
 
 
 class SeenCall:

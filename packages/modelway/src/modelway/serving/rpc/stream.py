@@ -19,7 +19,7 @@ from modelway.serving.rpc.caller import Caller
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
 from modelway.serving.rpc.seen_call import SeenCall
 from modelway.serving.rpc.service import check_model, start_inference
-from modelway.serving.streams import StreamItem
+from modelway.serving.stages.streams import StreamItem
 
 MAX_UNDER_WAY = 64
 """Requests of one call that are worked on, or whose answers the caller has not taken yet; the next is read after that."""

@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from modelway.pipeline import Pipeline, Step
-from modelway.serving.dispatch import Dispatcher
-from modelway.serving.elsewhere import Elsewhere
+from modelway.serving.stages.dispatch import Dispatcher
+from modelway.serving.stages.elsewhere import Elsewhere
 from modelway.signature import BoundHandler
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from modelway.errors import InvalidInputError
 from modelway.handler import Handler
 from modelway.serving.answer import Answer
-from modelway.serving.dispatch import Dispatcher
 from modelway.serving.item import Item, PlainItem
-from modelway.serving.observer import Skipped
 from modelway.serving.stage_clock import Batch
+from modelway.serving.stages.dispatch import Dispatcher
+from modelway.serving.stages.observer import Skipped
 from modelway.serving.steps.apart import StepApart
 from modelway.serving.steps.loop_lane import LoopLane
 from modelway.signature import BoundHandler, EndpointBinding, EndpointSignature, Field

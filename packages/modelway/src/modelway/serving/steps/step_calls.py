@@ -17,8 +17,8 @@ from modelway.errors import (
 )
 from modelway.serving.item import Item
 from modelway.serving.observing.observation import Observation
-from modelway.serving.pipeline_stages import CURRENT
 from modelway.serving.stage_clock import Batch
+from modelway.serving.stages.pipeline_stages import CURRENT
 from modelway.serving.steps.seen_step import SeenStep
 
 _CALLERS_BUSINESS = (InvalidInputError, OverloadedError, UnavailableError, DeadlineExceededError)

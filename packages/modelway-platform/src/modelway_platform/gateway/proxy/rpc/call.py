@@ -13,8 +13,8 @@ from modelway_platform.gateway.proxy.access_record import of_client
 from modelway_platform.gateway.proxy.admission import Refusal, too_large
 from modelway_platform.gateway.proxy.choices import no_ready_replica
 from modelway_platform.gateway.proxy.exchange import REPLAY_BYTES, Exchange
-from modelway_platform.gateway.proxy.live_replicas import LiveReplica
-from modelway_platform.gateway.proxy.replica_failures import BROKEN_OFF, OVERDUE
+from modelway_platform.gateway.proxy.replicas.live_replicas import LiveReplica
+from modelway_platform.gateway.proxy.replicas.replica_failures import BROKEN_OFF, OVERDUE
 from modelway_platform.gateway.proxy.rpc.caller_side import CallerSide
 from modelway_platform.gateway.proxy.rpc.channels import Channels
 from modelway_platform.gateway.proxy.rpc.heads import Pair, forwarded, returned

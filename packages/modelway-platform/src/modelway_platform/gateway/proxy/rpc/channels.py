@@ -6,8 +6,8 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from modelway_platform.gateway.proxy.live_replicas import LiveReplica
-from modelway_platform.gateway.proxy.replica_tls import ReplicaTls
+from modelway_platform.gateway.proxy.replicas.live_replicas import LiveReplica
+from modelway_platform.gateway.proxy.replicas.replica_tls import ReplicaTls
 
 LEAVING_SECONDS = 60.0
 MAX_KNOWN_METHODS = 256

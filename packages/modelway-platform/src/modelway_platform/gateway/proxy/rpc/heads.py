@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from modelway.http1 import Request
-from modelway_platform.gateway.proxy.hop_by_hop import HOP_BY_HOP
-from modelway_platform.gateway.proxy.identity_headers import claims_identity
+from modelway_platform.gateway.proxy.heads.hop_by_hop import HOP_BY_HOP
+from modelway_platform.gateway.proxy.heads.identity_headers import claims_identity
 
 MODEL = "modelway-model"
 METHOD = b"GRPC"

@@ -14,9 +14,9 @@ from modelway.rpc.health import SERVICE as HEALTH
 from modelway.rpc.health import Health
 from modelway_platform.gateway.proxy import pipeline
 from modelway_platform.gateway.proxy.admission import Refusal
-from modelway_platform.gateway.proxy.edge import CertificatePair
+from modelway_platform.gateway.proxy.edge.edge import CertificatePair
 from modelway_platform.gateway.proxy.exchange import Exchange
-from modelway_platform.gateway.proxy.replica_tls import ReplicaTls
+from modelway_platform.gateway.proxy.replicas.replica_tls import ReplicaTls
 from modelway_platform.gateway.proxy.rpc.call import RpcCall, RpcCaller
 from modelway_platform.gateway.proxy.rpc.caller_side import CallerSide
 from modelway_platform.gateway.proxy.rpc.channels import Channels
@@ -183,7 +183,7 @@ def _end(side: CallerSide, outcome: Outcome, request_id: str, version: str) -> N
 
 def _context(pairs: tuple[CertificatePair, ...]) -> ssl.SSLContext:
     """With the files looked at again when somebody connects, as a certificate may have been renewed."""
-    from modelway_platform.gateway.proxy.certificates import Certificates  # noqa: PLC0415 - a library most do not need
+    from modelway_platform.gateway.proxy.edge.certificates import Certificates  # noqa: PLC0415 - a library most do not need
 
     certificates = Certificates(pairs, protocol="h2")
 

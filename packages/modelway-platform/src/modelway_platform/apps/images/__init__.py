@@ -1,0 +1,1 @@
+"""`modelway image`: bases, images and what is kept of them."""

@@ -1,0 +1,1 @@
+"""Addresses the platform listens at: which, and with which certificates."""

@@ -1,0 +1,1 @@
+"""The methods of the control API, a module per service."""

@@ -1,0 +1,305 @@
+"""Documents, deployments, routes and clusters: what is declared, its history, and changes to it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from modelway.errors import ConflictError, InvalidRequestError, NotFoundError
+from modelway_platform.deploy.api.authorize import check_project
+from modelway_platform.deploy.api.call import Call, Implementation
+from modelway_platform.deploy.api.objects.object_json import (
+    applied_json,
+    cluster_json,
+    deployment_json,
+    event_json,
+    revision_json,
+    route_json,
+    stage_json,
+)
+from modelway_platform.deploy.api.objects.rollout_json import rollout_json
+from modelway_platform.deploy.api.objects.watch_documents import document_changes
+from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.reading.apply_documents import ApplyFile, ApplyRequest, apply_documents
+from modelway_platform.deploy.api.reading.undo_in_git import GitUndo
+from modelway_platform.deploy.api.schema import documents_pb2
+from modelway_platform.deploy.api.streaming import changing
+from modelway_platform.domain.access.actor import Actor
+from modelway_platform.domain.documents.admit_documents import problems_with
+from modelway_platform.domain.documents.admit_entries import entry_problems
+from modelway_platform.domain.documents.admit_removals import needs_of
+from modelway_platform.domain.documents.document_changes import Applied
+from modelway_platform.domain.documents.document_json import Document, Kind
+from modelway_platform.domain.documents.mass_deletion import MassDeletion
+from modelway_platform.domain.documents.read_document import Written
+from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.parsing.document_node import Mark
+from modelway_platform.domain.records import Declared
+from modelway_platform.domain.sources.git_write import GitWrite
+
+
+class DocumentsService:
+    """What is declared, whatever its kind; each call is one database transaction in a thread."""
+
+    def __init__(self, parts: ApiParts) -> None:
+        self._parts = parts
+        self._documents = parts.documents
+
+    def implementation(self) -> Mapping[str, Implementation]:
+        """What answers which method."""
+        return {
+            "modelway.v1.Documents": {"Apply": self.apply, "WatchDocuments": self.watch},
+            "modelway.v1.Deployments": _OneKind(self._parts, "Deployment").answers("Deployment", "Deployments"),
+            "modelway.v1.Routes": _OneKind(self._parts, "Route").answers("Route", "Routes"),
+            "modelway.v1.Clusters": _OneKind(self._parts, "Cluster").answers("Cluster", "Clusters"),
+            "modelway.v1.Rollouts": _rest_of_rollouts(_OneKind(self._parts, "Rollout").answers("Rollout", "Rollouts")),
+            "modelway.v1.Stages": _OneKind(self._parts, "Stage").answers("Stage", "Stages"),
+        }
+
+    async def apply(self, request: documents_pb2.ApplyRequest, call: Call) -> dict[str, Any]:
+        """All documents of the request, or none."""
+        author = call.actor("Documents.Apply")
+        wanted = ApplyRequest(
+            files=tuple(ApplyFile(name=each.name, text=each.text) for each in request.files),
+            packages=dict(request.packages),
+            expected=dict(request.expected_revisions),
+        )
+
+        def may_change(projects: Iterable[str]) -> None:
+            for project in projects:
+                check_project(call.caller, project)
+
+        def apply() -> tuple[Applied, ...]:
+            applied = apply_documents(
+                wanted,
+                self._documents,
+                self._parts.packages,
+                author=author,
+                dry_run=request.dry_run,
+                may_change=may_change,
+                refusal=self._parts.package_refusal,
+            )
+            if not request.dry_run:
+                self._tell(applied, author)
+            return applied
+
+        return {"results": [applied_json(item) for item in await asyncio.to_thread(apply)]}
+
+    def watch(self, request: documents_pb2.WatchDocumentsRequest, call: Call) -> AsyncIterator[dict[str, Any] | None]:
+        """Changes from a number on."""
+        return document_changes(self._parts, request.since, request.kind, request.project)
+
+    def _tell(self, applied: tuple[Applied, ...], author: Actor) -> None:
+        for item in applied:
+            if item.action != "unchanged":
+                message = f"revision {item.revision} {item.action} by {author.name}"
+                self._parts.events.add(item.kind, item.name, "Normal", "Applied", message)
+
+
+class _OneKind:
+    """What documents of all kinds have in common."""
+
+    def __init__(self, parts: ApiParts, kind: Kind) -> None:
+        self._parts = parts
+        self._documents = parts.documents
+        self._kind: Kind = kind
+        self._mass = MassDeletion(time.monotonic)
+
+    def answers(self, one: str, many: str) -> Implementation:
+        """What answers the methods about this kind."""
+        return {
+            f"List{many}": self.list_all,
+            f"Watch{many}": self.watch,
+            f"Get{one}": self.get,
+            f"Delete{one}": self.delete,
+            f"List{one}Revisions": self.revisions,
+            f"List{one}Events": self.events,
+            f"Undo{one}": self.undo,
+        }
+
+    async def list_all(self, request: Any, call: Call) -> dict[str, Any]:
+        return await asyncio.to_thread(self._items)
+
+    def watch(self, request: Any, call: Call) -> AsyncIterator[bytes | None]:
+        return changing(self._parts, self._items)
+
+    async def get(self, request: Any, call: Call) -> dict[str, Any]:
+        return await asyncio.to_thread(self._find, _name(request))
+
+    async def delete(self, request: Any, call: Call) -> dict[str, Any]:
+        name, author = _name(request), call.actor(f"{self._kind}s.Delete{self._kind}")
+        return await asyncio.to_thread(
+            self._delete, name, author, _optional(request, "expected_revision"), request.force
+        )
+
+    async def revisions(self, request: Any, call: Call) -> dict[str, Any]:
+        name = _name(request)
+        found = await asyncio.to_thread(self._documents.revisions, self._kind, name)
+        if not found:
+            raise _missing(self._kind, name)
+        return {"items": [revision_json(item) for item in found]}
+
+    async def events(self, request: Any, call: Call) -> dict[str, Any]:
+        name = _name(request)
+        found = await asyncio.to_thread(self._parts.events.list, self._kind, name)
+        if not found and not await asyncio.to_thread(self._documents.revisions, self._kind, name):
+            raise _missing(self._kind, name)
+        return {"items": [event_json(item) for item in found]}
+
+    async def undo(self, request: Any, call: Call) -> dict[str, Any]:
+        name, expected = _name(request), _optional(request, "expected_revision")
+        author = call.actor(f"{self._kind}s.Undo{self._kind}")
+        return await asyncio.to_thread(self._undo, name, _optional(request, "to_revision"), author, expected)
+
+    def _items(self) -> dict[str, Any]:
+        if self._kind == "Deployment":
+            return {"items": [deployment_json(record) for record in self._documents.list_deployments()]}
+        if self._kind == "Route":
+            return {"items": [route_json(record) for record in self._documents.list_routes()]}
+        if self._kind == "Rollout":
+            return {"items": [rollout_json(record) for record in self._documents.list_rollouts()]}
+        if self._kind == "Stage":
+            return {"items": [stage_json(record) for record in self._documents.list_stages()]}
+        return {"items": [cluster_json(record) for record in self._documents.list_clusters()]}
+
+    def _find(self, name: str) -> dict[str, Any]:
+        if self._kind == "Deployment":
+            deployment = self._documents.get_deployment(_version_key(name))
+            found = None if deployment is None else deployment_json(deployment)
+        elif self._kind == "Cluster":
+            clusters = (each for each in self._documents.list_clusters() if each.key == name)
+            found = next((cluster_json(each) for each in clusters), None)
+        elif self._kind == "Rollout":
+            rollout = self._documents.get_rollout(_model_key(name))
+            found = None if rollout is None else rollout_json(rollout)
+        elif self._kind == "Stage":
+            stages = (each for each in self._documents.list_stages() if str(each.key) == name)
+            found = next((stage_json(each) for each in stages), None)
+        else:
+            route = self._documents.get_route(_model_key(name))
+            found = None if route is None else route_json(route)
+        if found is None:
+            raise _missing(self._kind, name)
+        return found
+
+    def _delete(self, name: str, author: Actor, expected: int | None, force: bool) -> dict[str, Any]:  # noqa: FBT001 - the request's own flag
+        if self._kind == "Route":
+            number = self._documents.delete_route(_model_key(name), author=author, expected_revision=expected)
+        elif self._kind == "Cluster":
+            admit = partial(_not_needed, self._kind, name)
+            number = self._documents.delete_cluster(name, author=author, expected_revision=expected, admit=admit)
+        elif self._kind == "Rollout":
+            number = self._documents.delete_rollout(_model_key(name), author=author, expected_revision=expected)
+        elif self._kind == "Stage":
+            admit = partial(_not_needed, self._kind, name)
+            number = self._documents.delete_stage(name, author=author, expected_revision=expected, admit=admit)
+        else:
+            key = _version_key(name)
+
+            def admit(after: Declared) -> None:
+                if not force:
+                    _not_needed(self._kind, name, after)
+                    self._check_mass(key, after)
+
+            number = self._documents.mark_deleting(key, author=author, expected_revision=expected, admit=admit)
+            if not force:
+                self._mass.note(key.project)
+        self._parts.events.add(self._kind, name, "Normal", "Deleted", f"revision {number}: deleted by {author.name}")
+        return {"kind": self._kind, "name": name, "revision": number}
+
+    def _check_mass(self, key: VersionKey, after: Declared) -> None:
+        left = sum(record.key.project == key.project and not record.deleting for record in after.deployments) + 1
+        if self._mass.is_one(key.project, left):
+            raise ConflictError(
+                f"this would be more than half of project {key.project}'s deployments deleted within ten minutes",
+                hint="`?force=true` says that it is meant",
+            )
+
+    def _undo(self, name: str, to_revision: int | None, author: Actor, expected: int | None) -> dict[str, Any]:
+        write = self._ask_for_commit(name, to_revision, author, expected)
+        if write is not None:
+            found = self._find(name)
+            return {**found, "metadata": {**found["metadata"], "leftTo": write.source}}
+        before = self._documents.declared()
+
+        def admit(after: Declared) -> None:
+            self._admit(_declared(self._kind, name, after), before, after)
+
+        applied = self._documents.undo(
+            self._kind, name, to_revision, author=author, expected_revision=expected, admit=admit
+        )
+        if applied.action != "unchanged":
+            message = f"revision {applied.revision}: an earlier one declared again by {author.name}"
+            self._parts.events.add(self._kind, name, "Normal", "Undone", message)
+        return self._find(name)
+
+    def _ask_for_commit(
+        self, name: str, to_revision: int | None, author: Actor, expected: int | None
+    ) -> GitWrite | None:
+        """What Git declares is changed in Git, where its source lets the platform write."""
+        parts = self._parts
+        if parts.git_writes is None or parts.promotions is None:
+            return None
+        undo = GitUndo(self._documents, parts.sources, parts.git_writes, parts.promotions)
+        write = undo.ask(self._kind, name, to_revision, author=author.name, expected=expected)
+        if write is not None:
+            message = f"{write.subject}: a commit to branch {write.branch} of source {write.source} asked for by {author.name}"
+            parts.events.add(self._kind, name, "Normal", "UndoAskedFor", message)
+        return write
+
+    def _admit(self, document: Document, before: Declared, after: Declared) -> None:
+        packages = self._parts.packages
+        digests = {record.deployment.package for record in after.deployments}
+        known = {digest: packages.get(digest) for digest in digests if packages.has(digest)}
+        written = Written(document=document, file="the earlier revision", marks={"": Mark(1, 1)})
+        for problem in (*problems_with([written], after, known), *entry_problems([written], before, after)):
+            raise ConflictError(f"that revision cannot be declared again: {problem.message}", hint=problem.hint)
+
+
+def _declared(kind: Kind, name: str, after: Declared) -> Document:
+    if kind == "Deployment":
+        return next(record.deployment for record in after.deployments if str(record.key) == name)
+    if kind == "Cluster":
+        return next(record.cluster for record in after.clusters if record.key == name)
+    if kind == "Rollout":
+        return next(record.rollout for record in after.rollouts if str(record.key) == name)
+    if kind == "Stage":
+        return next(record.stage for record in after.stages if str(record.key) == name)
+    return next(record.route for record in after.routes if str(record.key) == name)
+
+
+def _rest_of_rollouts(answers: Implementation) -> Implementation:
+    """One rollout is shown by `rollouts_api`, with its evidence."""
+    return {name: each for name, each in answers.items() if name != "GetRollout"}
+
+
+def _not_needed(kind: Kind, name: str, after: Declared) -> None:
+    for needed in needs_of(kind, name, after):
+        forced = "; `?force=true` deletes it all the same" if kind == "Deployment" else ""
+        raise ConflictError(needed.message, hint=needed.hint + forced)
+
+
+def _name(request: Any) -> str:
+    parts = [
+        getattr(request, name) for name in ("project", "model", "version", "stage", "name") if hasattr(request, name)
+    ]
+    if any("/" in part for part in parts):
+        raise InvalidRequestError("the name has a slash in one of its parts", hint="names hold none")
+    return "/".join(parts)
+
+
+def _optional(request: Any, name: str) -> int | None:
+    return getattr(request, name) if request.HasField(name) else None
+
+
+def _version_key(name: str) -> VersionKey:
+    return VersionKey(*name.split("/"))
+
+
+def _model_key(name: str) -> ModelKey:
+    return ModelKey(*name.split("/"))
+
+
+def _missing(kind: Kind, name: str) -> NotFoundError:
+    return NotFoundError(f"no {kind.lower()} {name[:200]}", hint=f"modelway get {kind.lower()}s")

@@ -1,0 +1,1 @@
+"""What callers send, read strictly: documents, packages, points in time."""

@@ -1,0 +1,1 @@
+"""Replicas as batch jobs of Slurm."""

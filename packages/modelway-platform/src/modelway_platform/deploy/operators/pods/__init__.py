@@ -1,0 +1,1 @@
+"""Replicas as pods of Kubernetes, with the objects around them."""

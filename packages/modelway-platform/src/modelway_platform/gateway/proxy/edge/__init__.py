@@ -1,0 +1,1 @@
+"""Where connections come in: certificates, and what happens before there is a request."""

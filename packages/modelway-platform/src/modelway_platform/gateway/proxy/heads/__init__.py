@@ -1,0 +1,1 @@
+"""Heads of requests and answers: read, refused, passed on without what concerns neighbours only."""

@@ -1,0 +1,1 @@
+"""What `Database` needs of an engine: SQLite and PostgreSQL, each with its ways to fail."""

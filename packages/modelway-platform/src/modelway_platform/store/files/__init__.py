@@ -1,0 +1,1 @@
+"""What is kept in files beside the database: packages, the route table, segments of records, words of workers."""

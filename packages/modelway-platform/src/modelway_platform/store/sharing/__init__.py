@@ -1,0 +1,1 @@
+"""What several control processes on one database need of each other: leases, members, news."""

@@ -1,0 +1,1 @@
+"""How verbs show things: tables, bars, times, and objects as rows."""

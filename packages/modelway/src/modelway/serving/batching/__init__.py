@@ -1,0 +1,1 @@
+"""Requests wait and go to the model together: when, how many, who first."""

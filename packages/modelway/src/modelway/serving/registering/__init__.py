@@ -1,0 +1,1 @@
+"""Where a replica makes itself known."""
