@@ -12,6 +12,12 @@ from journeys.console_fixtures import call, go
 from journeys.running_platform import RunningPlatform, wait_for
 from playwright.sync_api import Page, expect
 
+from modelway_platform.domain.anomalies.judgement import Cause, Finding, Judgement
+from modelway_platform.domain.anomalies.shared_trouble import Shared, fold
+from modelway_platform.domain.identity import ModelKey
+from modelway_platform.store.anomalies.incidents import Incidents
+from modelway_platform.store.database import Database
+
 pytestmark = [pytest.mark.journey, pytest.mark.slow, pytest.mark.timeout(180)]
 HOSTILE = "<img src=x onerror='window.hurt=1'><script>window.hurt=1</script>"
 
@@ -86,6 +92,62 @@ def test_health_names_every_part(console: RunningPlatform, page: Page, two_versi
         expect(page.get_by_role("heading", name=part, exact=True)).to_be_visible()
     expect(page.locator("td", has_text="worker-0")).to_be_visible()
     expect(page.locator(".badge", has_text="gets requests")).to_have_count(2)
+    expect(page.locator(".card", has_text="Records are sent nowhere else")).to_contain_text("outputs.toml")
+
+
+def test_anomalies_that_are_one_are_one_row(console: RunningPlatform, page: Page) -> None:
+    models = [ModelKey("lost", name) for name in ("one", "two", "three")]
+    begin_to_fail(console, models, Shared("node", "10.0.0.7"))
+    go(page, console, "anomalies")
+    row = page.locator("tr", has_text="share node 10.0.0.7")
+    expect(row).to_contain_text("3 models")
+    expect(page.locator("tr", has_text="of 600 requests failed")).to_have_count(1)
+    row.locator("summary").click()
+    row.get_by_role("link", name="lost/two").click()
+    expect(page.locator("h1")).to_have_text("errors of lost/two")
+    others = page.locator(".card", has_text="3 models fail at once and share node 10.0.0.7.")
+    expect(others.get_by_role("link", name="lost/one")).to_be_visible()
+    expect(page.locator(".chart .marked")).to_be_attached()
+    gone_on = """import('/excerpt.js').then(({ goneOn, markedIn }) => {
+        const found = {openedAt: '1970-01-01T00:02:00Z', resolvedAt: '1970-01-01T00:10:00Z', finding: {version: '', since: 60},
+            evidence: {metric: 'failed', series: {times: [60, 120], values: [0, 1], usual: {low: 0, high: 0.1}}}};
+        const times = [0, 60, 120, 180, 1200, 1260];
+        const whole = goneOn(found, {times, versions: [], model: {failed: [9, 9, 9, 2, 3, 4]}, usual: {}});
+        return [whole.times, whole.values, markedIn(found, whole.times)];
+    })"""
+    assert page.evaluate(gone_on) == [[60, 120, 180, 1200], [0, 1, 2, 3], [60, 600]]
+
+
+def begin_to_fail(console: RunningPlatform, models: list[ModelKey], shared: Shared) -> None:
+    """Models that the platform does not watch, so that nobody says anything else of them."""
+    now = time.time()
+    words = "300 of 600 requests failed (5xx), 50.0%"
+    finding = Finding(
+        cause=Cause.ERRORS,
+        kind="errors",
+        since=now - 300,
+        at=now,
+        measured=0.5,
+        expected=0.01,
+        high=0.05,
+        unit="share",
+        surprise=-50,
+        words=words,
+    )
+    times = [int(now) - 60 * back for back in range(30, 0, -1)]
+    series = {"step": 60, "times": times, "values": [0.0] * 25 + [0.5] * 5, "usual": None}
+    database = Database.open(console.home / "modelway.db")
+    try:
+        Incidents(database).judged(
+            {(model, Cause.ERRORS): [Judgement(cause=Cause.ERRORS, finding=finding)] for model in models},
+            at=now,
+            step=60,
+            evidence=lambda _: {"metric": "failed", "series": series},
+            tell=False,
+            fold=lambda standing: fold(standing, dict.fromkeys(models, frozenset({shared})), models),
+        )
+    finally:
+        database.close()
 
 
 def test_a_key_is_made_shown_once_and_revoked(console: RunningPlatform, page: Page, two_versions: str) -> None:

@@ -3,6 +3,7 @@ import { about, control, gateway, poll } from "../api.js";
 import { fill, h } from "../dom.js";
 import { badge, card, cli, facts, head, number, percent, problem, size, span, stamp, table } from "../parts.js";
 import { parse, sum } from "../metrics.js";
+import { outputsCard } from "../outputs.js";
 
 const GATEWAY = [
   ["modelway_gateway_access_log_dropped_total", "Access records that could not be written"],
@@ -23,13 +24,14 @@ const CONTROL = [
 ];
 
 export default async function health({ main, signal, place }) {
-  const [workers, replicas, counts, trouble] = Array.from({ length: 4 }, () => h("div"));
+  const [outputs, workers, replicas, counts, trouble] = Array.from({ length: 5 }, () => h("div"));
   const parts = h("div", { class: "three" });
-  fill(main, head("Health", "every part of the platform, every three seconds"), trouble, parts, h("div", { class: "two" }, workers, replicas), counts, cli("modelway get gateways", "modelway get endpoints --watch"));
+  fill(main, head("Health", "every part of the platform, every three seconds"), trouble, parts, h("div", { class: "two" }, workers, replicas), outputs, counts, cli("modelway get gateways", "modelway get endpoints --watch"));
   await poll(3000, signal, async () => {
     const [status, gateways, endpoints, ours, theirs] = await Promise.all([control("status", { signal }), control("gateways", { signal }), control("endpoints", { signal }), about("metrics", { signal }).then(answer => answer.text()), gateway("_/metrics", { signal }).then(answer => answer.text(), () => "")]);
     const [at, of] = [parse(ours), parse(theirs)];
     fill(parts, cards(status, at, of, theirs));
+    fill(outputs, outputsCard(status.outputs, at));
     fill(workers, card("Gateway workers", table([["Worker", each => each.id], ["Route table", each => `#${each.table}`, { right: true }], ["Newest", each => `#${each.newest}`, { right: true }], ["", each => (each.reason ? badge(each.reason, "bad") : each.table === each.newest ? badge("current", "good") : badge("behind", "warn"))], ["Taken", each => each.takenAt && stamp(each.takenAt)]], gateways.items, { none: "No worker has said anything yet." })));
     fill(replicas, card("Replicas", table([["Replica", each => each.id], ["Of", each => `${each.project}/${each.model}/${each.version}`], ["Address", each => h("code", {}, `${each.host}:${each.port}`)], ["", each => (each.leftOutBy ? badge(`left out by ${each.leftOutBy}`, "bad") : badge("gets requests", "good"))]], endpoints.items, { href: each => `#/logs?source=server&replica=${encodeURIComponent(each.id)}`, none: "No replica is registered." })));
     fill(counts, card(["Since the start", h("span", { class: "soft" }, "what should be zero, and is coloured where it is not")], table([["", ([, text]) => text, { wide: true }], ["", ([key, , harmless], __) => { const value = sum((at.has(key) ? at : of).get(key)); return h("span", { class: value && !harmless ? "warn" : "" }, number(value)); }, { right: true }], ["", ([key]) => h("code", { class: "soft" }, key)]], [...GATEWAY, ...CONTROL])));
