@@ -23,12 +23,21 @@ spec:
   steps: [{weight: 20, approval: true, minimumRequests: 50}, {weight: 50, approval: true, minimumRequests: 50}]
   checks: [{metric: errors, tolerance: 0.1}, {metric: latency, quantile: 0.5, tolerance: 5}]
 """
+MIRRORED = "spec: {mirrors: [{from: v1, to: v2}], compare: {echo: {kind: exact, ignore: [$.replica, $.process]}}, "
+NOBODY_LISTENS = """[[output]]
+name = "telemetry"
+kind = "otlp"
+endpoint = "http://127.0.0.1:9"
+metrics_seconds = 0
+"""
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[RunningPlatform]:
     platform = RunningPlatform(tmp_path, workers=1)
     platform.options = ("--console-port", "0")
+    platform.home.mkdir()
+    (platform.home / "outputs.toml").write_text(NOBODY_LISTENS)
     try:
         yield platform.start()
     finally:
@@ -37,7 +46,8 @@ def running(tmp_path: Path) -> Iterator[RunningPlatform]:
 
 def test_a_rollout_is_watched_and_steered(running: RunningPlatform, echo_package: Path) -> None:
     digest = running.upload(echo_package)
-    running.apply(deployment("demo/echo/v1", digest), deployment("demo/echo/v2", digest), route("demo/echo", {"v1": 1}))
+    declared = route("demo/echo", {"v1": 1}).replace("spec: {", MIRRORED)
+    running.apply(deployment("demo/echo/v1", digest), deployment("demo/echo/v2", digest), declared)
     running.wait_ready("demo/echo/v1", "demo/echo/v2")
     running.wait_routed("/demo/echo/echo")
     with (
@@ -61,6 +71,7 @@ def test_a_rollout_is_watched_and_steered(running: RunningPlatform, echo_package
         expect(dialog.locator(".cli")).to_contain_text("modelway rollout pause demo/echo")
         dialog.get_by_role("button", name="Pause").click()
         expect(page.locator(".badge", has_text="Paused")).to_be_visible()
+        _it_is_compared(running, page)
         _picture(page, "rollout-light")
         page.get_by_role("button", name="Resume").click()
         dialog.get_by_role("button", name="Resume").click()
@@ -84,7 +95,25 @@ def test_a_rollout_is_watched_and_steered(running: RunningPlatform, echo_package
         wait_for("the weights are as before", lambda: _weights(running) == {"v1": 1, "v2": 0})
         page.goto(f"{running.context['console']}/#/rollout")
         expect(page.locator("tr", has_text="demo/echo").locator(".badge", has_text="Undone")).to_be_visible()
+        page.goto(f"{running.context['console']}/#/health")
+        output = page.locator("tr", has_text="telemetry")
+        expect(output.locator(".badge", has_text="fails")).to_be_visible()
+        expect(output).to_contain_text("it is tried again")
+        _picture(page, "health-outputs")
         assert complaints == []
+
+
+def _it_is_compared(running: RunningPlatform, page: Page) -> None:
+    """As `modelway rollout compare` says it: what was fed back, the slowest requests, the copies."""
+    with running.control() as control:
+        for version in ("v1", "v2"):
+            told = control.logs(project="demo", model="echo", version=version, mirrored=False, tail=5)
+            control.feed_back([{"requestId": each["request_id"], "reward": 0.5} for each in told])
+    seen = page.locator(".card", has_text="What was seen")
+    expect(seen.get_by_role("button", name="p99.9", exact=True)).to_be_visible()
+    expect(seen.get_by_role("button", name="Mean reward")).to_be_visible()
+    expect(page.locator("tr", has_text="Reward").locator("svg.band")).to_be_visible()
+    expect(page.locator(".card", has_text="copies of what v1 was asked, answered by v2")).to_contain_text("100 %")
 
 
 def _weights(running: RunningPlatform) -> dict[str, int]:

@@ -1,9 +1,10 @@
 // Is the new version better? Verdict, intervals, what is left to go, and the next step of its weight.
 import { apply, control, name, poll, query, watch } from "../api.js";
-import { band, chart } from "../chart.js";
+import { chart } from "../chart.js";
+import { comparisonCards } from "../comparison.js";
 import { confirmed, fill, h } from "../dom.js";
 import { follow, followSeries, models } from "../fleet.js";
-import { attempt, badge, card, changes, cli, declared, dot, empty, head, ms, number, percent, phase, problem, rate, shares, table } from "../parts.js";
+import { attempt, card, changes, cli, declared, dot, empty, head, ms, number, percent, phase, problem, rate, shares, table } from "../parts.js";
 import { button, onlyLooking } from "../rights.js";
 import { beginRollout, phaseOf, rolloutCards, underWay } from "./rollout_run.js";
 
@@ -39,7 +40,7 @@ async function one({ main, path, query: given, signal, place }, project, model) 
   fill(main, head(h("span", {}, h("span", { class: "soft" }, `Rollout of ${project}/`), model), null, choices), onlyLooking(project), trouble, run, bar, verdict, charts);
   const ask = async () => {
     if (!state.candidate) return;
-    try { fill(verdict, evidence(id, state, await control(`routes/${name(project, model)}/comparison${query({ baseline: state.baseline, candidate: state.candidate, since: state.since, pinned: pinned ? "true" : "" })}`, { signal }))); fill(trouble); } catch (error) { if (!signal.aborted) fill(trouble, problem(error)); }
+    try { fill(verdict, comparisonCards(id, { ...state, pinned }, await control(`routes/${name(project, model)}/comparison${query({ baseline: state.baseline, candidate: state.candidate, since: state.since, pinned: pinned ? "true" : "" })}`, { signal }))); fill(trouble); } catch (error) { if (!signal.aborted) fill(trouble, problem(error)); }
     place();
   };
   const draw = () => { if (state.found) fill(bar, state.rollout && underWay(state.rollout) ? null : steps(state)); };
@@ -96,19 +97,4 @@ async function change(found, baseline, candidate, share) {
   if (!plan) return;
   const body = h("div", {}, shares(versions.filter(each => each.weight)), plan.results.map(each => changes(each.changes)), cli("modelway apply -f - <<'END'", JSON.stringify(wanted), "END"));
   if (await confirmed(`Move traffic of ${found.name}?`, `${candidate} gets ${share} %, ${baseline} ${100 - share} %, at once and exactly.`, share === 0 ? "Abort" : share === 100 ? "Promote" : `Give it ${share} %`, body, false)) await attempt(() => apply(wanted), "traffic moves");
-}
-
-function evidence(id, { baseline, candidate, since }, told) {
-  const value = (metric, amount) => (amount === null ? "–" : metric.unit === "share" ? percent(amount) : ms(amount));
-  const signed = (metric, amount) => (amount === null ? "–" : `${amount > 0 ? "+" : ""}${metric.unit === "share" ? `${number(amount * 100, 2)} points` : ms(amount)}`);
-  const titles = { errors: "Errors", latency_p50: "Median latency", latency_p99: "p99 latency" };
-  const seen = told.versions.find(each => each.role === "candidate").requests;
-  return [card(["Verdict", h("span", { class: "soft" }, `requests since ${new Date(told.since).toLocaleString("en-GB")}; may be looked at after every request`)],
-    h("p", { class: `verdict ${told.verdict}`, role: "status" }, told.words),
-    told.requestsLeft > 0 && told.verdict === "hold" && h("div", { class: "field" }, h("div", { class: "shares" }, h("div", { class: "s1", style: { width: `${Math.max(2, (100 * seen) / (seen + told.requestsLeft))}%` } }, `${number(seen)} seen`)), h("span", { class: "soft" }, `about ${number(told.requestsLeft)} more requests of ${candidate} at most`)),
-    table([["Metric", each => titles[each.metric] ?? each.metric], [baseline, each => value(each, each.baseline), { right: true }], [candidate, each => value(each, each.candidate), { right: true }], ["Difference", each => signed(each, each.difference), { right: true }], ["Interval", each => `${signed(each, each.interval.low)} to ${signed(each, each.interval.high)}`, { right: true }], ["", each => band(each.interval, each.difference, each.verdict)], ["", each => badge(each.verdict, { better: "good", worse: "bad" }[each.verdict] ?? "busy")]], told.metrics),
-    h("ul", { class: "soft" }, told.metrics.map(each => h("li", {}, each.words))),
-    h("p", { class: "soft" }, `In at least ${number(100 * (1 - told.plan.alpha))} of 100 experiments the intervals hold at every look. Worth acting on: ${percent(told.plan.effect)} more errors, ${percent(told.plan.latencyMargin)} more latency. Dashed: no difference.`),
-    cli(`modelway rollout compare ${id} ${baseline} ${candidate}${since ? ` --since ${since}` : ""}`)),
-  card("What was seen", table([["Version", each => each.version], ["Role", each => each.role], ["Requests", each => number(each.requests), { right: true }], ["Errors", each => number(each.errors), { right: true }], ["Error rate", each => percent(each.errorRate), { right: true }], ["Refused", each => number(each.refused), { right: true }], ["Callers that left", each => number(each.left), { right: true }], ["p50", each => ms(each.p50Ms), { right: true }], ["p99", each => ms(each.p99Ms), { right: true }]], told.versions))];
 }
