@@ -17,6 +17,7 @@ from modelway_platform.insight.series.counting import RecordCounter
 from modelway_platform.insight.series.looking import Looking, Lookout
 from modelway_platform.insight.series.store import SeriesStore
 from modelway_platform.insight.series.tiers import Tiers
+from modelway_platform.insight.spare_memory import give_back
 from modelway_platform.store.access.audit import Audit
 from modelway_platform.store.anomalies.anomaly_settings import AnomalySettings
 from modelway_platform.store.anomalies.incidents import Incidents
@@ -85,6 +86,7 @@ class Watching:
         if end is not None:
             self._watcher.turn(end)
         self._teller.turn(self._settings.mutes(), now)
+        give_back()
 
     def close(self) -> None:
         """No more turns."""

@@ -15,6 +15,7 @@ from modelway_platform.insight.collect.plan import Keeping
 from modelway_platform.insight.collect.source import Source
 from modelway_platform.insight.collect.state import CollectorState, KindState, write_state
 from modelway_platform.insight.orders import orders_of, told
+from modelway_platform.insight.spare_memory import give_back
 
 if TYPE_CHECKING:
     from modelway_platform.insight.collect.collector import Collector
@@ -55,6 +56,7 @@ def run(settings: CollectorSettings) -> None:
             while True:
                 began = time.monotonic()
                 turns.take()
+                give_back()
                 if told(orders, max(0.0, began + settings.turn_seconds - time.monotonic())):
                     break
             turns.take()
