@@ -1,13 +1,18 @@
 """Stand-ins shared by this room's tests: a server script that behaves as told by its environment."""
 
+import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from journeys.control_bench import Control
 from journeys.stand_in import STAND_IN
 
 from modelway_platform.deploy.operators.port import ReplicaSpec
+from modelway_platform.deploy.operators.processes import process_table
 from modelway_platform.deploy.operators.processes.process import Launch
 from modelway_platform.domain.identity import VersionKey
 
@@ -32,3 +37,24 @@ def spec() -> Callable[..., ReplicaSpec]:
         )
 
     return make
+
+
+@pytest.fixture
+def instance() -> str:
+    return f"test-{os.getpid()}-{time.monotonic_ns()}"
+
+
+@pytest_asyncio.fixture
+async def control(
+    tmp_path: Path, instance: str, launch: Callable[[ReplicaSpec], Launch]
+) -> AsyncIterator[Callable[..., Control]]:
+    made: list[Control] = []
+
+    def make(point: int = 0, folder: Path | None = None) -> Control:
+        made.append(Control(folder or tmp_path, instance, launch, point))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.kill()
+    process_table.end_marked(instance)
