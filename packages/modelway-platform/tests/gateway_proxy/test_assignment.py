@@ -11,7 +11,8 @@ from modelway_platform.domain.routing.published_url import Condition
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Process, Received, Replica, Table
+    from conftest import Gateway, Process, Table
+    from journeys.raw_peers import Peer, Received, Replica
 
 BY_USER = StickyKey(by="header", header="x-user")
 BY_COOKIE = StickyKey(by="cookie", max_age=3600)

@@ -17,7 +17,8 @@ from modelway_platform.gateway.proxy.replicas.live_replicas import LiveReplica, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Replica, Table
+    from conftest import Gateway, Table
+    from journeys.raw_peers import Peer, Replica
 
 LEAST = Addressing(balance="least-in-flight")
 POST = b"POST /p/m/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Received, Replica, Table
+    from conftest import Gateway, Table
+    from journeys.raw_peers import Peer, Received, Replica
 
 KEYS: list[tuple[str, Literal["admin", "caller"], str]] = [("k1", "caller", "mw_one"), ("k2", "admin", "mw_two")]
 ANSWERS = [

@@ -17,7 +17,8 @@ from modelway_platform.store.files.table_file import write_table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Replica, Table
+    from conftest import Gateway, Table
+    from journeys.raw_peers import Peer, Replica
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -15,7 +15,8 @@ from modelway_platform.domain.routing.resilience import Resilience, Retries
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Replica
+    from conftest import Gateway
+    from journeys.raw_peers import Peer, Replica
 
 
 def post(*lines: bytes) -> bytes:

@@ -20,7 +20,8 @@ from modelway_platform.gateway.proxy.metrics import read_snapshots
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from conftest import Gateway, Peer, Replica, Table
+    from conftest import Gateway, Table
+    from journeys.raw_peers import Peer, Replica
 
     from modelway_platform.domain.table.route_table import RouteTable
 

@@ -13,7 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Process, Replica, Table
+    from conftest import Gateway, Process, Table
+    from journeys.raw_peers import Peer, Replica
 
 POST = b"POST /p/m/predict HTTP/1.1\r\nHost: x\r\n"
 GET = b"GET /p/m/predict HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Process, Replica, Table
+    from conftest import Gateway, Process, Table
+    from journeys.raw_peers import Peer, Replica
 
 GET = b"GET /p/m/predict HTTP/1.1\r\nHost: x\r\n\r\n"
 REQUESTS = [

@@ -10,7 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Received, Replica
+    from conftest import Gateway
+    from journeys.raw_peers import Peer, Received, Replica
 
 IDS = r"[0-9a-f]{16}-[0-9a-f]+"
 

@@ -21,7 +21,8 @@ from modelway_platform.store.files.table_file import write_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .conftest import Gateway, Peer, Received, Replica, Table  # noqa: TID252 - rooms have no names of their own
+    from conftest import Gateway, Table
+    from journeys.raw_peers import Peer, Received, Replica
 
 HOLD = ScalingEntry(hold_requests=100, hold_bytes=10_000_000, hold_seconds=30)
 BROKEN = replace(HOLD, broken=True)

@@ -17,7 +17,8 @@ from modelway_platform.store.files.table_file import write_table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Received, Replica, Table
+    from conftest import Gateway, Table
+    from journeys.raw_peers import Peer, Received, Replica
 
 HEAD = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n%b\r\n"
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Gateway, Peer, Process, Received, Replica, Table
+    from conftest import Gateway, Process, Table
+    from journeys.raw_peers import Peer, Received, Replica
 
 REQUEST = b"POST /p/m/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n%b\r\n"
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Peer, Process, Replica, Table
+    from conftest import Process, Table
+    from journeys.raw_peers import Peer, Replica
 
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n"
 _SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="[^"\\]*",?)*)\})? (\S+)')

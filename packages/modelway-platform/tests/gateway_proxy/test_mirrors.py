@@ -16,7 +16,8 @@ from modelway_platform.gateway.proxy.metrics import Snapshot, exposition
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Process, Received, Replica, Table
+    from conftest import Gateway, Process, Table
+    from journeys.raw_peers import Peer, Received, Replica
 
 
 def wait_for(condition: Callable[[], bool], within: float = 5) -> None:

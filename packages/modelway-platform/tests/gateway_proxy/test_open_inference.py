@@ -15,7 +15,8 @@ from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, Ver
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Replica, Table
+    from conftest import Gateway, Table
+    from journeys.raw_peers import Peer, Replica
 
 ALIASES = Addressing(aliases=(Alias(name="champion", version="v2"),))
 KEY = "X-API-Key: mw_caller\r\n"

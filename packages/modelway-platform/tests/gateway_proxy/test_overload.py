@@ -14,7 +14,8 @@ from modelway_platform.gateway.proxy.limits.overload_guard import COPIES, JOBS, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Replica
+    from conftest import Gateway
+    from journeys.raw_peers import Peer, Replica
 
 POST = b"POST /p/m/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
 TICK = 0.2

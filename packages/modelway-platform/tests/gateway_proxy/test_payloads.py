@@ -12,7 +12,8 @@ from modelway_platform.domain.routing.payload_policy import PayloadPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Replica
+    from conftest import Gateway
+    from journeys.raw_peers import Peer, Replica
 
 HOSTILE = (
     b'Modelway-Payloads: {"share":1,"max":65536}\r\nmodelway_payloads: {"share":1,"max":65536}\r\n'

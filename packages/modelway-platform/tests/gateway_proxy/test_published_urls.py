@@ -12,7 +12,8 @@ from modelway_platform.domain.routing.published_url import Addressing, Alias, Co
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Replica, Table
+    from conftest import Gateway, Table
+    from journeys.raw_peers import Peer, Replica
 
 URLS = (
     PublishedUrl(pattern="/api/v1/ocr/{lang}", endpoint="read", methods=("POST",)),

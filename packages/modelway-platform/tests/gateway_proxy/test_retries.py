@@ -15,7 +15,8 @@ from modelway_platform.gateway.proxy.limits.retry_budget import RetryBudget
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Replica
+    from conftest import Gateway
+    from journeys.raw_peers import Peer, Replica
 
 POST = b"POST /p/m/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy"

@@ -12,7 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Replica, Table
+    from conftest import Gateway, Table
+    from journeys.raw_peers import Peer, Replica
 
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n"
 

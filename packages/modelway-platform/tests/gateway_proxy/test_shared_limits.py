@@ -19,7 +19,8 @@ from modelway_platform.domain.access.limits import Quota, RateLimit, UsageLimits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Peer, Process, Replica, Table
+    from conftest import Process, Table
+    from journeys.raw_peers import Peer, Replica
 
 REDIS = shutil.which("redis-server")
 pytestmark = pytest.mark.skipif(REDIS is None, reason="redis-server is missing; scripts/test-parts installs it")

@@ -23,7 +23,8 @@ from modelway_platform.store.files.table_file import write_table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Gateway, Peer, Received, Replica, Table
+    from conftest import Gateway, Table
+    from journeys.raw_peers import Peer, Received, Replica
 
 ISSUER, AUDIENCE = "https://login.example.com", "models"
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Gateway, Peer, Process, Replica, Table
+    from conftest import Gateway, Process, Table
+    from journeys.raw_peers import Peer, Replica
 
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n"
 
