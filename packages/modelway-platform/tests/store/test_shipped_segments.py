@@ -69,6 +69,7 @@ class Machine:
                 pass
         except UnavailableError:
             assert lose
+        self.wire.lose = ""  # also where there was nothing to lose
 
     def end_writer(self) -> None:
         """Its supervisor sends the rest, and says that all of it has ended; a successor writes another segment."""

@@ -398,10 +398,10 @@ def test_refused(name: str, forge: Any, tmp_path: Path, snapshot: Callable[[Path
     (tmp_path / "home" / "unpacked").mkdir(parents=True)
     (tmp_path / "home" / "secret").write_text("canary")
     before = snapshot(tmp_path)
-    start = time.perf_counter()
+    start = time.process_time()  # what it costs, not what others on the machine do meanwhile
     with pytest.raises(InvalidPackageError) as refused:
         extract(archive, tmp_path / "home" / "unpacked" / "it", Limits())
-    took = time.perf_counter() - start
+    took = time.process_time() - start
     assert snapshot(tmp_path) == before
     assert says in refused.value.message
     assert refused.value.hint

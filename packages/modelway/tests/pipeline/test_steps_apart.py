@@ -41,9 +41,9 @@ class Weigh(Handler):
 
     @inference(max_batch_size=8, idempotent=True)
     def weigh(self, piece: NDArray[np.float32], contexts: list[Context]) -> list[dict[str, object]]:
-        if piece[0][0] == 13:
+        if any(each[0] == 13 for each in piece):
             raise ArithmeticError("secret: thirteen")
-        ends = time.monotonic() + float(piece[0][0] == 99) * 30
+        ends = time.monotonic() + any(each[0] == 99 for each in piece) * 30
         while time.monotonic() < ends and not contexts[0].cancelled:
             time.sleep(0.005)
         return [{"sum": float(each.sum()), "pid": os.getpid(), "id": context.request_id}

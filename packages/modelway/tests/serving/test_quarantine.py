@@ -121,7 +121,7 @@ def test_the_one_at_fault_in_a_batch_is_kept_as_it_was_sent_and_can_be_sent_agai
     (path,) = folder.glob("*.json")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert value(server, "modelway_quarantine_samples_total") == 1
+    until(lambda: value(server, "modelway_quarantine_samples_total") == 1)
     listed = command("list", "poison")
     assert "ArithmeticError: negative: [redacted]" in listed
     assert "redacted" in command("list", "poison", "--endpoint", "add")
