@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
-from journeys.running_platform import free_ports
+from journeys.ports import free_ports
 
 _KEPT = Path(__file__).resolve().parent.parent / ".cache" / "parts" / "consul"
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import docker
 import pytest
-from journeys.running_platform import MODELWAY, free_ports
+from journeys.ports import free_ports
+from journeys.running_platform import MODELWAY
 
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 

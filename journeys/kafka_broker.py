@@ -13,7 +13,7 @@ from typing import Any, Self
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from journeys.running_platform import free_ports
+from journeys.ports import free_ports
 
 TOPICS = ("modelway-access", "modelway-inference", "modelway-feedback")
 _KEPT = Path(__file__).resolve().parent.parent / ".cache" / "kafka"

@@ -16,7 +16,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from journeys.authority import Authority
-from journeys.running_platform import free_ports
+from journeys.ports import free_ports
 
 _KEPT = Path(__file__).resolve().parent.parent / ".cache" / "parts" / "kubernetes"
 _ADMIN, _CONTROLLERS = "test-admin-token", "test-controllers-token"

@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from examples.digits.traffic import Caller
+from journeys.ports import free_ports
 
 from modelway.client import ControlClient, DocumentFile, Server
 from modelway.errors import ModelwayError, NotFoundError
@@ -36,15 +37,6 @@ def wait_for(what: str, probe: Callable[[], Value | None], seconds: float = 60.0
             return value
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.02)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now, all different."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 class RunningPlatform:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from journeys.running_platform import free_ports
+from journeys.ports import free_ports
 
 _SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _PROGRAMS = ("mariadbd", "mariadb-install-db", "slurmdbd", "sacctmgr", "sacct")

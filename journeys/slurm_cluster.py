@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from journeys.running_platform import free_ports
+from journeys.ports import free_ports
 from journeys.slurm_accounting import Accounting
 
 _SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from journeys.running_platform import free_ports
+from journeys.ports import free_ports
 
 RUN = {"console", "python"}
 KNOWN = {"file", "append", "fails", "retry", "background", "follow", "interrupt", "skip", ""}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from journeys.conftest import PlatformFactory
-from journeys.running_platform import free_ports
+from journeys.ports import free_ports
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]
 ROOT = Path(__file__).resolve().parent.parent

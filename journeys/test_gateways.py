@@ -17,8 +17,9 @@ from typing import Self
 import pytest
 from journeys.conftest import PlatformFactory
 from journeys.load import Load
+from journeys.ports import free_ports
 from journeys.projects import deployment, route, scaled
-from journeys.running_platform import RunningPlatform, free_ports, wait_for
+from journeys.running_platform import RunningPlatform, wait_for
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]
 REQUEST = b'{"text": "x"}'

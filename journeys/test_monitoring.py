@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from journeys.ports import free_ports
 from journeys.projects import deployment
-from journeys.running_platform import RunningPlatform, free_ports, wait_for
+from journeys.running_platform import RunningPlatform, wait_for
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 FOLDER = Path(__file__).resolve().parent.parent / "monitoring"

@@ -17,10 +17,11 @@ from examples.digits.traffic import Caller
 from journeys.conftest import PlatformFactory
 from journeys.faults.form import pick
 from journeys.load import Load
+from journeys.ports import free_ports
 from journeys.postgres_server import Postgres, programs, running_postgres
 from journeys.previous_version import PreviousVersion, commit_before_the_newest_shape, install
 from journeys.projects import deployment, route
-from journeys.running_platform import MODELWAY, RunningPlatform, free_ports, wait_for
+from journeys.running_platform import MODELWAY, RunningPlatform, wait_for
 
 from modelway.client import DocumentFile
 from modelway.errors import ModelwayError

@@ -4,8 +4,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from journeys.ports import free_ports
 from journeys.projects import deployment, package
-from journeys.running_platform import RunningPlatform, free_ports
+from journeys.running_platform import RunningPlatform
 from journeys.soak.processes import Sample, look
 from journeys.soak.traffic import Traffic
 

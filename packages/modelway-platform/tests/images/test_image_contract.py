@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from journeys.container_bench import running_daemon
 from journeys.docker_parts import SEARCH, base_image
-from journeys.running_platform import free_ports
+from journeys.ports import free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 HELLO = Path(__file__).resolve().parents[4] / "examples" / "hello"

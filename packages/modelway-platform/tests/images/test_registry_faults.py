@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from journeys.docker_parts import SEARCH
 from journeys.faulty_link import Fault, FaultyLink
-from journeys.running_platform import free_ports, wait_for
+from journeys.ports import free_ports
+from journeys.running_platform import wait_for
 
 from modelway_platform.deploy.builder.local_phases import Report
 from modelway_platform.deploy.images.base_image import base_from_archive, machine_architecture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from journeys import kafka_broker
 from journeys.kafka_broker import Broker
-from journeys.running_platform import free_ports
+from journeys.ports import free_ports
 from journeys.tls_front import TlsFront
 
 from modelway_platform.insight.outputs.delivery import Delivery

@@ -229,7 +229,15 @@ class Promoter:
         if not own and promotion.state is not PromotionState.PROMOTING:
             raise Superseded(f"{promotion.deployment} came into stage {promotion.to_stage!r} without this promotion")
         revision = own[-1] if own else record.revision
+        promotion = self._with_commit(promotion)
         self._end(promotion, PromotionState.PROMOTED, f"revision {revision}", revision)
+
+    def _with_commit(self, promotion: Promotion) -> Promotion:
+        """The commit may be in force before we have looked whether it is pushed."""
+        write = self._parts.writes.find(promotion.write_key)
+        if write is None or write.commit == promotion.commit:
+            return promotion
+        return self._parts.promotions.change(promotion.number, lambda now: replace(now, commit=write.commit))
 
     def _admit(self, document: Deployment, after: Declared) -> None:
         packages = self._parts.packages
