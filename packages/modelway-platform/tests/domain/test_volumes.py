@@ -172,7 +172,7 @@ def test_nothing_is_open_by_default_and_this_machine_has_a_document_for_it() -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/proc/1", "/etc", "/var/run", "/run/docker", "/var", "/usr", "/a/../b", "a", "/a/", "/root/x"]
+    "path", ["/", "/proc/1", "/etc", "/var/run", "/run/docker", "/var", "/usr", "/a/../b", "a", "/a/", "/root"]
 )
 def test_a_directory_that_gives_the_machine_away_cannot_be_declared(path: str) -> None:
     assert isinstance(read(CLUSTER.replace("NAME", "local").replace("X", f"{{path: {path}}}")), list)
