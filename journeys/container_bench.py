@@ -21,6 +21,7 @@ from modelway_platform.deploy.operators.containers.docker import DockerOperator,
 from modelway_platform.deploy.operators.containers.docker_engine import DockerEngine
 from modelway_platform.deploy.operators.containers.lead import Lead
 from modelway_platform.deploy.operators.port import Operator
+from modelway_platform.deploy.operators.records_way import RecordsWay
 from modelway_platform.discovery.embedded import Leases
 
 IMAGE = "registry.test/digits:v1"
@@ -114,6 +115,7 @@ class ContainerBench(Bench):
         super().__init__()
         self.engine = engine
         self._folder = folder
+        self.records: RecordsWay | None = None
 
     def make(self) -> Operator:
         around = Surroundings(
@@ -125,6 +127,7 @@ class ContainerBench(Bench):
             examples=lambda _: (),
             credentials=lambda _: None,
             on_change=self.told.append,
+            records=self.records,
             secrets=lambda spec: dict.fromkeys(spec.secrets, SECRET),
         )
         self.made.append(DockerOperator(DockerEngine(str(self.engine.socket)), around))
@@ -155,8 +158,11 @@ class ContainerBench(Bench):
             return client.exec_start(made["Id"]).decode()
 
     def secrets_kept(self) -> list[Path]:
-        """The files of secrets that there are on this machine."""
-        return [*self._folder.glob("replicas/*/*secrets*")]
+        """The files of secrets that there are on this machine: with the platform, and in volumes without a name."""
+        with self.engine.asked() as client:
+            volumes = client.volumes()["Volumes"] or ()
+        inside = (path for each in volumes for path in Path(each["Mountpoint"]).glob("*secrets*"))
+        return [*self._folder.glob("replicas/*/*secrets*"), *inside]
 
     def said(self, replica_id: str) -> str:
         with self.engine.asked() as client:

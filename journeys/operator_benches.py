@@ -4,11 +4,12 @@ import asyncio
 import secrets
 import sys
 from abc import ABC, abstractmethod
+from base64 import b64decode
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 import yaml
@@ -22,6 +23,7 @@ from modelway_platform.deploy.operators.pods.pod_workload import REPLICA
 from modelway_platform.deploy.operators.port import Observed, Operator, ReplicaSpec
 from modelway_platform.deploy.operators.processes import process_table
 from modelway_platform.deploy.operators.processes.process import Launch, ProcessOperator
+from modelway_platform.deploy.operators.records_way import RecordsWay
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.kubernetes import KubernetesFollower
 from modelway_platform.discovery.kubernetes_address import Followed
@@ -214,6 +216,7 @@ class KubernetesBench(Bench):
         self.namespace = f"t-{secrets.token_hex(4)}"
         self.leases = Leases()
         self.settings = KubernetesSettings(node_selector={"room": self.namespace})
+        self.records: RecordsWay | None = None
         self._folder = folder
         self._script = script
         self.node = self._node()
@@ -257,6 +260,7 @@ class KubernetesBench(Bench):
             folder=self._folder / "replicas",
             follow=lambda access: KubernetesFollower(Followed(access=access, selector=selector), self.leases).run(),
             on_change=self.told.append,
+            records=self.records,
         )
         self.made.append(KubernetesOperator(lambda: ClusterApi(access), around))
         return self.made[-1]
@@ -327,10 +331,18 @@ class KubernetesBench(Bench):
 
     def _command(self, pod: Mapping[str, Any], _address: str) -> tuple[tuple[str, ...], Mapping[str, str]]:
         container = pod["spec"]["containers"][0]
-        variables = cast("list[dict[str, str]]", container.get("env", []))
+        variables = [self._with_value(each) for each in container.get("env", [])]
         there = self._mounted(pod["spec"].get("volumes", []), container.get("volumeMounts", []))
         found = {each["name"]: there.get(each["value"], each["value"]) for each in variables}
         return (sys.executable, "-I", str(self._script)), found
+
+    def _with_value(self, variable: dict[str, Any]) -> dict[str, str]:
+        """As a kubelet gives it: a Secret's value, for one that names it."""
+        named = variable.get("valueFrom", {}).get("secretKeyRef")
+        if named is None:
+            return variable
+        secret = self.ask("GET", f"secrets/{named['name']}")
+        return {"name": variable["name"], "value": b64decode(secret["data"][named["key"]]).decode()}
 
     def _mounted(self, volumes: list[Any], mounts: list[Any]) -> dict[str, str]:
         """Where on this machine that is which a container would have at a path: the node is a stand-in, and mounts nothing."""

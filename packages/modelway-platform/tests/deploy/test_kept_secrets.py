@@ -1,5 +1,7 @@
 """Secrets: named in documents and specs, read when a replica starts, refused where they could not be kept."""
 
+import io
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,12 @@ import pytest
 from modelway.cli.serve_secrets import FILE_VARIABLE, take_secrets
 from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError
 from modelway_platform.deploy.api.reading.read_yaml import read_yaml
-from modelway_platform.deploy.operators.containers.container_secrets import SecretsFile, drop_unknown
+from modelway_platform.deploy.operators.containers.container_secrets import (
+    FOLDER,
+    INSIDE,
+    drop_unknown,
+    secrets_archive,
+)
 from modelway_platform.deploy.operators.containers.container_spec import request_of
 from modelway_platform.deploy.operators.kept_secrets import KeptSecrets
 from modelway_platform.deploy.operators.pods.pod_manifest import pod_of
@@ -84,21 +91,28 @@ def test_every_cluster_takes_secrets(operator: str) -> None:
 
 
 def test_a_containers_secrets_are_in_a_file_and_in_nothing_that_is_shown(tmp_path: Path) -> None:
-    file = SecretsFile(tmp_path / "r1")
-    file.write({"DB_WORD": "hidden"})
-    assert (tmp_path / "r1").stat().st_mode & 0o077 == 0, "nobody else may enter its folder"
-    request = request_of(SPEC, instance="i", network="n", secrets=file)
+    request = request_of(SPEC, instance="i", network="n", secrets={"DB_WORD": "hidden"})
     assert "hidden" not in repr(request)
-    assert f"{file.path}:{request.environment[FILE_VARIABLE]}:ro" in request.host["Binds"]
-    environment = {FILE_VARIABLE: str(file.path), "TONE": "calm"}
+    assert request.environment[FILE_VARIABLE] == INSIDE
+    assert request.host["Mounts"] == [{"Type": "volume", "Target": FOLDER}]
+    with tarfile.open(fileobj=io.BytesIO(secrets_archive(request.hidden))) as archive:
+        (entry,) = archive.getmembers()
+        assert (entry.mode, entry.uid, f"{FOLDER}/{entry.name}") == (0o400, 10001, INSIDE), "for its user alone"
+        archive.extractall(tmp_path, filter="data")
+    environment = {FILE_VARIABLE: str(tmp_path / entry.name), "TONE": "calm"}
     take_secrets(environment)
     assert (environment["DB_WORD"], environment["TONE"]) == ("hidden", "calm")
+    plain = request_of(SPEC, instance="i", network="n")
+    assert FILE_VARIABLE not in plain.environment
+    assert "Mounts" not in plain.host
+
+
+def test_files_that_older_platforms_kept_go_with_their_replicas(tmp_path: Path) -> None:
+    for name in ("r1", "r2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "secrets.json").write_text("{}")
     drop_unknown(tmp_path, {"r1"})
-    assert file.path.exists()
-    drop_unknown(tmp_path, {"r2"})
-    assert not file.path.exists()
-    file.drop()
-    assert FILE_VARIABLE not in request_of(SPEC, instance="i", network="n").environment
+    assert [path.parent.name for path in tmp_path.glob("*/*")] == ["r1"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"A": 1, "B": "hidden"}', '{"A": "hid', "\udcff"])

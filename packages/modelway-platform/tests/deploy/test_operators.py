@@ -23,6 +23,7 @@ from modelway_platform.deploy.operators.containers.container_secrets import INSI
 from modelway_platform.deploy.operators.pods import pod_state
 from modelway_platform.deploy.operators.port import Operator, ReplicaSpec
 from modelway_platform.deploy.operators.processes.process import Launch
+from modelway_platform.deploy.operators.records_way import RecordsWay
 from modelway_platform.domain.deployments.resources import Resources
 from modelway_platform.domain.deployments.volumes import Volume
 from modelway_platform.domain.identity import VersionKey
@@ -386,6 +387,7 @@ async def test_volumes_are_where_the_replica_is_told_and_hostile_ones_are_refuse
     await bench.when(lambda: bench.running() == {"digits-1"})
 
 
+TOKEN = "mwr_of-a-version"
 ENGINES = [each for each in OPERATORS if each in {"docker", "podman"}]
 
 
@@ -410,21 +412,28 @@ async def test_an_engine_keeps_a_volume_for_a_project_and_forgets_scratch(
 @pytest.mark.parametrize("bench", ENGINES, indirect=True)
 async def test_secrets_are_readable_inside_and_nowhere_shown(bench: Bench, spec: Callable[..., ReplicaSpec]) -> None:
     assert isinstance(bench, ContainerBench)
-    first = await bench.operator()
     hidden = replace(spec(), secrets={"DB_WORD": "database/word"})
+    bench.records = RecordsWay(url="http://control.test:1", token_of=lambda key: f"{TOKEN}-{key}")
+    first = bench.make()
+    await first.adopt({})
     placement = await first.start(hidden)
     await bench.when(lambda: bench.running() == {"digits-1"})
-    assert json.loads(bench.read_inside("digits-1", INSIDE)) == {"DB_WORD": SECRET}
+    told = {"DB_WORD": SECRET, "MODELWAY_RECORDS_TOKEN": f"{TOKEN}-{hidden.key}"}
+    assert json.loads(bench.read_inside("digits-1", INSIDE)) == told
     assert SECRET not in bench.shown()
+    assert TOKEN not in bench.shown()
+    assert "http://control.test:1" in bench.shown(), "which says where records go"
     assert "DB_WORD" not in bench.shown()
     assert SECRET not in bench.said("digits-1")
     first.close()  # the next control finds the container, and later takes away what it needed
     second = bench.make()
     await second.adopt({"digits-1": placement})
     await asyncio.to_thread(second.tidy, ["digits-1"])
-    assert json.loads(bench.read_inside("digits-1", INSIDE)) == {"DB_WORD": SECRET}
+    assert json.loads(bench.read_inside("digits-1", INSIDE)) == told
+    assert bench.secrets_kept()
     second.stop("digits-1", 5)
     await bench.ended(second, "digits-1")
+    second.forget("digits-1")
     await bench.when(lambda: not bench.secrets_kept())
 
 

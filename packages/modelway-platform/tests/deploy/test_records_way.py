@@ -56,6 +56,9 @@ def test_a_container_has_a_bounded_spool_and_no_folder_of_the_machine() -> None:
     assert request.environment["INFERENCE_LOG"] == "/var/log/modelway"
     assert "size=16m" in request.host["Tmpfs"]["/var/log/modelway"], "two workers, and a little more"
     assert "Binds" not in request.host
+    assert way is not None
+    assert way.token_of(KEY) not in repr(request), "an engine shows variables to whoever may ask it"
+    assert request.hidden == {"MODELWAY_RECORDS_TOKEN": way.token_of(KEY)}
     plain = request_of(spec(), instance="i", network="n")
     assert not {name for name in plain.environment if "RECORDS" in name}
     assert set(plain.host["Tmpfs"]) == {"/tmp"}

@@ -1,54 +1,44 @@
-"""Secrets of containers: in a file that a container alone sees beside the platform, as an engine shows a container's variables.
+"""What a container is told that its engine shall not show: a file in a volume of its own, put there before it starts.
 
-The file lies in the replica's folder, which nobody else on this machine may enter, and is mounted into the container by itself. A
-container with a read-only file system takes no file by the archive API, and its memory is not mounted before it runs.
+An engine shows a container's variables, labels and arguments to whoever may ask it, but not what lies in a volume. The volume has no
+name, lies on the engine's machine wherever that is, and goes with the container. A container with a read-only file system takes
+files from outside nowhere else.
 """
 
+import io
 import json
-import os
-import secrets
+import tarfile
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from modelway.cli.serve_secrets import FILE_VARIABLE
+from modelway_platform.deploy.images.places import USER
 
 NAME = "secrets.json"
-INSIDE = "/run/modelway-secrets.json"
+FOLDER = "/run/modelway"
+INSIDE = f"{FOLDER}/{NAME}"
 
 
-@dataclass(frozen=True, slots=True)
-class SecretsFile:
-    """The file of one replica's secrets.
+def secrets_mount() -> dict[str, Any]:
+    """The volume, as a member of the engine's `Mounts`."""
+    return {"Type": "volume", "Target": FOLDER}
+
+
+def secrets_archive(values: Mapping[str, str]) -> bytes:
+    """A tar archive with the file, which the container's user alone may read; for `FOLDER`.
 
     Args:
-        folder: The replica's own.
+        values: Texts by variable.
     """
-
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        return self.folder / NAME
-
-    def write(self, values: Mapping[str, str]) -> None:
-        """Whole or not at all. Its folder keeps everybody out; in the container it has to be readable for the container's own user."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-        new = self.path.with_name(f".{NAME}.{secrets.token_hex(8)}")
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "w", encoding="utf-8") as file:  # noqa: PTH123 - with its mode from the first moment on
-            json.dump(dict(values), file)
-        new.replace(self.path)
-
-    def drop(self) -> None:
-        """Once no container reads it any more."""
-        with suppress(OSError):
-            self.path.unlink(missing_ok=True)
-
-    def bind(self) -> str:
-        """The mount, as the engine wants it."""
-        return f"{self.path}:{INSIDE}:ro"
+    content = json.dumps(dict(values)).encode()
+    entry = tarfile.TarInfo(NAME)
+    entry.size, entry.mode, entry.uid, entry.gid = len(content), 0o400, USER, USER
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
 
 
 def secrets_environment() -> dict[str, str]:
@@ -57,7 +47,8 @@ def secrets_environment() -> dict[str, str]:
 
 
 def drop_unknown(folder: Path, known: Collection[str]) -> None:
-    """Removes the files of replicas that are gone while nobody looked."""
+    """Removes the files that older platforms kept in the folders of replicas which are gone."""
     for path in folder.glob(f"*/{NAME}"):
         if path.parent.name not in known:
-            SecretsFile(path.parent).drop()
+            with suppress(OSError):
+                path.unlink(missing_ok=True)

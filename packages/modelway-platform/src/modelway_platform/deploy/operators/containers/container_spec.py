@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway_platform.deploy.images.places import USER
-from modelway_platform.deploy.operators.containers.container_secrets import SecretsFile, secrets_environment
+from modelway_platform.deploy.operators.containers.container_secrets import secrets_environment, secrets_mount
 from modelway_platform.deploy.operators.containers.container_volumes import PROJECT_LABEL, binds_of, memory_folders
 from modelway_platform.deploy.operators.containers.docker_engine import RunRequest
 from modelway_platform.deploy.operators.host_folders import locations_inside
@@ -40,7 +40,7 @@ def request_of(
     network: str,
     inferences: Path | None = None,
     records: RecordsWay | None = None,
-    secrets: SecretsFile | None = None,
+    secrets: Mapping[str, str] | None = None,
 ) -> RunRequest:
     """The container of a replica.
 
@@ -50,11 +50,12 @@ def request_of(
         network: The engine's.
         inferences: The folder of the engine's machine where it logs its inferences.
         records: How it sends them to control instead.
-        secrets: Where the values of its secrets are.
+        secrets: The values of its secrets, by variable.
     """
     mounts = [f"{inferences}:{INFERENCES}:rw"] if inferences is not None else []
     mounts += binds_of(spec.key.project, spec.volumes)
-    mounts += [secrets.bind()] if secrets is not None else []
+    token = {TOKEN_VARIABLE: records.token_of(spec.key)} if records is not None else {}
+    hidden = {**(secrets or {}), **token}
     return RunRequest(
         name=f"modelway-{spec.id}",
         image=spec.environment,
@@ -66,14 +67,15 @@ def request_of(
             **spec.env,
             **locations_inside(spec.volumes),
             # Ours come last: a document cannot make a replica claim to be another.
-            **(secrets_environment() if secrets is not None else {}),
+            **(secrets_environment() if hidden else {}),
             "MODELWAY_REPLICA_ID": spec.id,
             "MODELWAY_PROJECT": spec.key.project,
             "MODELWAY_MODEL": spec.key.model,
             "MODELWAY_VERSION": spec.key.version,
             "MODELWAY_PACKAGE": spec.package,
-            **({URL_VARIABLE: records.url, TOKEN_VARIABLE: records.token_of(spec.key)} if records is not None else {}),
+            **({URL_VARIABLE: records.url} if records is not None else {}),
         },
+        hidden=hidden,
         labels={
             **labels_of(instance, spec.cluster),
             REPLICA: spec.id,
@@ -85,6 +87,7 @@ def request_of(
         host={
             "NetworkMode": network,
             **({"Binds": mounts} if mounts else {}),
+            **({"Mounts": [secrets_mount()]} if hidden else {}),
             **_host(spec, spool=records is not None),
         },
     )

@@ -17,7 +17,7 @@ from typing import Any
 from modelway.errors import ModelwayError
 from modelway.packaging.manifest import Example
 from modelway_platform.deploy.images.places import GRPC_PORT, HTTP_PORT
-from modelway_platform.deploy.operators.containers.container_secrets import SecretsFile, drop_unknown
+from modelway_platform.deploy.operators.containers.container_secrets import drop_unknown
 from modelway_platform.deploy.operators.containers.container_spec import REPLICA, labels_of, request_of
 from modelway_platform.deploy.operators.containers.container_volumes import kept_volumes
 from modelway_platform.deploy.operators.containers.docker_engine import DockerEngine
@@ -144,22 +144,12 @@ class DockerOperator:
             network=around.network,
             inferences=inferences,
             records=around.records,
-            secrets=await asyncio.to_thread(self._write_secrets, spec),
+            secrets=await asyncio.to_thread(around.secrets, spec),
         )
         container = await asyncio.to_thread(self._engine.run, request)
         known = self._known[spec.id] = _Known(container=container)
         self._begin_leading(spec.id, known, request.labels)
         return {"container": container}
-
-    def _write_secrets(self, spec: ReplicaSpec) -> SecretsFile | None:
-        if not spec.secrets:
-            return None
-        file = self._secrets_of(spec.id)
-        file.write(self._around.secrets(spec))
-        return file
-
-    def _secrets_of(self, replica_id: str) -> SecretsFile:
-        return SecretsFile(self._around.folder / replica_id)
 
     def observe(self) -> Mapping[str, Observed]:
         return {replica_id: known.observed for replica_id, known in self._known.items()}
@@ -177,7 +167,6 @@ class DockerOperator:
         if known is None:
             return
         self._stop_leading(replica_id, known)
-        self._secrets_of(replica_id).drop()
         if known.container:
             self._do(asyncio.to_thread(self._engine.remove, known.container))
 
@@ -289,7 +278,6 @@ class DockerOperator:
             reason, at = await asyncio.to_thread(self._why, replica_id, known.container)
         except ModelwayError as error:
             reason, at = f"its container is gone ({error.message})", time.time()
-        self._secrets_of(replica_id).drop()
         known.observed = Observed(exited_at=at or time.time(), reason=reason)
 
     def _why(self, replica_id: str, container: str) -> tuple[str, float]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError, UnavailableError
+from modelway_platform.deploy.operators.containers.container_secrets import FOLDER, secrets_archive
 from modelway_platform.deploy.operators.containers.container_volumes import owner_archive, owner_host
 
 _TIMEOUT = 60
@@ -50,7 +51,8 @@ class RunRequest:
         environment: Variables beside the image's own.
         labels: What it is found again by.
         user: Whom it runs as, whatever the image says.
-        host: The engine's `HostConfig`.
+        host: The engine's `HostConfig`; with a mount for what is hidden, if anything is.
+        hidden: Variables that the engine is not to show.
     """
 
     name: str
@@ -60,6 +62,7 @@ class RunRequest:
     labels: Mapping[str, str]
     user: str
     host: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    hidden: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 class DockerEngine:
@@ -164,6 +167,8 @@ class DockerEngine:
             )
             container: str = made["Id"]
             try:
+                if request.hidden:
+                    client.put_archive(container, FOLDER, secrets_archive(request.hidden))
                 client.start(container)
             except Exception:
                 self._remove(client, container)  # it never ran: nothing of it shall stay
