@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import ssl
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from journeys import kafka_broker
 from journeys.kafka_broker import Broker
+from journeys.odd_servers import certificate
 from journeys.ports import free_ports
 from journeys.tls_front import TlsFront
 
@@ -113,19 +113,6 @@ def test_connections_are_encrypted_and_each_end_shows_its_certificate(store: Sto
             assert [each["request_id"] for each in broker.records()] == ids
         finally:
             broker.close()
-
-
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"),
-            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
 
 
 @needs_tansu

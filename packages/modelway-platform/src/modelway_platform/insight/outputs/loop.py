@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from modelway_platform.insight.outputs.backing_off import waited
+from modelway_platform.insight.outputs.faults.here import trouble_here
 from modelway_platform.insight.outputs.port import Output, OutputState
 from modelway_platform.insight.outputs.receiver import AwayError
 
@@ -72,7 +73,7 @@ class OutputLoop:
                 pause = waited(failed, error.wait, random.random())  # noqa: S311 - spreads tries, decides nothing
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing was noted as sent, and the next try may be better
                 failed += 1
-                self._failed(failed, f"{type(error).__name__}: {error}")
+                self._failed(failed, trouble_here(error), error)
                 pause = waited(failed, None, random.random())  # noqa: S311 - likewise
                 self._close()
             if self._output is not None and (pause or time.monotonic() - self._said > _SAY_SECONDS):
@@ -101,9 +102,11 @@ class OutputLoop:
                 more=before.more,
             )
 
-    def _failed(self, times: int, why: str) -> None:
+    def _failed(self, times: int, why: str, unexpected: Exception | None = None) -> None:
         if times == 1:
-            log.warning("output %s: cannot send, nothing is lost yet, trying again: %s", self._name, why)
+            log.warning(
+                "output %s: cannot send, nothing is lost yet, trying again: %s", self._name, why, exc_info=unexpected
+            )
         self._failing = why[:500]
         self._mark()
 

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelway_platform.insight.outputs.faults.here import reason
 from modelway_platform.insight.outputs.receiver import AwayError
 
 _LONGEST_SECRET = 16 * 1024
@@ -32,10 +33,14 @@ class Secret:
                 with Path(self.file).open(encoding="utf-8") as file:
                     return file.read(_LONGEST_SECRET).strip()
             except (OSError, UnicodeDecodeError) as error:
-                raise AwayError(f"secret_file cannot be read: {type(error).__name__}") from None
+                raise AwayError(
+                    f"secret_file cannot be read: {self.file}: {reason(error)}; correct the path in outputs.toml, or the file's permissions"
+                ) from None
         if self.variable:
             found = os.environ.get(self.variable, "")
             if not found:
-                raise AwayError(f"secret_variable: {self.variable} is not set")
+                raise AwayError(
+                    f"secret_variable: {self.variable} is not set; set it in the environment of modelway up and start that again"
+                )
             return found
         return ""

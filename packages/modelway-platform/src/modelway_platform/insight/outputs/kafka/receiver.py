@@ -6,6 +6,8 @@ from collections import Counter
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Produced
 
+from modelway_platform.insight.outputs.faults.fault import Fault
+from modelway_platform.insight.outputs.kafka.faults import fault_of_kafka, likelier, settings_of
 from modelway_platform.insight.outputs.kafka.messages import message_of
 from modelway_platform.insight.outputs.kafka.target import KafkaTarget
 from modelway_platform.insight.outputs.receiver import AwayError, Piece
@@ -21,7 +23,7 @@ class _Outcome:
 
     def __init__(self) -> None:
         self.taken = self.refused = 0
-        self.failed: Counter[str] = Counter()
+        self.failed: Counter[Fault] = Counter()
 
     def heard(self, error: KafkaError | None, _message: Produced | None = None) -> None:
         if error is None:
@@ -29,7 +31,7 @@ class _Outcome:
         elif error.code() in _REFUSED:
             self.refused += 1
         else:
-            self.failed[error.name()] += 1
+            self.failed[fault_of_kafka(error)] += 1
 
 
 class KafkaReceiver:
@@ -44,6 +46,7 @@ class KafkaReceiver:
         self._target = target
         self._source = source
         self._producer: Producer | None = None
+        self._heard: Fault | None = None
 
     def send(self, piece: Piece) -> int:
         if self._producer is None:
@@ -70,8 +73,9 @@ class KafkaReceiver:
             left = 1
         if left or outcome.failed:
             self.close()  # what is still on its way must not arrive behind what is sent next
-            why = outcome.failed.most_common(1)[0][0] if outcome.failed else "no answer"
-            raise AwayError(f"{', '.join(self._target.brokers)}: {why}")
+            fault = outcome.failed.most_common(1)[0][0] if outcome.failed else Fault.SILENT
+            raise AwayError(self._told(likelier(fault, self._heard), topic))
+        self._heard = None
         return outcome.refused
 
     def close(self) -> None:
@@ -81,10 +85,24 @@ class KafkaReceiver:
             self._producer = None
 
     def _connect(self) -> Producer:
+        self._heard = None
+        given = self._target.settings() | {"error_cb": self._hear}
         try:
-            return Producer(self._target.settings(), logger=_quiet)
+            return Producer(given, logger=_quiet)
         except KafkaException as error:
-            raise AwayError(f"librdkafka: {_error_of(error).name()}: see the settings of TLS and SASL") from None
+            files = "ca_file, cert_file and key_file" if _error_of(error).code() == KafkaError._INVALID_ARG else "TLS"  # noqa: SLF001
+            raise AwayError(
+                f"no producer can be made of the settings ({_error_of(error).name()}); correct {files} of the output, or user and mechanism"
+            ) from None
+
+    def _hear(self, error: KafkaError) -> None:
+        """What connections say in between; that all brokers are away is said behind why each is."""
+        fault = fault_of_kafka(error)
+        self._heard = likelier(fault, self._heard)
+
+    def _told(self, fault: Fault, topic: str) -> str:
+        said = f"topic {topic}" if fault in {Fault.NO_SUCH_TARGET, Fault.FORBIDDEN} else ""
+        return fault.told(", ".join(self._target.brokers), settings_of(self._target), said)
 
 
 def _error_of(error: KafkaException) -> KafkaError:

@@ -67,7 +67,9 @@ class KafkaTarget:
             "compression.type": self.compression,
             "linger.ms": 5,
             "message.timeout.ms": millis,
-            "socket.timeout.ms": max(1000, min(millis, 60_000)),
+            # Later than messages are given up, so that silence is not taken for a connection that was closed.
+            "socket.timeout.ms": min(millis + 2000, 300_000),
+            "api.version.request.timeout.ms": min(millis + 2000, 300_000),
             "topic.metadata.propagation.max.ms": min(millis, 30_000),
             "reconnect.backoff.max.ms": 2000,
             "security.protocol": SECURITIES[self.security],

@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from modelway_platform.insight.outputs.delivery import Delivering, Delivery
+from modelway_platform.insight.outputs.faults.fault import Fault
 from modelway_platform.insight.outputs.otlp.log_records import logs_request
 from modelway_platform.insight.outputs.otlp.metric_points import MetricPoints
 from modelway_platform.insight.outputs.otlp.senders import Sender, make_sender
@@ -90,7 +91,7 @@ class LogsReceiver:
         try:
             said = ExportLogsServiceResponse.FromString(answer)
         except DecodeError:
-            raise AwayError("it answers in another language than OTLP's Protobuf") from None
+            raise AwayError(self._sender.told(Fault.ANOTHER_LANGUAGE, "its answer is no Protobuf")) from None
         return min(max(said.partial_success.rejected_log_records, 0), len(piece.records))
 
     def close(self) -> None:

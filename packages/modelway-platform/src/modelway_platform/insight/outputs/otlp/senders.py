@@ -3,6 +3,7 @@
 import email.utils
 import gzip
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -10,7 +11,11 @@ import grpc
 import urllib3
 from google.rpc import error_details_pb2, status_pb2
 
-from modelway_platform.insight.outputs.otlp.target import OtlpTarget
+from modelway_platform.insight.outputs.faults.connections import fault_of
+from modelway_platform.insight.outputs.faults.fault import Fault
+from modelway_platform.insight.outputs.faults.statuses import fault_of_status, said
+from modelway_platform.insight.outputs.otlp.faults import fault_of_code, settings_of, trusted
+from modelway_platform.insight.outputs.otlp.target import NO_HEADER, OtlpTarget
 from modelway_platform.insight.outputs.receiver import AwayError, RefusedError
 
 Signal = Literal["logs", "metrics"]
@@ -36,6 +41,10 @@ class Sender(Protocol):
         """
         ...
 
+    def told(self, fault: Fault, said: str = "") -> str:
+        """A fault of the receiver's, for people."""
+        ...
+
     def close(self) -> None:
         """Ends connections."""
         ...
@@ -56,16 +65,13 @@ class HttpSender:
     def __init__(self, target: OtlpTarget) -> None:
         self._target = target
         self._base = target.endpoint.rstrip("/")
-        try:
-            self._pool = urllib3.PoolManager(
-                num_pools=1,
-                maxsize=1,
-                retries=False,
-                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=target.seconds),
-                ca_certs=target.ca_file or None,
-            )
-        except OSError as error:
-            raise AwayError(f"ca_file cannot be used: {type(error).__name__}") from None
+        self._pool = urllib3.PoolManager(
+            num_pools=1,
+            maxsize=1,
+            retries=False,
+            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=target.seconds),
+            ssl_context=trusted(target) if target.endpoint.startswith("https:") else None,
+        )
 
     def send(self, signal: Signal, message: bytes) -> bytes:
         headers = self._target.all_headers() | {
@@ -86,14 +92,20 @@ class HttpSender:
                 body = self._read(answer)
             finally:
                 answer.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise AwayError(f"{self._base}: {type(error).__name__}") from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise AwayError(self.told(fault_of(error))) from None
+        except ValueError:  # a header that HTTP cannot carry
+            raise AwayError(NO_HEADER) from None
         status = answer.status
         if 200 <= status < 300:
             return body
         if status in _REFUSED_STATUSES:
-            raise RefusedError(f"{self._base} answered {status}", too_large=status == 413)
-        raise AwayError(f"{self._base} answered {status}", _retry_after(answer.headers.get("retry-after", "")))
+            raise RefusedError(self.told(fault_of_status(status), said(status, None)), too_large=status == 413)
+        wait = _retry_after(answer.headers.get("retry-after", ""))
+        raise AwayError(self.told(fault_of_status(status), said(status, wait)), wait)
+
+    def told(self, fault: Fault, said: str = "") -> str:
+        return fault.told(self._base, settings_of(self._target), said)
 
     def close(self) -> None:
         self._pool.clear()
@@ -105,7 +117,7 @@ class HttpSender:
             body += part
             if len(body) > _LONGEST_ANSWER or time.monotonic() > deadline:
                 answer.close()
-                raise AwayError(f"{self._base} answers without end")
+                raise AwayError(self.told(Fault.ANOTHER_LANGUAGE, "an answer without end"))
         return body
 
 
@@ -120,14 +132,13 @@ class GrpcSender:
             ("grpc.max_receive_message_length", _LONGEST_ANSWER),
             # Who waits between tries is the output.
             ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
+            # So long a connection may take to come about; the name misleads.
+            ("grpc.min_reconnect_backoff_ms", int(1000 * _CONNECT_SECONDS)),
             ("grpc.max_reconnect_backoff_ms", 500),
         )
         if scheme == "https":
-            try:
-                roots = Path(target.ca_file).read_bytes() if target.ca_file else None
-            except OSError as error:
-                raise AwayError(f"ca_file cannot be read: {type(error).__name__}") from None
+            trusted(target)  # gRPC would not say that there is no certificate in it
+            roots = Path(target.ca_file).read_bytes() if target.ca_file else None
             self._channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(roots), options)
         else:
             self._channel = grpc.insecure_channel(address, options)
@@ -143,22 +154,28 @@ class GrpcSender:
                 message, timeout=self._target.seconds, metadata=metadata, compression=grpc.Compression.Gzip
             )
         except grpc.RpcError as error:
-            raise _told_apart(self._target.endpoint, error) from None
+            raise _told_apart(self.told, error) from None
         except ValueError:  # a header that gRPC cannot carry
-            raise AwayError("a header or the secret has characters that gRPC does not allow") from None
+            raise AwayError(NO_HEADER) from None
+
+    def told(self, fault: Fault, said: str = "") -> str:
+        return fault.told(self._target.endpoint, settings_of(self._target), said)
 
     def close(self) -> None:
         self._channel.close()
 
 
-def _told_apart(endpoint: str, error: grpc.RpcError) -> Exception:
+def _told_apart(told: Callable[[Fault, str], str], error: grpc.RpcError) -> Exception:
     assert isinstance(error, grpc.Call)
-    code = error.code()
+    code, details = error.code(), error.details() or ""
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:
+        return RefusedError(told(Fault.TOO_LARGE, code.name), too_large=True)
+    fault = fault_of_code(code, details)
     if code is grpc.StatusCode.INVALID_ARGUMENT:
-        return RefusedError(f"{endpoint} answered {code.name}")
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in (error.details() or ""):
-        return RefusedError(f"{endpoint} answered {code.name}", too_large=True)
-    return AwayError(f"{endpoint} answered {code.name}", _retry_info(error))
+        return RefusedError(told(fault, code.name))
+    wait = _retry_info(error)
+    said = code.name if wait is None else f"{code.name}, ask again in {wait:.0f} s"
+    return AwayError(told(fault, said), wait)
 
 
 def _retry_info(error: grpc.Call) -> float | None:

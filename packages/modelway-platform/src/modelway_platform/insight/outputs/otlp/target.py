@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from modelway_platform.insight.outputs.receiver import AwayError
 from modelway_platform.insight.outputs.secret import Secret
+
+NO_HEADER = "headers or the secret have characters that may not be sent in a header; correct headers or secret_file of the output"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +33,14 @@ class OtlpTarget:
     seconds: float = 10.0
 
     def all_headers(self) -> dict[str, str]:
-        """With the secret. Raises as `Secret.read` does."""
+        """With the secret.
+
+        Raises:
+            AwayError: The secret cannot be had, or not be sent.
+        """
         found = {name.lower(): value for name, value in self.headers.items()}
         if secret := self.secret.read():
+            if not secret.isprintable() or (self.protocol == "grpc" and not secret.isascii()):
+                raise AwayError(NO_HEADER)
             found[self.secret_header.lower()] = secret
         return found

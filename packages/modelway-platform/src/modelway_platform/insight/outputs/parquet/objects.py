@@ -9,6 +9,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 
 from modelway.errors import ModelwayError
+from modelway_platform.insight.outputs.parquet.faults import told_of
 from modelway_platform.insight.outputs.receiver import AwayError
 
 _PART_BYTES = 8 << 20
@@ -30,17 +31,17 @@ class Objects:
         try:
             self._backend = open_backend()
         except ModelwayError as error:
-            raise AwayError(error.message) from None
+            raise AwayError(f"{error.message}; {error.hint}" if error.hint else error.message) from None
 
     def put(self, key: str, path: Path) -> None:
         """The file's content; there is all of it, or no such object. Raises AwayError as all do."""
-        with self._explained():
+        with self._explained(writing=True):
             obstore.put(self._backend, key, path, chunk_size=_PART_BYTES)
 
     def put_new(self, key: str, content: bytes) -> bool:
         """Only if there is no such object; whether there was none."""
         try:
-            with self._explained():
+            with self._explained(writing=True):
                 obstore.put(self._backend, key, content, mode="create")
         except AlreadyExistsError:
             return False
@@ -48,7 +49,7 @@ class Objects:
 
     def replace(self, key: str, content: bytes) -> None:
         """Whether or not there is one."""
-        with self._explained():
+        with self._explained(writing=True):
             obstore.put(self._backend, key, content)
 
     def get(self, key: str) -> bytes | None:
@@ -86,10 +87,14 @@ class Objects:
             return {each["path"]: (each["size"], each["last_modified"].timestamp()) for page in pages for each in page}
 
     @contextmanager
-    def _explained(self) -> Generator[None]:
+    def _explained(self, *, writing: bool = False) -> Generator[None]:
         try:
             yield
-        except (FileNotFoundError, AlreadyExistsError):
+        except FileNotFoundError as error:
+            if writing or "NoSuchBucket" in str(error):  # it is not an object that is missing
+                raise AwayError(told_of(error, self._address)) from None
+            raise
+        except AlreadyExistsError:
             raise
         except (BaseError, OSError) as error:  # whose text may have what a request was signed with
-            raise AwayError(f"{self._address}: {type(error).__name__}") from None
+            raise AwayError(told_of(error, self._address)) from None
