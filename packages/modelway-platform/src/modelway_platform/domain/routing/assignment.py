@@ -7,6 +7,7 @@ from modelway_platform.domain.routing.published_url import Condition
 
 By = Literal["cookie", "header", "consumer"]
 DEFAULT_MAX_AGE = 30 * 86_400.0
+MAX_WEIGHT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

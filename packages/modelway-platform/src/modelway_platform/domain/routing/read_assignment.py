@@ -8,6 +8,7 @@ from modelway_platform.domain.parsing.document_node import Node
 from modelway_platform.domain.parsing.durations import DURATION_RULE, seconds_in
 from modelway_platform.domain.routing.assignment import (
     DEFAULT_MAX_AGE,
+    MAX_WEIGHT,
     Arm,
     Assignment,
     By,
@@ -15,7 +16,6 @@ from modelway_platform.domain.routing.assignment import (
     StickyKey,
 )
 from modelway_platform.domain.routing.read_addressing import is_condition_header, read_conditions
-from modelway_platform.domain.routing.route import MAX_WEIGHT
 
 BY = ("cookie", "header", "consumer")
 MAX_EXPERIMENTS = 16

@@ -12,8 +12,6 @@ from modelway_platform.domain.routing.payload_policy import NO_PAYLOADS, Payload
 from modelway_platform.domain.routing.published_url import USUAL_ADDRESSING, Addressing
 from modelway_platform.domain.routing.resilience import USUAL, Resilience
 
-MAX_WEIGHT = 1_000_000
-
 Access = Literal["key", "open"]
 
 
