@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from journeys.postgres_server import free_port, wait_for
 
-from modelway_platform.gateway.jobs.port import JobStore
-from modelway_platform.gateway.jobs.store_nats import NatsJobStore
-from modelway_platform.gateway.jobs.store_sql import SqlJobStore
+from modelway_platform.gateway.jobs.stores.port import JobStore
+from modelway_platform.gateway.jobs.stores.store_nats import NatsJobStore
+from modelway_platform.gateway.jobs.stores.store_sql import SqlJobStore
 
 StoreFactory = Callable[[], JobStore]
 
@@ -103,7 +103,7 @@ async def _drop_bucket(url: str) -> None:
     import nats  # noqa: PLC0415 - only where there is a server
     from nats.js.errors import NotFoundError  # noqa: PLC0415 - as above
 
-    from modelway_platform.gateway.jobs.store_nats import BUCKET  # noqa: PLC0415 - as above
+    from modelway_platform.gateway.jobs.stores.store_nats import BUCKET  # noqa: PLC0415 - as above
 
     client = await nats.connect(url.partition("?")[0])  # pyright: ignore[reportUnknownMemberType] - open keyword arguments
     with suppress(NotFoundError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from modelway_platform.gateway.jobs.callback_guard import (
+from modelway_platform.gateway.jobs.callbacks.callback_guard import (
     Address,
     CallbackRules,
     address_problem,
@@ -16,10 +16,10 @@ from modelway_platform.gateway.jobs.callback_guard import (
     is_public,
     target_of,
 )
-from modelway_platform.gateway.jobs.callbacks import Callbacks, RefusedError, resolve
+from modelway_platform.gateway.jobs.callbacks.callbacks import Callbacks, RefusedError, resolve
 from modelway_platform.gateway.jobs.http_call import CallFailedError
 from modelway_platform.gateway.jobs.job import Job
-from modelway_platform.gateway.jobs.store_sql import SqlJobStore
+from modelway_platform.gateway.jobs.stores.store_sql import SqlJobStore
 
 _LOOPBACK = ("127.0.0.1", "127.0.0.2", "127.1.2.3", "127.255.255.254", "localhost", "LOCALHOST", "localhost.", "[::1]")
 _LOOPBACK_WRITINGS = (

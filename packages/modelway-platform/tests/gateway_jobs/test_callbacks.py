@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from modelway_platform.gateway.jobs import callback_message
-from modelway_platform.gateway.jobs.callback_guard import CallbackRules
-from modelway_platform.gateway.jobs.callbacks import TRIES, Callbacks
+from modelway_platform.gateway.jobs.callbacks import callback_message
+from modelway_platform.gateway.jobs.callbacks.callback_guard import CallbackRules
+from modelway_platform.gateway.jobs.callbacks.callbacks import TRIES, Callbacks
 from modelway_platform.gateway.jobs.job import Finished, Job, new_id
-from modelway_platform.gateway.jobs.store_sql import SqlJobStore
+from modelway_platform.gateway.jobs.stores.store_sql import SqlJobStore
 
 LOOPBACK = CallbackRules(allowed=(ipaddress.ip_network("127.0.0.0/8"),))
 SECRET = "platform"

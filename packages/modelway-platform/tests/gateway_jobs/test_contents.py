@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from modelway_platform.gateway.jobs.contents import (
+from modelway_platform.gateway.jobs.stores.contents import (
     INLINE_BYTES,
     ORPHAN_SECONDS,
     Contents,
@@ -17,8 +17,8 @@ from modelway_platform.gateway.jobs.contents import (
     kept,
     octets_of,
 )
-from modelway_platform.gateway.jobs.contents_s3 import S3Contents
-from modelway_platform.gateway.jobs.port import JobsUnavailableError
+from modelway_platform.gateway.jobs.stores.contents_s3 import S3Contents
+from modelway_platform.gateway.jobs.stores.port import JobsUnavailableError
 
 
 @pytest.fixture(scope="module")

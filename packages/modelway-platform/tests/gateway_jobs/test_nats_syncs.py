@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.gateway.jobs.port import JobsUnavailableError
-from modelway_platform.gateway.jobs.store_nats import NatsJobStore, NotSyncedError, syncs_always
+from modelway_platform.gateway.jobs.stores.port import JobsUnavailableError
+from modelway_platform.gateway.jobs.stores.store_nats import NatsJobStore, NotSyncedError, syncs_always
 
 # As `/jsz?config=true` of nats-server 2.10 and newer answers (server/monitor.go, `JSInfo`; server/jetstream.go, `JetStreamConfig`).
 _SAYS = b'{"server_id":"x","config":{"max_memory":1,"max_storage":1,"sync_interval":%s},"memory":0}'

@@ -17,12 +17,12 @@ import pytest
 from modelway_platform.domain.routing import job_pass
 from modelway_platform.domain.routing.async_policy import AsyncPolicy
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
-from modelway_platform.gateway.jobs.callback_guard import CallbackRules
-from modelway_platform.gateway.jobs.contents import DirectoryContents
+from modelway_platform.gateway.jobs.callbacks.callback_guard import CallbackRules
 from modelway_platform.gateway.jobs.http_call import Peer, Received, ask_once
-from modelway_platform.gateway.jobs.port import JobStore
 from modelway_platform.gateway.jobs.process import JobsProcess, JobsSettings
-from modelway_platform.gateway.jobs.store_sql import SqlJobStore
+from modelway_platform.gateway.jobs.stores.contents import DirectoryContents
+from modelway_platform.gateway.jobs.stores.port import JobStore
+from modelway_platform.gateway.jobs.stores.store_sql import SqlJobStore
 from modelway_platform.store.files.table_file import write_table
 
 SECRET = "shared"

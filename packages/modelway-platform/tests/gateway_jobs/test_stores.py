@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelway_platform.gateway.jobs.job import Answer, Content, Counted, Finished, Job, JobState, Query, new_id
-from modelway_platform.gateway.jobs.port import MAX_LOSSES, JobStore
+from modelway_platform.gateway.jobs.stores.port import MAX_LOSSES, JobStore
 
 NOW = 1_800_000_000.0
 UNTIL = NOW + 20

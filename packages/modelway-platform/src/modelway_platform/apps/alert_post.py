@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from modelway.errors import InvalidRequestError
 from modelway_platform.domain.routing import job_pass
-from modelway_platform.gateway.jobs import callback_message
-from modelway_platform.gateway.jobs.callback_guard import (
+from modelway_platform.gateway.jobs.callbacks import callback_message
+from modelway_platform.gateway.jobs.callbacks.callback_guard import (
     Address,
     CallbackRules,
     Target,
@@ -19,7 +19,7 @@ from modelway_platform.gateway.jobs.callback_guard import (
     connect_problem,
     target_of,
 )
-from modelway_platform.gateway.jobs.callbacks import resolve
+from modelway_platform.gateway.jobs.callbacks.callbacks import resolve
 from modelway_platform.gateway.jobs.http_call import AnswerTooLargeError, CallFailedError, Peer, ask_once
 from modelway_platform.insight.anomalies.receivers import Post, RefusedError, Sign
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from modelway_platform.apps import alert_post
 from modelway_platform.apps.alert_variables import ALERTMANAGER_VARIABLE, CALLBACKS_VARIABLE, WEBHOOK_VARIABLE
 from modelway_platform.apps.jobs import rules_of
-from modelway_platform.gateway.jobs.callback_guard import CallbackRules
+from modelway_platform.gateway.jobs.callbacks.callback_guard import CallbackRules
 from modelway_platform.insight.anomalies.receivers import Receivers
 
 

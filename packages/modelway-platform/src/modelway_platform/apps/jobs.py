@@ -15,11 +15,11 @@ import uvloop
 from modelway.errors import InvalidRequestError, ModelwayError
 from modelway_platform.apps.event_log import event_log
 from modelway_platform.apps.state_directory import JOBS_SECRET, StateDirectory
-from modelway_platform.gateway.jobs.callback_guard import CallbackRules
-from modelway_platform.gateway.jobs.contents import Contents, DirectoryContents
+from modelway_platform.gateway.jobs.callbacks.callback_guard import CallbackRules
 from modelway_platform.gateway.jobs.http_call import Peer
-from modelway_platform.gateway.jobs.port import JobStore
 from modelway_platform.gateway.jobs.process import JobsSettings, run
+from modelway_platform.gateway.jobs.stores.contents import Contents, DirectoryContents
+from modelway_platform.gateway.jobs.stores.port import JobStore
 
 STORE_VARIABLE = "MODELWAY_JOBS_URL"
 CONTENTS_VARIABLE = "MODELWAY_JOBS_CONTENTS"
@@ -75,7 +75,7 @@ def settings_from(
 
 def store_of(url: str, directory: StateDirectory, *, relaxed: bool) -> JobStore:
     """Where jobs are kept: an SQLite file of ours unless `url` says PostgreSQL or NATS."""
-    from modelway_platform.gateway.jobs.store_sql import SqlJobStore  # noqa: PLC0415 - one of several, each with a library
+    from modelway_platform.gateway.jobs.stores.store_sql import SqlJobStore  # noqa: PLC0415 - one of several, each with a library
 
     if not url:
         return SqlJobStore(f"sqlite:///{directory.jobs_database}")
@@ -83,7 +83,7 @@ def store_of(url: str, directory: StateDirectory, *, relaxed: bool) -> JobStore:
     if scheme in {"sqlite", "postgresql"}:
         return SqlJobStore(url)
     if scheme in {"nats", "tls"}:
-        from modelway_platform.gateway.jobs.store_nats import NatsJobStore  # noqa: PLC0415 - as above
+        from modelway_platform.gateway.jobs.stores.store_nats import NatsJobStore  # noqa: PLC0415 - as above
 
         return NatsJobStore(url, allow_relaxed=relaxed)
     raise InvalidRequestError(
@@ -99,7 +99,7 @@ def contents_of(url: str, directory: StateDirectory) -> Contents:
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.netloc or parts.path.strip("/"):
         raise InvalidRequestError(f"{CONTENTS_VARIABLE}: not the address of a bucket", hint="s3://BUCKET")
-    from modelway_platform.gateway.jobs.contents_s3 import S3Contents  # noqa: PLC0415 - a library most do not need
+    from modelway_platform.gateway.jobs.stores.contents_s3 import S3Contents  # noqa: PLC0415 - a library most do not need
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
     return S3Contents(parts.netloc, **({"endpoint": endpoint} if endpoint else {}))

@@ -29,7 +29,7 @@ from modelway_platform.domain.anomalies.judgement import Cause
 from modelway_platform.domain.anomalies.sample import Sample, latency_bin
 from modelway_platform.domain.anomalies.shared_trouble import Shared
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.gateway.jobs.callback_guard import CallbackRules
+from modelway_platform.gateway.jobs.callbacks.callback_guard import CallbackRules
 from modelway_platform.insight.anomalies.desk import SeriesDesk
 from modelway_platform.insight.anomalies.evidence import EvidenceGatherer
 from modelway_platform.insight.anomalies.model_watch import ModelWatch

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from modelway.http1 import listen
-from modelway_platform.gateway.jobs.api import Api, ApiParts
-from modelway_platform.gateway.jobs.callback_guard import CallbackRules
-from modelway_platform.gateway.jobs.callbacks import AT_ONCE, Callbacks
-from modelway_platform.gateway.jobs.contents import Contents, delete_orphans
+from modelway_platform.gateway.jobs.callbacks.callback_guard import CallbackRules
+from modelway_platform.gateway.jobs.callbacks.callbacks import AT_ONCE, Callbacks
 from modelway_platform.gateway.jobs.counts import Counts, write_page
 from modelway_platform.gateway.jobs.ends import Ends
-from modelway_platform.gateway.jobs.execution import Execution
-from modelway_platform.gateway.jobs.executor import Executor
+from modelway_platform.gateway.jobs.executing.execution import Execution
+from modelway_platform.gateway.jobs.executing.executor import Executor
 from modelway_platform.gateway.jobs.http_call import Connections, Peer
+from modelway_platform.gateway.jobs.intake.api import Api, ApiParts
+from modelway_platform.gateway.jobs.intake.server import LIMITS, Door, JobsConnection
 from modelway_platform.gateway.jobs.policies import Policies
-from modelway_platform.gateway.jobs.port import JobStore, JobsUnavailableError
-from modelway_platform.gateway.jobs.server import LIMITS, Door, JobsConnection
+from modelway_platform.gateway.jobs.stores.contents import Contents, delete_orphans
+from modelway_platform.gateway.jobs.stores.port import JobStore, JobsUnavailableError
 
 CLOCK_SECONDS = 0.5
 METRICS_SECONDS = 2.0

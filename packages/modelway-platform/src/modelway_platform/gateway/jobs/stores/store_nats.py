@@ -28,10 +28,10 @@ from nats.js.errors import KeyDeletedError, KeyNotFoundError, KeyWrongLastSequen
 from nats.js.kv import KeyValue
 
 from modelway.errors import ModelwayError
-from modelway_platform.gateway.jobs import job_changes as changes
 from modelway_platform.gateway.jobs.job import CallbackState, Counted, Due, Durability, Finished, Job, Query, QueueDepth
-from modelway_platform.gateway.jobs.job_index import JobIndex
-from modelway_platform.gateway.jobs.port import JobsUnavailableError
+from modelway_platform.gateway.jobs.stores import job_changes as changes
+from modelway_platform.gateway.jobs.stores.job_index import JobIndex
+from modelway_platform.gateway.jobs.stores.port import JobsUnavailableError
 
 BUCKET = "modelway_jobs"
 CONNECT_SECONDS = 5

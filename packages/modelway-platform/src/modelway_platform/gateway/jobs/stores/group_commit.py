@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from modelway_platform.gateway.jobs.port import JobsUnavailableError
+from modelway_platform.gateway.jobs.stores.port import JobsUnavailableError
 
 MOST_TOGETHER = 256
 Value = TypeVar("Value")

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from modelway_platform.gateway.jobs import job_statements as say
-from modelway_platform.gateway.jobs.group_commit import GroupCommit
 from modelway_platform.gateway.jobs.job import CallbackState, Counted, Due, Durability, Finished, Job, Query, QueueDepth
-from modelway_platform.gateway.jobs.job_table import SHAPE, metadata, shape
-from modelway_platform.gateway.jobs.port import JobsUnavailableError
+from modelway_platform.gateway.jobs.stores import job_statements as say
+from modelway_platform.gateway.jobs.stores.group_commit import GroupCommit
+from modelway_platform.gateway.jobs.stores.job_table import SHAPE, metadata, shape
+from modelway_platform.gateway.jobs.stores.port import JobsUnavailableError
 
 BUSY_SECONDS = 5.0
 CONNECT_SECONDS = 5

@@ -10,7 +10,7 @@ from modelway.http1 import Request
 from modelway_platform.domain.parsing.durations import seconds_in
 from modelway_platform.domain.routing import job_headers
 from modelway_platform.domain.routing.async_policy import AsyncPolicy
-from modelway_platform.gateway.jobs.callback_guard import CallbackRules, address_problem
+from modelway_platform.gateway.jobs.callbacks.callback_guard import CallbackRules, address_problem
 from modelway_platform.gateway.jobs.job import MAX_PRIORITY, USUAL_PRIORITY, Job, new_id
 
 MAX_KEY_BYTES = 255

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from modelway_platform.domain.routing import job_headers, job_pass
 from modelway_platform.gateway.jobs.back_off import RETRY
-from modelway_platform.gateway.jobs.contents import Contents, kept, octets_of
+from modelway_platform.gateway.jobs.executing.judge_answer import Meaning, meaning_of
 from modelway_platform.gateway.jobs.http_call import AnswerTooLargeError, CallFailedError, Connections, Received
 from modelway_platform.gateway.jobs.job import USUAL_PRIORITY, Answer, Counted, Finished, Job
-from modelway_platform.gateway.jobs.judge_answer import Meaning, meaning_of
-from modelway_platform.gateway.jobs.port import MAX_LOSSES
+from modelway_platform.gateway.jobs.stores.contents import Contents, kept, octets_of
+from modelway_platform.gateway.jobs.stores.port import MAX_LOSSES
 
 # Of one exchange; the answer's body has been read whole.
 _NOT_KEPT = frozenset(

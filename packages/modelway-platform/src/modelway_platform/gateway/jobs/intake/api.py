@@ -12,16 +12,16 @@ from urllib.parse import parse_qsl
 from modelway.errors import ConflictError, ForbiddenError, InvalidRequestError, ModelwayError, NotFoundError
 from modelway.http1 import Request
 from modelway_platform.domain.routing import job_headers
-from modelway_platform.gateway.jobs.callback_guard import CallbackRules
-from modelway_platform.gateway.jobs.callback_message import signing_secret
-from modelway_platform.gateway.jobs.contents import Contents, kept, octets_of
+from modelway_platform.gateway.jobs.callbacks.callback_guard import CallbackRules
+from modelway_platform.gateway.jobs.callbacks.callback_message import signing_secret
 from modelway_platform.gateway.jobs.counts import Counts
 from modelway_platform.gateway.jobs.ends import Ends
-from modelway_platform.gateway.jobs.intake import Caller, caller_of, job_from, texts_of
+from modelway_platform.gateway.jobs.intake.intake import Caller, caller_of, job_from, texts_of
+from modelway_platform.gateway.jobs.intake.job_json import encoded, job_json, page_json, queue_json
 from modelway_platform.gateway.jobs.job import FINAL, STATES, Job, JobState, Query, is_id
-from modelway_platform.gateway.jobs.job_json import encoded, job_json, page_json, queue_json
 from modelway_platform.gateway.jobs.policies import Policies
-from modelway_platform.gateway.jobs.port import JobStore
+from modelway_platform.gateway.jobs.stores.contents import Contents, kept, octets_of
+from modelway_platform.gateway.jobs.stores.port import JobStore
 
 LONGEST_WAIT_SECONDS = 60.0
 MAX_PAGE = 500

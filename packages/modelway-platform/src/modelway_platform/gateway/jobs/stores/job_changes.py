@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from modelway_platform.gateway.jobs.job import FINAL, CallbackState, Counted, Finished, Job, JobState
-from modelway_platform.gateway.jobs.port import MAX_LOSSES
+from modelway_platform.gateway.jobs.stores.port import MAX_LOSSES
 
 Change = Callable[[Job], Job | None]
 

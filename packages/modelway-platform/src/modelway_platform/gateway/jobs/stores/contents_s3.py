@@ -3,8 +3,8 @@
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from modelway_platform.gateway.jobs.contents import new_name
-from modelway_platform.gateway.jobs.port import JobsUnavailableError
+from modelway_platform.gateway.jobs.stores.contents import new_name
+from modelway_platform.gateway.jobs.stores.port import JobsUnavailableError
 
 _PREFIX = "jobs/"
 

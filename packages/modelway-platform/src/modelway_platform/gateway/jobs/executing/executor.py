@@ -10,10 +10,10 @@ from contextlib import suppress
 from modelway_platform.gateway.jobs.back_off import PAUSE
 from modelway_platform.gateway.jobs.counts import Counts
 from modelway_platform.gateway.jobs.ends import Ends
-from modelway_platform.gateway.jobs.execution import Execution, Outcome
+from modelway_platform.gateway.jobs.executing.execution import Execution, Outcome
 from modelway_platform.gateway.jobs.job import Job
 from modelway_platform.gateway.jobs.policies import Policies
-from modelway_platform.gateway.jobs.port import JobStore, JobsUnavailableError
+from modelway_platform.gateway.jobs.stores.port import JobStore, JobsUnavailableError
 
 LEASE_SECONDS = 20.0
 RENEW_SECONDS = 5.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from modelway_platform.gateway.jobs.job import Content
-from modelway_platform.gateway.jobs.port import JobsUnavailableError
+from modelway_platform.gateway.jobs.stores.port import JobsUnavailableError
 from modelway_platform.store.files.table_file import sync_directory
 
 INLINE_BYTES = 64 * 1024

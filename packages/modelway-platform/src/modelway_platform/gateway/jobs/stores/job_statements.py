@@ -18,8 +18,8 @@ from modelway_platform.gateway.jobs.job import (
     QueueDepth,
     time_of,
 )
-from modelway_platform.gateway.jobs.job_table import answer_columns, job_of, jobs, row_of
-from modelway_platform.gateway.jobs.port import MAX_LOSSES
+from modelway_platform.gateway.jobs.stores.job_table import answer_columns, job_of, jobs, row_of
+from modelway_platform.gateway.jobs.stores.port import MAX_LOSSES
 
 _NO_LEASE: Mapping[str, Any] = {"lease": "", "lease_owner": "", "lease_until": 0.0}
 _COLUMNS = ", ".join(column.name for column in jobs.columns)

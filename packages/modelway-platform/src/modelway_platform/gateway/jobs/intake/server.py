@@ -8,8 +8,8 @@ from modelway.errors import ModelwayError
 from modelway.http1 import BufferedConnection, Limits, Listener, Request
 from modelway.http1.answers import error_body
 from modelway_platform.domain.routing import job_headers, job_pass
-from modelway_platform.gateway.jobs.api import Api, Reply
-from modelway_platform.gateway.jobs.port import JobsUnavailableError
+from modelway_platform.gateway.jobs.intake.api import Api, Reply
+from modelway_platform.gateway.jobs.stores.port import JobsUnavailableError
 
 # A Route's own limit is stricter, and has been kept by the gateway; requests are held in memory while they are written.
 LIMITS = Limits(max_body_bytes=512 * 1024 * 1024, max_head_bytes=64 * 1024, max_headers=160)

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from modelway_platform.gateway.jobs import callback_message
 from modelway_platform.gateway.jobs.back_off import CALLBACK
-from modelway_platform.gateway.jobs.callback_guard import (
+from modelway_platform.gateway.jobs.callbacks import callback_message
+from modelway_platform.gateway.jobs.callbacks.callback_guard import (
     Address,
     CallbackRules,
     Target,
@@ -21,7 +21,7 @@ from modelway_platform.gateway.jobs.callback_guard import (
 )
 from modelway_platform.gateway.jobs.http_call import AnswerTooLargeError, CallFailedError, Peer, ask_once
 from modelway_platform.gateway.jobs.job import Job
-from modelway_platform.gateway.jobs.port import JobStore, JobsUnavailableError
+from modelway_platform.gateway.jobs.stores.port import JobStore, JobsUnavailableError
 
 TRIES = 12
 AT_ONCE = 16

@@ -1,0 +1,1 @@
+"""What the jobs process is asked: to take new jobs in, and how those of a caller stand."""
