@@ -23,12 +23,12 @@ from modelway.packaging.archive import write_archive
 from modelway.packaging.manifest import LOCK_ENTRY
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
-from modelway_platform.deploy.images.base_image import machine_architecture
+from modelway_platform.deploy.images.bases.base_image import machine_architecture
 from modelway_platform.deploy.images.build_image import ImageBuilder
-from modelway_platform.deploy.images.cache import LayerCache
 from modelway_platform.deploy.images.grounds.ground import BuildTool, Grounds
 from modelway_platform.deploy.images.grounds.system_packages import SystemPackages
-from modelway_platform.deploy.images.registry_http import RegistryHttp
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.registries.registry_http import RegistryHttp
 
 LOCK = b"six==1.17.0 \\\n    --hash=sha256:" + b"a" * 64 + b"\n"
 CANARY = "canary-7f3a"

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError
 from modelway_platform.deploy.builder.uv_command import UvCommand
-from modelway_platform.deploy.images.base_image import machine_architecture
+from modelway_platform.deploy.images.bases.base_image import machine_architecture
 from modelway_platform.deploy.images.bases.catalogue import SHIPPED, read_catalogue
 from modelway_platform.deploy.images.bases.definition import BaseDefinition
 from modelway_platform.deploy.images.bases.read_definitions import read_definitions

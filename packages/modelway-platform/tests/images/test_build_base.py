@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from modelway.errors import ConflictError, NotFoundError
-from modelway_platform.deploy.images.base_image import base_from_archive, base_from_layout, machine_architecture
+from modelway_platform.deploy.images.bases.base_image import base_from_archive, base_from_layout, machine_architecture
 from modelway_platform.deploy.images.bases.build_base import BaseBuilder, BuiltBase
 from modelway_platform.deploy.images.bases.definition import BaseDefinition
 from modelway_platform.deploy.images.bases.wheel_lock import Wheel, make_lock
 from modelway_platform.deploy.images.build_image import ImageBuilder
-from modelway_platform.deploy.images.layout import ImageLayout
+from modelway_platform.deploy.images.content.layout import ImageLayout
 
 SIX = Wheel(name="six", version="1.17.0", file="six-1.17.0-py3-none-any.whl", size=9, sha256="a" * 64)
 LOCK = make_lock("3.11", machine_architecture(), ("six",), (SIX,))

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from modelway.errors import InvalidPackageError, ModelwayError
-from modelway_platform.deploy.images import package_layers
-from modelway_platform.deploy.images.base_image import base_from_archive, base_from_layout, machine_architecture
+from modelway_platform.deploy.images.bases.base_image import base_from_archive, base_from_layout, machine_architecture
 from modelway_platform.deploy.images.build_image import BuiltImage, ImageBuilder
-from modelway_platform.deploy.images.descriptor import LAYER_GZIP
-from modelway_platform.deploy.images.layout import ImageLayout
+from modelway_platform.deploy.images.content.descriptor import LAYER_GZIP
+from modelway_platform.deploy.images.content.layout import ImageLayout
+from modelway_platform.deploy.images.layers import package_layers
 
 Make = Callable[..., Path]
 

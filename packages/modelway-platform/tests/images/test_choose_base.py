@@ -12,7 +12,7 @@ from modelway_platform.deploy.images.bases.definition import BaseDefinition
 from modelway_platform.deploy.images.bases.package_lock import Pin, lock_without, pins_for
 from modelway_platform.deploy.images.bases.read_definitions import read_definitions
 from modelway_platform.deploy.images.bases.wheel_lock import make_lock
-from modelway_platform.deploy.images.descriptor import ImageError
+from modelway_platform.deploy.images.content.descriptor import ImageError
 
 SHIPPED_BASES = read_definitions(SHIPPED, "amd64")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.deploy.images.base_image import machine_architecture
+from modelway_platform.deploy.images.bases.base_image import machine_architecture
 
 Image = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -62,8 +62,8 @@ def test_a_base_for_gpus_says_its_wheels_without_making_anything(image: Image, t
 def test_a_push_prints_the_digest_and_never_the_password(image: Image, registry: Any, tmp_path: Path) -> None:
     layout = tmp_path / "layout"
     code = (
-        "from pathlib import Path; from modelway_platform.deploy.images.layout import ImageLayout as L\n"
-        "from modelway_platform.deploy.images.descriptor import *\n"
+        "from pathlib import Path; from modelway_platform.deploy.images.content.layout import ImageLayout as L\n"
+        "from modelway_platform.deploy.images.content.descriptor import *\n"
         f"layout = L(Path({str(layout)!r}), make=True)\n"
         "config = layout.blobs.add(b'{}', CONFIG)\n"
         "m = {'schemaVersion': 2, 'mediaType': MANIFEST, 'config': config.to_json(), 'layers': []}\n"

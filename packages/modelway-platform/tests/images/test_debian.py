@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelway.errors import ModelwayError
-from modelway_platform.deploy.images.debian import make_base
+from modelway_platform.deploy.images.bases.debian import make_base
 
 STAND_IN = """#!/bin/sh
 echo "I: fetching https://user:hunter2@mirror.example/debian..." >&2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelway_platform.deploy.images.descriptor import ImageError
+from modelway_platform.deploy.images.content.descriptor import ImageError
 from modelway_platform.deploy.images.grounds.dockerfile import read_dockerfile
 
 

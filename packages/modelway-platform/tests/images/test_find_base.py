@@ -7,15 +7,15 @@ import pytest
 
 from modelway import packaging
 from modelway.errors import InvalidRequestError, NotFoundError
-from modelway_platform.deploy.images.base_image import base_from_archive
+from modelway_platform.deploy.images.bases.base_image import base_from_archive
 from modelway_platform.deploy.images.bases.build_base import BaseBuilder
 from modelway_platform.deploy.images.bases.catalogue import read_catalogue
 from modelway_platform.deploy.images.bases.find_base import BaseFinder
+from modelway_platform.deploy.images.bases.open_base import BaseOpener
 from modelway_platform.deploy.images.bases.shelf import parse_shelf
 from modelway_platform.deploy.images.build_image import ImageBuilder
-from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.images.open_base import BaseOpener
-from modelway_platform.deploy.images.registry_http import RegistryHttp
+from modelway_platform.deploy.images.content.layout import ImageLayout
+from modelway_platform.deploy.images.registries.registry_http import RegistryHttp
 
 OWN = """
 [[base]]

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelway import packaging
 from modelway_platform.deploy.builder.local_phases import Report
-from modelway_platform.deploy.images.base_image import base_from_archive
+from modelway_platform.deploy.images.bases.base_image import base_from_archive
 from modelway_platform.deploy.images.build_image import ImageBuilder
 from modelway_platform.deploy.images.deliver_image import RegistryAlone
 from modelway_platform.deploy.images.image_phases import ImagePhases

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from modelway.errors import InvalidRequestError, ModelwayError, NotFoundError
-from modelway_platform.deploy.images.descriptor import INDEX, MANIFEST, Descriptor, ImageError, canonical
-from modelway_platform.deploy.images.layout import ImageLayout, choose, parse_manifest
-from modelway_platform.deploy.images.reference import parse_layout, parse_registry
+from modelway_platform.deploy.images.content.descriptor import INDEX, MANIFEST, Descriptor, ImageError, canonical
+from modelway_platform.deploy.images.content.layout import ImageLayout, choose, parse_manifest
+from modelway_platform.deploy.images.registries.reference import parse_layout, parse_registry
 
 EMPTY: dict[str, Any] = {
     "schemaVersion": 2,

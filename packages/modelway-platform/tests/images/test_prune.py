@@ -9,11 +9,11 @@ import pytest
 
 from modelway.cli.main import main
 from modelway_platform.apps.pruning import limits_of, prune_forever
-from modelway_platform.deploy.images.base_image import base_from_archive
+from modelway_platform.deploy.images.bases.base_image import base_from_archive
 from modelway_platform.deploy.images.build_image import BuiltImage, ImageBuilder
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.images.prune import DAY, Kept, Limits, prune, what_goes
+from modelway_platform.deploy.images.content.layout import ImageLayout
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.layers.prune import DAY, Kept, Limits, prune, what_goes
 
 NOW = 1_000_000_000.0
 LONG_AGO = (time.time() - 90 * DAY, time.time() - 90 * DAY)

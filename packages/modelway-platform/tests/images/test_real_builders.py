@@ -13,13 +13,13 @@ import pytest
 from journeys.container_bench import running_daemon
 from journeys.docker_parts import base_image
 
-from modelway_platform.deploy.images.base_image import BaseImage, base_from_archive, machine_architecture
+from modelway_platform.deploy.images.bases.base_image import BaseImage, base_from_archive, machine_architecture
 from modelway_platform.deploy.images.build_image import BuiltImage, ImageBuilder
-from modelway_platform.deploy.images.descriptor import LAYER_GZIP, ImageError
+from modelway_platform.deploy.images.content.descriptor import LAYER_GZIP, ImageError
+from modelway_platform.deploy.images.content.layout import ImageLayout
 from modelway_platform.deploy.images.grounds.buildah import Buildah
 from modelway_platform.deploy.images.grounds.engine_build import EngineBuild
 from modelway_platform.deploy.images.grounds.ground import BuildTool
-from modelway_platform.deploy.images.layout import ImageLayout
 from modelway_platform.deploy.operators.containers.docker_engine import DockerEngine
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from modelway.errors import ModelwayError, UnauthenticatedError
-from modelway_platform.deploy.images import registry as registry_module
-from modelway_platform.deploy.images.base_image import base_from_archive, machine_architecture
-from modelway_platform.deploy.images.blobs import BlobFolder
+from modelway_platform.deploy.images.bases.base_image import base_from_archive, machine_architecture
+from modelway_platform.deploy.images.bases.pull import base_from_registry
 from modelway_platform.deploy.images.build_image import ImageBuilder
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.credentials import Credentials, find_credentials
-from modelway_platform.deploy.images.descriptor import LAYER, Descriptor, ImageError
-from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.images.pull import base_from_registry
-from modelway_platform.deploy.images.push import PushedImage, push
-from modelway_platform.deploy.images.reference import parse_registry
+from modelway_platform.deploy.images.content.blobs import BlobFolder
+from modelway_platform.deploy.images.content.descriptor import LAYER, Descriptor, ImageError
+from modelway_platform.deploy.images.content.layout import ImageLayout
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.registries import registry as registry_module
+from modelway_platform.deploy.images.registries.credentials import Credentials, find_credentials
+from modelway_platform.deploy.images.registries.push import PushedImage, push
+from modelway_platform.deploy.images.registries.reference import parse_registry
 
 ADA = Credentials(user="ada", password="secret")
 

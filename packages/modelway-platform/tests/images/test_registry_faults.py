@@ -15,15 +15,15 @@ from journeys.ports import free_ports
 from journeys.running_platform import wait_for
 
 from modelway_platform.deploy.builder.local_phases import Report
-from modelway_platform.deploy.images.base_image import base_from_archive, machine_architecture
+from modelway_platform.deploy.images.bases.base_image import base_from_archive, machine_architecture
 from modelway_platform.deploy.images.build_image import ImageBuilder
+from modelway_platform.deploy.images.content.layout import ImageLayout
 from modelway_platform.deploy.images.deliver_image import RegistryAlone
 from modelway_platform.deploy.images.image_phases import ImagePhases
-from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.images.push import push
-from modelway_platform.deploy.images.reference import parse_registry
-from modelway_platform.deploy.images.registry import Repository
-from modelway_platform.deploy.images.registry_http import RegistryHttp
+from modelway_platform.deploy.images.registries.push import push
+from modelway_platform.deploy.images.registries.reference import parse_registry
+from modelway_platform.deploy.images.registries.registry import Repository
+from modelway_platform.deploy.images.registries.registry_http import RegistryHttp
 from modelway_platform.deploy.reconcile.decision import Stage
 from modelway_platform.deploy.reconcile.preparations import Preparations
 from modelway_platform.domain.deployments.phases import PhaseName

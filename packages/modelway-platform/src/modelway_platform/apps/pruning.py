@@ -7,8 +7,8 @@ from pathlib import Path
 
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.fetch.abandoned import remove_abandoned
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.prune import DAY, GIB, KEEP_DAYS, KEEP_GIB, Limits, prune
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.layers.prune import DAY, GIB, KEEP_DAYS, KEEP_GIB, Limits, prune
 
 DAYS_VARIABLE, GIB_VARIABLE = "MODELWAY_IMAGES_KEEP_DAYS", "MODELWAY_IMAGES_KEEP_GIB"
 _EVERY_SECONDS = 3600.0

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from modelway.packaging import LoadedPackage, Progress
 from modelway_platform.apps.images.image_parts import base_opener, home, shelf
-from modelway_platform.deploy.images.base_image import BaseImage, machine_architecture
+from modelway_platform.deploy.images.bases.base_image import BaseImage, machine_architecture
 from modelway_platform.deploy.images.bases.catalogue import OWN, read_catalogue
 from modelway_platform.deploy.images.bases.find_base import BaseFinder
-from modelway_platform.deploy.images.cache import LayerCache
+from modelway_platform.deploy.images.layers.cache import LayerCache
 
 
 class OneBase:

@@ -19,12 +19,12 @@ from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.deploy.builder.local_phases import Fetch
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
-from modelway_platform.deploy.images.base_image import machine_architecture
+from modelway_platform.deploy.images.bases.base_image import machine_architecture
 from modelway_platform.deploy.images.build_image import ImageBuilder
-from modelway_platform.deploy.images.cache import LayerCache
 from modelway_platform.deploy.images.deliver_image import IntoEngine, RegistryAlone, ThroughRegistry
 from modelway_platform.deploy.images.image_phases import Delivery, ImagePhases
-from modelway_platform.deploy.images.reference import parse_registry
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.registries.reference import parse_registry
 from modelway_platform.deploy.images.speaks_grpc import speaks_grpc
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.operators.containers.docker import DockerOperator, Surroundings

@@ -9,14 +9,14 @@ from modelway.cli.showing.output import Steps, note, paint, seconds_text, size_t
 from modelway.errors import InvalidRequestError
 from modelway_platform.apps.images import image_parts, image_push
 from modelway_platform.apps.images.image_bases import print_wheels
-from modelway_platform.deploy.images.base_image import machine_architecture
+from modelway_platform.deploy.images.bases.base_image import machine_architecture
 from modelway_platform.deploy.images.bases.build_base import BaseBuilder, BuiltBase
+from modelway_platform.deploy.images.bases.debian import PYTHON, SUITE, make_base
 from modelway_platform.deploy.images.bases.definition import BaseDefinition
 from modelway_platform.deploy.images.bases.resolve import resolve
 from modelway_platform.deploy.images.bases.wheel_lock import WheelLock, read_lock
-from modelway_platform.deploy.images.debian import PYTHON, SUITE, make_base
-from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.images.reference import LayoutName, is_layout, parse_layout, parse_registry
+from modelway_platform.deploy.images.content.layout import ImageLayout
+from modelway_platform.deploy.images.registries.reference import LayoutName, is_layout, parse_layout, parse_registry
 
 _ROOT = f"debian-{SUITE}-python-{PYTHON}.tar"
 

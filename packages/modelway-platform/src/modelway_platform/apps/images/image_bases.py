@@ -8,7 +8,7 @@ from modelway.cli.command import EXIT_OK
 from modelway.cli.showing.output import note, size_text
 from modelway.cli.showing.table_text import table_lines
 from modelway_platform.apps.images import image_parts
-from modelway_platform.deploy.images.base_image import machine_architecture
+from modelway_platform.deploy.images.bases.base_image import machine_architecture
 from modelway_platform.deploy.images.bases.definition import BaseDefinition
 from modelway_platform.deploy.images.bases.resolve import resolve
 from modelway_platform.deploy.images.bases.wheel_lock import WheelLock

@@ -11,13 +11,13 @@ from modelway.packaging import LoadedPackage
 from modelway_platform.apps.images import image_parts
 from modelway_platform.apps.images.image_builders import builder_settings, grounds_of
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
-from modelway_platform.deploy.images.base_image import BaseImage, machine_architecture
+from modelway_platform.deploy.images.bases.base_image import BaseImage, machine_architecture
 from modelway_platform.deploy.images.bases.choose import BaseChoice
 from modelway_platform.deploy.images.bases.find_base import BaseFinder
 from modelway_platform.deploy.images.bases.read_definitions import NAME
 from modelway_platform.deploy.images.build_image import BuiltImage, ImageBuilder
-from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.images.reference import parse_layout
+from modelway_platform.deploy.images.content.layout import ImageLayout
+from modelway_platform.deploy.images.registries.reference import parse_layout
 
 
 def run(arguments: argparse.Namespace) -> int:

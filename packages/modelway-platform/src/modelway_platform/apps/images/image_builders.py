@@ -5,13 +5,13 @@ import os
 from collections.abc import Sequence
 
 from modelway.errors import InvalidRequestError
-from modelway_platform.deploy.images.base_image import machine_architecture
-from modelway_platform.deploy.images.cache import LayerCache
+from modelway_platform.deploy.images.bases.base_image import machine_architecture
 from modelway_platform.deploy.images.grounds.buildah import Buildah
 from modelway_platform.deploy.images.grounds.dockerfile import pairs_of
 from modelway_platform.deploy.images.grounds.engine_build import EngineBuild
 from modelway_platform.deploy.images.grounds.ground import BuildTool, Grounds
 from modelway_platform.deploy.images.grounds.system_packages import SystemPackages
+from modelway_platform.deploy.images.layers.cache import LayerCache
 from modelway_platform.deploy.operators.containers.docker_engine import DockerEngine
 from modelway_platform.domain.deployments.image_builder import KINDS, BuilderSettings
 from modelway_platform.domain.deployments.resources import memory_octets

@@ -8,13 +8,13 @@ import uv
 
 from modelway.packaging import Progress
 from modelway_platform.deploy.builder.uv_command import UvCommand, uv_environment
-from modelway_platform.deploy.images.base_image import machine_architecture
+from modelway_platform.deploy.images.bases.base_image import machine_architecture
 from modelway_platform.deploy.images.bases.catalogue import OWN, Catalogue, read_catalogue
+from modelway_platform.deploy.images.bases.open_base import BaseOpener
 from modelway_platform.deploy.images.bases.shelf import Shelf, parse_shelf
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.credentials import find_credentials
-from modelway_platform.deploy.images.open_base import BaseOpener
-from modelway_platform.deploy.images.registry_http import RegistryHttp
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.registries.credentials import find_credentials
+from modelway_platform.deploy.images.registries.registry_http import RegistryHttp
 
 
 def home() -> Path:

@@ -9,8 +9,8 @@ from modelway.client import ControlClient
 from modelway.client.connection import find_connection
 from modelway.errors import ModelwayError, UnavailableError
 from modelway_platform.apps.images import image_parts
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.prune import DAY, GIB, KEEP_DAYS, KEEP_GIB, Limits, prune
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.layers.prune import DAY, GIB, KEEP_DAYS, KEEP_GIB, Limits, prune
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

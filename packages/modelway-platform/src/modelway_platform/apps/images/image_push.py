@@ -5,10 +5,10 @@ import argparse
 from modelway.cli.command import EXIT_OK
 from modelway.cli.showing.output import Steps, note, paint, seconds_text, size_text
 from modelway_platform.apps.images import image_parts
-from modelway_platform.deploy.images.base_image import machine_architecture
-from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.images.push import PushedImage, push
-from modelway_platform.deploy.images.reference import LayoutName, parse_layout, parse_registry
+from modelway_platform.deploy.images.bases.base_image import machine_architecture
+from modelway_platform.deploy.images.content.layout import ImageLayout
+from modelway_platform.deploy.images.registries.push import PushedImage, push
+from modelway_platform.deploy.images.registries.reference import LayoutName, parse_layout, parse_registry
 
 
 def run(arguments: argparse.Namespace) -> int:

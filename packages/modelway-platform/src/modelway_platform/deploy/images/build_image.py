@@ -11,18 +11,18 @@ from modelway.errors import ConflictError
 from modelway.packaging import Progress
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
 from modelway_platform.deploy.builder.uv_command import UvCommand
-from modelway_platform.deploy.images.base_image import BaseImage, find_interpreter
+from modelway_platform.deploy.images.bases.base_image import BaseImage, find_interpreter
 from modelway_platform.deploy.images.bases.choose import provided
 from modelway_platform.deploy.images.bases.contents import read_contents
 from modelway_platform.deploy.images.bases.package_lock import lock_without, pins_for
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.descriptor import CONFIG, MANIFEST, Descriptor, canonical
-from modelway_platform.deploy.images.environment_layer import environment_key, write_environment
+from modelway_platform.deploy.images.content.descriptor import CONFIG, MANIFEST, Descriptor, canonical
+from modelway_platform.deploy.images.content.layout import ImageLayout
 from modelway_platform.deploy.images.grounds.ground import Grounds
 from modelway_platform.deploy.images.image_config import image_config, labels
-from modelway_platform.deploy.images.layer import BuiltLayer, Layer, write_layer
-from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.images.package_layers import (
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.layers.environment_layer import environment_key, write_environment
+from modelway_platform.deploy.images.layers.layer import BuiltLayer, Layer, write_layer
+from modelway_platform.deploy.images.layers.package_layers import (
     code_entries,
     group_key,
     sdk_entries,

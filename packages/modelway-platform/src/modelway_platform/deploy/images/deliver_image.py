@@ -8,13 +8,13 @@ from typing import Any, BinaryIO, Protocol
 from modelway import packaging
 from modelway.errors import ModelwayError
 from modelway.packaging import Progress
-from modelway_platform.deploy.images.base_image import machine_architecture
-from modelway_platform.deploy.images.docker_archive import docker_archive
-from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.images.push import push
-from modelway_platform.deploy.images.reference import RegistryName, parse_registry
-from modelway_platform.deploy.images.registry import Repository
-from modelway_platform.deploy.images.registry_http import RegistryHttp
+from modelway_platform.deploy.images.bases.base_image import machine_architecture
+from modelway_platform.deploy.images.content.docker_archive import docker_archive
+from modelway_platform.deploy.images.content.layout import ImageLayout
+from modelway_platform.deploy.images.registries.push import push
+from modelway_platform.deploy.images.registries.reference import RegistryName, parse_registry
+from modelway_platform.deploy.images.registries.registry import Repository
+from modelway_platform.deploy.images.registries.registry_http import RegistryHttp
 
 
 class ImageStore(Protocol):

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelway.packaging import Manifest
-from modelway_platform.deploy.images.base_image import BaseImage
-from modelway_platform.deploy.images.descriptor import list_at, texts_at
-from modelway_platform.deploy.images.layer import Layer
-from modelway_platform.deploy.images.places import GRPC_PORT, HEALTH, HOME, HTTP_PORT, PACKAGE, PREFIX, USER
+from modelway_platform.deploy.images.bases.base_image import BaseImage
+from modelway_platform.deploy.images.content.descriptor import list_at, texts_at
+from modelway_platform.deploy.images.layers.layer import Layer
+from modelway_platform.deploy.images.layers.places import GRPC_PORT, HEALTH, HOME, HTTP_PORT, PACKAGE, PREFIX, USER
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SECOND = 1_000_000_000

@@ -14,10 +14,10 @@ from modelway.errors import InvalidPackageError, InvalidRequestError, ModelwayEr
 from modelway.packaging import Progress
 from modelway_platform.deploy.builder.failure import PreparationError
 from modelway_platform.deploy.builder.local_phases import Fetch, Report
-from modelway_platform.deploy.images.base_image import BaseImage
+from modelway_platform.deploy.images.bases.base_image import BaseImage
 from modelway_platform.deploy.images.build_image import ImageBuilder
-from modelway_platform.deploy.images.descriptor import ImageError
-from modelway_platform.deploy.images.layout import ImageLayout
+from modelway_platform.deploy.images.content.descriptor import ImageError
+from modelway_platform.deploy.images.content.layout import ImageLayout
 from modelway_platform.domain.deployments.phases import PhaseName
 
 _AWAY_SECONDS = 5.0

@@ -1,1 +1,1 @@
-"""Base images by framework and device: defined in a file, locked to the wheel, built, and chosen for a package by its lock."""
+"""Base images: opened wherever they are, or made by framework and device from a locked definition, and chosen for a package by its lock."""

@@ -9,16 +9,23 @@ from typing import Any
 
 from modelway.packaging import Progress
 from modelway_platform.deploy.builder.uv_command import UvCommand
-from modelway_platform.deploy.images.base_image import BaseImage, find_interpreter
+from modelway_platform.deploy.images.bases.base_image import BaseImage, find_interpreter
 from modelway_platform.deploy.images.bases.contents import contents_labels
 from modelway_platform.deploy.images.bases.definition import BaseDefinition
 from modelway_platform.deploy.images.bases.wheel_lock import WheelLock
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.descriptor import CONFIG, MANIFEST, Descriptor, canonical, list_at, texts_at
-from modelway_platform.deploy.images.environment_layer import PLATFORMS, install_wheels, installed
-from modelway_platform.deploy.images.layer import BuiltLayer, Layer, write_layer
-from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.images.places import base_site_packages
+from modelway_platform.deploy.images.content.descriptor import (
+    CONFIG,
+    MANIFEST,
+    Descriptor,
+    canonical,
+    list_at,
+    texts_at,
+)
+from modelway_platform.deploy.images.content.layout import ImageLayout
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.layers.environment_layer import PLATFORMS, install_wheels, installed
+from modelway_platform.deploy.images.layers.layer import BuiltLayer, Layer, write_layer
+from modelway_platform.deploy.images.layers.places import base_site_packages
 
 _NO_TIME = "1970-01-01T00:00:00Z"
 _LIBRARIES = "LD_LIBRARY_PATH"

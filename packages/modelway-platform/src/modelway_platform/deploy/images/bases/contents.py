@@ -7,7 +7,7 @@ from typing import Any
 
 from modelway_platform.deploy.images.bases.definition import BaseDefinition
 from modelway_platform.deploy.images.bases.wheel_lock import WheelLock
-from modelway_platform.deploy.images.descriptor import ImageError, texts_at
+from modelway_platform.deploy.images.content.descriptor import ImageError, texts_at
 
 _NAME, _DEVICE = "modelway.base", "modelway.base.device"
 _FRAMEWORK, _PYTHON = "modelway.base.framework", "modelway.base.python"

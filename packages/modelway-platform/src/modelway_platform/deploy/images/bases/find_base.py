@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from modelway import packaging
 from modelway.errors import NotFoundError
-from modelway_platform.deploy.images.base_image import BaseImage
+from modelway_platform.deploy.images.bases.base_image import BaseImage
 from modelway_platform.deploy.images.bases.catalogue import Catalogue
 from modelway_platform.deploy.images.bases.choose import BaseChoice, choose_base
 from modelway_platform.deploy.images.bases.definition import Device
+from modelway_platform.deploy.images.bases.open_base import BaseOpener
 from modelway_platform.deploy.images.bases.package_lock import pins_for
 from modelway_platform.deploy.images.bases.shelf import Shelf
-from modelway_platform.deploy.images.open_base import BaseOpener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from modelway_platform.deploy.builder.failure import PreparationError
 from modelway_platform.deploy.builder.uv_command import UvCommand
 from modelway_platform.deploy.images.bases.definition import BaseDefinition
 from modelway_platform.deploy.images.bases.wheel_lock import Wheel, WheelLock, make_lock
-from modelway_platform.deploy.images.descriptor import ImageError
-from modelway_platform.deploy.images.environment_layer import PLATFORMS
+from modelway_platform.deploy.images.content.descriptor import ImageError
+from modelway_platform.deploy.images.layers.environment_layer import PLATFORMS
 
 _PLACES = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_FIND_LINKS")
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}

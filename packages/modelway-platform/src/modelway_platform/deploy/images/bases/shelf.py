@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from modelway.errors import InvalidRequestError, NotFoundError
-from modelway_platform.deploy.images.reference import (
+from modelway_platform.deploy.images.registries.reference import (
     LayoutName,
     RegistryName,
     is_layout,

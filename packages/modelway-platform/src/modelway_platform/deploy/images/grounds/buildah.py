@@ -9,15 +9,15 @@ from types import MappingProxyType
 
 from modelway.errors import ForbiddenError, UnavailableError
 from modelway.packaging import Progress
-from modelway_platform.deploy.images.base_image import BaseImage, describe_base
-from modelway_platform.deploy.images.base_layout import write_base
-from modelway_platform.deploy.images.blobs import BlobFolder
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.descriptor import LAYER, ImageError
+from modelway_platform.deploy.images.bases.base_image import BaseImage, describe_base
+from modelway_platform.deploy.images.bases.base_layout import write_base
+from modelway_platform.deploy.images.content.blobs import BlobFolder
+from modelway_platform.deploy.images.content.descriptor import LAYER, ImageError
+from modelway_platform.deploy.images.content.layout import ImageLayout
 from modelway_platform.deploy.images.grounds.ground import GroundRequest
 from modelway_platform.deploy.images.grounds.run_build import run_build
-from modelway_platform.deploy.images.layer import Layer, compress_archive
-from modelway_platform.deploy.images.layout import ImageLayout
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.layers.layer import Layer, compress_archive
 
 _BASE, _GROUND = "localhost/modelway-base:latest", "localhost/modelway-ground:latest"
 # A step needs none of them to install and compile; with them it could leave its root or make devices.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from modelway_platform.deploy.images.descriptor import ImageError
+from modelway_platform.deploy.images.content.descriptor import ImageError
 
 BASE = "modelway-base"
 MAX_BYTES = 256 * 1024

@@ -14,21 +14,21 @@ from types import MappingProxyType
 from typing import Any, BinaryIO, Protocol
 
 from modelway.packaging import Progress
-from modelway_platform.deploy.images.base_image import BaseImage
-from modelway_platform.deploy.images.base_layout import write_base
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.descriptor import (
+from modelway_platform.deploy.images.bases.base_image import BaseImage
+from modelway_platform.deploy.images.bases.base_layout import write_base
+from modelway_platform.deploy.images.content.descriptor import (
     MAX_DOCUMENT_BYTES,
     ImageError,
     list_at,
     object_at,
     parse_object,
 )
-from modelway_platform.deploy.images.docker_archive import docker_archive
+from modelway_platform.deploy.images.content.docker_archive import docker_archive
+from modelway_platform.deploy.images.content.layout import ImageLayout
 from modelway_platform.deploy.images.grounds.ground import GroundRequest
 from modelway_platform.deploy.images.grounds.run_build import shown
-from modelway_platform.deploy.images.layer import Layer, compress_archive
-from modelway_platform.deploy.images.layout import ImageLayout
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.layers.layer import Layer, compress_archive
 
 _CHUNK = 1 << 20
 

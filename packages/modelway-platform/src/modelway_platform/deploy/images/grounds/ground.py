@@ -9,12 +9,18 @@ from typing import Any, Protocol
 
 from modelway import packaging
 from modelway.packaging import Progress
-from modelway_platform.deploy.images.base_image import BaseImage
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.descriptor import LAYER_GZIP, ImageError, canonical, parse_descriptor, parse_object
+from modelway_platform.deploy.images.bases.base_image import BaseImage
+from modelway_platform.deploy.images.content.descriptor import (
+    LAYER_GZIP,
+    ImageError,
+    canonical,
+    parse_descriptor,
+    parse_object,
+)
 from modelway_platform.deploy.images.grounds.dockerfile import read_dockerfile
 from modelway_platform.deploy.images.grounds.system_packages import SystemPackages
-from modelway_platform.deploy.images.layer import Layer
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.layers.layer import Layer
 
 _LEAST_SECRET, _LARGEST_SECRET = 8, 64 * 1024
 _CHUNK = 1 << 20

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from modelway_platform.deploy.images.descriptor import ImageError
+from modelway_platform.deploy.images.content.descriptor import ImageError
 
 _LAST = 12
 _LONGEST = 400

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from modelway.errors import UnavailableError
 from modelway.packaging import Progress
-from modelway_platform.deploy.images.base_image import BaseImage
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.debian import SUITE
-from modelway_platform.deploy.images.descriptor import LAYER, LAYER_GZIP, ImageError
-from modelway_platform.deploy.images.layer import Entry, Layer, LayerFile, LayerLink, write_layer
+from modelway_platform.deploy.images.bases.base_image import BaseImage
+from modelway_platform.deploy.images.bases.debian import SUITE
+from modelway_platform.deploy.images.content.descriptor import LAYER, LAYER_GZIP, ImageError
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.layers.layer import Entry, Layer, LayerFile, LayerLink, write_layer
 
 MIRROR_VARIABLE = "MODELWAY_DEBIAN_MIRROR"
 _STATUS = "var/lib/dpkg/status"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.cli.serve_secrets import FILE_VARIABLE
-from modelway_platform.deploy.images.places import USER
+from modelway_platform.deploy.images.layers.places import USER
 
 NAME = "secrets.json"
 FOLDER = "/run/modelway"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modelway_platform.deploy.images.places import USER
+from modelway_platform.deploy.images.layers.places import USER
 from modelway_platform.deploy.operators.containers.container_secrets import secrets_environment, secrets_mount
 from modelway_platform.deploy.operators.containers.container_volumes import PROJECT_LABEL, binds_of, memory_folders
 from modelway_platform.deploy.operators.containers.docker_engine import RunRequest

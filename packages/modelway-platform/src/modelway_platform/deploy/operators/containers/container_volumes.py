@@ -5,7 +5,7 @@ import tarfile
 from collections.abc import Iterable
 from typing import Any
 
-from modelway_platform.deploy.images.places import USER
+from modelway_platform.deploy.images.layers.places import USER
 from modelway_platform.domain.deployments.volumes import Volume
 
 PROJECT_LABEL = "modelway.project"

@@ -16,7 +16,7 @@ from typing import Any
 
 from modelway.errors import ModelwayError
 from modelway.packaging.manifest import Example
-from modelway_platform.deploy.images.places import GRPC_PORT, HTTP_PORT
+from modelway_platform.deploy.images.layers.places import GRPC_PORT, HTTP_PORT
 from modelway_platform.deploy.operators.containers.container_secrets import drop_unknown
 from modelway_platform.deploy.operators.containers.container_spec import REPLICA, labels_of, request_of
 from modelway_platform.deploy.operators.containers.container_volumes import kept_volumes

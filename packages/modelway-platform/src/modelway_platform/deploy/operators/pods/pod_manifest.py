@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-from modelway_platform.deploy.images.places import GRPC_PORT, HTTP_PORT, USER
+from modelway_platform.deploy.images.layers.places import GRPC_PORT, HTTP_PORT, USER
 from modelway_platform.deploy.operators.host_folders import locations_inside
 from modelway_platform.deploy.operators.pods.pod_volumes import pod_volumes, volume_mounts
 from modelway_platform.deploy.operators.port import ReplicaSpec

@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from modelway.errors import ModelwayError
-from modelway_platform.deploy.images.blobs import CHUNK, BlobFolder, Incoming
-from modelway_platform.deploy.images.descriptor import (
+from modelway_platform.deploy.images.content.blobs import CHUNK, BlobFolder, Incoming
+from modelway_platform.deploy.images.content.descriptor import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
     INDEX,
@@ -20,7 +20,7 @@ from modelway_platform.deploy.images.descriptor import (
     digest_of,
     manifest_type,
 )
-from modelway_platform.deploy.images.registry_http import RegistryHttp, Reply
+from modelway_platform.deploy.images.registries.registry_http import RegistryHttp, Reply
 
 # A broken upload loses at most this much.
 PART_BYTES = 32 * CHUNK

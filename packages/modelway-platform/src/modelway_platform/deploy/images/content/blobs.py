@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from modelway_platform.deploy.images.descriptor import DIGEST, Descriptor, ImageError
+from modelway_platform.deploy.images.content.descriptor import DIGEST, Descriptor, ImageError
 
 CHUNK = 1024 * 1024
 

@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from modelway.errors import ForbiddenError, ModelwayError, NotFoundError, UnauthenticatedError
-from modelway_platform.deploy.images.challenge import parse_challenge
-from modelway_platform.deploy.images.credentials import HOW_TO, Credentials
-from modelway_platform.deploy.images.descriptor import MAX_DOCUMENT_BYTES, ImageError, parse_object
+from modelway_platform.deploy.images.content.descriptor import MAX_DOCUMENT_BYTES, ImageError, parse_object
+from modelway_platform.deploy.images.registries.challenge import parse_challenge
+from modelway_platform.deploy.images.registries.credentials import HOW_TO, Credentials
 
 _TIMEOUT_SECONDS = 60.0
 _TRIES = 5

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from modelway_platform.deploy.images.blobs import BlobFolder
-from modelway_platform.deploy.images.descriptor import ImageError, canonical, parse_descriptor, parse_object
-from modelway_platform.deploy.images.layer import Layer
+from modelway_platform.deploy.images.content.blobs import BlobFolder
+from modelway_platform.deploy.images.content.descriptor import ImageError, canonical, parse_descriptor, parse_object
+from modelway_platform.deploy.images.layers.layer import Layer
 
 # Goes into every key: another number wherever layers are made differently.
 _FORM = "1"

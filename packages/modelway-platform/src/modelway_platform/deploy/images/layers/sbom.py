@@ -5,7 +5,7 @@ from typing import Any
 
 from modelway.packaging import Manifest
 from modelway.packaging.lock_text import check_lock_text
-from modelway_platform.deploy.images.descriptor import canonical
+from modelway_platform.deploy.images.content.descriptor import canonical
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.*?))?(?: \\)?$", re.MULTILINE)
 

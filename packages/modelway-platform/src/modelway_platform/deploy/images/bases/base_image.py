@@ -12,9 +12,8 @@ from typing import Any
 
 from modelway.errors import NotFoundError
 from modelway.packaging import Progress
-from modelway_platform.deploy.images.blobs import BlobFolder
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.descriptor import (
+from modelway_platform.deploy.images.content.blobs import BlobFolder
+from modelway_platform.deploy.images.content.descriptor import (
     DIGEST,
     LAYER,
     LAYER_GZIP,
@@ -24,8 +23,9 @@ from modelway_platform.deploy.images.descriptor import (
     object_at,
     parse_object,
 )
-from modelway_platform.deploy.images.layer import Layer, compress_archive
-from modelway_platform.deploy.images.layout import ImageLayout, ImageManifest
+from modelway_platform.deploy.images.content.layout import ImageLayout, ImageManifest
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.layers.layer import Layer, compress_archive
 
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _INTERPRETERS = ("usr/local/bin/python{}", "usr/bin/python{}", "opt/python/bin/python{}")

@@ -1,9 +1,9 @@
 """A base image as an image of its own in a layout, so that other tools can build on it."""
 
-from modelway_platform.deploy.images.base_image import BaseImage
-from modelway_platform.deploy.images.blobs import BlobFolder
-from modelway_platform.deploy.images.descriptor import CONFIG, MANIFEST, canonical
-from modelway_platform.deploy.images.layout import ImageLayout
+from modelway_platform.deploy.images.bases.base_image import BaseImage
+from modelway_platform.deploy.images.content.blobs import BlobFolder
+from modelway_platform.deploy.images.content.descriptor import CONFIG, MANIFEST, canonical
+from modelway_platform.deploy.images.content.layout import ImageLayout
 
 _NO_TIME = "1970-01-01T00:00:00Z"
 

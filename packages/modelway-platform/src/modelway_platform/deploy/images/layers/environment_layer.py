@@ -9,10 +9,10 @@ from pathlib import Path
 
 from modelway_platform.deploy.builder.failure import PreparationError
 from modelway_platform.deploy.builder.uv_command import UvCommand
-from modelway_platform.deploy.images.blobs import BlobFolder
-from modelway_platform.deploy.images.descriptor import ImageError
-from modelway_platform.deploy.images.layer import Entry, Layer, LayerFile, LayerLink, write_layer
-from modelway_platform.deploy.images.places import PREFIX, site_packages
+from modelway_platform.deploy.images.content.blobs import BlobFolder
+from modelway_platform.deploy.images.content.descriptor import ImageError
+from modelway_platform.deploy.images.layers.layer import Entry, Layer, LayerFile, LayerLink, write_layer
+from modelway_platform.deploy.images.layers.places import PREFIX, site_packages
 
 # Oldest C library wheels may ask for; Debian 12 has 2.36.
 PLATFORMS = {"amd64": "x86_64-manylinux_2_36", "arm64": "aarch64-manylinux_2_36"}

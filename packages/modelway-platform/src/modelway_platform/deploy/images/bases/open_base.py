@@ -6,18 +6,18 @@ from pathlib import Path
 
 from modelway.errors import NotFoundError
 from modelway.packaging import Progress
-from modelway_platform.deploy.images.base_image import BaseImage, base_from_archive, base_from_layout
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.layout import ImageLayout
-from modelway_platform.deploy.images.pull import base_from_registry
-from modelway_platform.deploy.images.reference import (
+from modelway_platform.deploy.images.bases.base_image import BaseImage, base_from_archive, base_from_layout
+from modelway_platform.deploy.images.bases.pull import base_from_registry
+from modelway_platform.deploy.images.content.layout import ImageLayout
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.registries.reference import (
     LayoutName,
     RegistryName,
     is_layout,
     parse_layout,
     parse_registry,
 )
-from modelway_platform.deploy.images.registry_http import RegistryHttp
+from modelway_platform.deploy.images.registries.registry_http import RegistryHttp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelway_platform.deploy.images.cache import LayerCache
+from modelway_platform.deploy.images.layers.cache import LayerCache
 
 DAY = 86_400.0
 GIB = 1024**3

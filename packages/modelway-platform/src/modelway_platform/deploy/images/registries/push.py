@@ -7,11 +7,11 @@ from functools import partial
 from typing import Literal
 
 from modelway.packaging import Progress
-from modelway_platform.deploy.images.descriptor import MAX_DOCUMENT_BYTES, Descriptor
-from modelway_platform.deploy.images.layout import ImageLayout, ImageManifest
-from modelway_platform.deploy.images.reference import RegistryName, parse_registry
-from modelway_platform.deploy.images.registry import Repository
-from modelway_platform.deploy.images.registry_http import RegistryHttp
+from modelway_platform.deploy.images.content.descriptor import MAX_DOCUMENT_BYTES, Descriptor
+from modelway_platform.deploy.images.content.layout import ImageLayout, ImageManifest
+from modelway_platform.deploy.images.registries.reference import RegistryName, parse_registry
+from modelway_platform.deploy.images.registries.registry import Repository
+from modelway_platform.deploy.images.registries.registry_http import RegistryHttp
 
 _BASE = "org.opencontainers.image.base.name"
 

@@ -9,8 +9,8 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from modelway_platform.deploy.images.blobs import BlobFolder, Incoming
-from modelway_platform.deploy.images.descriptor import LAYER, LAYER_GZIP, Descriptor
+from modelway_platform.deploy.images.content.blobs import BlobFolder, Incoming
+from modelway_platform.deploy.images.content.descriptor import LAYER, LAYER_GZIP, Descriptor
 
 _LEVEL = 6
 

@@ -1,13 +1,13 @@
 """Fetches a base image from a registry into the cache."""
 
 from modelway.packaging import Progress
-from modelway_platform.deploy.images.base_image import BaseImage, describe_base
-from modelway_platform.deploy.images.cache import LayerCache
-from modelway_platform.deploy.images.descriptor import INDEX, ImageError, parse_object
-from modelway_platform.deploy.images.layout import choose, parse_manifest
-from modelway_platform.deploy.images.reference import RegistryName
-from modelway_platform.deploy.images.registry import Repository
-from modelway_platform.deploy.images.registry_http import RegistryHttp
+from modelway_platform.deploy.images.bases.base_image import BaseImage, describe_base
+from modelway_platform.deploy.images.content.descriptor import INDEX, ImageError, parse_object
+from modelway_platform.deploy.images.content.layout import choose, parse_manifest
+from modelway_platform.deploy.images.layers.cache import LayerCache
+from modelway_platform.deploy.images.registries.reference import RegistryName
+from modelway_platform.deploy.images.registries.registry import Repository
+from modelway_platform.deploy.images.registries.registry_http import RegistryHttp
 
 
 def base_from_registry(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelway.errors import InvalidRequestError
-from modelway_platform.deploy.images.descriptor import DIGEST
+from modelway_platform.deploy.images.content.descriptor import DIGEST
 
 _HOST = re.compile(
     r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"

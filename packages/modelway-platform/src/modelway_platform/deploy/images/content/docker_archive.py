@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from modelway_platform.deploy.images.descriptor import MAX_DOCUMENT_BYTES
-from modelway_platform.deploy.images.layout import ImageLayout, ImageManifest
+from modelway_platform.deploy.images.content.descriptor import MAX_DOCUMENT_BYTES
+from modelway_platform.deploy.images.content.layout import ImageLayout, ImageManifest
 
 
 @contextmanager

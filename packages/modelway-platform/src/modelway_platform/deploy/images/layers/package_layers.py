@@ -6,8 +6,8 @@ from pathlib import Path
 from modelway.packaging import FileEntry, LoadedPackage, Manifest
 from modelway.packaging.manifest import LOCK_ENTRY, MANIFEST_NAME
 from modelway_platform.deploy.builder.sdk_copy import SdkCopy
-from modelway_platform.deploy.images.layer import Entry, LayerFile, LayerFolder
-from modelway_platform.deploy.images.places import (
+from modelway_platform.deploy.images.layers.layer import Entry, LayerFile, LayerFolder
+from modelway_platform.deploy.images.layers.places import (
     HEALTH,
     HOME,
     HTTP_PORT,
@@ -18,7 +18,7 @@ from modelway_platform.deploy.images.places import (
     USER,
     site_packages,
 )
-from modelway_platform.deploy.images.sbom import bill_of_materials
+from modelway_platform.deploy.images.layers.sbom import bill_of_materials
 
 # A file of this size has a layer to itself: one new file among several large ones is all that is pushed.
 LARGE_FILE = 32 * 1024 * 1024

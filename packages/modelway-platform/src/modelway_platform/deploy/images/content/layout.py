@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from modelway.errors import InvalidRequestError, NotFoundError
-from modelway_platform.deploy.images.blobs import BlobFolder
-from modelway_platform.deploy.images.descriptor import (
+from modelway_platform.deploy.images.content.blobs import BlobFolder
+from modelway_platform.deploy.images.content.descriptor import (
     INDEX,
     LAYER_TYPES,
     MANIFEST,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modelway.errors import UnauthenticatedError
-from modelway_platform.deploy.images.credentials import HOW_TO
+from modelway_platform.deploy.images.registries.credentials import HOW_TO
 
 _PARAMETER = re.compile(r'([A-Za-z]+)="([^"\\]*)"')
 

@@ -1,0 +1,1 @@
+"""What OCI images consist of: blobs under their digests, descriptors, layouts, archives."""
