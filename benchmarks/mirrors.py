@@ -19,7 +19,7 @@ from typing import Any, cast
 import uvloop
 
 from benchmarks.machine import describe_machine, free_port, wait_for_port
-from modelway_platform.domain.routing.mirrors import Comparator, EndpointComparator, Mirror, Mirroring
+from modelway_platform.domain.routing.mirroring.mirrors import Comparator, EndpointComparator, Mirror, Mirroring
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy.metrics import read_snapshot
 from modelway_platform.gateway.proxy.worker import WorkerSettings, run

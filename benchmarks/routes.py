@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from modelway.http1 import Request
-from modelway_platform.domain.routing.published_url import Addressing, PublishedUrl
+from modelway_platform.domain.routing.addresses.published_url import Addressing, PublishedUrl
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.domain.table.split_table import split_table
 from modelway_platform.gateway.proxy import admission, live_routes

@@ -9,8 +9,8 @@ from modelway_platform.domain.documents.document_json import document_from_json,
 from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import Declared, DeploymentRecord
-from modelway_platform.domain.routing.assignment import Arm, Assignment, NamedExperiment, StickyKey
-from modelway_platform.domain.routing.published_url import Condition
+from modelway_platform.domain.routing.addresses.published_url import Condition
+from modelway_platform.domain.routing.assignment.assignment import Arm, Assignment, NamedExperiment, StickyKey
 from modelway_platform.domain.routing.route import Route
 from modelway_platform.domain.table.check_route_table import problems_of
 from modelway_platform.domain.table.route_table import ModelEntry, RouteTable, VersionEntry

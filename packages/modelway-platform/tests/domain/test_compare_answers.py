@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelway_platform.domain.agreement.answer_values import MAX_UNPACKED_BYTES, Answer
 from modelway_platform.domain.agreement.compare_answers import Agreement, compare_answers
 from modelway_platform.domain.parsing.json_place import parse_place, place_text, values_at
-from modelway_platform.domain.routing.mirrors import Comparator, Tolerance
+from modelway_platform.domain.routing.mirroring.mirrors import Comparator, Tolerance
 
 EXACT = Comparator(kind="exact")
 JSON = st.recursive(

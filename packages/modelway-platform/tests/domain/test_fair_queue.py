@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway_platform.domain.routing.fair_queue import FairQueue, share
+from modelway_platform.domain.routing.jobs.fair_queue import FairQueue, share
 
 
 def anybody(_: bytes) -> bool:

@@ -9,7 +9,13 @@ from modelway_platform.domain.documents.document_json import document_from_json,
 from modelway_platform.domain.documents.read_document import Written, read_document
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.records import Declared, DeploymentRecord
-from modelway_platform.domain.routing.mirrors import Comparator, EndpointComparator, Mirror, Mirroring, Tolerance
+from modelway_platform.domain.routing.mirroring.mirrors import (
+    Comparator,
+    EndpointComparator,
+    Mirror,
+    Mirroring,
+    Tolerance,
+)
 from modelway_platform.domain.routing.route import Route
 from modelway_platform.domain.table.check_route_table import problems_of
 from modelway_platform.domain.table.route_table import ModelEntry, RouteTable, VersionEntry

@@ -11,10 +11,10 @@ from modelway_platform.domain.documents.document_json import document_from_json,
 from modelway_platform.domain.documents.read_document import Written, documents_in, read_document
 from modelway_platform.domain.parsing.document_problem import Problem
 from modelway_platform.domain.records import Declared, DeploymentRecord, RouteRecord
-from modelway_platform.domain.routing.published_url import Addressing, Alias, Condition, PublishedUrl
+from modelway_platform.domain.routing.addresses.published_url import Addressing, Alias, Condition, PublishedUrl
+from modelway_platform.domain.routing.addresses.url_conflicts import MAX_OF_ONE_SHAPE, ambiguous
+from modelway_platform.domain.routing.addresses.url_pattern import PatternError, parse_pattern
 from modelway_platform.domain.routing.route import Route
-from modelway_platform.domain.routing.url_conflicts import MAX_OF_ONE_SHAPE, ambiguous
-from modelway_platform.domain.routing.url_pattern import PatternError, parse_pattern
 
 HEAD = "apiVersion: modelway/v1\nkind: Route\nmetadata: {project: vision, model: %s}\nspec:\n  versions: [{version: v1, weight: 1}]\n"
 

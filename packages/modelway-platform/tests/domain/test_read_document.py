@@ -11,8 +11,8 @@ from modelway_platform.domain.documents.document_json import document_from_json,
 from modelway_platform.domain.documents.read_document import Written, documents_in, read_document
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.parsing.document_problem import Problem, problem_detail
-from modelway_platform.domain.routing.async_policy import AsyncPolicy
-from modelway_platform.domain.routing.resilience import HealthPolicy, Overload, Resilience, Retries
+from modelway_platform.domain.routing.jobs.async_policy import AsyncPolicy
+from modelway_platform.domain.routing.resilience.resilience import HealthPolicy, Overload, Resilience, Retries
 from modelway_platform.domain.routing.route import Route, VersionWeight
 
 HEAD = "apiVersion: modelway/v1\nkind: {}\nmetadata: {}\n"

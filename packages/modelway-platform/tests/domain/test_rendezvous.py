@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelway_platform.domain.routing.rendezvous import WeightedRendezvous, point_of
+from modelway_platform.domain.routing.assignment.rendezvous import WeightedRendezvous, point_of
 
 KEYS = [b"caller-%d" % number for number in range(4000)]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway_platform.domain.routing.weighted_round_robin import SmoothWeightedRoundRobin
+from modelway_platform.domain.routing.assignment.weighted_round_robin import SmoothWeightedRoundRobin
 
 WEIGHTS = st.lists(st.integers(0, 50), min_size=1, max_size=8).filter(any)
 

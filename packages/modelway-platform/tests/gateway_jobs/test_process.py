@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.domain.routing import job_pass
-from modelway_platform.domain.routing.async_policy import AsyncPolicy
+from modelway_platform.domain.routing.jobs import job_pass
+from modelway_platform.domain.routing.jobs.async_policy import AsyncPolicy
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.jobs.callbacks.callback_guard import CallbackRules
 from modelway_platform.gateway.jobs.http_call import Peer, Received, ask_once

@@ -21,11 +21,11 @@ from journeys.raw_peers import OK, Peer, Replica, Script, wait_for
 
 from modelway.http1 import Limits, Listener, listen
 from modelway_platform.domain.access.limits import NO_LIMITS, UsageLimits
-from modelway_platform.domain.routing.assignment import NO_ASSIGNMENT, Assignment
-from modelway_platform.domain.routing.mirrors import NO_MIRRORING, Mirroring
+from modelway_platform.domain.routing.addresses.published_url import USUAL_ADDRESSING, Addressing
+from modelway_platform.domain.routing.assignment.assignment import NO_ASSIGNMENT, Assignment
+from modelway_platform.domain.routing.mirroring.mirrors import NO_MIRRORING, Mirroring
 from modelway_platform.domain.routing.payload_policy import NO_PAYLOADS, PayloadPolicy
-from modelway_platform.domain.routing.published_url import USUAL_ADDRESSING, Addressing
-from modelway_platform.domain.routing.resilience import Resilience
+from modelway_platform.domain.routing.resilience.resilience import Resilience
 from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy import forwarding
 from modelway_platform.gateway.proxy.access_log import AccessLog

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
-from modelway_platform.domain.routing.assignment import Arm, Assignment, NamedExperiment, StickyKey
-from modelway_platform.domain.routing.published_url import Condition
+from modelway_platform.domain.routing.addresses.published_url import Condition
+from modelway_platform.domain.routing.assignment.assignment import Arm, Assignment, NamedExperiment, StickyKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelway_platform.domain.routing.published_url import Addressing
+from modelway_platform.domain.routing.addresses.published_url import Addressing
 from modelway_platform.domain.table.route_table import ReplicaEntry
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
 from modelway_platform.gateway.proxy.replicas import least_in_flight

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelway_platform.domain.access.limits import Concurrency, UsageLimits
-from modelway_platform.domain.routing.resilience import Resilience, Retries
+from modelway_platform.domain.routing.resilience.resilience import Resilience, Retries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

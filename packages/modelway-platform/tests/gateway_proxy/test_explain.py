@@ -10,10 +10,10 @@ import pytest
 
 from modelway_platform.domain.access.limits import Concurrency, Quota, RateLimit, UsageLimits
 from modelway_platform.domain.deployments.autoscale import ScalingEntry
-from modelway_platform.domain.routing.assignment import Arm, Assignment, NamedExperiment, StickyKey
+from modelway_platform.domain.routing.addresses.published_url import Addressing, Alias, Condition, PublishedUrl
+from modelway_platform.domain.routing.assignment.assignment import Arm, Assignment, NamedExperiment, StickyKey
 from modelway_platform.domain.routing.explanation import ExplainQuery, Explanation, ReplicaState
-from modelway_platform.domain.routing.mirrors import Mirror, Mirroring
-from modelway_platform.domain.routing.published_url import Addressing, Alias, Condition, PublishedUrl
+from modelway_platform.domain.routing.mirroring.mirrors import Mirror, Mirroring
 from modelway_platform.gateway.proxy.explain import Doubt, Explainer, UnknownKeyError
 from modelway_platform.gateway.proxy.metrics import read_snapshots
 

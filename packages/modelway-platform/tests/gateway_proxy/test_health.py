@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway_platform.domain.routing.resilience import HealthPolicy, Resilience, Retries
+from modelway_platform.domain.routing.resilience.resilience import HealthPolicy, Resilience, Retries
 from modelway_platform.domain.table.route_table import ReplicaEntry
 from modelway_platform.gateway.proxy.metrics import VersionMetrics
 from modelway_platform.gateway.proxy.replica_health import replica_exposition, seen_replicas

@@ -14,7 +14,7 @@ import pytest
 
 from modelway_platform.domain.access.limits import Concurrency, UsageLimits
 from modelway_platform.domain.deployments.autoscale import ScalingEntry
-from modelway_platform.domain.routing.mirrors import Mirror, Mirroring
+from modelway_platform.domain.routing.mirroring.mirrors import Mirror, Mirroring
 from modelway_platform.store.files.load_reports import Bell, read_loads
 from modelway_platform.store.files.table_file import write_table
 

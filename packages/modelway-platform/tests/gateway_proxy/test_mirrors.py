@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway_platform.domain.routing.mirrors import Comparator, EndpointComparator, Mirror, Mirroring
+from modelway_platform.domain.routing.mirroring.mirrors import Comparator, EndpointComparator, Mirror, Mirroring
 from modelway_platform.gateway.proxy.metrics import Snapshot, exposition
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway_platform.domain.routing.published_url import Addressing, Alias
+from modelway_platform.domain.routing.addresses.published_url import Addressing, Alias
 from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, VersionEntry
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from modelway_platform.domain.routing import job_pass
-from modelway_platform.domain.routing.resilience import Overload, Resilience
+from modelway_platform.domain.routing.jobs import job_pass
+from modelway_platform.domain.routing.resilience.resilience import Overload, Resilience
 from modelway_platform.gateway.proxy.limits.overload_guard import COPIES, JOBS, OverloadGuard
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway_platform.domain.routing.published_url import Addressing, Alias, Condition, PublishedUrl
+from modelway_platform.domain.routing.addresses.published_url import Addressing, Alias, Condition, PublishedUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from journeys.authority import Authority
 
-from modelway_platform.domain.routing.mirrors import Mirror, Mirroring
+from modelway_platform.domain.routing.mirroring.mirrors import Mirror, Mirroring
 from modelway_platform.gateway.proxy.edge.edge import CertificatePair
 from modelway_platform.gateway.proxy.replicas.replica_tls import ReplicaTls, replica_context
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelway_platform.domain.routing.resilience import Resilience, Retries
+from modelway_platform.domain.routing.resilience.resilience import Resilience, Retries
 from modelway_platform.gateway.proxy.limits.retry_budget import RetryBudget
 
 if TYPE_CHECKING:

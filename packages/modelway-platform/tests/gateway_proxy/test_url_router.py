@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from modelway.http1 import Request
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.routing.published_url import Condition, PublishedUrl
-from modelway_platform.domain.routing.url_conflicts import rank
-from modelway_platform.domain.routing.url_pattern import is_usual, parse_pattern, shape_of
+from modelway_platform.domain.routing.addresses.published_url import Condition, PublishedUrl
+from modelway_platform.domain.routing.addresses.url_conflicts import rank
+from modelway_platform.domain.routing.addresses.url_pattern import is_usual, parse_pattern, shape_of
 from modelway_platform.gateway.proxy.addresses.url_router import UrlRouter
 
 

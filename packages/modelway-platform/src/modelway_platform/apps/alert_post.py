@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from modelway.errors import InvalidRequestError
-from modelway_platform.domain.routing import job_pass
+from modelway_platform.domain.routing.jobs import job_pass
 from modelway_platform.gateway.jobs.callbacks import callback_message
 from modelway_platform.gateway.jobs.callbacks.callback_guard import (
     Address,

@@ -14,7 +14,7 @@ from math import inf
 
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.routing.endpoint import Endpoint, EndpointView
-from modelway_platform.domain.routing.mass_expiry import MassExpiry
+from modelway_platform.domain.routing.resilience.mass_expiry import MassExpiry
 from modelway_platform.domain.table.route_table import RouteTable
 
 GRACE_SECONDS = 30.0
@@ -205,7 +205,7 @@ class Leases:
     def expire(self, now: float | None = None) -> tuple[Endpoint, ...]:
         """Forget those whose lease is over. Returns them.
 
-        When most leases end at once, nobody is forgotten for a while (`domain.routing.mass_expiry`).
+        When most leases end at once, nobody is forgotten for a while (`domain.routing.resilience.mass_expiry`).
         """
         moment = self._clock() if now is None else now
         with self._lock:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from modelway_platform.domain.agreement.answer_values import Answer, UnreadableError, value_of
 from modelway_platform.domain.agreement.compare_values import Difference, Differences, walk
 from modelway_platform.domain.parsing.json_place import parse_place, place_text, values_at
-from modelway_platform.domain.routing.mirrors import Comparator
+from modelway_platform.domain.routing.mirroring.mirrors import Comparator
 
 CustomComparator = Callable[[Answer, Answer, Mapping[str, str]], bool | float]
 

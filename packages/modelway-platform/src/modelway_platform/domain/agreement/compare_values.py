@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from modelway_platform.domain.parsing.json_place import Place, holds, parse_place
-from modelway_platform.domain.routing.mirrors import Comparator
+from modelway_platform.domain.routing.mirroring.mirrors import Comparator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

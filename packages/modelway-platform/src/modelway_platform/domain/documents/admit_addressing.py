@@ -7,8 +7,8 @@ from modelway_platform.domain.documents.read_document import Written
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.parsing.document_problem import Problem, did_you_mean
 from modelway_platform.domain.records import Declared
+from modelway_platform.domain.routing.addresses.url_conflicts import MAX_OF_ONE_SHAPE, Owned, ambiguous, by_shape
 from modelway_platform.domain.routing.route import Route
-from modelway_platform.domain.routing.url_conflicts import MAX_OF_ONE_SHAPE, Owned, ambiguous, by_shape
 
 
 def addressing_problems(documents: Sequence[Written], after: Declared) -> Iterator[Problem]:

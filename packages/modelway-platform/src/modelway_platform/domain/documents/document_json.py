@@ -18,12 +18,12 @@ from modelway_platform.domain.deployments.resources import resources_from_json, 
 from modelway_platform.domain.deployments.secret_names import secrets_from_json, secrets_to_json
 from modelway_platform.domain.deployments.volumes import volumes_from_json, volumes_to_json
 from modelway_platform.domain.identity import ModelKey, VersionKey
-from modelway_platform.domain.routing.addressing_json import addressing_from_json, addressing_to_json
-from modelway_platform.domain.routing.assignment_json import assignment_from_json, assignment_to_json
-from modelway_platform.domain.routing.mirroring_json import mirroring_from_json, mirroring_to_json
-from modelway_platform.domain.routing.read_async import async_from_json, async_to_json
+from modelway_platform.domain.routing.addresses.addressing_json import addressing_from_json, addressing_to_json
+from modelway_platform.domain.routing.assignment.assignment_json import assignment_from_json, assignment_to_json
+from modelway_platform.domain.routing.jobs.read_async import async_from_json, async_to_json
+from modelway_platform.domain.routing.mirroring.mirroring_json import mirroring_from_json, mirroring_to_json
 from modelway_platform.domain.routing.read_payloads import payloads_from_json, payloads_to_json
-from modelway_platform.domain.routing.read_resilience import resilience_from_json, resilience_to_json
+from modelway_platform.domain.routing.resilience.read_resilience import resilience_from_json, resilience_to_json
 from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.domain.stages.stage import Stage
 from modelway_platform.domain.stages.stage_json import stage_from_json, stage_to_json

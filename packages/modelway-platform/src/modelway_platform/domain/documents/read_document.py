@@ -21,13 +21,13 @@ from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, ModelKey, Ve
 from modelway_platform.domain.parsing.document_fields import Fields
 from modelway_platform.domain.parsing.document_node import ListNode, MapNode, Mark, Node, shortened
 from modelway_platform.domain.parsing.document_problem import Problem
-from modelway_platform.domain.routing.assignment import MAX_WEIGHT
-from modelway_platform.domain.routing.read_addressing import read_addressing
-from modelway_platform.domain.routing.read_assignment import read_assignment
-from modelway_platform.domain.routing.read_async import read_async
-from modelway_platform.domain.routing.read_mirroring import read_mirroring
+from modelway_platform.domain.routing.addresses.read_addressing import read_addressing
+from modelway_platform.domain.routing.assignment.assignment import MAX_WEIGHT
+from modelway_platform.domain.routing.assignment.read_assignment import read_assignment
+from modelway_platform.domain.routing.jobs.read_async import read_async
+from modelway_platform.domain.routing.mirroring.read_mirroring import read_mirroring
 from modelway_platform.domain.routing.read_payloads import read_payloads
-from modelway_platform.domain.routing.read_resilience import read_resilience
+from modelway_platform.domain.routing.resilience.read_resilience import read_resilience
 from modelway_platform.domain.routing.route import Access, Route, VersionWeight
 from modelway_platform.domain.stages.read_stage import read_stage
 from modelway_platform.domain.verdicts.read_rollout import read_rollout

@@ -5,12 +5,12 @@ from typing import Literal
 
 from modelway_platform.domain.access.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.routing.assignment import NO_ASSIGNMENT, Assignment
-from modelway_platform.domain.routing.async_policy import DEFAULT_ASYNC, AsyncPolicy
-from modelway_platform.domain.routing.mirrors import NO_MIRRORING, Mirroring
+from modelway_platform.domain.routing.addresses.published_url import USUAL_ADDRESSING, Addressing
+from modelway_platform.domain.routing.assignment.assignment import NO_ASSIGNMENT, Assignment
+from modelway_platform.domain.routing.jobs.async_policy import DEFAULT_ASYNC, AsyncPolicy
+from modelway_platform.domain.routing.mirroring.mirrors import NO_MIRRORING, Mirroring
 from modelway_platform.domain.routing.payload_policy import NO_PAYLOADS, PayloadPolicy
-from modelway_platform.domain.routing.published_url import USUAL_ADDRESSING, Addressing
-from modelway_platform.domain.routing.resilience import USUAL, Resilience
+from modelway_platform.domain.routing.resilience.resilience import USUAL, Resilience
 
 Access = Literal["key", "open"]
 

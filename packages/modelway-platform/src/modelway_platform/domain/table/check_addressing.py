@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator
 
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.routing.published_url import PublishedUrl, parameter_named
-from modelway_platform.domain.routing.url_conflicts import MAX_OF_ONE_SHAPE, Owned, ambiguous, by_shape
-from modelway_platform.domain.routing.url_pattern import PatternError, is_usual, parse_pattern
+from modelway_platform.domain.routing.addresses.published_url import PublishedUrl, parameter_named
+from modelway_platform.domain.routing.addresses.url_conflicts import MAX_OF_ONE_SHAPE, Owned, ambiguous, by_shape
+from modelway_platform.domain.routing.addresses.url_pattern import PatternError, is_usual, parse_pattern
 from modelway_platform.domain.table.route_table import ModelEntry
 
 

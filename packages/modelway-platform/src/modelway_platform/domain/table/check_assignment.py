@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from modelway_platform.domain.identity import is_name
-from modelway_platform.domain.routing.assignment import NamedExperiment, StickyKey
+from modelway_platform.domain.routing.assignment.assignment import NamedExperiment, StickyKey
 from modelway_platform.domain.table.route_table import ModelEntry
 
 

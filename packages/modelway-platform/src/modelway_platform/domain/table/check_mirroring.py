@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from modelway_platform.domain.parsing.json_place import parse_place
-from modelway_platform.domain.routing.mirrors import MAX_MIRRORED_BYTES, Comparator, Mirror
+from modelway_platform.domain.routing.mirroring.mirrors import MAX_MIRRORED_BYTES, Comparator, Mirror
 from modelway_platform.domain.table.route_table import ModelEntry
 
 

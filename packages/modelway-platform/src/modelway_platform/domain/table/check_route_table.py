@@ -7,10 +7,10 @@ from weakref import WeakKeyDictionary
 from modelway_platform.domain.access.limits import limit_problems
 from modelway_platform.domain.deployments.autoscale import scaling_problem
 from modelway_platform.domain.identity import RESERVED_MODEL_NAMES, is_name, is_version
-from modelway_platform.domain.routing.assignment import MAX_WEIGHT
-from modelway_platform.domain.routing.async_policy import async_problem
+from modelway_platform.domain.routing.assignment.assignment import MAX_WEIGHT
+from modelway_platform.domain.routing.jobs.async_policy import async_problem
 from modelway_platform.domain.routing.payload_policy import payload_problem
-from modelway_platform.domain.routing.read_resilience import resilience_problems
+from modelway_platform.domain.routing.resilience.read_resilience import resilience_problems
 from modelway_platform.domain.table.check_addressing import addressing_faults
 from modelway_platform.domain.table.check_assignment import assignment_faults
 from modelway_platform.domain.table.check_mirroring import mirroring_faults

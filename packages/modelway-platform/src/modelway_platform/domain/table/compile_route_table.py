@@ -10,7 +10,7 @@ from modelway_platform.domain.deployments.deployment import Phase
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.records import ApiKeyRecord, Declared, DeploymentRecord
 from modelway_platform.domain.routing.endpoint import Endpoint
-from modelway_platform.domain.routing.resilience import USUAL
+from modelway_platform.domain.routing.resilience.resilience import USUAL
 from modelway_platform.domain.routing.route import Route, VersionWeight
 from modelway_platform.domain.table.issuer_entries import issuer_entry
 from modelway_platform.domain.table.key_entries import key_entry

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from modelway_platform.domain.routing.async_policy import DEFAULT_ASYNC, AsyncPolicy
+from modelway_platform.domain.routing.jobs.async_policy import DEFAULT_ASYNC, AsyncPolicy
 from modelway_platform.store.files.table_file import InvalidTableError, read_table
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from modelway_platform.domain.access.consumers import consumer_of_key
 from modelway_platform.domain.access.limits import NO_LIMITS, UsageLimits
 from modelway_platform.domain.access.scopes import Scopes
-from modelway_platform.domain.routing import job_pass
+from modelway_platform.domain.routing.jobs import job_pass
 from modelway_platform.domain.table.route_table import KeyEntry
 
 if TYPE_CHECKING:

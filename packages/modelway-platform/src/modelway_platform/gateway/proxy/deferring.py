@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
-from modelway_platform.domain.routing import job_headers, job_pass
+from modelway_platform.domain.routing.jobs import job_headers, job_pass
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry
 from modelway_platform.gateway.proxy import admission
 from modelway_platform.gateway.proxy.admission import Refusal

@@ -9,7 +9,7 @@ import asyncio
 import random
 import ssl
 
-from modelway_platform.domain.routing.resilience import Retries
+from modelway_platform.domain.routing.resilience.resilience import Retries
 from modelway_platform.gateway.proxy import time_limits
 from modelway_platform.gateway.proxy.admission import Refusal
 from modelway_platform.gateway.proxy.choices import no_ready_replica

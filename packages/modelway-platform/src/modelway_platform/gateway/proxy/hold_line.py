@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from modelway_platform.domain.deployments.autoscale import ScalingEntry
-from modelway_platform.domain.routing.fair_queue import share
+from modelway_platform.domain.routing.jobs.fair_queue import share
 from modelway_platform.gateway.proxy.admission import Refusal
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.routing.assignment import NO_ASSIGNMENT
+from modelway_platform.domain.routing.addresses.published_url import PublishedUrl
+from modelway_platform.domain.routing.assignment.assignment import NO_ASSIGNMENT
+from modelway_platform.domain.routing.assignment.weighted_round_robin import SmoothWeightedRoundRobin
 from modelway_platform.domain.routing.payload_policy import HEADER, carried
-from modelway_platform.domain.routing.published_url import PublishedUrl
-from modelway_platform.domain.routing.resilience import USUAL
-from modelway_platform.domain.routing.weighted_round_robin import SmoothWeightedRoundRobin
+from modelway_platform.domain.routing.resilience.resilience import USUAL
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.domain.table.split_table import SplitTable, TablePart
 from modelway_platform.gateway.proxy.addresses.assigning import LiveAssignment

@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from modelway_platform.domain.documents.admit_mirroring import unknown_comparators
 from modelway_platform.domain.documents.read_document import Written
 from modelway_platform.domain.parsing.document_problem import Problem
-from modelway_platform.domain.routing.mirrors import COMPARATOR_GROUP
+from modelway_platform.domain.routing.mirroring.mirrors import COMPARATOR_GROUP
 from modelway_platform.domain.routing.route import Route
 
 

@@ -9,7 +9,7 @@ import hmac
 import json
 from datetime import UTC, datetime
 
-from modelway_platform.domain.routing import job_pass
+from modelway_platform.domain.routing.jobs import job_pass
 from modelway_platform.gateway.jobs.callbacks.callback_guard import Target
 from modelway_platform.gateway.jobs.job import Job
 

@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from modelway_platform.domain.routing import job_headers, job_pass
+from modelway_platform.domain.routing.jobs import job_headers, job_pass
 from modelway_platform.gateway.jobs.back_off import RETRY
 from modelway_platform.gateway.jobs.executing.judge_answer import Meaning, meaning_of
 from modelway_platform.gateway.jobs.http_call import AnswerTooLargeError, CallFailedError, Connections, Received

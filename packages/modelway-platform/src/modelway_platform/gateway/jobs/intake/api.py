@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from modelway.errors import ConflictError, ForbiddenError, InvalidRequestError, ModelwayError, NotFoundError
 from modelway.http1 import Request
-from modelway_platform.domain.routing import job_headers
+from modelway_platform.domain.routing.jobs import job_headers
 from modelway_platform.gateway.jobs.callbacks.callback_guard import CallbackRules
 from modelway_platform.gateway.jobs.callbacks.callback_message import signing_secret
 from modelway_platform.gateway.jobs.counts import Counts

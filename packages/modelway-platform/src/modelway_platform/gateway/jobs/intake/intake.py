@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from modelway.errors import InvalidRequestError, ModelwayError
 from modelway.http1 import Request
 from modelway_platform.domain.parsing.durations import seconds_in
-from modelway_platform.domain.routing import job_headers
-from modelway_platform.domain.routing.async_policy import AsyncPolicy
+from modelway_platform.domain.routing.jobs import job_headers
+from modelway_platform.domain.routing.jobs.async_policy import AsyncPolicy
 from modelway_platform.gateway.jobs.callbacks.callback_guard import CallbackRules, address_problem
 from modelway_platform.gateway.jobs.job import MAX_PRIORITY, USUAL_PRIORITY, Job, new_id
 

@@ -7,7 +7,7 @@ import logging
 from modelway.errors import ModelwayError
 from modelway.http1 import BufferedConnection, Limits, Listener, Request
 from modelway.http1.answers import error_body
-from modelway_platform.domain.routing import job_headers, job_pass
+from modelway_platform.domain.routing.jobs import job_headers, job_pass
 from modelway_platform.gateway.jobs.intake.api import Api, Reply
 from modelway_platform.gateway.jobs.stores.port import JobsUnavailableError
 

@@ -1,6 +1,6 @@
 """Which version a caller is given who shall stay with it: by the Route's experiments, else by its sticky key, else by weights.
 
-Decided by hashing what the caller is known by (`domain.routing.rendezvous`), so all workers agree, before and after a restart, with
+Decided by hashing what the caller is known by (`domain.routing.assignment.rendezvous`), so all workers agree, before and after a restart, with
 nothing kept. Whoever comes without it goes by exact weights. A caller without a cookie gets one whose number lies where exact
 weights would have sent the request: the shares of new callers are exact, too.
 """
@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from modelway.http1 import Request
-from modelway_platform.domain.routing.assignment import NamedExperiment, StickyKey
-from modelway_platform.domain.routing.rendezvous import WeightedRendezvous, point_of
-from modelway_platform.domain.routing.weighted_round_robin import SmoothWeightedRoundRobin
+from modelway_platform.domain.routing.assignment.assignment import NamedExperiment, StickyKey
+from modelway_platform.domain.routing.assignment.rendezvous import WeightedRendezvous, point_of
+from modelway_platform.domain.routing.assignment.weighted_round_robin import SmoothWeightedRoundRobin
 from modelway_platform.gateway.proxy.addresses import sticky_cookie
 from modelway_platform.gateway.proxy.addresses.url_router import Search
 

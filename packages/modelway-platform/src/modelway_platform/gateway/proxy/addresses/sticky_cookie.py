@@ -7,7 +7,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING
 
-from modelway_platform.domain.routing.assignment import StickyKey
+from modelway_platform.domain.routing.assignment.assignment import StickyKey
 
 if TYPE_CHECKING:
     from modelway_platform.gateway.proxy.exchange import Exchange

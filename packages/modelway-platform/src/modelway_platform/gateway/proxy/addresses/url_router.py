@@ -10,9 +10,9 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from modelway.http1 import Request
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.routing.published_url import Condition, PublishedUrl, parameter_named
-from modelway_platform.domain.routing.url_conflicts import rank
-from modelway_platform.domain.routing.url_pattern import MAX_SEGMENTS, Segment, parse_pattern
+from modelway_platform.domain.routing.addresses.published_url import Condition, PublishedUrl, parameter_named
+from modelway_platform.domain.routing.addresses.url_conflicts import rank
+from modelway_platform.domain.routing.addresses.url_pattern import MAX_SEGMENTS, Segment, parse_pattern
 
 # Conditions on the query are not looked for in longer ones.
 MAX_QUERY_PARAMETERS = 256

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from modelway_platform.domain.access.limits import Concurrency
-from modelway_platform.domain.routing.fair_queue import FairQueue, share
+from modelway_platform.domain.routing.jobs.fair_queue import FairQueue, share
 from modelway_platform.gateway.proxy.admission import Refusal
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import msgspec
 
 from modelway_platform.domain.agreement.answer_values import Answer
 from modelway_platform.domain.agreement.compare_answers import Agreement
-from modelway_platform.domain.routing.mirrors import Comparator
+from modelway_platform.domain.routing.mirroring.mirrors import Comparator
 
 MAX_WAITING = 256
 MAX_WAITING_BYTES = 32 * 1024 * 1024

@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 import msgspec
 
 from modelway_platform.domain.agreement.compare_answers import Agreement, CustomComparator, compare_answers
-from modelway_platform.domain.routing.mirrors import COMPARATOR_GROUP
+from modelway_platform.domain.routing.mirroring.mirrors import COMPARATOR_GROUP
 from modelway_platform.gateway.proxy.mirroring.comparison_helper import Compared, Comparing
 
 LONGEST_SECONDS = 5

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from modelway_platform.domain.routing.mirrors import Comparator, Mirror
+from modelway_platform.domain.routing.mirroring.mirrors import Comparator, Mirror
 from modelway_platform.domain.table.route_table import ModelEntry, ReplicaEntry
 from modelway_platform.gateway.proxy.mirroring.mirror_metrics import MirrorCounts
 

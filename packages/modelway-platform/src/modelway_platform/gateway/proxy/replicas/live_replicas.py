@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from modelway_platform.domain.routing.resilience import USUAL, HealthPolicy
+from modelway_platform.domain.routing.resilience.resilience import USUAL, HealthPolicy
 from modelway_platform.domain.table.route_table import ReplicaEntry
 from modelway_platform.gateway.proxy.access_record import Json, of_version
 from modelway_platform.gateway.proxy.limits.overload_guard import OverloadGuard

@@ -4,8 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelway_platform.domain.parsing.durations import duration_text, seconds_in
-from modelway_platform.domain.routing.addressing_json import condition_from_json, condition_to_json
-from modelway_platform.domain.routing.assignment import DEFAULT_MAX_AGE, Arm, Assignment, NamedExperiment, StickyKey
+from modelway_platform.domain.routing.addresses.addressing_json import condition_from_json, condition_to_json
+from modelway_platform.domain.routing.assignment.assignment import (
+    DEFAULT_MAX_AGE,
+    Arm,
+    Assignment,
+    NamedExperiment,
+    StickyKey,
+)
 
 
 def assignment_to_json(assignment: Assignment) -> dict[str, Any]:

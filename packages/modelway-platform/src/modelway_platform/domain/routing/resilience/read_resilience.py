@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from modelway_platform.domain.parsing.document_fields import Fields
 from modelway_platform.domain.parsing.document_node import ScalarNode
-from modelway_platform.domain.routing.resilience import (
+from modelway_platform.domain.routing.resilience.resilience import (
     MAX_ATTEMPTS,
     MAX_SECONDS,
     MIN_TRY_SECONDS,

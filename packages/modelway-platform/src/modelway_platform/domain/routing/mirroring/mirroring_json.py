@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from modelway_platform.domain.routing.mirrors import Comparator, EndpointComparator, Mirror, Mirroring, Tolerance
+from modelway_platform.domain.routing.mirroring.mirrors import (
+    Comparator,
+    EndpointComparator,
+    Mirror,
+    Mirroring,
+    Tolerance,
+)
 
 
 def mirroring_to_json(mirroring: Mirroring) -> dict[str, Any]:

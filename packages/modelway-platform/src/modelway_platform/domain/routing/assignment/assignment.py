@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from modelway_platform.domain.routing.published_url import Condition
+from modelway_platform.domain.routing.addresses.published_url import Condition
 
 By = Literal["cookie", "header", "consumer"]
 DEFAULT_MAX_AGE = 30 * 86_400.0

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelway_platform.domain.parsing.document_fields import Fields
-from modelway_platform.domain.routing.async_policy import (
+from modelway_platform.domain.routing.jobs.async_policy import (
     DEFAULT_ASYNC,
     LONGEST_SECONDS,
     MAX_ATTEMPTS,

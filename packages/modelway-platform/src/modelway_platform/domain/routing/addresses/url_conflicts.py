@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from modelway_platform.domain.identity import ModelKey
-from modelway_platform.domain.routing.published_url import Condition, PublishedUrl
-from modelway_platform.domain.routing.url_pattern import shape_of
+from modelway_platform.domain.routing.addresses.published_url import Condition, PublishedUrl
+from modelway_platform.domain.routing.addresses.url_pattern import shape_of
 
 # They are compared with each other here, and tried one after another for a request.
 MAX_OF_ONE_SHAPE = 64

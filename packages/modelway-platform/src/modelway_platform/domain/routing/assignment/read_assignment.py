@@ -6,7 +6,8 @@ from modelway_platform.domain.identity import is_name, is_version
 from modelway_platform.domain.parsing.document_fields import Fields
 from modelway_platform.domain.parsing.document_node import Node
 from modelway_platform.domain.parsing.durations import DURATION_RULE, seconds_in
-from modelway_platform.domain.routing.assignment import (
+from modelway_platform.domain.routing.addresses.read_addressing import is_condition_header, read_conditions
+from modelway_platform.domain.routing.assignment.assignment import (
     DEFAULT_MAX_AGE,
     MAX_WEIGHT,
     Arm,
@@ -15,7 +16,6 @@ from modelway_platform.domain.routing.assignment import (
     NamedExperiment,
     StickyKey,
 )
-from modelway_platform.domain.routing.read_addressing import is_condition_header, read_conditions
 
 BY = ("cookie", "header", "consumer")
 MAX_EXPERIMENTS = 16

@@ -6,7 +6,7 @@ from typing import cast
 from modelway_platform.domain.identity import is_name, is_version
 from modelway_platform.domain.parsing.document_fields import Fields
 from modelway_platform.domain.parsing.document_node import Node, ScalarNode
-from modelway_platform.domain.routing.published_url import (
+from modelway_platform.domain.routing.addresses.published_url import (
     Addressing,
     Alias,
     Balance,
@@ -15,7 +15,7 @@ from modelway_platform.domain.routing.published_url import (
     PublishedUrl,
     parameter_named,
 )
-from modelway_platform.domain.routing.url_pattern import PatternError, Segment, parse_pattern
+from modelway_platform.domain.routing.addresses.url_pattern import PatternError, Segment, parse_pattern
 
 MAX_URLS = 100
 MAX_ALIASES = 100

@@ -7,7 +7,8 @@ from modelway_platform.domain.identity import is_name, is_version
 from modelway_platform.domain.parsing.document_fields import Fields
 from modelway_platform.domain.parsing.document_node import shortened
 from modelway_platform.domain.parsing.json_place import PLACE_RULE, parse_place
-from modelway_platform.domain.routing.mirrors import (
+from modelway_platform.domain.routing.addresses.read_addressing import is_endpoint
+from modelway_platform.domain.routing.mirroring.mirrors import (
     KINDS,
     MAX_MIRRORED_BYTES,
     Comparator,
@@ -17,7 +18,6 @@ from modelway_platform.domain.routing.mirrors import (
     Mirroring,
     Tolerance,
 )
-from modelway_platform.domain.routing.read_addressing import is_endpoint
 
 MAX_MIRRORS = 8
 MAX_COMPARED = 64

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from modelway_platform.domain.routing.published_url import Addressing, Alias, Condition, PublishedUrl
+from modelway_platform.domain.routing.addresses.published_url import Addressing, Alias, Condition, PublishedUrl
 
 
 def addressing_to_json(addressing: Addressing) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Which version and which replica a request goes to: exact shares, shares that stay with a caller, experiments."""

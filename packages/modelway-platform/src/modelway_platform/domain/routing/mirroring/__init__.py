@@ -1,0 +1,1 @@
+"""Copies of requests to other versions, and how their answers are compared."""
