@@ -89,9 +89,9 @@ def test_the_database_is_away(
             _refused_for(pick(16.0, AWAY_SECONDS), editor)
             proxy.be("well")
             recovered["frozen"] = _seconds_until(editor.try_once)
-            proxy.be("well", delay=0.3)
+            proxy.be("well", delay=0.15)  # each way: a change is some forty ways there and back, and the writers' turns
             _seconds_until(editor.try_once)
-            proxy.be("well", delay=1.0)  # changes may be refused: writers take turns, each of many ways there and back
+            proxy.be("well", delay=1.0)  # changes may be refused: in time, and in words
             _tried_for(pick(3.0, AWAY_SECONDS), editor)
             proxy.be("well")
             recovered["late"] = _seconds_until(editor.try_once)
@@ -128,7 +128,7 @@ def _tried_for(seconds: float, editor: Editor) -> None:
 
 def _seconds_until(probe: Callable[[], bool]) -> float:
     started = time.monotonic()
-    wait_for("changes are accepted again", probe)
+    wait_for("changes are accepted again", probe, seconds=120.0)
     return time.monotonic() - started
 
 

@@ -20,6 +20,7 @@ from modelway_platform.store import schema
 from modelway_platform.store.database import Database
 from modelway_platform.store.declared.documents import Documents
 from modelway_platform.store.declared.events import Events
+from modelway_platform.store.engines.call_deadline import answered_within
 from modelway_platform.store.engines.postgres_engine import PostgresEngine
 
 ROUTE = Route(key=ModelKey("a", "b"), versions=(VersionWeight(version="v1", weight=1),))
@@ -171,3 +172,53 @@ def test_a_frozen_server_keeps_nobody_for_ever(own_server: Postgres) -> None:
         for pid in (backend, second):
             os.kill(pid, signal.SIGCONT)
         engine.close()
+
+
+def test_what_the_server_is_too_slow_for_is_given_up_whole(postgres_database: Database) -> None:
+    with (
+        pytest.raises(ModelwayError, match="too slow") as caught,
+        answered_within(0.2),
+        postgres_database.write() as to,
+    ):
+        to.execute(insert(schema.counters).values(name="x", value=1))
+        to.execute(text("SELECT pg_sleep(0.3)"))
+        to.execute(insert(schema.counters).values(name="y", value=1))
+    assert (caught.value.error_code, caught.value.http) == ("database_unavailable", 503)
+    assert caught.value.retry_after
+    with postgres_database.read() as connection:  # at once, and without an end of its own
+        assert connection.execute(select(schema.counters.c.name)).all() == []
+
+
+def test_whoever_is_given_little_time_waits_little_for_other_writers(postgres_database: Database) -> None:
+    refused: list[ModelwayError] = []
+
+    def write() -> None:
+        with answered_within(0.1):
+            try:
+                with postgres_database.write():
+                    pass
+            except ModelwayError as error:
+                refused.append(error)
+
+    with postgres_database.write():
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join(15)  # less than a writer waits otherwise
+        assert [each.error_code for each in refused] == ["database_unavailable"]
+
+
+def test_a_call_that_is_over_does_not_begin(postgres_database: Database) -> None:
+    with answered_within(-1), pytest.raises(ModelwayError, match="too slow"), postgres_database.read():
+        pass
+
+
+def test_what_is_done_stays_done_though_nothing_can_be_said_of_it(
+    postgres_database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = Events(postgres_database)
+    with answered_within(-1):
+        events.note("Route", "a/b", "Normal", "Applied", "revision 2 configured by ada")
+    assert events.list("Route", "a/b") == []
+    assert "Route a/b: Applied: revision 2 configured by ada" in caplog.text
+    events.note("Route", "a/b", "Normal", "Applied", "revision 3 configured by ada")
+    assert [each.message for each in events.list("Route", "a/b")] == ["revision 3 configured by ada"]

@@ -10,6 +10,10 @@ from modelway_platform.deploy.api.call import Answerer, Call, Caller, Implementa
 from modelway_platform.deploy.api.messages.json_messages import check_required
 from modelway_platform.deploy.api.messages.methods import Method, api_methods
 from modelway_platform.deploy.api.visible import is_filtered, visible_answer, visible_stream
+from modelway_platform.store.engines.call_deadline import answered_within
+
+ANSWER_SECONDS = 40.0
+"""For what one call does with the database; clients of ours wait a minute for an answer."""
 
 
 class Dispatch:
@@ -46,8 +50,11 @@ class Dispatch:
         self._check(method, request, call)
         answering = cast("Answerer", self._found[method.name])(request, call.to(method.called))
         if is_filtered(method, call.caller):
-            return await visible_answer(method, answering, call.caller)
-        return await answering
+            answering = visible_answer(method, answering, call.caller)
+        if not isinstance(request, Message):  # what streams in takes as long as it takes
+            return await answering
+        with answered_within(ANSWER_SECONDS):
+            return await answering
 
     def stream(self, method: Method, request: Message, call: Call) -> AsyncIterator[Any]:
         """The answers of a method that has many; None while there is none."""

@@ -261,7 +261,7 @@ class Promoter:
         log.info("promotion %d of %s: %s: %s", after.number, after.deployment, state.value, message)
         what = f"promotion {after.number} from {after.from_stage} to {after.to_stage}: {message}"
         level = "Normal" if state is PromotionState.PROMOTED else "Warning"
-        self._parts.events.add("Deployment", after.deployment, level, f"Promotion{state.value}"[:40], what[:1000])
+        self._parts.events.note("Deployment", after.deployment, level, f"Promotion{state.value}"[:40], what[:1000])
 
 
 def _summary(verdicts: tuple[GateVerdict, ...]) -> str:

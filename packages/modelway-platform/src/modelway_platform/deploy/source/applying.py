@@ -161,7 +161,7 @@ class CommitApplier:
         for each in applied:
             if each.action != "unchanged":
                 message = f"revision {each.revision} {each.action} by {_author(spec, commit)}"
-                self._events.add(each.kind, each.name, "Normal", "Applied", message)
+                self._events.note(each.kind, each.name, "Normal", "Applied", message)
 
     def _refused(self, answer: Answer, why: str, details: tuple[dict[str, Any], ...]) -> Outcome:
         return Outcome(self._seen(answer, "refused", why, details), None)

@@ -287,7 +287,7 @@ class RolloutEngine:
         self._runs.move(record.key, replace(status, moves=number), move, kept=kept)
         level = "Warning" if kind in _WARNINGS else "Normal"
         reason = "".join(word.capitalize() for word in kind.split("-"))
-        self._events.add("Rollout", str(record.key), level, reason, status.message)
+        self._events.note("Rollout", str(record.key), level, reason, status.message)
         log.info("rollout %s: %s: %s", record.key, kind, status.message)
 
 

@@ -1,5 +1,6 @@
 """What happened to documents, newest kept, equal ones in a row counted."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +8,14 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
 
+from modelway.errors import ModelwayError
 from modelway_platform.domain.documents.document_json import Kind
 from modelway_platform.domain.records import Event
 from modelway_platform.store import schema
 from modelway_platform.store.database import Database
 
 KEPT_PER_DOCUMENT = 200
+log = logging.getLogger(__name__)
 
 Level = Literal["Normal", "Warning"]
 
@@ -79,6 +82,18 @@ class Events:
             _count_again(connection, again)
             _insert(connection, new, of_these)
         self._notify()
+
+    def note(self, kind: Kind, name: str, type: Level, reason: str, message: str) -> None:  # noqa: A002 - the field's name
+        """As `add`, of what is done already and stays done: a database that is away now must not make it look refused."""
+        self.note_all([Happened(kind=kind, name=name, type=type, reason=reason, message=message, at=self._clock())])
+
+    def note_all(self, happened: Sequence[Happened]) -> None:
+        """As `add_all`, of what is done already; what cannot be kept is said in the log."""
+        try:
+            self.add_all(happened)
+        except ModelwayError as error:
+            for each in happened:
+                log.warning("not kept: %s %s: %s: %s (%s)", each.kind, each.name, each.reason, each.message, error)
 
     def list(self, kind: Kind, name: str) -> list[Event]:
         """Those of one document, oldest first."""

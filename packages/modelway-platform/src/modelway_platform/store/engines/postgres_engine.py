@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 
 from modelway.errors import ModelwayError
+from modelway_platform.store.engines.call_deadline import check_deadline, seconds_left
 from modelway_platform.store.engines.engine import DatabaseUnavailableError
 from modelway_platform.store.engines.postgres_errors import translate
 from modelway_platform.store.engines.statement_watch import StatementWatch
@@ -60,7 +61,7 @@ class PostgresEngine:
 
     @contextmanager
     def writing(self) -> Generator[Connection]:
-        if not self._lock.acquire(timeout=STATEMENT_SECONDS + LOCK_SECONDS):
+        if not self._lock.acquire(timeout=seconds_left(STATEMENT_SECONDS + LOCK_SECONDS)):
             raise DatabaseUnavailableError(
                 f"nothing was saved: {self.shown} does not get on with what was asked before", hint="try again"
             )
@@ -100,6 +101,7 @@ class PostgresEngine:
 
     def _ask_whether_alive(self, driver: psycopg.Connection[Any], _record: Any, _proxy: Any) -> None:
         """As the pool would by itself (`pool_pre_ping`), but not for ever."""
+        check_deadline(self.shown)
         self._watch.begin(driver)
         try:
             driver.autocommit = True
@@ -133,6 +135,7 @@ class PostgresEngine:
         _context: Any,
         executemany: bool,  # noqa: FBT001 - as above
     ) -> tuple[str, Any]:
+        check_deadline(self.shown)
         self._watch.begin(cursor.connection)
         return statement, [_fit(each) for each in parameters] if executemany else _fit(parameters)
 

@@ -37,6 +37,7 @@ from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.parsing.document_node import Mark
 from modelway_platform.domain.records import Declared
 from modelway_platform.domain.sources.git_write import GitWrite
+from modelway_platform.store.declared.events import Happened
 
 
 class DocumentsService:
@@ -91,10 +92,20 @@ class DocumentsService:
         return document_changes(self._parts, request.since, request.kind, request.project)
 
     def _tell(self, applied: tuple[Applied, ...], author: Actor) -> None:
-        for item in applied:
-            if item.action != "unchanged":
-                message = f"revision {item.revision} {item.action} by {author.name}"
-                self._parts.events.add(item.kind, item.name, "Normal", "Applied", message)
+        self._parts.events.note_all(
+            [
+                Happened(
+                    kind=item.kind,
+                    name=item.name,
+                    type="Normal",
+                    reason="Applied",
+                    message=f"revision {item.revision} {item.action} by {author.name}",
+                    at=time.time(),
+                )
+                for item in applied
+                if item.action != "unchanged"
+            ]
+        )
 
 
 class _OneKind:
@@ -205,7 +216,7 @@ class _OneKind:
             number = self._documents.mark_deleting(key, author=author, expected_revision=expected, admit=admit)
             if not force:
                 self._mass.note(key.project)
-        self._parts.events.add(self._kind, name, "Normal", "Deleted", f"revision {number}: deleted by {author.name}")
+        self._parts.events.note(self._kind, name, "Normal", "Deleted", f"revision {number}: deleted by {author.name}")
         return {"kind": self._kind, "name": name, "revision": number}
 
     def _check_mass(self, key: VersionKey, after: Declared) -> None:
@@ -231,7 +242,7 @@ class _OneKind:
         )
         if applied.action != "unchanged":
             message = f"revision {applied.revision}: an earlier one declared again by {author.name}"
-            self._parts.events.add(self._kind, name, "Normal", "Undone", message)
+            self._parts.events.note(self._kind, name, "Normal", "Undone", message)
         return self._find(name)
 
     def _ask_for_commit(
@@ -245,7 +256,7 @@ class _OneKind:
         write = undo.ask(self._kind, name, to_revision, author=author.name, expected=expected)
         if write is not None:
             message = f"{write.subject}: a commit to branch {write.branch} of source {write.source} asked for by {author.name}"
-            parts.events.add(self._kind, name, "Normal", "UndoAskedFor", message)
+            parts.events.note(self._kind, name, "Normal", "UndoAskedFor", message)
         return write
 
     def _admit(self, document: Document, before: Declared, after: Declared) -> None:

@@ -84,7 +84,7 @@ class PhasesService:
             self._check_may_approve(record, stage, author)
             if approvals.approve_cluster(str(key), record.revision, cluster, author=author):
                 text = f"revision {record.revision}: cluster {cluster} approved by {author.name}"
-                self._parts.events.add("Deployment", str(key), "Normal", "ClusterApproved", text)
+                self._parts.events.note("Deployment", str(key), "Normal", "ClusterApproved", text)
             return record.revision
         known = [] if stage is None else [each.value for each in stage.approve_phases]
         phase = None if stage is None else waiting_phase(stage, record, approvals.all())
@@ -99,7 +99,7 @@ class PhasesService:
         chosen = PhaseName(wanted) if wanted else phase or PhaseName.FETCH
         if approvals.approve(str(key), record.revision, chosen, author=author):
             text = f"revision {record.revision}: phase {chosen} approved by {author.name}"
-            self._parts.events.add("Deployment", str(key), "Normal", "PhaseApproved", text)
+            self._parts.events.note("Deployment", str(key), "Normal", "PhaseApproved", text)
         return record.revision
 
     def _check_may_approve(self, record: DeploymentRecord, stage: Stage | None, author: Actor) -> None:
@@ -121,7 +121,7 @@ class PhasesService:
         else:
             holds.lift(str(key), revision=record.revision, author=author, action=said)
         text = f"revision {record.revision}: {action} by {author.name}"
-        self._parts.events.add("Deployment", str(key), "Normal", _REASONS[action], text)
+        self._parts.events.note("Deployment", str(key), "Normal", _REASONS[action], text)
         return record.revision
 
     def _phases(self, key: VersionKey, wanted: int) -> dict[str, Any]:

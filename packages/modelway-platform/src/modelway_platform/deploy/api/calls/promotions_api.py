@@ -112,7 +112,7 @@ class PromotionsService:
         )
         kept = promotions.ask(asked, author=author)
         text = f"promotion {kept.number} from {kept.from_stage} to {kept.to_stage} asked for by {kept.promoter}"
-        self._parts.events.add("Deployment", str(key), "Normal", "PromotionAskedFor", text)
+        self._parts.events.note("Deployment", str(key), "Normal", "PromotionAskedFor", text)
         return kept
 
     def _arrived(self, key: VersionKey, wanted: str, package: str) -> Promotion | None:
@@ -135,7 +135,7 @@ class PromotionsService:
             text = (
                 f"promotion {number} to {after.to_stage}: {_DONE[action]} by {who}{': ' + comment if comment else ''}"
             )
-            self._parts.events.add("Deployment", after.deployment, "Normal", f"Promotion{_DONE[action].title()}", text)
+            self._parts.events.note("Deployment", after.deployment, "Normal", f"Promotion{_DONE[action].title()}", text)
         return after
 
     def _take_back(self, promotion: Promotion) -> None:

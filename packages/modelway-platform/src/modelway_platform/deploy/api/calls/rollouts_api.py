@@ -70,7 +70,7 @@ class RolloutsService:
                 if order in _REASONS:
                     move = _move(record, status, order, author.name, now)
                     self._runs().move(key, _counted(record, status), move, told_by=author)
-                    self._parts.events.add("Rollout", str(key), "Normal", _REASONS[order], status.message)
+                    self._parts.events.note("Rollout", str(key), "Normal", _REASONS[order], status.message)
                 else:
                     self._runs().order(key, status, order, author)
             except ConflictError:
