@@ -175,14 +175,14 @@ def test_a_frozen_server_keeps_nobody_for_ever(own_server: Postgres) -> None:
 
 
 def test_what_the_server_is_too_slow_for_is_given_up_whole(postgres_database: Database) -> None:
-    with (
-        pytest.raises(ModelwayError, match="too slow") as caught,
-        answered_within(0.2),
-        postgres_database.write() as to,
-    ):
-        to.execute(insert(schema.counters).values(name="x", value=1))
-        to.execute(text("SELECT pg_sleep(0.3)"))
-        to.execute(insert(schema.counters).values(name="y", value=1))
+    def write() -> None:
+        with answered_within(0.2), postgres_database.write() as connection:
+            connection.execute(insert(schema.counters).values(name="x", value=1))
+            connection.execute(text("SELECT pg_sleep(0.3)"))
+            connection.execute(insert(schema.counters).values(name="y", value=1))
+
+    with pytest.raises(ModelwayError, match="too slow") as caught:
+        write()
     assert (caught.value.error_code, caught.value.http) == ("database_unavailable", 503)
     assert caught.value.retry_after
     with postgres_database.read() as connection:  # at once, and without an end of its own
