@@ -1,6 +1,6 @@
 """Route tables against golden files: `<case>.in.yaml` says what is declared and observed, `<case>.out.yaml` the table.
 
-`REWRITE=1 .venv/bin/pytest packages/modelway-platform/tests/domain/test_compile_route_table.py` rewrites the latter.
+`REWRITE=1 .venv/bin/pytest packages/modelway-platform/tests/domain/table/test_compile_route_table.py` rewrites the latter.
 """
 
 import os

@@ -254,7 +254,7 @@ def test_limits_that_make_no_sense(field: str, said: str) -> None:
 
 
 def test_resilience_as_the_guide_shows_it() -> None:
-    page = (Path(__file__).parents[4] / "docs" / "resilience.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[5] / "docs" / "resilience.md").read_text(encoding="utf-8")
     written = read(page.partition("```yaml\n")[2].partition("```")[0])
     assert isinstance(written, Written)
     assert isinstance(written.document, Route)
