@@ -36,6 +36,9 @@ from modelway_platform.insight.compare_versions import AccessComparison
 from modelway_platform.insight.mirror_report import MirrorReports
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
+from modelway_platform.insight.series.store import SeriesReader
+from modelway_platform.insight.series.tiers import Tiers
+from modelway_platform.insight.traffic.history import TrafficHistory
 from modelway_platform.store.access.audit import Audit
 from modelway_platform.store.access.keys import Keys
 from modelway_platform.store.access.token_issuers import TokenIssuers
@@ -171,6 +174,9 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             comparer=AccessComparison(root / "access", desk=QueryDesk(root / "store")),
             mirror_reports=MirrorReports(root / "access"),
             log_queries=QueryDesk(root / "store"),
+            traffic=TrafficHistory(
+                QueryDesk(root / "store"), SeriesReader(root / "series.db", Tiers()), documents
+            ).read,
             exports=Exporter(root / "store"),
             feedback=FeedbackSegments(root / "feedback"),
             records=ShippedSegments(root / "shipped"),

@@ -46,6 +46,7 @@ class Platform:
     packages: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     keys: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     logs: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    traffic: dict[str, Any] = field(default_factory=dict[str, Any])
     asked: list[str] = field(default_factory=list[str])
     ready_after: float | None = 0.0
     end_streams: bool = False
@@ -83,8 +84,8 @@ class Platform:
                 return 200, self.packages.get(digest) or _missing(f"no package {digest}")
             case "GET", ["packages"]:
                 return 200, {"items": list(self.packages.values())}
-            case "GET", ["endpoints"]:
-                return 200, {"items": self.endpoints}
+            case "GET", ["endpoints" | "traffic" as told]:
+                return 200, {"items": self.endpoints} if told == "endpoints" else self.traffic
             case "GET", ["keys"]:
                 return 200, {"items": self.keys}
             case "POST", ["keys"]:

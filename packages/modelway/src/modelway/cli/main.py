@@ -53,6 +53,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "route": Verb("modelway.cli.route", "explain which version and replica would answer a request, and why"),
         "mirror": Verb("modelway.cli.mirror", "copies of requests: how often another version says the same"),
         "logs": Verb("modelway.cli.logs", "read, follow or ask access logs; read server logs"),
+        "traffic": Verb("modelway.cli.traffic", "who called what in a stretch of time, with the weights of then"),
         "anomalies": Verb(
             "modelway.cli.anomalies", "what the platform noticed of models; acknowledge, mute, say what is watched"
         ),

@@ -25,6 +25,7 @@ from modelway_platform.insight.outputs.state import output_gauges, output_rows, 
 from modelway_platform.insight.query.desk import QueryDesk
 from modelway_platform.insight.query.export import Exporter
 from modelway_platform.insight.series.store import SeriesReader
+from modelway_platform.insight.traffic.history import TrafficHistory
 from modelway_platform.store.files.feedback_segments import FeedbackSegments
 from modelway_platform.store.files.key_uses import last_uses
 from modelway_platform.store.files.load_reports import WorkerLoad
@@ -38,6 +39,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
     tables = TableSource(settings.directory.table, lambda: publisher.state.number)
     older = older_records(settings.directory)
     desk = QueryDesk(settings.directory.log_store, elsewhere=older)
+    series = SeriesReader(settings.directory.series, tiers_from(os.environ))
     facts = PublisherFacts(publisher, parts.leases, tables, settings.directory.gateway)
     return ApiParts(
         documents=stores.documents,
@@ -96,7 +98,8 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         rollouts=stores.rollouts,
         incidents=stores.incidents,
         anomaly_settings=stores.anomaly_settings,
-        series=SeriesDesk(SeriesReader(settings.directory.series, tiers_from(os.environ))).series,
+        series=SeriesDesk(series).series,
+        traffic=TrafficHistory(desk, series, stores.documents).read,
         retry=parts.orders.retry,
         keys_last_used=lambda: last_uses(settings.directory.gateway),
         replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),

@@ -32,6 +32,7 @@ from modelway_platform.deploy.api.calls.records_api import RecordsService
 from modelway_platform.deploy.api.calls.rollouts_api import RolloutsService
 from modelway_platform.deploy.api.calls.signatures_api import SignaturesService
 from modelway_platform.deploy.api.calls.sources_api import SourcesService
+from modelway_platform.deploy.api.calls.traffic_api import TrafficService
 from modelway_platform.deploy.api.calls.webhooks_api import WebhooksService
 from modelway_platform.deploy.api.dispatch import Dispatch
 from modelway_platform.deploy.api.parts import ApiParts
@@ -64,6 +65,7 @@ _SERVICES = (
     MirrorsService,
     PlatformService,
     AnomaliesService,
+    TrafficService,
 )
 
 

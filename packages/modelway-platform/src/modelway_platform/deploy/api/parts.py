@@ -15,6 +15,7 @@ from modelway_platform.domain.deployments.phases import PhaseRun
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.routing.endpoint import Endpoint
 from modelway_platform.domain.routing.explanation import ExplainQuery, Explanation
+from modelway_platform.domain.traffic.stretch import TrafficQuery
 from modelway_platform.domain.verdicts.comparison import Comparison, ComparisonQuery
 from modelway_platform.domain.verdicts.record_query import Asked, Exported, ReadyQuestion, RecordQuery
 from modelway_platform.store.access.audit import Audit
@@ -235,6 +236,11 @@ def no_series(model: ModelKey, seconds: float) -> Mapping[str, Any]:
     return {"step": 60, "times": [], "model": {}, "versions": [], "usual": {}, "judgements": []}
 
 
+def no_traffic(query: TrafficQuery, abandoned: Callable[[], bool]) -> Mapping[str, Any]:
+    """For a process without collected records."""
+    raise UnavailableError("no records are collected here", hint="ask the platform that `modelway up` runs")
+
+
 def no_phases(name: str, revision: int) -> tuple[PhaseRun, ...]:
     """For a process that deploys nothing."""
     return ()
@@ -303,6 +309,7 @@ class ApiParts:
         incidents: What was wrong with models.
         anomaly_settings: What is watched of whom, and what nobody is told.
         series: A model's series of the last seconds.
+        traffic: Who called what in a stretch of time; called in a thread, and told there when nobody waits any more.
         rollouts: What runs of rollouts rest on and did; None where none is moved.
         webhooks: What secrets of webhooks are made of; None where no source is followed.
         webhook_secret: The other half of them, this platform's own.
@@ -346,6 +353,7 @@ class ApiParts:
     phases: Callable[[str, int], tuple[PhaseRun, ...]] = no_phases
     holds: Holds | None = None
     series: Callable[[ModelKey, float], Mapping[str, Any]] = no_series
+    traffic: Callable[[TrafficQuery, Callable[[], bool]], Mapping[str, Any]] = no_traffic
     promotions: Promotions | None = None
     phase_approvals: ClusterApprovals | None = None
     rollouts: RolloutRuns | None = None

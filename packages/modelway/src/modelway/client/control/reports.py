@@ -47,6 +47,22 @@ class ReportsClient(ControlCalls):
         path = object_path("routes", model) + "/comparison"
         return self._object(self._http.request("GET", path, query=query, silence=_COMPARISON_SILENCE))
 
+    def traffic(
+        self, *, project: str = "", model: str = "", since: str = "1h", until: str = "", steps: int = 120
+    ) -> dict[str, Any]:
+        """Who called what in a stretch of time: `steps`, `calls`, `routes` with weights and mirrors of then, `unknown`.
+
+        Args:
+            project: Whose; all that may be seen unless given.
+            model: Of the project; all of them unless given.
+            since: `90m`, `2h`, `7d` ago, or a time with its zone (RFC 3339).
+            until: In the same words; now unless given.
+            steps: Into how many it is divided at most; 1 for the whole as one.
+        """
+        asked = {"project": project, "model": model, "since": since, "until": until, "steps": str(steps)}
+        query = {name: value for name, value in asked.items() if value}
+        return self._object(self._http.request("GET", "/v1/traffic", query=query, silence=_COMPARISON_SILENCE))
+
     def mirror_report(self, model: str, *, since: str = "", examples: int = 5) -> dict[str, Any]:
         """How often the answers to copies of a model's requests agree with those that callers got.
 

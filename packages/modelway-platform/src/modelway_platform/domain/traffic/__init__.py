@@ -1,0 +1,1 @@
+"""Who called what at a time: how a stretch is divided, and what routes said then."""
