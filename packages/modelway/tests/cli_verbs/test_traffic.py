@@ -66,5 +66,5 @@ def test_calls_have_the_weights_of_then(modelway: Any, platform: Any) -> None:
 
 def test_nobody_called_and_wrong_words(modelway: Any, platform: Any) -> None:
     platform.traffic = TOLD | {"steps": [], "calls": [], "routes": [], "unknown": []}
-    assert modelway("traffic").stdout == "nobody called in this time\n\n"
+    assert modelway("traffic").stdout == "nobody called in this time\n"
     assert modelway("traffic", "vision/digits/v1").returncode == 2

@@ -63,7 +63,6 @@ def _page(told: Object) -> Iterator[str]:
         yield ""
     if not steps:
         yield "nobody called in this time"
-        yield ""
     yield from _routes(told)
 
 
