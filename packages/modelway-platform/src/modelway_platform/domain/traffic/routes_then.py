@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelway_platform.domain.records import Revision
-from modelway_platform.domain.routing.assignment_json import assignment_from_json
-from modelway_platform.domain.routing.mirroring_json import mirroring_from_json
+from modelway_platform.domain.routing.assignment.assignment_json import assignment_from_json
+from modelway_platform.domain.routing.mirroring.mirroring_json import mirroring_from_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
