@@ -1,6 +1,8 @@
 # Two commands matter to a newcomer: `make demo` and `make test`. Each sets up what it needs.
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Set in many containers' shells; every process of a platform would compile all its modules at each start: more than twice the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-job-kills check check-lint check-imports check-types check-architecture format lock docs \
   test-faults bench-gateway bench-routes bench-serving bench-serving-grpc bench-promises bench-start bench-images bench-tables bench-verdicts

@@ -1,5 +1,6 @@
 """What the journeys share: a package made once, a platform for tests that leave it whole, and platforms of one's own."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ PlatformFactory = Callable[..., RunningPlatform]
 
 
 def pytest_configure() -> None:
-    """Children must hear Ctrl-C: a run in a shell's background inherits it as ignored, and would hand that down."""
+    """What the shell around must not hand down to the platforms: Ctrl-C ignored, as in its background, and modules compiled anew."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # more than half of what starting a platform costs
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
