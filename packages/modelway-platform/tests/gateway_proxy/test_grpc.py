@@ -13,6 +13,7 @@ import pytest
 
 from modelway_platform.domain.access.limits import RateLimit, UsageLimits
 from modelway_platform.domain.deployments.autoscale import ScalingEntry
+from modelway_platform.domain.routing.payload_policy import NO_PAYLOADS, PayloadPolicy, carried
 from modelway_platform.domain.table.route_table import KeyEntry, ModelEntry, ReplicaEntry, RouteTable, VersionEntry
 from modelway_platform.gateway.proxy.rpc.heads import forwarded, pairs_of, request_of
 from modelway_platform.gateway.proxy.rpc.listener import RpcListener
@@ -209,6 +210,16 @@ def test_metadata_go_through_but_for_those_that_claim_an_identity(setup: Setup) 
     last = dict(rpc.trailing_metadata())
     assert (last["last"], last["has-time"], last["modelway-version"]) == ("yes", "True", "v1")
     assert last["x-request-id"] == "mine"
+
+
+@pytest.mark.parametrize("policy", [NO_PAYLOADS, PayloadPolicy(share=0.5, patterns=(r"\d{3}",))])
+def test_only_the_route_says_which_payloads_are_written(setup: Setup, policy: PayloadPolicy) -> None:
+    replica = setup.replica()
+    setup.table({"v1": (1, [replica.port])}, payloads=policy)
+    for name in ("modelway-payloads", "modelway_payloads", "x-modelway-payloads"):
+        setup.echo(metadata=setup.metadata("p/m", (name, '{"share":1,"max":65536}')))
+    told = [[value for name, value in seen.items() if "payloads" in name] for seen in replica.seen]
+    assert told == [[carried(policy)] if policy.share else []] * 3
 
 
 def test_an_error_of_the_model_comes_back_whole(setup: Setup) -> None:

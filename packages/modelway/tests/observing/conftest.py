@@ -64,6 +64,12 @@ class Words(Handler):
             yield letter
 
     @inference
+    def count(self, seconds: float) -> Iterator[int]:
+        for number in range(10_000):
+            yield number
+            time.sleep(seconds)
+
+    @inference
     async def wait(self, seconds: float) -> float:
         await asyncio.sleep(seconds)
         return seconds

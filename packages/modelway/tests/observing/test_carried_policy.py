@@ -116,7 +116,7 @@ def test_a_server_writes_what_the_route_wants_and_nothing_otherwise(server: "Ser
     assert found["request"] == {"word": "[redacted]"}
     assert found["answer"] == "WHISPER"
     server.ask("/shout", {"word": "w" * 400}, x_request_id="long", **told)
-    assert record(server, log, "long")["request_omitted"] == "412 bytes"
+    assert record(server, log, "long")["request_omitted"] == "412 bytes, too long"
     server.ask("/shout", {"word": "whisper", "always": "hidden"}, x_request_id="own", **told)
     assert record(server, log, "own")["request"] == {"word": "[redacted]", "always": "[redacted]"}
     for name, more in (("plain", {}), ("hostile", {"modelway_payloads": "all"})):

@@ -125,7 +125,8 @@ def test_streams_are_one_record_each(server: "Server", record: Find) -> None:
     found = record("stream")
     assert (found["status"], found["pieces"], found["endpoint"]) == (200, 3, "letters")
     assert found["inference_us"] > 0
-    assert "answer" not in found
+    assert found["answer"] == ["a", "b", "c"]
+    assert "answer_truncated" not in found
 
 
 def test_copies_and_traces_are_marked(server: "Server", record: Find) -> None:
@@ -156,15 +157,15 @@ def test_secrets_are_not_written(server: "Server", record: Find, log: Path) -> N
 
 def test_hostile_payloads_and_fields_cost_nothing_but_themselves(server: "Server", record: Find) -> None:
     assert server.ask("/shout", {"word": "x" * 5000}, x_request_id="long")[0] == 200
-    assert record("long")["request_omitted"] == "5012 bytes"
+    assert record("long")["request_omitted"] == "5012 bytes, too long"
     assert server.ask("/shout", b'{"word": "unfinished', x_request_id="broken")[0] == 400
-    assert record("broken")["request_omitted"] == "not JSON"
+    assert record("broken")["request_omitted"] == "20 bytes, not JSON"
     assert server.ask("/shout", b'{"word":' + b"[" * 150 + b"]" * 150 + b"}", x_request_id="deep")[0] == 422
-    assert record("deep")["request_omitted"] == "nested too deeply"
+    assert record("deep")["request_omitted"] == "309 bytes, nested too deeply"
     assert server.ask("/shout", {"word": "odd"}, x_request_id="odd")[0] == 200
     assert record("odd")["fields_omitted"] == "not JSON"
     assert server.ask("/shout", {"word": "huge"}, x_request_id="huge")[0] == 200
-    assert record("huge")["fields_omitted"].endswith("bytes")
+    assert record("huge")["fields_omitted"].endswith(" bytes, too long")
     assert server.ask("/shout", {"word": "x"}, x_request_id='a"b\\c')[0] == 200
     assert record('a"b\\c')["status"] == 200
 

@@ -12,9 +12,11 @@ from modelway.serving.batching.ranks import USUAL, read_priority
 from modelway.serving.counting.metrics import EndpointMetrics
 from modelway.serving.item import Item
 from modelway.serving.model_app import ModelApp
+from modelway.serving.observing.payload import Read, read_json
 from modelway.serving.observing.trail import OPEN_INFERENCE, REST, Asked, Ended, Trail
 from modelway.serving.open_inference.inference import Inference
 from modelway.serving.open_inference.outputs import Encoded, encode_results
+from modelway.serving.open_inference.recorded import reader_of
 from modelway.serving.open_inference.routes import PREFIX, error_page
 from modelway.serving.open_inference.tensors import read_request
 from modelway.serving.page import Page
@@ -135,7 +137,14 @@ class ModelConnection(BufferedConnection):
             ended=self._stream_ended,
         )
 
-    def _seen_off(self, status: int, code: str, what: Item | Inference[Encoded] | None, body: bytes = b"") -> None:
+    def _seen_off(
+        self,
+        status: int,
+        code: str,
+        what: Item | Inference[Encoded] | None,
+        body: bytes = b"",
+        read: Read = read_json,
+    ) -> None:
         """Tell who wants to know that the request has ended."""
         trail, self._trail = self._trail, None
         if trail is None or self._app.observation is None:
@@ -143,7 +152,7 @@ class ModelConnection(BufferedConnection):
         fields = what.log_fields if what is not None else None
         rows = what.rows if isinstance(what, Inference) else 1
         pieces = what.pieces_sent if isinstance(what, StreamItem) else 0
-        self._app.observation.end(trail, Ended(status, code, fields, body, rows, pieces))
+        self._app.observation.end(trail, Ended(status, code, fields, body, rows, pieces, read))
 
     def _stream_ended(self, status: int, code: str) -> None:
         if self._trail is not None:
@@ -194,6 +203,7 @@ class ModelConnection(BufferedConnection):
     def _open_inference(self, request: Request, path: str, body: bytes, deadline: float) -> None:
         app = self._app
         inference: Inference[Encoded] | None = None
+        plain = body
         self._started = perf_counter()
         try:
             page = app.open_inference.answer(request.method, path, app.signature, ready=bool(app.endpoints))
@@ -205,10 +215,8 @@ class ModelConnection(BufferedConnection):
             self._coding = wanted_coding(request.header(b"accept-encoding"))
             inference = Inference(app.dispatcher, app.signature, self._inferred, encode_results)
             limit = app.settings.max_body_bytes
-            infer, tensors = read_request(
-                decompressed(body, request.header(b"content-encoding"), limit),
-                request.header(b"inference-header-content-length"),
-            )
+            plain = decompressed(body, request.header(b"content-encoding"), limit)
+            infer, tensors = read_request(plain, request.header(b"inference-header-content-length"))
             inference.start(
                 app.open_inference.model_head(page),
                 infer,
@@ -222,27 +230,33 @@ class ModelConnection(BufferedConnection):
                 status = error.http if isinstance(error, OverloadedError) else 400
                 app.endpoints[f"/{inference.endpoint}".encode()].request_done(status, perf_counter() - self._started)
             if inference is not None and app.observation is not None:
-                self._follow(inference, request, body, deadline)
+                self._follow(inference, request, (body, plain), deadline)
                 self._seen_off(error_page(error).status, error.error_code, inference)
             self._show(error_page(error), error)
         else:
             if app.observation is not None:
-                self._follow(inference, request, body, deadline)
+                self._follow(inference, request, (body, plain), deadline)
             self._inference = inference
             self._metrics = app.endpoints[f"/{inference.endpoint}".encode()]
 
-    def _follow(self, inference: Inference[Encoded], request: Request, body: bytes, deadline: float) -> None:
+    def _follow(
+        self, inference: Inference[Encoded], request: Request, bodies: tuple[bytes, bytes], deadline: float
+    ) -> None:
+        """Have the request seen, with its body as it came and as it is read."""
         request_id = self._request_id.decode("ascii")
+        body, plain = bodies
         asked = Asked(inference.endpoint, OPEN_INFERENCE, request_id, request.headers, deadline, len(body))
         assert self._app.observation is not None
-        self._trail = self._app.observation.begin(asked, self._started, body)
+        read = reader_of(request.header(b"inference-header-content-length"))
+        self._trail = self._app.observation.begin(asked, self._started, plain, read)
         inference.follow(self._trail)
 
     def _inferred(self, result: Encoded | ModelwayError) -> None:
         if self._trail is not None and isinstance(result, ModelwayError):
             self._seen_off(error_page(result).status, result.error_code, self._inference)
         elif self._trail is not None and isinstance(result, Encoded):
-            self._seen_off(200, "", self._inference, b"" if result.header_length else result.body)
+            read = reader_of(b"%d" % result.header_length) if result.header_length else read_json
+            self._seen_off(200, "", self._inference, result.body, read)
         self._inference = None
         error: ModelwayError | None = None
         if isinstance(result, ModelwayError):

@@ -61,6 +61,7 @@ class LiveModel:
         "mirrors",
         "name",
         "payloads",
+        "payloads_told",
         "per_try",
         "retries",
         "timeout",
@@ -76,7 +77,7 @@ class LiveModel:
         self.idempotent = entry.idempotent
         self.max_body_bytes = entry.max_body_bytes
         self.websocket = entry.websocket
-        told = carried(entry.payloads)
+        self.payloads_told = told = carried(entry.payloads)
         self.payloads = f"{HEADER}: {told}\r\n".encode("ascii") if told else b""
         self.timeout = entry.timeout_seconds
         self.versions = versions

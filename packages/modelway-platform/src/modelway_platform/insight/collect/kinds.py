@@ -124,11 +124,13 @@ INFERENCE = Kind(
         Column("trace_id", "text", "of the trace it is part of"),
         Column("fields", "json", "what the handler wrote into `Context.log_fields`"),
         Column("fields_omitted", "text", "why they are left out"),
-        Column("request", "json", "the request's body, where the model server logs payloads"),
+        Column("request", "json", "the request's body, where payloads are logged; over gRPC as it would be over REST"),
         Column("request_omitted", "text", "why it is left out"),
-        Column("answer", "json", "the answer's body, likewise"),
+        Column("answer", "json", "the answer's body, likewise; the pieces of a stream in a list"),
         Column("answer_omitted", "text", "why it is left out"),
+        Column("answer_truncated", "flag", "of a stream: more pieces were sent than those in `answer`"),
     ),
+    shape=2,
 )
 
 FEEDBACK = Kind(

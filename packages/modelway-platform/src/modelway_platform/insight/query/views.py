@@ -120,11 +120,11 @@ def requests_view() -> str:
 def predictions_view() -> str:
     """The statement that makes the view `predictions`: each inference of a request, with what was fed back about it last.
 
-    A copy has its original's id, so what is true of the request is true for both.
+    A copy has its original's id, so what is true of the request is true for both. Pieces of a stream are no label.
     """
     return (
         "CREATE VIEW predictions AS WITH said AS (SELECT request_id, arg_max(label, time) AS label, arg_max(reward, time) AS reward,"
-        " max(time) AS fed_back FROM feedback GROUP BY request_id), predicted AS (SELECT *, prediction_of(answer, fields) AS prediction"
+        " max(time) AS fed_back FROM feedback GROUP BY request_id), predicted AS (SELECT *, prediction_of(CASE WHEN pieces > 0 THEN NULL ELSE answer END, fields) AS prediction"
         " FROM inference WHERE step = '') SELECT i.*, s.label, s.reward, s.fed_back, same_value(i.prediction, s.label) AS correct"
         " FROM predicted i LEFT JOIN said s ON i.request_id = s.request_id"
     )

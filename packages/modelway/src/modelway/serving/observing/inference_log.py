@@ -10,7 +10,8 @@ import msgspec
 
 from modelway.serving.log_settings import PayloadPolicy
 from modelway.serving.observing.carried_policy import Capture, CarriedPolicies
-from modelway.serving.observing.redaction import NotPlainError, Redaction
+from modelway.serving.observing.payload_members import NO_JSON, Part, part_of, with_payloads
+from modelway.serving.observing.redaction import Redaction
 from modelway.serving.observing.segments import Entry
 from modelway.serving.observing.trail import Ended, Trail
 from modelway.serving.settings import Identity
@@ -48,17 +49,13 @@ class InferenceLog:
         self._who = b"%b," % json.dumps(names)[1:-1].encode()
         self._where = b'"replica":%b,"worker":%d' % (json.dumps(replica).encode(), worker)
 
-    def wants_payload(self, request_id: str, carried: bytes = b"") -> bool:
-        """Whether the payloads of this request are written.
+    def capture(self, request_id: str, carried: bytes) -> Capture | None:
+        """What is written of a request's payloads: by the route's policy where it has one, else by this server's own.
 
         Args:
             request_id: Its name; so it is the same answer at every replica and for copies.
             carried: What its route says of payloads.
         """
-        return self._capture(request_id, carried) is not None
-
-    def _capture(self, request_id: str, carried: bytes) -> Capture | None:
-        """By the route's policy where it has one, else by this server's own."""
         if carried and self._carried is not None:
             return self._carried.of(carried, request_id)
         return self._own if self._sampled_below and crc32(request_id.encode()) < self._sampled_below else None
@@ -66,22 +63,21 @@ class InferenceLog:
     def record(self, trail: Trail, ended: Ended, seconds: float) -> None:
         """Add the record of a request that took `seconds`. Looking for secrets is left to the writing thread."""
         line = self._line(trail, ended, seconds)
-        texts: list[tuple[bytes, bytes, int]] = []
+        capture = trail.capture
+        kept = None if ended.body else trail.kept  # pieces that were sent together in the end are one answer
+        parts: list[Part] = []
         if ended.fields:
-            texts.append((b"fields", _json_of(ended.fields), MOST_FIELDS_BYTES))
-        capture = None if trail.step else self._capture(trail.asked.request_id, trail.payloads)
+            parts.append(part_of("fields", _json_of(ended.fields), MOST_FIELDS_BYTES))
         if capture is not None:
-            texts.append((b"request", trail.asked.body, capture.most_bytes))
-            texts.append((b"answer", ended.body, capture.most_bytes))
-        if not texts:
+            parts.append(Part("request", trail.body, trail.body_bytes, capture.most_bytes, trail.read))
+            if kept is None:
+                parts.append(part_of("answer", ended.body, capture.most_bytes, ended.read))
+        if not parts:
             line += b"}\n"
             self._lines.append(line, len(line))
             return
-        # What is too long goes no further: it would fill the memory that lines may take.
-        parts = [(name, b"" if len(text) > most else text, len(text)) for name, text, most in texts]
-        size = len(line) + sum(len(text) for _, text, _ in parts)
-        redaction = (capture or self._own).redaction
-        self._lines.append(partial(_with_texts, redaction, line, parts), size)
+        size = len(line) + sum(len(each.octets) for each in parts) + (kept.size if kept is not None else 0)
+        self._lines.append(partial(with_payloads, line, capture or self._own, parts, kept), size)
 
     def _line(self, trail: Trail, ended: Ended, seconds: float) -> bytes:
         """The record without its closing brace. Whole microseconds, as formatting floats costs most."""
@@ -133,25 +129,9 @@ class InferenceLog:
         return b"".join(parts)
 
 
-def _with_texts(redaction: Redaction, line: bytes, parts: list[tuple[bytes, bytes, int]]) -> bytes:
-    """On the writing thread."""
-    return b"%b%b}\n" % (line, b"".join([_text(redaction, *each) for each in parts]))
-
-
-def _text(redaction: Redaction, name: bytes, text: bytes, size: int) -> bytes:
-    if not size:
-        return b""
-    if not text:
-        return b',"%b_omitted":"%d bytes"' % (name, size)
-    try:
-        return b',"%b":%b' % (name, redaction.of_json(text))
-    except NotPlainError as reason:
-        return b',"%b_omitted":"%b"' % (name, str(reason).encode())
-
-
 def _json_of(fields: object) -> bytes:
     """What a handler wrote may be anything: what is no JSON is nothing that can be read as such."""
     try:
         return msgspec.json.encode(fields, enc_hook=str)
     except Exception:  # noqa: BLE001 - not even a `__str__` that raises may cost the record
-        return b"?"
+        return NO_JSON

@@ -1,10 +1,10 @@
 """Sees requests of one worker begin and end, for its inference log and its traces."""
 
-from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from modelway.serving.observing.inference_log import InferenceLog
+from modelway.serving.observing.payload import Read, read_json
 from modelway.serving.observing.trail import STEP, Asked, Ended, Trail
 from modelway.trace_context import trace_of
 
@@ -24,17 +24,20 @@ class Observation:
         self._log = log
         self._spans = spans
 
-    def begin(self, asked: Asked, started: float, body: bytes = b"") -> Trail:
+    def begin(self, asked: Asked, started: float, body: bytes = b"", read: Read = read_json) -> Trail:
         """A request has come.
 
         Args:
             asked: What it is.
             started: When, on `time.perf_counter`.
             body: What a log may have of it.
+            read: What that says.
         """
         trail = Trail(asked, started)
-        if body and self._log is not None and self._log.wants_payload(asked.request_id, trail.payloads):
-            trail.asked = replace(asked, body=body)
+        if self._log is not None:
+            capture = self._log.capture(asked.request_id, trail.payloads)
+            if capture is not None:
+                trail.keep(capture, body, read)
         if self._spans is not None:
             self._spans.begin(trail)
         else:

@@ -1,15 +1,17 @@
 """Takes secrets out of what is written to a log: by the names of members and by what texts look like."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 
 from modelway.serving.log_settings import SECRET_NAMES
+from modelway.serving.observing.cut_texts import cut
+from modelway.serving.observing.inner_json import InnerJson, open_inner_json
 
 REDACTED = "[redacted]"
-_MOST_NESTED = 100
+MOST_NESTED = 100
 _CONTENTS = frozenset({"data", "contents"})
 _AT_ONCE = 64 * 1024
 """Characters of one search: it holds the whole process up, and patterns were tried on no more."""
@@ -61,7 +63,24 @@ class Redaction:
             value = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise NotPlainError("not JSON") from None
-        return msgspec.json.encode(self.of_value(value, places=self._places))
+        return msgspec.json.encode(self.of_whole(open_inner_json(value)))
+
+    def of_whole(self, value: Any) -> Any:
+        """A request or an answer without secrets, places included.
+
+        Raises:
+            NotPlainError: It is nested too deeply.
+        """
+        return self.of_value(value, places=self._places)
+
+    def of_texts(self, texts: Sequence[str]) -> list[str]:
+        """Texts that are one in pieces, without what looks like a secret in it; what is cut in two is taken out of both."""
+        found = list(texts)
+        for pattern in self._looked_for("".join(found)):
+            spans = [each.span() for each in pattern.finditer("".join(found)) if each[0]]
+            if spans:
+                found = cut(found, spans, REDACTED)
+        return found
 
     def of_value(self, value: Any, depth: int = 0, places: tuple[tuple[Step, ...], ...] = ()) -> Any:
         """A value of plain types without secrets.
@@ -69,7 +88,7 @@ class Redaction:
         Raises:
             NotPlainError: It is nested too deeply.
         """
-        if depth > _MOST_NESTED:
+        if depth > MOST_NESTED:
             raise NotPlainError("nested too deeply")
         match value:
             case str():
@@ -83,6 +102,8 @@ class Redaction:
                     else self._inner(name, member, depth, places)
                     for name, member in members.items()
                 }
+            case InnerJson():
+                return msgspec.json.encode(self.of_value(value[0], depth + 1)).decode()
             case list() | tuple():
                 elements = cast("list[Any]", value)
                 return [self._inner(index, each, depth, places) for index, each in enumerate(elements)]
@@ -104,10 +125,13 @@ class Redaction:
     def _text(self, text: str) -> str:
         if len(text) > _AT_ONCE:
             return "".join([self._text(piece) for piece in _pieces(text)])
-        # Octets in base64 look like card numbers now and then, and would be spoilt.
-        for pattern in self._own if _LONG_OCTETS.fullmatch(text) else self._patterns:
+        for pattern in self._looked_for(text):
             text = pattern.sub(REDACTED, text)
         return text
+
+    def _looked_for(self, text: str) -> tuple[re.Pattern[str], ...]:
+        # Octets in base64 look like card numbers now and then, and would be spoilt.
+        return self._own if _LONG_OCTETS.fullmatch(text) else self._patterns
 
 
 def _pieces(text: str) -> Iterator[str]:

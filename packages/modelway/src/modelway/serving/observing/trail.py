@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from modelway.context import Headers
 from modelway.serving.batching.hold import Closed
+from modelway.serving.observing.payload import KeptPieces, Read, read_json
 from modelway.serving.stage_clock import StageTimes
 
 if TYPE_CHECKING:
+    from modelway.serving.observing.carried_policy import Capture
     from modelway.serving.observing.spans import RequestSpan
     from modelway.trace_context import TraceContext
 
@@ -31,7 +33,6 @@ class Asked:
         headers: As they came.
         deadline: On `time.monotonic`.
         bytes_in: Length of the body.
-        body: JSON, as far as a log may have it.
     """
 
     endpoint: str
@@ -40,7 +41,6 @@ class Asked:
     headers: Headers
     deadline: float = inf
     bytes_in: int = 0
-    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Ended:
         body: The answer, where a log may have it.
         rows: Items it was for the model.
         pieces: Of a stream.
+        read: What the answer says.
     """
 
     status: int
@@ -62,6 +63,7 @@ class Ended:
     body: bytes = b""
     rows: int = 1
     pieces: int = 0
+    read: Read = read_json
 
 
 class Passing(Protocol):
@@ -84,10 +86,15 @@ class Trail:
         "asked",
         "batch",
         "batch_span",
+        "body",
+        "body_bytes",
+        "capture",
         "closed",
         "encode",
+        "kept",
         "mirrored",
         "payloads",
+        "read",
         "span",
         "started",
         "step",
@@ -108,6 +115,12 @@ class Trail:
                 self.mirrored = self.mirrored or value.lower() == b"true"
             elif name == b"modelway-payloads":
                 self.payloads = value
+        # What is written of the request; None unless somebody wants that
+        self.capture: Capture | None = None
+        self.body = b""
+        self.body_bytes = 0
+        self.read: Read = read_json
+        self.kept: KeptPieces | None = None
         self.step = ""
         self.trace: TraceContext | None = None
         self.span: RequestSpan | None = None
@@ -119,6 +132,21 @@ class Trail:
         self.answering = 0.0
         self.encode = 0.0
         self.batch_span: Any = None
+
+    def keep(self, capture: "Capture", body: bytes, read: Read) -> None:
+        """Its payloads are to be written; a body that is too long for that is let go at once."""
+        self.capture = capture
+        self.read = read
+        self.body_bytes = len(body)
+        if len(body) <= capture.most_bytes:
+            self.body = body
+
+    def keep_pieces(self, bodies: Sequence[bytes], read: Read) -> None:
+        """Pieces of its answer have been sent; asked only where there is a `capture`."""
+        if self.kept is None:
+            assert self.capture is not None
+            self.kept = KeptPieces(self.capture.most_bytes, read)
+        self.kept.add(bodies)
 
     def stage_us(self) -> tuple[int, int, int, int]:
         """Queue, preprocess, inference and postprocess in microseconds; 0 for what did not happen."""

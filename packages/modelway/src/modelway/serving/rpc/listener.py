@@ -15,6 +15,9 @@ from modelway.serving.rpc.reflection import Reflection
 from modelway.serving.rpc.service import SERVICE, UnaryCalls
 from modelway.serving.rpc.stream import InferStream
 
+MAX_METADATA_BYTES = 40 * 1024
+"""As much as a gateway takes from its callers, and what it adds: who calls, and which payloads are written."""
+
 
 class RpcListener:
     """Answers the protocol's calls, health and reflection.
@@ -46,7 +49,12 @@ class RpcListener:
             lambda listener: RpcConnection(listener, methods),
             host=host,
             port=port,
-            limits=Limits(max_body_bytes=limit, max_reserved_bytes=2 * limit),
+            limits=Limits(
+                max_body_bytes=limit,
+                max_reserved_bytes=2 * limit,
+                max_list_bytes=MAX_METADATA_BYTES,
+                max_block_bytes=2 * MAX_METADATA_BYTES,
+            ),
             context=context,
         )
 

@@ -62,8 +62,8 @@ def infer_of(message: ModelInferRequest) -> InferJson:
     return InferJson(
         inputs=[],
         id=message.id,
-        parameters=_parameters(message.parameters),
-        outputs=[OutputJson(each.name, _parameters(each.parameters)) for each in message.outputs],
+        parameters=parameters_of(message.parameters),
+        outputs=[OutputJson(each.name, parameters_of(each.parameters)) for each in message.outputs],
     )
 
 
@@ -83,10 +83,15 @@ def tensors_of(message: ModelInferRequest) -> list[Tensor]:
                 hint="give one for each input and no contents, or none at all",
             )
         return [raw_tensor(each.name, each.datatype, each.shape, raw) for each, raw in zip(inputs, raws, strict=True)]
-    return [_listed(each) for each in inputs]
+    return [listed_contents(each) for each in inputs]
 
 
-def _listed(given: ModelInferRequest.InferInputTensor) -> Tensor:
+def listed_contents(given: ModelInferRequest.InferInputTensor | ModelInferResponse.InferOutputTensor) -> Tensor:
+    """A tensor with its elements as numbers, checked.
+
+    Raises:
+        InvalidRequestError: It is not as it says.
+    """
     member = _CONTENTS.get(given.datatype)
     filled = [field.name for field, _ in given.contents.ListFields()]
     if member is None and given.datatype in DATATYPES:
@@ -98,7 +103,8 @@ def _listed(given: ModelInferRequest.InferInputTensor) -> Tensor:
     return listed_tensor(given.name, given.datatype, given.shape, getattr(given.contents, member) if member else ())
 
 
-def _parameters(given: Mapping[str, InferParameter]) -> dict[str, Any]:
+def parameters_of(given: Mapping[str, InferParameter]) -> dict[str, Any]:
+    """As they are in JSON."""
     found: dict[str, Any] = {}
     for name, parameter in given.items():
         choice = parameter.WhichOneof("parameter_choice")

@@ -3,9 +3,11 @@
 from typing import Any
 
 from modelway.serving.model_app import ModelApp
+from modelway.serving.observing.payload import Read
 from modelway.serving.observing.trail import GRPC, Asked, Ended, Trail
 from modelway.serving.open_inference.inference import Inference
 from modelway.serving.rpc.caller import Caller
+from modelway.serving.rpc.recorded import read_answer, read_request
 from modelway.serving.stages.streams import StreamItem
 
 
@@ -15,16 +17,16 @@ class SeenCall:
     Args:
         app: What this worker serves.
         caller: Who asks.
-        size: Length of the message.
+        body: Its message.
         started: When it came, on `time.perf_counter`.
     """
 
-    __slots__ = ("_app", "_caller", "_size", "_started", "_trail", "_what")
+    __slots__ = ("_app", "_body", "_caller", "_started", "_trail", "_what")
 
-    def __init__(self, app: ModelApp, caller: Caller, size: int, started: float) -> None:
+    def __init__(self, app: ModelApp, caller: Caller, body: bytes, started: float) -> None:
         self._app = app
         self._caller = caller
-        self._size = size
+        self._body = body
         self._started = started
         self._trail: Trail | None = None
         self._what: Inference[Any] | StreamItem | None = None
@@ -40,8 +42,8 @@ class SeenCall:
         else:
             what.follow(trail)
 
-    def ended(self, status: int, code: str = "") -> None:
-        """It is answered, or nobody waits any more; the first time counts."""
+    def ended(self, status: int, code: str = "", body: bytes = b"", read: Read = read_answer) -> None:
+        """It is answered, by `body` if it went well, or nobody waits any more; the first time counts."""
         observation = self._app.observation
         if observation is None:
             return
@@ -52,10 +54,10 @@ class SeenCall:
         elif isinstance(what, StreamItem):
             observation.end(trail, Ended(status, code, what.log_fields, pieces=what.pieces_sent))
         else:
-            observation.end(trail, Ended(status, code, what.log_fields, rows=what.rows))
+            observation.end(trail, Ended(status, code, what.log_fields, body, what.rows, read=read))
 
     def _begin(self, endpoint: str) -> Trail:
         assert self._app.observation is not None
         caller = self._caller
-        asked = Asked(endpoint, GRPC, caller.request_id, caller.headers, caller.deadline, self._size)
-        return self._app.observation.begin(asked, self._started)
+        asked = Asked(endpoint, GRPC, caller.request_id, caller.headers, caller.deadline, len(self._body))
+        return self._app.observation.begin(asked, self._started, self._body, read_request)

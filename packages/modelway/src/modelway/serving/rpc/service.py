@@ -110,7 +110,7 @@ class InferCall:
         app, call = self._app, self._call
         caller = Caller(call.request_id, call.deadline, call.headers)
         if app.observation is not None:
-            self._seen = SeenCall(app, caller, len(body), self._started)
+            self._seen = SeenCall(app, caller, body, self._started)
         try:
             message = read_message(body)
             self._inference = inference = start_inference(app, message, caller, self._ended)
@@ -138,12 +138,13 @@ class InferCall:
                 self._app.answer_failed(self._call.request_id, result)
             self._call.fail(result)
         else:
-            self._count(200)
-            self._call.respond(result.SerializeToString())
+            answer = result.SerializeToString()
+            self._count(200, body=answer)
+            self._call.respond(answer)
 
-    def _count(self, status: int, code: str = "") -> None:
+    def _count(self, status: int, code: str = "", body: bytes = b"") -> None:
         if self._seen is not None:
-            self._seen.ended(status, code)
+            self._seen.ended(status, code, body)
         if self._inference is not None:
             metrics = self._app.endpoints[f"/{self._inference.endpoint}".encode()]
             metrics.request_done(status, perf_counter() - self._started)

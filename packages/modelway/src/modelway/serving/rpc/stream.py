@@ -17,6 +17,7 @@ from modelway.serving.open_inference.rows import arguments_by_row
 from modelway.serving.open_inference.tensors import flag
 from modelway.serving.rpc.caller import Caller
 from modelway.serving.rpc.messages import answer_form, infer_of, read_message, tensors_of
+from modelway.serving.rpc.recorded import read_piece
 from modelway.serving.rpc.seen_call import SeenCall
 from modelway.serving.rpc.service import check_model, start_inference
 from modelway.serving.stages.streams import StreamItem
@@ -88,22 +89,22 @@ class InferStream:
             check_model(self._app, message)
             assert self._app.signature is not None
             if choose_endpoint(self._app.signature, infer_of(message)).streaming:
-                self._begin_stream(number, message, caller)
+                self._begin_stream(number, message, caller, body)
             else:
-                self._begin_whole(number, message, caller)
+                self._begin_whole(number, message, caller, body)
         except ModelwayError as error:
-            SeenCall(self._app, caller, len(body), perf_counter()).ended(error.http, error.error_code)
+            SeenCall(self._app, caller, body, perf_counter()).ended(error.http, error.error_code)
             self._write(error_message(error, request_id))
 
-    def _begin_whole(self, number: int, message: ModelInferRequest, caller: Caller) -> None:
+    def _begin_whole(self, number: int, message: ModelInferRequest, caller: Caller, body: bytes) -> None:
         started = perf_counter()
         wants_end = flag(infer_of(message).parameters, _WANTS_END)
         inference: Inference[ModelInferResponse] | None = None
-        seen = SeenCall(self._app, caller, message.ByteSize() if self._app.observation is not None else 0, started)
+        seen = SeenCall(self._app, caller, body, started)
 
-        def count(status: int, code: str = "") -> None:
+        def count(status: int, code: str = "", answer: bytes = b"") -> None:
             if inference is not None:
-                seen.ended(status, code)
+                seen.ended(status, code, answer, read_piece)
                 name = f"/{inference.endpoint}".encode()
                 self._app.endpoints[name].request_done(status, perf_counter() - started)
 
@@ -115,10 +116,11 @@ class InferStream:
                 count(result.http, result.error_code)
                 self._write(error_message(result, message.id))
             else:
-                count(200)
                 if wants_end:
                     result.parameters[_IS_END].bool_param = True
-                self._write(ModelStreamInferResponse(infer_response=result).SerializeToString())
+                answer = ModelStreamInferResponse(infer_response=result).SerializeToString()
+                count(200, answer=answer)
+                self._write(answer)
             self._changed()
 
         inference = start_inference(self._app, message, caller, ended)
@@ -130,7 +132,7 @@ class InferStream:
 
         self._drops[number] = drop
 
-    def _begin_stream(self, number: int, message: ModelInferRequest, caller: Caller) -> None:
+    def _begin_stream(self, number: int, message: ModelInferRequest, caller: Caller, body: bytes) -> None:
         app = self._app
         dispatcher, signature = app.dispatcher, app.signature
         assert dispatcher is not None
@@ -154,9 +156,10 @@ class InferStream:
                 answer.parameters[_IS_END].bool_param = False
             return ModelStreamInferResponse(infer_response=answer).SerializeToString()
 
-        seen = SeenCall(app, caller, message.ByteSize() if app.observation is not None else 0, perf_counter())
+        seen = SeenCall(app, caller, body, perf_counter())
         answer = _Pieces(self, number, endpoint.name, head, seen, wants_end=wants_end)
         item = StreamItem((rows[0], answer.done, caller.request_id, caller.deadline, caller.headers), answer, encode)
+        item.read = read_piece
         seen.follow(item, endpoint.name)
         self._streams[number] = (endpoint.name, item)
 

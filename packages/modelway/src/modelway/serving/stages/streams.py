@@ -12,6 +12,7 @@ from modelway.context import Headers
 from modelway.errors import DeadlineExceededError, ModelwayError
 from modelway.serving.item import Item, is_wanted
 from modelway.serving.lane import Lane, Task
+from modelway.serving.observing.payload import Read, read_json
 from modelway.serving.stage_clock import StageClock
 from modelway.serving.stages.async_stages import AsyncStages
 from modelway.serving.stages.stages import EndpointStages
@@ -47,6 +48,7 @@ class StreamItem(Item):
         "iterator",
         "paused",
         "pieces_sent",
+        "read",
         "resting",
         "seconds",
         "sink",
@@ -63,6 +65,7 @@ class StreamItem(Item):
         super().__init__(*item)
         self.sink = sink
         self.encode = encode  # where a piece is not wanted as JSON
+        self.read: Read = read_json  # what is encoded, for a log
         self.iterator: Iterator[Any] | None = None
         self.paused = False  # the caller does not read
         self.resting = False  # because of that, nothing is under way on the model's side
@@ -211,6 +214,8 @@ class Streams:
         if bodies:
             item.pieces_sent += len(bodies)
             item.sink.pieces(bodies)
+            if item.trail is not None and item.trail.capture is not None:
+                item.trail.keep_pieces(bodies, item.read)
         item.encode_seconds += perf_counter() - started
         return error
 

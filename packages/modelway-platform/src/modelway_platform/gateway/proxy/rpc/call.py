@@ -159,6 +159,8 @@ class RpcCall:
         exchange = self._exchange
         identity = exchange.admission.identity
         consumer = identity.consumer if identity is not None else b""
+        model = exchange.admission.model
+        payloads = model.payloads_told if model is not None else ""
         whole = await self._is_whole()
         if self._refusal is not None:
             return answered(grpc.StatusCode.CANCELLED, "", ())  # what is said instead is decided above
@@ -169,7 +171,7 @@ class RpcCall:
         call: Any = start(
             *(self._kept if whole else ()),
             timeout=self._caller.time_remaining(),
-            metadata=tuple(forwarded(self._metadata, exchange.request_id, consumer)),
+            metadata=tuple(forwarded(self._metadata, exchange.request_id, consumer, payloads)),
         )
         if not exchange.sent_at:
             exchange.sent_at = perf_counter()

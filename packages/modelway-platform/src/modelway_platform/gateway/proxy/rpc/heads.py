@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from modelway.http1 import Request
+from modelway_platform.domain.routing.payload_policy import HEADER as PAYLOADS
 from modelway_platform.gateway.proxy.heads.hop_by_hop import HOP_BY_HOP
 from modelway_platform.gateway.proxy.heads.identity_headers import claims_identity
 
@@ -72,8 +73,8 @@ def request_of(method: str, metadata: Iterable[Pair]) -> Request:
     )
 
 
-def forwarded(metadata: Iterable[Pair], request_id: bytes, consumer: bytes) -> list[Pair]:
-    """The metadata a replica gets: who calls is told by us alone."""
+def forwarded(metadata: Iterable[Pair], request_id: bytes, consumer: bytes, payloads: str = "") -> list[Pair]:
+    """The metadata a replica gets: who calls, and which payloads its route wants written, is told by us alone."""
     kept: list[Pair] = []
     for name, value in metadata:
         plain = name.encode().replace(b"_", b"-")
@@ -81,6 +82,8 @@ def forwarded(metadata: Iterable[Pair], request_id: bytes, consumer: bytes) -> l
             kept.append((name, value))
     if consumer:
         kept.append(("modelway-consumer", consumer.decode("latin-1")))
+    if payloads:
+        kept.append((PAYLOADS, payloads))
     kept.append(("x-request-id", request_id.decode("latin-1")))
     return kept
 
