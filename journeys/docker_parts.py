@@ -116,14 +116,15 @@ def _ip(*words: str) -> bool:
 
 
 @contextmanager
-def running_registry(folder: Path) -> Generator[str]:
-    """A registry without TLS until the block ends: `HOST:PORT`; skips by name where it is not installed."""
+def running_registry(folder: Path, *, deletes: bool = False) -> Generator[str]:
+    """A registry without TLS until the block ends: `HOST:PORT`; skips by name where it is not installed. It deletes images only if `deletes`."""
     program = shutil.which("docker-registry", path=SEARCH)
     if program is None:
         pytest.skip("docker-registry is not installed")
     (port,) = free_ports(1)
     (folder / "registry.yml").write_text(
-        f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"
+        f"version: 0.1\nlog: {{level: warn}}\nstorage:\n  filesystem: {{rootdirectory: {folder}/registry}}\n"
+        f"  delete: {{enabled: {str(deletes).lower()}}}\n"
         f'http: {{addr: "127.0.0.1:{port}"}}\n'
     )
     command = [program, "serve", f"{folder}/registry.yml"]

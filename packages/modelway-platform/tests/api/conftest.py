@@ -418,6 +418,12 @@ def fill(api: Api, folder: Path, project: str, model: str, other: str) -> str:
 
 
 @pytest.fixture
+def serve() -> Any:
+    """Serves parts in a `with` block, at the port that it gives."""
+    return serving
+
+
+@pytest.fixture
 def write() -> Any:
     """Makes documents: `write.deployment(...)`, `write.route(...)`."""
 

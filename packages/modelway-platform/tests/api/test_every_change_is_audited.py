@@ -30,6 +30,7 @@ ELSEWHERE = {
     "Anomalies.MuteAnomalies": "test_anomalies_api.py",
     "Anomalies.UnmuteAnomalies": "test_anomalies_api.py",
     "Anomalies.SetAnomalyPolicy": "test_anomalies_api.py",
+    "Images.PruneImages": "test_images_api.py",
     "Promotions.Promote": "test_promotions_api.py",
     "Promotions.SteerPromotion": "test_promotions_api.py",
     "Rollouts.SteerRollout": "test_rollouts_api.py",

@@ -55,6 +55,7 @@ STATUS_BY_CODE: Mapping[str, Status] = MappingProxyType(
         "conflict": Status(409, "ABORTED"),
         "job_not_finished": Status(409, "FAILED_PRECONDITION"),
         "package_needed": Status(409, "FAILED_PRECONDITION"),
+        "registry_keeps_images": Status(409, "FAILED_PRECONDITION"),
         "job_cancelled": Status(410, "CANCELLED"),
         "job_expired": Status(410, "DEADLINE_EXCEEDED"),
         "payload_too_large": Status(413, "RESOURCE_EXHAUSTED"),

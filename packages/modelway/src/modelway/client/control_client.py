@@ -12,6 +12,7 @@ from modelway.client.control.documents import (
     ListKind,
     object_path,
 )
+from modelway.client.control.images import ImagesClient
 from modelway.client.control.keys import CreatedKey, KeysClient
 from modelway.client.control.logs import LogsClient
 from modelway.client.control.packages import PackagesClient, UploadedPackage
@@ -44,6 +45,7 @@ class ControlClient(
     AccessClient,
     SourcesClient,
     LogsClient,
+    ImagesClient,
     ReportsClient,
 ):
     """Everything the control API can do; each resource has a client of its own in `modelway.client.control`.

@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 
 from modelway.cli.command import Command, HelpFormatter
-from modelway_platform.apps.images import image_base, image_bases, image_build, image_prune, image_push
+from modelway_platform.apps.images import (
+    image_base,
+    image_bases,
+    image_build,
+    image_prune,
+    image_prune_registry,
+    image_push,
+)
 from modelway_platform.apps.images.image_builders import add_builder_arguments
 
 EXAMPLE = """
@@ -33,6 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     push.set_defaults(go=image_push.run)
 
     image_prune.add_arguments(verb("prune", "remove layers that nobody has used for long, or that take too much room"))
+
+    image_prune_registry.add_arguments(
+        verb("prune-registry", "take images out of the platform's registries that no revision needs any more")
+    )
 
     bases = verb("bases", "list the base images that are defined, or the exact wheels of one")
     bases.add_argument("name", nargs="?", default="", metavar="NAME", help="its wheels, instead of the list")

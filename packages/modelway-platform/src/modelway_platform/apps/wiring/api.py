@@ -11,6 +11,7 @@ from modelway_platform.apps.ports import grpc_ports
 from modelway_platform.apps.publisher_facts import PublisherFacts
 from modelway_platform.apps.watcher import tiers_from
 from modelway_platform.apps.wiring.parts import ControlParts
+from modelway_platform.apps.wiring.registry_pruner import RegistryPruner
 from modelway_platform.apps.wiring.settings import ControlSettings
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.parts import ApiParts, no_other_token
@@ -64,6 +65,7 @@ def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
         comparer=AccessComparison(settings.directory.access_logs, shipped=settings.directory.shipped, desk=desk),
         mirror_reports=MirrorReports(settings.directory.access_logs, settings.directory.shipped),
         log_queries=desk,
+        images=RegistryPruner(stores=stores, packages=parts.packages.store),
         exports=Exporter(settings.directory.log_store, elsewhere=older),
         feedback=FeedbackSegments(settings.directory.feedback),
         records=ShippedSegments(settings.directory.shipped),

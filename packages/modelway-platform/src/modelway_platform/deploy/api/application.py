@@ -18,6 +18,7 @@ from modelway_platform.deploy.api.calls.endpoints_api import EndpointsService
 from modelway_platform.deploy.api.calls.explain_api import ExplainService
 from modelway_platform.deploy.api.calls.feedback_api import FeedbackService
 from modelway_platform.deploy.api.calls.gateways_api import GatewaysService
+from modelway_platform.deploy.api.calls.images_api import ImagesService
 from modelway_platform.deploy.api.calls.issuers_api import IssuersService
 from modelway_platform.deploy.api.calls.keys_api import KeysService
 from modelway_platform.deploy.api.calls.log_export_api import LogExportService
@@ -52,6 +53,7 @@ _SERVICES = (
     SourcesService,
     WebhooksService,
     PackagesService,
+    ImagesService,
     SignaturesService,
     EndpointsService,
     GatewaysService,

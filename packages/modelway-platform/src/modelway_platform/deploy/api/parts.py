@@ -1,7 +1,7 @@
 """What the API is made of: everything is passed in by the process that serves it, siblings through small protocols."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,9 @@ from typing import Any, Literal, Protocol
 from modelway.errors import UnavailableError
 from modelway_platform.deploy.api.reading.package_refusals import Refusal, no_refusal
 from modelway_platform.deploy.api.reading.record_filter import EVERY_RECORD, RecordFilter
+from modelway_platform.deploy.images.registries.prune_registry import PrunedImage
 from modelway_platform.domain.agreement.mirror_report import MirrorQuery, MirrorReport
+from modelway_platform.domain.deployments.image_needs import KeepRules
 from modelway_platform.domain.deployments.phases import PhaseRun
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.domain.routing.endpoint import Endpoint
@@ -138,6 +140,25 @@ class NoExports:
 
     def export(self, wanted: Exported, *, abandoned: Callable[[], bool]) -> AbstractContextManager[Path]:
         raise UnavailableError("no records are collected here", hint="ask the platform that `modelway up` runs")
+
+
+class ImagePruner(Protocol):
+    """Who takes images out of registries; `apps.wiring.registry_pruner.RegistryPruner` is one."""
+
+    def prune(
+        self, cluster: str, rules: KeepRules, *, dry_run: bool, abandoned: Callable[[], bool]
+    ) -> Iterator[PrunedImage]:
+        """What becomes of each image; taken from in a thread, and told there when nobody waits any more."""
+        ...
+
+
+class NoImages:
+    """For a process that deploys nothing."""
+
+    def prune(
+        self, cluster: str, rules: KeepRules, *, dry_run: bool, abandoned: Callable[[], bool]
+    ) -> Iterator[PrunedImage]:
+        raise UnavailableError("no images are made here", hint="ask the platform that `modelway up` runs")
 
 
 class FeedbackTaker(Protocol):
@@ -325,6 +346,7 @@ class ApiParts:
         exports: Makes data sets of them.
         feedback: Keeps what callers say afterwards of answers.
         records: Keeps access and inference records of other machines.
+        images: Takes images out of registries.
         want_source: Has a Git source looked at as soon as `changes` is notified.
         closing: Set it, then notify `changes`, to end all watching and following before the server stops.
     """
@@ -373,6 +395,7 @@ class ApiParts:
     package_refusal: Refusal = no_refusal
     log_queries: LogQueries = field(default_factory=NoLogQueries)
     exports: RecordExports = field(default_factory=NoExports)
+    images: ImagePruner = field(default_factory=NoImages)
     feedback: FeedbackTaker = field(default_factory=NoFeedback)
     records: RecordKeeper = field(default_factory=KeepsNoRecords)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
