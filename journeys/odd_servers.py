@@ -93,16 +93,23 @@ class Answering:
         status: Of the answers.
         body: Likewise.
         headers: More of them.
+        context: TLS of the server's side.
     """
 
-    def __init__(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 self.send_response(status)
-                for name, value in {**(headers or {}), "content-length": str(len(body))}.items():
+                for name, value in {**(headers or {}), "content-length": str(len(body)), "connection": "close"}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 if self.command != "HEAD":
@@ -117,6 +124,8 @@ class Answering:
             daemon_threads = True
 
         self._server = Server(("127.0.0.1", 0), Handler)
+        if context is not None:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         self.port: int = self._server.server_address[1]

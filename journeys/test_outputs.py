@@ -17,6 +17,7 @@ from journeys.conftest import PlatformFactory
 from journeys.kafka_broker import Broker
 from journeys.otlp_receivers import GrpcReceiver, Heard, HttpReceiver, attributes
 from journeys.output_destinations import InBucket
+from journeys.projects import deployment, route
 from journeys.running_platform import RunningPlatform, wait_for
 
 from modelway.packaging.store.open_store import open_store
@@ -52,6 +53,56 @@ def ask(platform: RunningPlatform, first: int, many: int) -> set[str]:
 
 def received(heard: Heard) -> set[str]:
     return {str(attributes(each).get("modelway.request_id")) for each in heard.records()}
+
+
+def of_replicas(heard: Heard) -> dict[str, dict[str, float]]:
+    """Of model servers: the newest values of the counter of their requests, by replica and version."""
+    found: dict[str, dict[str, float]] = {}
+    for request in heard.metrics:
+        for each in request.resource_metrics:
+            resource = {one.key: one.value.string_value for one in each.resource.attributes}
+            if resource.get("service.name") != "vision/echo":
+                continue
+            assert resource["service.version"] == resource["modelway.version"] == "v1"
+            values = found.setdefault(resource["service.instance.id"], {})
+            for metric in each.scope_metrics[0].metrics:
+                if metric.HasField("sum"):
+                    values[metric.name] = sum(point.as_double for point in metric.sum.data_points)
+    return found
+
+
+def test_metrics_of_each_replica_arrive_elsewhere(own_platform: PlatformFactory, echo_package: Path) -> None:
+    platform, receiver = own_platform(workers=1), HttpReceiver()
+    try:
+        platform.home.mkdir(mode=0o700)
+        (platform.home / "outputs.toml").write_text(
+            f'[[output]]\nname = "metrics"\nkind = "otlp"\nendpoint = "{receiver.endpoint}"\nmetrics_seconds = 1\n'
+        )
+        platform.start()
+        digest = platform.upload(echo_package)
+        platform.apply(deployment("vision/echo/v1", digest, replicas=2), route("vision/echo", {"v1": 100}))
+        platform.wait_ready("vision/echo/v1")
+        platform.wait_routed("/vision/echo/echo")
+        names = {each["id"] for each in platform.endpoints("vision/echo/v1")}
+        wait_for("both replicas", lambda: set(of_replicas(receiver.heard)) == names)
+        before = sum(each["modelway_requests_total"] for each in of_replicas(receiver.heard).values())
+        connection = http.client.HTTPConnection("127.0.0.1", platform.gateway_port, timeout=30)
+        for _ in range(10):
+            connection.request("POST", "/vision/echo/echo", b'{"text": "x"}', {"X-API-Key": platform.key})
+            answer = connection.getresponse()
+            assert answer.read()
+            assert answer.status == 200
+        connection.close()
+        wait_for(
+            "their requests",
+            lambda: (
+                sum(each["modelway_requests_total"] for each in of_replicas(receiver.heard).values()) >= before + 10
+            ),
+        )
+        with urllib.request.urlopen(f"http://127.0.0.1:{platform.control_port}/metrics", timeout=30) as page:
+            assert 'modelway_output_metric_model_servers{output="metrics"} 2' in page.read().decode()
+    finally:
+        receiver.close()
 
 
 def test_records_and_metrics_arrive_elsewhere_over_a_kill(own_platform: PlatformFactory, tmp_path: Path) -> None:

@@ -33,11 +33,13 @@ class OtlpEntry:
 
     Args:
         target: The receiver.
-        metrics_seconds: Between two looks at the platform's metrics; 0 for never.
+        metrics_seconds: Between two looks at metrics; 0 for never.
+        model_servers: Whether those of model servers are among them.
     """
 
     target: OtlpTarget
     metrics_seconds: float
+    model_servers: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +185,8 @@ def _otlp(table: Table) -> OtlpEntry:
         ca_file=table.text("ca_file", ""),
         seconds=_between(table, "timeout_seconds", 10.0, least=1, most=300),
     )
-    return OtlpEntry(target=target, metrics_seconds=metrics)
+    model_servers = table.boolean("model_servers", default=True)
+    return OtlpEntry(target=target, metrics_seconds=metrics, model_servers=model_servers)
 
 
 def _kafka(table: Table) -> KafkaEntry:

@@ -6,20 +6,25 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelway.errors import ModelwayError
 from modelway_platform.apps.event_log import event_log
+from modelway_platform.apps.model_server_list import model_servers_in
 from modelway_platform.apps.output_settings import KafkaEntry, OtlpEntry, OutputEntry, ParquetEntry, read_outputs
+from modelway_platform.apps.ports import tls_files
 from modelway_platform.apps.state_directory import StateDirectory
+from modelway_platform.gateway.proxy.replicas.replica_tls import ReplicaTls, replica_context
 from modelway_platform.insight.collect.files import ledger_of
 from modelway_platform.insight.outputs.position import position_file
 from modelway_platform.insight.outputs.process import MakeOutput, OutputsSettings, run
 
 if TYPE_CHECKING:
     from modelway_platform.insight.outputs.delivery import Delivering
+    from modelway_platform.insight.outputs.otlp.model_servers import ModelServers
     from modelway_platform.insight.outputs.port import Output
 
 PAYLOADS = ("request", "answer")
@@ -27,7 +32,7 @@ PAYLOADS = ("request", "answer")
 log = logging.getLogger("modelway_platform.apps.outputs")  # not `__main__`, which it is when run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Around:
     """What outputs need of the platform.
 
@@ -35,11 +40,21 @@ class Around:
         directory: Its state.
         control: Base URL of control; empty for no metrics of it.
         gateway: Base URL of the gateway; likewise.
+        replica_tls: By which replicas that speak HTTPS are believed.
     """
 
     directory: StateDirectory
     control: str = ""
     gateway: str = ""
+    replica_tls: ReplicaTls | None = None
+
+    @cached_property
+    def model_servers(self) -> "ModelServers":
+        """One for all outputs, so that each replica is asked once."""
+        from modelway_platform.insight.outputs.otlp.model_servers import ModelServers  # noqa: PLC0415 - an extra's
+
+        context = replica_context(self.replica_tls) if self.replica_tls is not None else None
+        return ModelServers(model_servers_in(self.directory.table), context)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,9 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--lifeline", type=int, required=True)
     parser.add_argument("--control", default="")
     parser.add_argument("--gateway", default="")
+    for name in ("--replica-ca", "--replica-cert", "--replica-key"):
+        parser.add_argument(name, type=Path)
     given = parser.parse_args(arguments)
     directory = StateDirectory(root=given.directory)
-    around = Around(directory=directory, control=given.control, gateway=given.gateway)
+    tls = tls_files.replica_tls_of(given.replica_ca, given.replica_cert, given.replica_key)
+    around = Around(directory=directory, control=given.control, gateway=given.gateway, replica_tls=tls)
     with event_log(directory.outputs_log, "outputs"):
         try:
             run(OutputsSettings(folder=directory.outputs, wanted=lambda: outputs_of(around), lifeline=given.lifeline))
@@ -71,6 +89,8 @@ def outputs_of(around: Around) -> Mapping[str, MakeOutput]:
         InvalidRequestError: It cannot be used.
     """
     entries = read_outputs(around.directory.outputs_file).outputs
+    if any(isinstance(each.of, OtlpEntry) and each.of.model_servers for each in entries.values()):
+        _ = around.model_servers  # before several threads would make it
     return {name: MakeOutput(each.what, each, lambda each=each: _make(around, each)) for name, each in entries.items()}
 
 
@@ -95,11 +115,8 @@ def _make(around: Around, entry: OutputEntry) -> "Output":
 
 
 def _otlp(around: Around, entry: OtlpEntry, delivering: "Delivering") -> "Output":
-    from modelway_platform.insight.outputs.otlp.output import (  # noqa: PLC0415 - as above
-        OtlpOutput,
-        OtlpSettings,
-        page_at,
-    )
+    from modelway_platform.insight.outputs.otlp.output import OtlpOutput, OtlpSettings  # noqa: PLC0415 - as above
+    from modelway_platform.insight.outputs.otlp.pages import page_at  # noqa: PLC0415
 
     pages = [("control", around.control, "/metrics"), ("gateway", around.gateway, "/_/metrics")]
     settings = OtlpSettings(
@@ -107,6 +124,7 @@ def _otlp(around: Around, entry: OtlpEntry, delivering: "Delivering") -> "Output
         service=service_of(around.directory),
         # The gateway on this machine is asked by its address: its certificate is for other names.
         pages=[page_at(part, url + path, verify=False) for part, url, path in pages if url],
+        servers=around.model_servers if entry.model_servers and entry.metrics_seconds else None,
         every=entry.metrics_seconds,
     )
     return OtlpOutput(settings, delivering)

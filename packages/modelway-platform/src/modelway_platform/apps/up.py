@@ -253,7 +253,8 @@ def _watcher(settings: UpSettings, lifeline: int) -> ChildSettings:
 def _outputs(settings: UpSettings, lifeline: int) -> tuple[ChildSettings, ...]:
     if not settings.directory.outputs_file.exists():
         return ()
-    arguments = ("--control", settings.control_url, "--gateway", settings.gateway_url)
+    addresses = ("--control", settings.control_url, "--gateway", settings.gateway_url)
+    arguments = (*addresses, *tls_files.options_of((), settings.replica_tls))
     return (_child(settings, "outputs", lifeline, arguments, output=None, stop_seconds=WORKER_STOP_SECONDS),)
 
 

@@ -16,7 +16,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from modelway_platform.insight.outputs.backing_off import waited
 from modelway_platform.insight.outputs.otlp.metric_points import MetricPoints
-from modelway_platform.insight.outputs.otlp.output import MetricsPage, OtlpOutput, OtlpSettings
+from modelway_platform.insight.outputs.otlp.output import OtlpOutput, OtlpSettings
+from modelway_platform.insight.outputs.otlp.pages import MetricsPage
 from modelway_platform.insight.outputs.otlp.target import OtlpTarget
 from modelway_platform.insight.outputs.receiver import AwayError
 from modelway_platform.insight.outputs.secret import Secret
@@ -256,10 +257,9 @@ def test_an_answer_that_is_no_answer_is_not_taken_for_one(store: Store) -> None:
 
 def test_a_page_of_metrics_becomes_sums_gauges_and_histograms() -> None:
     points = MetricPoints({**SERVICE, "service.name": "modelway-gateway"})
-    _, many = points.request(PAGE, 1_000)
-    request, again = points.request(PAGE.replace("} 7", "} 9"), 2_000)
+    _, many = points.resource_metrics(PAGE, 1_000)
+    resource, again = points.resource_metrics(PAGE.replace("} 7", "} 9"), 2_000)
     assert many == again == 3
-    (resource,) = request.resource_metrics
     found = {each.name: each for each in resource.scope_metrics[0].metrics}
     total = found["modelway_gateway_requests_total"].sum
     assert total.is_monotonic
@@ -273,8 +273,8 @@ def test_a_page_of_metrics_becomes_sums_gauges_and_histograms() -> None:
     (row,) = duration.histogram.data_points
     assert (list(row.explicit_bounds), list(row.bucket_counts)) == ([0.1, 1.0], [3, 2, 1])
     assert (row.count, row.sum) == (6, 4.5)
-    fallen, _ = points.request(PAGE.replace("} 7", "} 1"), 3_000)
-    metric = fallen.resource_metrics[0].scope_metrics[0].metrics[0]
+    fallen, _ = points.resource_metrics(PAGE.replace("} 7", "} 1"), 3_000)
+    metric = fallen.scope_metrics[0].metrics[0]
     assert metric.sum.data_points[0].start_time_unix_nano == 2_000  # it began anew since
 
 

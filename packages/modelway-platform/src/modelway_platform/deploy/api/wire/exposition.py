@@ -34,6 +34,8 @@ _ABOUT = {
     "modelway_output_metric_points_sent_total": "Data points of metrics that arrived.",
     "modelway_output_metric_points_dropped_total": "Data points of metrics that did not.",
     "modelway_output_metric_pages_unread_total": "Pages of metrics that could not be had or read.",
+    "modelway_output_metric_model_servers": "Model servers whose metrics were had last.",
+    "modelway_output_metric_model_servers_left_out": "Model servers that were not asked, for there are too many.",
 }
 
 

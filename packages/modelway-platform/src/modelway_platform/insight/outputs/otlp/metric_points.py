@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
     HistogramDataPoint,
     Metric,
     NumberDataPoint,
+    ResourceMetrics,
 )
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -21,19 +21,26 @@ _CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 
 
 class MetricPoints:
-    """Turns the pages of one target into requests; remembers since when its numbers have been growing.
+    """Turns the pages of one target into metrics; remembers since when its numbers have been growing.
 
     Args:
         service: Attributes of the resource.
+        labels: That each series has, whatever the page says of them.
+        most: Data points; those beyond are left out, metric by metric.
     """
 
-    def __init__(self, service: Mapping[str, str]) -> None:
+    def __init__(
+        self, service: Mapping[str, str | int], labels: Mapping[str, str] | None = None, *, most: int | None = None
+    ) -> None:
         self._service = service
+        self._labels = dict(labels or {})
+        self._most = most
         self._starts: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[int, float]] = {}
         self._last = 0
+        self.left_out = 0
 
-    def request(self, text: str, now: int) -> tuple[ExportMetricsServiceRequest, int]:
-        """One export request of a whole page, and how many data points are in it.
+    def resource_metrics(self, text: str, now: int) -> tuple[ResourceMetrics, int]:
+        """A whole page, and how many data points are in it; `left_out` then has how many are not.
 
         Args:
             text: In Prometheus' format 0.0.4.
@@ -42,20 +49,30 @@ class MetricPoints:
         Raises:
             ValueError: It is no such text.
         """
-        request = ExportMetricsServiceRequest()
-        metrics = request.resource_metrics.add()
-        metrics.resource.CopyFrom(resource_of(self._service))
-        scope = metrics.scope_metrics.add()
+        found = ResourceMetrics()
+        found.resource.CopyFrom(resource_of(self._service))
+        scope = found.scope_metrics.add()
         scope.scope.name = "modelway.prometheus"
-        points = 0
+        points = self.left_out = 0
         before, self._starts = self._starts, {}
+        try:
+            for metric in self._metrics(text, now, before):
+                more = _points(metric)
+                if self._most is not None and points + more > self._most:
+                    self.left_out += more
+                    continue
+                scope.metrics.append(metric)
+                points += more
+        except (LookupError, ArithmeticError, AttributeError, TypeError) as error:
+            raise ValueError(f"no such text: {error}") from None  # who wrote it may be anybody
+        self._last = now
+        return found, points
+
+    def _metrics(self, text: str, now: int, before: Mapping[Any, tuple[int, float]]) -> Iterable[Metric]:
         for family in text_string_to_metric_families(text):
             metric = self._metric(family, now, before)
             if metric is not None:
-                scope.metrics.append(metric)
-                points += _points(metric)
-        self._last = now
-        return request, points
+                yield metric
 
     def _metric(self, family: Any, now: int, before: Mapping[Any, tuple[int, float]]) -> Metric | None:
         found = Metric(description=family.documentation)
@@ -69,12 +86,15 @@ class MetricPoints:
             found.sum.is_monotonic = True
             for sample in family.samples:
                 if sample.name == found.name and math.isfinite(sample.value):
-                    point = _number(sample.labels, sample.value, now)
-                    point.start_time_unix_nano = self._start(found.name, sample.labels, sample.value, now, before)
+                    labels = sample.labels | self._labels
+                    point = _number(labels, sample.value, now)
+                    point.start_time_unix_nano = self._start(found.name, labels, sample.value, now, before)
                     found.sum.data_points.append(point)
         else:
             found.name = family.name
-            found.gauge.data_points.extend(_number(each.labels, each.value, now) for each in family.samples)
+            found.gauge.data_points.extend(
+                _number(each.labels | self._labels, each.value, now) for each in family.samples
+            )
         found.unit = next((unit for ending, unit in _UNITS if family.name.endswith(ending)), "")
         return found if _points(found) else None
 
@@ -83,7 +103,8 @@ class MetricPoints:
     ) -> Iterable[HistogramDataPoint]:
         rows: dict[tuple[tuple[str, str], ...], dict[str, Any]] = defaultdict(lambda: {"buckets": []})
         for sample in family.samples:
-            labels = {name: value for name, value in sample.labels.items() if name != "le"}
+            given: dict[str, str] = sample.labels
+            labels = {name: value for name, value in given.items() if name != "le"} | self._labels
             row = rows[tuple(sorted(labels.items()))]
             if sample.name.endswith("_bucket"):
                 row["buckets"].append((float(sample.labels["le"]), int(sample.value)))

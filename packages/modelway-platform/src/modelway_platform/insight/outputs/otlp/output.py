@@ -1,64 +1,21 @@
 """The OTLP output: log records as they are collected, metrics every few seconds, to one receiver."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-import urllib3
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from modelway_platform.insight.outputs.delivery import Delivering, Delivery
 from modelway_platform.insight.outputs.faults.fault import Fault
 from modelway_platform.insight.outputs.otlp.log_records import logs_request
-from modelway_platform.insight.outputs.otlp.metric_points import MetricPoints
+from modelway_platform.insight.outputs.otlp.metrics import MetricsSending, Rounds
+from modelway_platform.insight.outputs.otlp.pages import MetricsPage
 from modelway_platform.insight.outputs.otlp.senders import Sender, make_sender
 from modelway_platform.insight.outputs.otlp.target import OtlpTarget
 from modelway_platform.insight.outputs.port import OutputState
-from modelway_platform.insight.outputs.receiver import AwayError, Piece, RefusedError
-
-_LONGEST_PAGE = 64 << 20
-_PAGE_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsPage:
-    """Prometheus text of a part of the platform.
-
-    Args:
-        part: Its name, for the resource.
-        read: Gets the text; OSError if it cannot be had now.
-    """
-
-    part: str
-    read: Callable[[], str]
-
-
-def page_at(part: str, url: str, *, verify: bool = True) -> MetricsPage:
-    """A page that is asked for over HTTP."""
-    pool = urllib3.PoolManager(
-        num_pools=1,
-        maxsize=1,
-        retries=False,
-        timeout=_PAGE_SECONDS,
-        cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE",
-    )
-
-    def read() -> str:
-        try:
-            answer = pool.request("GET", url, redirect=False, preload_content=False)
-            try:
-                body = answer.read(_LONGEST_PAGE)
-            finally:
-                answer.release_conn()
-        except urllib3.exceptions.HTTPError as error:
-            raise OSError(f"{url}: {type(error).__name__}") from None
-        if answer.status != 200:
-            raise OSError(f"{url}: {answer.status}")
-        return body.decode(errors="replace")
-
-    return MetricsPage(part, read)
+from modelway_platform.insight.outputs.receiver import AwayError, Piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +25,15 @@ class OtlpSettings:
     Args:
         target: The receiver.
         service: Attributes that say who we are: `service.instance.id` and so on.
-        pages: Metrics.
+        pages: Metrics of the platform's parts.
+        servers: Metrics of model servers; None for none.
         every: Seconds between two looks at them; 0 for never.
     """
 
     target: OtlpTarget
     service: Mapping[str, str]
     pages: Sequence[MetricsPage] = ()
+    servers: Rounds | None = field(default=None, compare=False)
     every: float = 0.0
 
 
@@ -102,30 +61,16 @@ class OtlpOutput:
     """`port.Output` for OTLP: metrics when it is time, else records."""
 
     def __init__(self, settings: OtlpSettings, delivering: Delivering) -> None:
-        self._settings = settings
         self._sender = make_sender(settings.target)
         self._delivery = Delivery(delivering, LogsReceiver(self._sender, settings.service))
-        self._points = {
-            page.part: MetricPoints({**settings.service, "service.name": f"modelway-{page.part}"})
-            for page in settings.pages
-        }
-        self._due = 0.0
-        self._sent_points = self._lost_points = self._unread_pages = 0
+        self._metrics = MetricsSending(self._sender, settings.service, settings.pages, settings.servers, settings.every)
 
     def turn(self) -> bool:
-        if self._settings.every and time.monotonic() >= self._due:
-            self._due = time.monotonic() + self._settings.every
-            for page in self._settings.pages:
-                self._send_page(page)
+        self._metrics.turn()
         return self._delivery.turn()
 
     def state(self) -> OutputState:
         position, waiting = self._delivery.position, self._delivery.waiting()
-        metrics = {
-            "modelway_output_metric_points_sent_total": float(self._sent_points),
-            "modelway_output_metric_points_dropped_total": float(self._lost_points),
-            "modelway_output_metric_pages_unread_total": float(self._unread_pages),
-        }
         return OutputState(
             what="otlp",
             sent=position.sent,
@@ -133,27 +78,8 @@ class OtlpOutput:
             dropped=position.dropped,
             waiting=waiting.records,
             since=waiting.since,
-            more=metrics if self._settings.every else {},
+            more=self._metrics.gauges(),
         )
 
     def close(self) -> None:
         self._delivery.close()
-
-    def _send_page(self, page: MetricsPage) -> None:
-        """What cannot be sent is let go and counted: the numbers are cumulative, the next page has them again."""
-        try:
-            request, points = self._points[page.part].request(page.read(), time.time_ns())
-        except (OSError, ValueError):
-            self._unread_pages += 1
-            return
-        try:
-            answer = self._sender.send("metrics", request.SerializeToString())
-            said = ExportMetricsServiceResponse.FromString(answer).partial_success
-            lost = min(max(said.rejected_data_points, 0), points)
-        except (RefusedError, DecodeError):
-            lost = points
-        except AwayError:
-            self._lost_points += points
-            raise
-        self._lost_points += lost
-        self._sent_points += points - lost

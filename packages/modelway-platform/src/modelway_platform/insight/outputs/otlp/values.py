@@ -21,6 +21,6 @@ def key_value(name: str, value: Any) -> KeyValue:
     return KeyValue(key=name, value=found)
 
 
-def resource_of(attributes: Mapping[str, str]) -> Resource:
+def resource_of(attributes: Mapping[str, str | int]) -> Resource:
     """Who speaks."""
     return Resource(attributes=[key_value(name, value) for name, value in attributes.items() if value])
