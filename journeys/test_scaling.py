@@ -144,6 +144,8 @@ def test_one_that_can_no_longer_start_is_said_so_soon(own_platform: PlatformFact
     digest, name, path = platform.upload(echo_package), "fail/echo/v1", "/fail/echo/v1/echo"
     platform.apply(scaled(name, digest))
     wait_asleep(platform, name)
+    # Until its process has ended, a gateway that has not read the newest table yet is still answered.
+    wait_for("nothing of it runs", lambda: not platform.processes_of_replicas(), 90)
     for environment in (platform.home / "environments").iterdir():
         for module in environment.rglob("modelway/serving/open_model.py"):
             module.write_text("raise RuntimeError('this environment is broken')\n")
