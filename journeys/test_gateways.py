@@ -167,6 +167,7 @@ def test_a_gateway_elsewhere_follows_and_serves_on_without_control(
         )
     assert words[0]["reason"] == ""
     before = wait_for("its records are at control", lambda: _records_of(platform, "far") or None)
+    assert "edge-1" in {json.loads(each)["gateway"] for each in before}
     platform.apply(deployment("far/echo/v2", digest))
     platform.wait_ready("far/echo/v2")
     wait_for("a change is seen there", lambda: answers("/far/echo/v2/echo") == 200 or None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelway_platform.gateway.proxy.access_log import MOST_GATHERED, AccessLog
+from modelway_platform.gateway.proxy.access_record import worker_members
 from modelway_platform.store.files.collected_marks import write_marks
 
 if TYPE_CHECKING:
@@ -78,6 +79,18 @@ def test_members(gateway: Gateway, replica: Callable[..., Replica], call: Callab
         "client": "127.0.0.1",
         "worker": 0,
     }
+
+
+@pytest.mark.parametrize("name", ["edge-1", 'a "quoted"\\ \u00e9\n', "x" * 500])
+def test_records_name_their_gateway(
+    gateway: Gateway, replica: Callable[..., Replica], call: Callable[..., Peer], name: str
+) -> None:
+    gateway.worker.log.worker = worker_members(3, name)
+    gateway.table(replica())
+    assert call(GET % b"/p/m/predict").answer().status == 200
+    assert call(GET % b"/nothing/here/predict").answer().status == 401
+    for record in gateway.records():
+        assert (record["gateway"], record["worker"]) == (name[:128], 3)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,12 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--jobs-port", type=int, default=0)
     parser.add_argument("--grpc-port", type=int, default=0)
     parser.add_argument("--grpc-socket", type=int, default=None)
+    parser.add_argument("--name", default=socket.gethostname())
     tls_files.add_arguments(parser)
     given = parser.parse_args(arguments)
     directory = StateDirectory(root=given.directory)
     worker.run(
         worker.WorkerSettings(
             index=given.index,
+            gateway=given.name,
             workers=given.workers,
             limits_url=os.environ.get(LIMITS_VARIABLE, ""),
             host=given.host,

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _directory_option(run_parser)
     add = run_parser.add_argument
     add("--control", required=True, metavar="URL", help="where the control API is")
-    add("--name", default="", help="what control calls this gateway (the host's name)")
+    add("--name", default="", help="what control and records call this gateway (the host's name)")
     add("--host", default="127.0.0.1", help="address of the gateway (127.0.0.1)")
     add("--port", type=int, default=8000, help="port of the gateway; 0 for any free one (8000)")
     add("--workers", type=int, default=1, help="processes, which share the port (1)")
@@ -157,8 +157,12 @@ def _supervisor_of(directory: StateDirectory) -> int:
 
 
 def _follower(settings: RunSettings, lifeline: int) -> ChildSettings:
-    name = ("--name", settings.name) if settings.name else ()
-    return _child(settings, "table_follower", lifeline, ("--control", settings.control, *name))
+    return _child(settings, "table_follower", lifeline, ("--control", settings.control, *_name(settings)))
+
+
+def _name(settings: RunSettings) -> tuple[str, ...]:
+    """Where nobody gave one, each process takes the host's."""
+    return ("--name", settings.name) if settings.name else ()
 
 
 def _worker(settings: RunSettings, lifeline: int, index: int, listening: tuple[int, ...]) -> ChildSettings:
@@ -171,6 +175,7 @@ def _worker(settings: RunSettings, lifeline: int, index: int, listening: tuple[i
             *(("--grpc-socket", str(listening[1])) if settings.grpc_port else ()),
         ),
         *tls_files.options_of(settings.certificates),
+        *_name(settings),
     )
     return _child(settings, "gateway", lifeline, arguments, listening)
 

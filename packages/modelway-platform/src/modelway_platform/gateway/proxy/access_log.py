@@ -19,6 +19,7 @@ from modelway_platform.gateway.proxy.access_record import (
     epoch_now,
     of_head,
     unrouted,
+    worker_members,
 )
 
 if TYPE_CHECKING:
@@ -36,12 +37,19 @@ class AccessLog:
     Args:
         folder: Where segments go; made when missing.
         index: The worker's number.
+        gateway: The name of the gateway whose worker it is; records do not say it where it is empty.
         segment_bytes: Size at which the next segment begins.
         keep_segments: Older ones of this worker are deleted; records in them that no collector took are counted as `uncollected`.
     """
 
     def __init__(
-        self, folder: Path, index: int, *, segment_bytes: int = 64 * 1024 * 1024, keep_segments: int = 16
+        self,
+        folder: Path,
+        index: int,
+        *,
+        gateway: str = "",
+        segment_bytes: int = 64 * 1024 * 1024,
+        keep_segments: int = 16,
     ) -> None:
         self._folder = folder
         self._index = index
@@ -55,7 +63,7 @@ class AccessLog:
         self.dropped = 0
         self.uncollected = 0
         self._removal: threading.Thread | None = None
-        self.worker = b"%d" % index
+        self.worker = worker_members(index, gateway)
 
     def record(self, exchange: "Exchange", status: int, code: str) -> AccessRecord:
         """Add the record of an answered request; returns it for the counters.

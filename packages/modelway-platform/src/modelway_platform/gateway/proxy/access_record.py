@@ -19,6 +19,7 @@ Json = msgspec.Raw
 """JSON as it is to stand in the line. The encoder copies it, so one value may bring further members behind its own: `"p","model":"m"`."""
 _PROJECT = b'"project":'
 _ENDPOINT = b'"endpoint":'
+LONGEST_GATEWAY = 128
 NOTHING = Json(b'""')
 NOBODY = Json(b'"","worker":0')
 
@@ -39,7 +40,7 @@ class AccessRecord(msgspec.Struct, frozen=True, gc=False):
         bytes_in: Of the request's body.
         bytes_out: Of the answer's.
         retries: How often it was sent again.
-        client: The caller's address, with the worker's number behind it.
+        client: The caller's address, with the worker's number and the gateway's name behind it.
     """
 
     time: float
@@ -62,8 +63,13 @@ def of_version(prefix: bytes) -> Json:
     return Json(prefix.removeprefix(_PROJECT))
 
 
+def worker_members(index: int, gateway: str) -> bytes:
+    """The value of the member `worker` of all records of a worker, and behind it the member that names its gateway."""
+    return b"%d" % index + (b',"gateway":%b' % msgspec.json.encode(gateway[:LONGEST_GATEWAY]) if gateway else b"")
+
+
 def of_client(address: str, worker: bytes) -> Json:
-    """`AccessRecord.client`; an address has no character that JSON writes in another way."""
+    """`AccessRecord.client`; an address has no character that JSON writes in another way, `worker` is of `worker_members`."""
     return Json(b'"%b","worker":%b' % (address.encode(), worker))
 
 

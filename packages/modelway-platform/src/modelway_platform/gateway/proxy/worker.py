@@ -51,7 +51,7 @@ class WorkerSettings:
     `workers` is how many share the port, of which this is number `index`.
     `limits_url` is the Redis through which limits hold over several machines, empty for this machine's own. Times in seconds.
     `jobs_port` is the jobs process's, on this machine, with the secret it shares with workers; 0 where there is none.
-    Times in seconds.
+    `gateway` is the name that records have of it. Times in seconds.
     """
 
     index: int
@@ -72,6 +72,7 @@ class WorkerSettings:
     replica_tls: ReplicaTls | None = None
     grpc_port: int = 0
     grpc_listening_fd: int | None = None
+    gateway: str = ""
 
 
 def run(settings: WorkerSettings) -> None:
@@ -141,7 +142,7 @@ def _worker_state(
     settings: WorkerSettings, loop: asyncio.AbstractEventLoop, remote: "RemoteTokens | None"
 ) -> WorkerState:
     worker = WorkerState(
-        AccessLog(settings.log_dir, settings.index),
+        AccessLog(settings.log_dir, settings.index, gateway=settings.gateway),
         settings.metrics_path.parent,
         loop,
         index=settings.index,

@@ -97,7 +97,7 @@ class Engine:
         Raises:
             duckdb.Error: They cannot be read, or not written.
         """
-        columns = ", ".join(f'"{each.name}"' for each in kind.columns)
+        columns = ", ".join(f'{_kept(each)} AS "{each.name}"' for each in kind.columns)
         rows = self._connection.execute(
             f"COPY (SELECT {columns}, CASE WHEN regexp_full_match(project, '{_PROJECT}') THEN project ELSE '{NO_PROJECT}' END"  # noqa: S608 - our own names
             f" AS in_project, epoch(date_trunc('hour', time))::BIGINT AS in_hour"
@@ -138,6 +138,11 @@ def _member(column: Column) -> str:
             return f'coalesce("{column.name}", false)'
         case _:
             return f'"{column.name}"'
+
+
+def _kept(column: Column) -> str:
+    """A column as files have it, whatever their shape."""
+    return f'"{column.name}"' if column.since == 1 else f'coalesce("{column.name}", {column.absent})'
 
 
 def _raw_types(kind: Kind) -> str:

@@ -24,15 +24,22 @@ class Column:
         type: `moment` is a Unix time in seconds in the record, a point in time in the store; an absent `text` is empty, an
             absent `flag` false, an absent `whole`, `number`, `answer` (yes, no or unknown) or `json` (any value) NULL.
         about: What it says, for documents.
+        since: The first `shape` of its kind that has it; files of earlier ones are read as if it had been absent.
     """
 
     name: str
     type: Type
     about: str
+    since: int = 1
 
     @property
     def sql_type(self) -> str:
         return SQL_TYPES[self.type]
+
+    @property
+    def absent(self) -> str:
+        """The value of a record that does not have it, in SQL."""
+        return {"text": "''", "flag": "false"}.get(self.type, f"NULL::{self.sql_type}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,9 @@ ACCESS = Kind(
         Column("score", "number", "of a copy: how much, from 0 to 1"),
         Column("why", "text", "of a copy: what differs most"),
         Column("uncompared", "text", "of a copy: why nobody compared it"),
+        Column("gateway", "text", "which gateway: the host's name, or the one it was given", since=2),
     ),
+    shape=2,
 )
 
 INFERENCE = Kind(
@@ -128,7 +137,7 @@ INFERENCE = Kind(
         Column("request_omitted", "text", "why it is left out"),
         Column("answer", "json", "the answer's body, likewise; the pieces of a stream in a list"),
         Column("answer_omitted", "text", "why it is left out"),
-        Column("answer_truncated", "flag", "of a stream: more pieces were sent than those in `answer`"),
+        Column("answer_truncated", "flag", "of a stream: more pieces were sent than those in `answer`", since=2),
     ),
     shape=2,
 )

@@ -84,23 +84,28 @@ def view_of(kind: Kind, files: Sequence[StoredFile], root: Path, since: float, o
     at = f"make_timestamptz({round(older.until * 1_000_000)})" if older is not None and older.files else ""
     parts = [
         f"SELECT {nothing} WHERE false",
-        *_of_files(here, f"time > {at}" if at else ""),
-        *_of_files(there, f"time <= {at}"),
+        *_of_files(kind, here, f"time > {at}" if at else ""),
+        *_of_files(kind, there, f"time <= {at}"),
     ]
     where = f" WHERE time >= to_timestamp({since!r})" if since else ""
     return f"CREATE VIEW {kind.name} AS SELECT * FROM ({' UNION ALL BY NAME '.join(parts)}){where}"  # noqa: S608 - our own words
 
 
-def _of_files(files: Sequence[tuple[int, Path]], where: str) -> list[str]:
+def _of_files(kind: Kind, files: Sequence[tuple[int, Path]], where: str) -> list[str]:
     """A SELECT for the files of each shape."""
     shapes: dict[int, list[str]] = {}
     for shape, path in files:
         shapes.setdefault(shape, []).append(text(str(path)))
     condition = f" WHERE {where}" if where else ""
     return [
-        f"SELECT * FROM read_parquet([{', '.join(paths)}], hive_partitioning = false){condition}"  # noqa: S608 - our own paths
-        for _, paths in sorted(shapes.items())
+        f"SELECT *{_absent(kind, shape)} FROM read_parquet([{', '.join(paths)}], hive_partitioning = false){condition}"  # noqa: S608 - our own paths
+        for shape, paths in sorted(shapes.items())
     ]
+
+
+def _absent(kind: Kind, shape: int) -> str:
+    """Columns that files of this shape do not have."""
+    return "".join(f', {each.absent} AS "{each.name}"' for each in kind.columns if each.since > shape)
 
 
 def requests_view() -> str:

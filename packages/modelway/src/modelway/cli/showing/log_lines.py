@@ -31,7 +31,12 @@ def access_line(record: Object) -> str:
         parts.append(paint(said, "yellow" if agree == "differs" else "cyan"))
     if retries := number(record, "retries"):
         parts.append(paint(f"retries={retries}", "yellow"))
-    labels = [("replica", text(record, "replica")), ("key", text(record, "key")), ("id", text(record, "request_id"))]
+    gateway = text(record, "gateway")
+    labels = [
+        *((name, text(record, name)) for name in ("replica", "key")),
+        ("gateway", f"{gateway}/{number(record, 'worker'):g}" if gateway else ""),
+        ("id", text(record, "request_id")),
+    ]
     parts.extend(paint(f"{label}={one_line(value)}", "dim") for label, value in labels if value)
     return "  ".join(parts)
 
