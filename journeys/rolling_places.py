@@ -32,6 +32,8 @@ class Place:
     document: str = ""
     objects: Callable[[str], str] = lambda _: ""
     """What a cluster of Kubernetes has of a kind, such as `pods`, as JSON."""
+    ask: Callable[..., Any] = lambda *_, **__: None
+    """Asks Kubernetes' API as somebody else: method, path, body."""
 
 
 @contextmanager
@@ -92,6 +94,7 @@ def kubernetes_place(folder: Path, archive: Path) -> Generator[Place]:
                 document="apiVersion: modelway/v1\nkind: Cluster\nmetadata: {name: k8s}\nspec:\n  operator: kubernetes\n"
                 f"  kubernetes: {{kubeconfig: {cluster.kubeconfig}, base: {base}, registry: {registry}/m, plainHttp: true}}\n",
                 objects=lambda kind: json.dumps(cluster.ask("GET", f"/api/v1/namespaces/default/{kind}")),
+                ask=cluster.ask,
             )
         finally:
             with suppress(RuntimeError):

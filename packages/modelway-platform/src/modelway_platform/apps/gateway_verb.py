@@ -116,7 +116,7 @@ async def supervise(settings: RunSettings) -> None:
             )
             parts = supervisor.Supervisor(_follower(settings, lifeline), workers, say=note)
             await parts.run(
-                lambda: until_answering((("the gateway", settings.url, "/_/readyz"),)), lambda: _say(settings)
+                lambda: until_answering((("the gateway", settings.url, "/_/readyz"),), say=note), lambda: _say(settings)
             )
     finally:
         os.close(lifeline)

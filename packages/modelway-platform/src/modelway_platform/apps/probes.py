@@ -4,30 +4,69 @@ import asyncio
 import http.client
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from modelway.errors import ModelwayError
 
-START_SECONDS = 30.0
 Probe = tuple[str, str, str]
 """What it is called, its base URL, the path that says whether it is ready."""
 
 
-async def until_answering(probes: Sequence[Probe], hint: str = "see its log") -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long is waited: a busy machine may need minutes. Whoever waits ends sooner where a part ends.
+
+    Args:
+        seconds: In all, after which it is given up.
+        silent: After which a word is said, so that nobody takes it for stuck.
+        between: Two such words.
+        pause: Between two looks.
+    """
+
+    seconds: float = 300.0
+    silent: float = 10.0
+    between: float = 30.0
+    pause: float = 0.05
+
+
+async def until_answering(
+    probes: Sequence[Probe],
+    *,
+    say: Callable[[str], None],
+    hint: str = "see its log",
+    patience: Patience = Patience(),
+    answers: Callable[[str, str], bool] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Returns when all of them answer 200, one after the other.
 
+    Args:
+        probes: Those.
+        say: Prints a line for the person.
+        hint: What to look at where one does not.
+        patience: How long is waited.
+        answers: Whether a path of a URL is answered with 200; called in a thread.
+        clock: Seconds.
+
     Raises:
-        ModelwayError: One does not within `START_SECONDS`.
+        ModelwayError: One does not in time.
     """
-    deadline = time.monotonic() + START_SECONDS
+    began = clock()
+    next_word = began + patience.silent
     for name, url, path in probes:
-        while not await asyncio.to_thread(_answers, url, path):
-            if time.monotonic() >= deadline:
-                raise ModelwayError(f"{name} was not ready after {START_SECONDS:.0f} s", hint=hint)
-            await asyncio.sleep(0.05)
+        while not await asyncio.to_thread(answers or does_answer, url, path):
+            now = clock()
+            if now >= began + patience.seconds:
+                raise ModelwayError(f"{name} was not ready after {patience.seconds:.0f} s", hint=hint)
+            if now >= next_word:
+                say(f"{name} is still starting, after {now - began:.0f} s")
+                next_word = now + patience.between
+            await asyncio.sleep(patience.pause)
 
 
-def _answers(url: str, path: str) -> bool:
+def does_answer(url: str, path: str) -> bool:
+    """Whether a GET is answered with 200 within two seconds."""
     connection = _connection_to(url)
     try:
         connection.request("GET", path)

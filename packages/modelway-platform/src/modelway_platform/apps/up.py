@@ -287,6 +287,7 @@ def _until_ready(settings: UpSettings) -> Awaitable[None]:
             ("jobs", f"http://127.0.0.1:{settings.jobs_port}", "/livez"),
             *([("the console", settings.console_url, "/livez")] if settings.console_port else ()),
         ),
+        say=note,
         hint=f"see the logs in {settings.directory.control_log.parent}",
     )
 

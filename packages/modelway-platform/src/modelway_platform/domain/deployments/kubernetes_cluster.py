@@ -7,6 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 from modelway_platform.domain.deployments.cluster_bases import bases_to_json, read_bases
+from modelway_platform.domain.deployments.pod_placing import (
+    ANYWHERE,
+    PodPlacing,
+    placing_from_json,
+    placing_to_json,
+    read_placing,
+)
 from modelway_platform.domain.identity import is_name
 from modelway_platform.domain.parsing.document_fields import Fields
 
@@ -35,6 +42,7 @@ class KubernetesSettings:
         service_account: Of the pods; empty for the namespace's default. Pods get no token of it.
         node_selector: Labels a node must have.
         gpu_resource: What the cluster calls a GPU.
+        placing: Where pods may run beside that, and which come first.
     """
 
     kubeconfig: str = ""
@@ -48,6 +56,7 @@ class KubernetesSettings:
     service_account: str = ""
     node_selector: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     gpu_resource: str = GPU
+    placing: PodPlacing = ANYWHERE
 
 
 def read_kubernetes(spec: Fields) -> KubernetesSettings:
@@ -68,6 +77,7 @@ def read_kubernetes(spec: Fields) -> KubernetesSettings:
         service_account=fields.string("serviceAccount", "", check=_is_object, rule="the name of a ServiceAccount"),
         node_selector=_read_selector(fields),
         gpu_resource=fields.string("gpuResource", GPU, check=_is_label_name, rule=f"a resource's name, such as {GPU}"),
+        placing=read_placing(fields),
     )
     fields.finish()
     return found
@@ -86,7 +96,8 @@ def kubernetes_to_json(settings: KubernetesSettings) -> dict[str, Any]:
         "gpuResource": settings.gpu_resource if settings.gpu_resource != GPU else "",
     }
     told = {name: value for name, value in unusual.items() if value}
-    return {**bases_to_json(settings.base, settings.bases), "registry": settings.registry, **told}
+    below = bases_to_json(settings.base, settings.bases)
+    return {**below, "registry": settings.registry, **told, **placing_to_json(settings.placing)}
 
 
 def kubernetes_from_json(section: Mapping[str, Any]) -> KubernetesSettings:
@@ -103,6 +114,7 @@ def kubernetes_from_json(section: Mapping[str, Any]) -> KubernetesSettings:
         service_account=section.get("serviceAccount", ""),
         node_selector=MappingProxyType(dict(section.get("nodeSelector", {}))),
         gpu_resource=section.get("gpuResource", GPU),
+        placing=placing_from_json(section),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from modelway_platform.deploy.images.layers.places import GRPC_PORT, HTTP_PORT, USER
 from modelway_platform.deploy.operators.host_folders import locations_inside
+from modelway_platform.deploy.operators.pods.pod_places import places_of
 from modelway_platform.deploy.operators.pods.pod_volumes import pod_volumes, volume_mounts
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.serve_options import serve_options
@@ -18,8 +19,6 @@ PROJECT, MODEL, VERSION = "modelway/project", "modelway/model", "modelway/versio
 MANAGED = {"app.kubernetes.io/managed-by": "modelway"}
 CONTAINER = "model"
 KILL_AFTER = 5.0
-LOST_NODE_SECONDS = 30
-"""How long a replica stays on a node that does not answer before Kubernetes gives it up."""
 _MEMORY_FOLDERS = (("tmp", "/tmp", "512Mi"), ("shm", "/dev/shm", "256Mi"))  # noqa: S108 - inside the container
 
 
@@ -88,7 +87,6 @@ def pod_of(spec: ReplicaSpec, settings: KubernetesSettings, instance: str, *, gr
                 "fsGroup": USER,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "tolerations": [_toleration("not-ready"), _toleration("unreachable")],
             "volumes": [
                 *(
                     {"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": size}}
@@ -98,6 +96,7 @@ def pod_of(spec: ReplicaSpec, settings: KubernetesSettings, instance: str, *, gr
             ],
             "containers": [_container(spec, settings, grpc=grpc)],
             **_where(settings),
+            **places_of(settings.placing, {INSTANCE: instance, **version_labels(spec.key)}),
         },
     }
 
@@ -180,13 +179,4 @@ def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
         "periodSeconds": period,
         "timeoutSeconds": 2,
         "failureThreshold": failures,
-    }
-
-
-def _toleration(condition: str) -> dict[str, Any]:
-    return {
-        "key": f"node.kubernetes.io/{condition}",
-        "operator": "Exists",
-        "effect": "NoExecute",
-        "tolerationSeconds": LOST_NODE_SECONDS,
     }
