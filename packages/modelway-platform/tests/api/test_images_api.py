@@ -17,11 +17,13 @@ from journeys.docker_parts import running_registry
 from modelway_platform.apps.wiring.registry_pruner import RegistryPruner
 from modelway_platform.apps.wiring.stores import Stores
 from modelway_platform.deploy.images.content.descriptor import CONFIG, MANIFEST, Descriptor, canonical
+from modelway_platform.deploy.images.registries.prune_registry import prune_registry
 from modelway_platform.deploy.images.registries.registry import Repository
 from modelway_platform.deploy.images.registries.registry_http import RegistryHttp
-from modelway_platform.deploy.images.registries.registry_names import tags_of
-from modelway_platform.domain.deployments.image_needs import tag_of
+from modelway_platform.deploy.images.registries.registry_names import DELETING, tags_of
+from modelway_platform.domain.deployments.image_needs import InUse, Needs, tag_of
 from modelway_platform.domain.identity import VersionKey
+from modelway_platform.domain.promotion.promotion import Promotion
 from modelway_platform.domain.records import ReplicaRecord, ReplicaState
 from modelway_platform.store.database import Database
 
@@ -115,6 +117,17 @@ def test_only_what_nobody_needs_goes(run: Callable[..., Any], tmp_path: Path) ->
             started_at=0,
         )
         platform.api.replicas.save(replica)
+        platform.api.parts.promotions.ask(
+            Promotion(
+                deployment="vision/digits/v1",
+                from_stage="",
+                to_stage="production",
+                package=platform.packages[1],
+                revision=2,
+                promoter="ada",
+                created_at=0,
+            )
+        )
         everything = platform.left()
         usual = platform.prune({})
         assert {each["outcome"] for each in usual} == {"kept"}, "all of them were declared today"
@@ -123,15 +136,29 @@ def test_only_what_nobody_needs_goes(run: Callable[..., Any], tmp_path: Path) ->
         done = platform.prune({"revisions": 1, "days": 0})
         assert [each["outcome"].replace("would be ", "") for each in tried] == [each["outcome"] for each in done]
         gone = {each["package"]: each for each in done if each["outcome"] == "deleted"}
-        assert set(gone) == set(platform.packages[1:3])
+        assert set(gone) == {platform.packages[2]}
         assert platform.left() == everything - {tag_of(each) for each in gone}
         reasons = {each["image"].partition("@")[2]: each["reason"] for each in done}
         assert reasons[platform.digests[0]] == "a replica runs it"
+        assert reasons[platform.digests[1]] == "promotion 1 moves it"
         assert reasons[platform.digests[3]] == "vision/digits/v1 is deployed"
         assert platform.prune({"revisions": 1, "days": 0, "cluster": "box"})[0]["outcome"] == "kept"
         entries = platform.api.ask("GET", "/v1/audit?kind=Image").json["items"]
         assert sorted(each["name"] for each in entries) == sorted(each["image"] for each in gone.values())
         assert {(each["action"], each["actor"]["name"]) for each in entries} == {("deleted", "tester")}
+
+
+def test_what_is_wanted_meanwhile_stays(run: Callable[..., Any]) -> None:
+    with run() as platform:
+        everything = platform.left()
+        known = {tag_of(each): each for each in platform.packages}
+        free = Needs(in_use=InUse(packages={}), known=known)
+        wanted = Needs(in_use=InUse(packages=dict.fromkeys(platform.packages, "somebody applied it")), known=known)
+        seen = iter([free, wanted, wanted, free, wanted])
+        pruned = list(prune_registry([replace(platform.repository, actions=DELETING)], lambda: next(seen)))
+        assert [each.outcome for each in pruned].count("deleted") == 1
+        assert [each.verdict.why for each in pruned].count("somebody applied it") == 3
+        assert len(everything - platform.left()) == 1
 
 
 def test_a_registry_that_deletes_nothing_is_told_in_words_and_so_are_wrong_wishes(run: Callable[..., Any]) -> None:
