@@ -12,7 +12,7 @@ from modelway.errors import InvalidRequestError, ModelwayError
 from modelway_platform.apps.event_log import event_log
 from modelway_platform.apps.output_settings import read_outputs
 from modelway_platform.apps.state_directory import StateDirectory
-from modelway_platform.deploy.operators.processes.serve_command import INFERENCE_LOG_NAME
+from modelway_platform.deploy.operators.inference_log import INFERENCE_LOG_NAME
 from modelway_platform.insight.collect.holding import Held, Holding
 from modelway_platform.insight.collect.kinds import ACCESS, FEEDBACK, INFERENCE
 from modelway_platform.insight.collect.plan import Keeping

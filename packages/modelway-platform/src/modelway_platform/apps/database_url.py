@@ -4,9 +4,12 @@ import argparse
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelway.errors import InvalidRequestError
-from modelway_platform.store.database import read_url
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 VARIABLE = "MODELWAY_DATABASE"
 FILE_NAME = "database.url"
@@ -30,7 +33,7 @@ def settle(given: str, environment: Mapping[str, str], directory: Path) -> str:
         InvalidRequestError: It cannot be used, or its password would be seen in the list of processes.
     """
     if given:
-        if read_url(given).password is not None:
+        if _read(given).password is not None:
             raise InvalidRequestError(
                 "--database: a password there is seen by everybody who lists processes",
                 hint=f"set {VARIABLE} instead, or leave the password out and use PGPASSFILE or PGPASSWORD",
@@ -39,7 +42,7 @@ def settle(given: str, environment: Mapping[str, str], directory: Path) -> str:
     found = environment.get(VARIABLE, "").strip() or _from_file(directory / FILE_NAME)
     if found:
         try:
-            read_url(found)
+            _read(found)
         except InvalidRequestError as error:
             raise InvalidRequestError(f"{VARIABLE} or {FILE_NAME}: {error.message}", hint=error.hint) from None
     return found
@@ -58,7 +61,7 @@ def place_of(given: str, option: str) -> Path | str:
         return _file_or_url(found)
     if "://" not in given:
         return Path(given).expanduser().absolute()
-    if read_url(given).password is not None:
+    if _read(given).password is not None:
         raise InvalidRequestError(
             f"{option}: a password there is seen by everybody who lists processes",
             hint="put the URL into a file of mode 0600 and name it as @FILE, or use PGPASSFILE",
@@ -66,8 +69,14 @@ def place_of(given: str, option: str) -> Path | str:
     return _file_or_url(given)
 
 
+def _read(url: str) -> "URL":
+    from modelway_platform.store.database import read_url  # noqa: PLC0415 - SQLAlchemy is slow to import, and few give a URL
+
+    return read_url(url)
+
+
 def _file_or_url(url: str) -> Path | str:
-    parsed = read_url(url)
+    parsed = _read(url)
     return Path(parsed.database or "").absolute() if parsed.get_backend_name() == "sqlite" else url
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from modelway.cli.command import EXIT_OK, Command
 from modelway.cli.showing.output import note, paint
 from modelway.errors import InvalidRequestError
-from modelway_platform.apps import control_grpc, database_url, supervisor
+from modelway_platform.apps import database_url, supervisor
 from modelway_platform.apps.child_process import PART_VARIABLE, ChildSettings
 from modelway_platform.apps.output_settings import read_outputs
-from modelway_platform.apps.ports import console_ports, grpc_ports, listening_ports, tls_files
+from modelway_platform.apps.ports import console_ports, control_grpc_ports, grpc_ports, listening_ports, tls_files
 from modelway_platform.apps.ports.gateway_sockets import descriptors, shared_sockets
 from modelway_platform.apps.probes import until_answering
 from modelway_platform.apps.rolling import Rolling
@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     grpc_ports.add_argument(parser)
     add("--control-host", default="127.0.0.1", help="address of the control API (127.0.0.1)")
     add("--control-port", type=int, default=7070, help="port of the control API; 0 for any free one (7070)")
-    control_grpc.add_argument(parser)
+    control_grpc_ports.add_argument(parser)
     console_ports.add_argument(parser)
     add("--workers", type=int, default=1, help="gateway processes, which share the port (1)")
     tls_files.add_arguments(parser)
@@ -127,7 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
             max_connections_per_address=arguments.max_connections_per_address,
             replica_tls=replica_tls,
             grpc_port=grpc_ports.settle(arguments.host, arguments.grpc_port, arguments.port),
-            control_grpc_port=control_grpc.settle(
+            control_grpc_port=control_grpc_ports.settle(
                 arguments.control_host, arguments.control_grpc_port, arguments.control_port
             ),
             console_port=console_ports.settle(arguments.control_host, arguments.console_port, arguments.control_port),

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from modelway.errors import InvalidRequestError
 from modelway.serving.registering.consul_address import CONSUL_SCHEMES, consul_address
-from modelway_platform.discovery.consul import ConsulFollower
-from modelway_platform.discovery.embedded import Leases
-from modelway_platform.discovery.follower import Follower
-from modelway_platform.discovery.kubernetes import KubernetesFollower
-from modelway_platform.discovery.kubernetes_address import SCHEME, Followed, read_address
+
+# Clients of Consul and Kubernetes are slow to import, and most platforms follow neither: they are imported where they are.
+if TYPE_CHECKING:
+    from modelway_platform.discovery.embedded import Leases
+    from modelway_platform.discovery.follower import Follower
+    from modelway_platform.discovery.kubernetes_address import Followed
 
 VARIABLE = "MODELWAY_DISCOVERY"
 TOKEN_VARIABLE = "MODELWAY_CONSUL_TOKEN"  # noqa: S105 - the variable's name
@@ -34,7 +36,7 @@ class ProviderSettings:
     consul_token: str = field(default="", repr=False)
     register_token: str = field(default="", repr=False)
     consul_ca_file: str = ""
-    kubernetes: Followed | None = None
+    kubernetes: "Followed | None" = None
 
     @property
     def any(self) -> bool:
@@ -50,6 +52,8 @@ def read_providers(environment: Mapping[str, str]) -> ProviderSettings:
     """
     consul, kubernetes = "", None
     for address in environment.get(VARIABLE, "").replace(",", " ").split():
+        from modelway_platform.discovery.kubernetes_address import SCHEME, read_address  # noqa: PLC0415
+
         scheme = urlsplit(address).scheme
         if scheme in CONSUL_SCHEMES and not consul:
             consul_address(address)
@@ -68,14 +72,18 @@ def read_providers(environment: Mapping[str, str]) -> ProviderSettings:
     )
 
 
-def make_followers(settings: ProviderSettings, leases: Leases) -> tuple[Follower, ...]:
+def make_followers(settings: ProviderSettings, leases: "Leases") -> "tuple[Follower, ...]":
     """A follower for each provider outside."""
     followers: list[Follower] = []
     if settings.consul:
+        from modelway_platform.discovery.consul import ConsulFollower  # noqa: PLC0415
+
         url, service = consul_address(settings.consul)
         followers.append(
             ConsulFollower(url, service, leases, token=settings.consul_token, ca_file=settings.consul_ca_file)
         )
     if settings.kubernetes is not None:
+        from modelway_platform.discovery.kubernetes import KubernetesFollower  # noqa: PLC0415
+
         followers.append(KubernetesFollower(settings.kubernetes, leases))
     return tuple(followers)

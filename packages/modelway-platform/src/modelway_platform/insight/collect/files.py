@@ -6,10 +6,13 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modelway_platform.insight.collect.engine import Written
 from modelway_platform.insight.collect.kinds import Kind
 from modelway_platform.insight.collect.ledger import StoredFile
+
+if TYPE_CHECKING:  # the engine imports DuckDB, which those who look for the folder alone need not wait for
+    from modelway_platform.insight.collect.engine import Written
 
 RECENT = "recent"
 _SET_ASIDE_BYTES = 1 << 20
@@ -37,7 +40,7 @@ class StoreFolder:
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def place(self, kind: Kind, written: Written, made: float) -> StoredFile:
+    def place(self, kind: Kind, written: "Written", made: float) -> StoredFile:
         """Gives a whole file its name among the others. It counts once the ledger says so.
 
         Raises:
@@ -113,7 +116,7 @@ def ledger_of(root: Path) -> Path:
     return root / "ledger.db"
 
 
-def _partition(written: Written) -> Path:
+def _partition(written: "Written") -> Path:
     if not written.hour:
         return Path(RECENT)
     moment = datetime.fromtimestamp(written.hour, UTC)

@@ -23,6 +23,7 @@ from modelway_platform.deploy.operators.containers.container_volumes import kept
 from modelway_platform.deploy.operators.containers.docker_engine import DockerEngine
 from modelway_platform.deploy.operators.containers.lead import Lead, NotRehearsedError
 from modelway_platform.deploy.operators.host_folders import NO_FOLDERS_OF_OURS, HostFolders
+from modelway_platform.deploy.operators.inference_log import INFERENCE_LOG_NAME
 from modelway_platform.deploy.operators.last_words import ending, exit_text
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.operators.records_way import RecordsWay
@@ -30,7 +31,6 @@ from modelway_platform.domain.identity import VersionKey
 from modelway_platform.domain.routing.endpoint import Endpoint
 
 LOG_NAME = "server.log"
-INFERENCE_LOG_NAME = "inference"
 LOOK_SECONDS = 2.0
 # The gateways have let go of a replica before it is asked to leave.
 SETTLE_SECONDS = 1.0

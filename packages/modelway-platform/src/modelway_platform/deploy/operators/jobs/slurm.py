@@ -18,6 +18,7 @@ from typing import Any
 
 from modelway.errors import ModelwayError
 from modelway_platform.deploy.operators.host_folders import NO_FOLDERS_OF_OURS, HostFolders, locations_here
+from modelway_platform.deploy.operators.inference_log import INFERENCE_LOG_NAME
 from modelway_platform.deploy.operators.jobs.slurm_commands import HURRIED_SECONDS, SlurmCommands
 from modelway_platform.deploy.operators.jobs.slurm_job import QUEUED, Job, JobEnding, ending_of, waiting_of
 from modelway_platform.deploy.operators.jobs.slurm_script import (
@@ -32,7 +33,6 @@ from modelway_platform.deploy.operators.jobs.slurm_time import ends_soon
 from modelway_platform.deploy.operators.last_words import last_words
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.operators.processes.process import Launch
-from modelway_platform.deploy.operators.processes.serve_command import INFERENCE_LOG_NAME
 from modelway_platform.domain.deployments.slurm_cluster import SlurmSettings
 
 KILL_AFTER = 5.0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from modelway_platform.deploy.builder.environment import python_of
 from modelway_platform.deploy.builder.preparation import unpacked_folder
+from modelway_platform.deploy.operators.inference_log import INFERENCE_LOG_NAME
 from modelway_platform.deploy.operators.port import ReplicaSpec
 from modelway_platform.deploy.operators.processes.process import Launch
 from modelway_platform.deploy.operators.records_way import TOKEN_VARIABLE, URL_VARIABLE, RecordsWay
@@ -15,7 +16,6 @@ from modelway_platform.deploy.operators.serve_options import serve_options
 _PASSED_ON = frozenset({"HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE"})
 _PASSED_ON_PREFIXES = ("CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_", "OTEL_")
 _KEPT_BACK_ENDING = "HEADERS"  # of OTEL_EXPORTER_OTLP_…: what opens a receiver of traces
-INFERENCE_LOG_NAME = "inference"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

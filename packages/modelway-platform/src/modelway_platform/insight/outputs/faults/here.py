@@ -3,8 +3,6 @@
 import errno
 import sqlite3
 
-import duckdb
-
 from modelway.errors import ModelwayError
 from modelway_platform.insight.outputs.faults.fault import Fault
 from modelway_platform.insight.outputs.faults.texts import fault_in
@@ -42,7 +40,7 @@ def trouble_here(error: Exception) -> str:
     if isinstance(error, sqlite3.Error):
         name = getattr(error, "sqlite_errorname", "") or "SQLite"
         return f"the ledger of the collected records cannot be used ({name}); see whether the disk of the state directory works"
-    if isinstance(error, duckdb.Error):
+    if _is_of_duckdb(error):
         return "collected records cannot be read from logs/store, or not written; see logs/outputs.log, and whether the disk works"
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
@@ -54,4 +52,12 @@ def _is_full(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in _FULL
     text = str(error)
-    return isinstance(error, duckdb.Error | sqlite3.Error) and ("disk is full" in text or fault_in(text) is Fault.FULL)
+    return (isinstance(error, sqlite3.Error) or _is_of_duckdb(error)) and (
+        "disk is full" in text or fault_in(text) is Fault.FULL
+    )
+
+
+def _is_of_duckdb(error: Exception) -> bool:
+    import duckdb  # noqa: PLC0415 - slow to import, and those who read settings alone would
+
+    return isinstance(error, duckdb.Error)
