@@ -29,7 +29,18 @@ from benchmarks.machine import describe_machine
 from modelway.client import ControlClient, Server
 from modelway_platform.deploy.api.application import make_app
 from modelway_platform.deploy.api.log_files import FileLogs
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import (
+    AccessParts,
+    AnomalyParts,
+    ApiParts,
+    DeclaredParts,
+    DeployingParts,
+    GitParts,
+    PackageParts,
+    RecordParts,
+    ReplicaParts,
+    Watching,
+)
 from modelway_platform.deploy.api.reading.inspect_package import inspect_package
 from modelway_platform.deploy.operators.clusters import Clusters
 from modelway_platform.deploy.reconcile.fleet import Fleet
@@ -177,23 +188,25 @@ class ManyDeployments:
         for name in ("access", "replicas"):
             (self.folder / name).mkdir(exist_ok=True)
         return ApiParts(
-            documents=self.documents,
-            events=self.events,
-            keys=Keys(self.database),
-            tokens=Tokens(self.database),
-            audit=Audit(self.database),
-            issuers=TokenIssuers(self.database),
-            sources=GitSources(self.database),
-            packages=PackageStore(self.folder / "packages", inspect_package),
-            endpoints=Leases(),
-            changes=self.changes,
-            logs=FileLogs(self.folder / "access", self.folder / "replicas", self.replicas.list),
-            comparer=AccessComparison(self.folder / "access"),
-            mirror_reports=MirrorReports(self.folder / "access"),
-            incidents=Incidents(self.database),
-            anomaly_settings=AnomalySettings(self.database),
-            phases=self.phases.of,
-            replica_token="bench",
+            watching=Watching(changes=self.changes),
+            declared=DeclaredParts(documents=self.documents, events=self.events),
+            deploying=DeployingParts(phases=self.phases.of),
+            git=GitParts(sources=GitSources(self.database)),
+            packages=PackageParts(store=PackageStore(self.folder / "packages", inspect_package)),
+            access=AccessParts(
+                keys=Keys(self.database),
+                tokens=Tokens(self.database),
+                audit=Audit(self.database),
+                issuers=TokenIssuers(self.database),
+                replica_token="bench",
+            ),
+            replicas=ReplicaParts(endpoints=Leases()),
+            records=RecordParts(
+                logs=FileLogs(self.folder / "access", self.folder / "replicas", self.replicas.list),
+                comparer=AccessComparison(self.folder / "access"),
+                mirror_reports=MirrorReports(self.folder / "access"),
+            ),
+            anomalies=AnomalyParts(incidents=Incidents(self.database), settings=AnomalySettings(self.database)),
         )
 
     async def place(self, count: int) -> tuple[float, float]:

@@ -23,7 +23,19 @@ from modelway.packaging.archive import write_archive
 from modelway_platform.deploy.api.application import authentication_of, make_app, make_dispatch
 from modelway_platform.deploy.api.log_files import FileLogs
 from modelway_platform.deploy.api.messages.methods import api_methods
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import (
+    AccessParts,
+    AnomalyParts,
+    ApiParts,
+    DeclaredParts,
+    DeployingParts,
+    GitParts,
+    PackageParts,
+    ProcessFacts,
+    RecordParts,
+    ReplicaParts,
+    Watching,
+)
 from modelway_platform.deploy.api.reading.inspect_package import inspect_package
 from modelway_platform.deploy.api.wire.grpc_server import GrpcServer
 from modelway_platform.deploy.trust.trust import Trust
@@ -154,45 +166,35 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
         for folder in ("access", "replicas"):
             (root / folder).mkdir()
         documents = Documents(database, changes.notify)
-        packages = PackageStore(root / "packages", inspect_package, limit=1_000_000)
-        signatures = PackageSignatures(packages)
         parts = ApiParts(
-            documents=documents,
-            rollouts=RolloutRuns(database, documents),
-            events=Events(database, changes.notify),
-            keys=keys,
-            tokens=Tokens(database, changes.notify),
-            audit=Audit(database),
-            issuers=TokenIssuers(database),
-            sources=GitSources(database, changes.notify),
-            packages=packages,
-            signatures=signatures,
-            package_refusal=Trust(root / "signing.toml", signatures).refusal,
-            endpoints=leases,
-            changes=changes,
-            logs=FileLogs(root / "access", root / "replicas", replicas.list),
-            comparer=AccessComparison(root / "access", desk=QueryDesk(root / "store")),
-            mirror_reports=MirrorReports(root / "access"),
-            log_queries=QueryDesk(root / "store"),
-            traffic=TrafficHistory(
-                QueryDesk(root / "store"), SeriesReader(root / "series.db", Tiers()), documents
-            ).read,
-            exports=Exporter(root / "store"),
-            feedback=FeedbackSegments(root / "feedback"),
-            records=ShippedSegments(root / "shipped"),
-            replica_token=REPLICA_TOKEN,
-            records_of=partial(version_of_token, RECORDS_SECRET),
-            status=lambda: {"routeTable": {"number": 3}},
-            phases=Phases(database, changes.notify).of,
-            holds=Holds(database, changes.notify),
-            incidents=Incidents(database, changes.notify),
-            anomaly_settings=AnomalySettings(database, changes.notify),
-            promotions=Promotions(database, changes.notify),
-            phase_approvals=ClusterApprovals(database, changes.notify),
-            git_writes=GitWrites(database, changes.notify),
-            webhooks=Webhooks(database),
-            webhook_secret="half-of-this-test",
-            gauges=lambda: {"modelway_route_table_number": 3.0},
+            watching=Watching(changes=changes),
+            declared=DeclaredParts(
+                documents=documents,
+                events=Events(database, changes.notify),
+                promotions=Promotions(database, changes.notify),
+                rollouts=RolloutRuns(database, documents),
+            ),
+            deploying=DeployingParts(
+                phases=Phases(database, changes.notify).of,
+                holds=Holds(database, changes.notify),
+                approvals=ClusterApprovals(database, changes.notify),
+            ),
+            git=GitParts(
+                sources=GitSources(database, changes.notify),
+                writes=GitWrites(database, changes.notify),
+                webhooks=Webhooks(database),
+                webhook_secret="half-of-this-test",
+            ),
+            packages=package_parts(root),
+            access=access_parts(database, changes, keys),
+            replicas=ReplicaParts(endpoints=leases),
+            records=record_parts(root, documents, replicas),
+            anomalies=AnomalyParts(
+                incidents=Incidents(database, changes.notify), settings=AnomalySettings(database, changes.notify)
+            ),
+            facts=ProcessFacts(
+                status=lambda: {"routeTable": {"number": 3}}, gauges=lambda: {"modelway_route_table_number": 3.0}
+            ),
         )
         _, secret = keys.create(KeySpec(name="tester", role="admin"))
         with serving(parts) as port:
@@ -200,6 +202,37 @@ def running_api(root: Path, migrated: bytes) -> Generator[Api]:
             yield running
             for connection in running.streams:
                 connection.close()
+
+
+def package_parts(root: Path) -> PackageParts:
+    store = PackageStore(root / "packages", inspect_package, limit=1_000_000)
+    signatures = PackageSignatures(store)
+    return PackageParts(store=store, signatures=signatures, refusal=Trust(root / "signing.toml", signatures).refusal)
+
+
+def access_parts(database: Database, changes: Changes, keys: Keys) -> AccessParts:
+    return AccessParts(
+        keys=keys,
+        tokens=Tokens(database, changes.notify),
+        audit=Audit(database),
+        issuers=TokenIssuers(database),
+        replica_token=REPLICA_TOKEN,
+        records_of=partial(version_of_token, RECORDS_SECRET),
+    )
+
+
+def record_parts(root: Path, documents: Documents, replicas: Replicas) -> RecordParts:
+    desk = QueryDesk(root / "store")
+    return RecordParts(
+        logs=FileLogs(root / "access", root / "replicas", replicas.list),
+        comparer=AccessComparison(root / "access", desk=desk),
+        mirror_reports=MirrorReports(root / "access"),
+        queries=desk,
+        traffic=TrafficHistory(desk, SeriesReader(root / "series.db", Tiers()), documents).read,
+        exports=Exporter(root / "store"),
+        feedback=FeedbackSegments(root / "feedback"),
+        keeper=ShippedSegments(root / "shipped"),
+    )
 
 
 @pytest.fixture
@@ -214,7 +247,7 @@ def phases(api: Api) -> Callable[[str, int, Runs], None]:
 
     def keep(name: str, revision: int, runs: Runs) -> None:
         with Database.open(api.root / "modelway.db") as database:
-            Phases(database, api.parts.changes.notify).save([(name, revision, runs)])
+            Phases(database, api.parts.watching.changes.notify).save([(name, revision, runs)])
 
     return keep
 
@@ -243,8 +276,8 @@ class serving:  # noqa: N801 - reads as a verb
         return self._socket.getsockname()[1]
 
     def __exit__(self, *_: object) -> None:
-        self._parts.closing.set()
-        self._parts.changes.notify()
+        self._parts.watching.closing.set()
+        self._parts.watching.changes.notify()
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
@@ -261,7 +294,7 @@ class GrpcSide:
 
     async def _start(self) -> int:
         parts = self._api.parts
-        self._server = GrpcServer(make_dispatch(parts), authentication_of(parts))
+        self._server = GrpcServer(make_dispatch(parts), authentication_of(parts.access))
         return await self._server.start("127.0.0.1", 0)
 
     def __enter__(self) -> Self:

@@ -30,7 +30,7 @@ def every_path(api: Any) -> list[tuple[str, str]]:
 
 
 def test_everything_but_health_needs_an_admin_key(api: Any) -> None:
-    _, caller = api.parts.keys.create(KeySpec(name="caller", role="caller"))
+    _, caller = api.parts.access.keys.create(KeySpec(name="caller", role="caller"))
     for method, path in every_path(api):
         if path in OPEN_PATHS:
             assert api.ask(method, path, key=None).status == 200
@@ -44,7 +44,7 @@ def test_everything_but_health_needs_an_admin_key(api: Any) -> None:
 
 
 def test_unknown_malformed_and_revoked_keys_hear_the_same(api: Any) -> None:
-    record, secret = api.parts.keys.create(KeySpec(name="gone", role="admin"))
+    record, secret = api.parts.access.keys.create(KeySpec(name="gone", role="admin"))
     assert api.ask("GET", "/v1/status", key=secret).status == 200
     api.ask("DELETE", f"/v1/keys/{record.id}")
     answers: set[str] = set()
@@ -63,11 +63,11 @@ def test_unknown_malformed_and_revoked_keys_hear_the_same(api: Any) -> None:
 def test_whoever_asks_is_told_who_they_are(api: Any) -> None:
     spec = token_spec(name="ann", role="deployer", projects=("vision",))
     assert not isinstance(spec, list)
-    _, secret = api.parts.tokens.create(spec)
+    _, secret = api.parts.access.tokens.create(spec)
     assert api.ask("GET", "/v1/caller", key=secret).json == {"name": "ann", "role": "deployer", "projects": ["vision"]}
     own = api.ask("GET", "/v1/caller").json
     assert (own["role"], own["projects"]) == ("admin", [])
-    _, gateway = api.parts.keys.create(KeySpec(name="edge", role="gateway"))
+    _, gateway = api.parts.access.keys.create(KeySpec(name="edge", role="gateway"))
     assert api.ask("GET", "/v1/caller", key=gateway).status == 403
 
 

@@ -26,7 +26,7 @@ def happened(api: Any, project: str = "vision") -> str:
         return {"requests": [{"requestId": "r1", "version": "v1", "status": 500, "code": "x"}], "changes": []}
 
     judgements = {(ModelKey(project, "digits"), Cause.ERRORS): [judgement]}
-    (made,) = api.parts.incidents.judged(judgements, at=now, step=60, evidence=evidence, tell=False)
+    (made,) = api.parts.anomalies.incidents.judged(judgements, at=now, step=60, evidence=evidence, tell=False)
     return made.id
 
 
@@ -69,7 +69,7 @@ def test_deployers_act_for_their_projects_and_readers_look(api: Any) -> None:
     name = happened(api)
     spec = token_spec(name="other", role="deployer", projects=("other",), expires="")
     assert not isinstance(spec, list)
-    _, other = api.parts.tokens.create(spec, author="tester")
+    _, other = api.parts.access.tokens.create(spec, author="tester")
     assert api.ask("GET", "/v1/anomalies", key=other).json["items"] == []
     assert api.ask("GET", f"/v1/anomalies/vision/{name}", key=other).status == 403
     assert api.ask("POST", f"/v1/anomalies/vision/{name}/acknowledge", {}, key=other).status == 403
@@ -92,9 +92,9 @@ def test_the_command_line_says_and_does_the_same(api: Any, capsys: pytest.Captur
     assert "request r1: v1 500" in capsys.readouterr().out
     assert run(api, "acknowledge", name, "--note", "mine") == 0
     assert run(api, "mute", "vision/digits", "--for", "1h", "--cause", "errors") == 0
-    assert len(api.parts.anomaly_settings.mutes()) == 1
+    assert len(api.parts.anomalies.settings.mutes()) == 1
     assert run(api, "unmute", "vision/digits") == 0
-    assert api.parts.anomaly_settings.mutes() == []
+    assert api.parts.anomalies.settings.mutes() == []
     assert run(api, "policy", "vision", "--sensitivity", "low", "--cause", "errors") == 0
     told = capsys.readouterr().out
     assert "vision/*" in told

@@ -133,8 +133,8 @@ def test_who_resumes_a_watch_misses_nothing(api: Any, write: Any, uploaded: dict
     last = first[-1]["sequence"]
     # Meanwhile, with nobody watching: a status twice, a change, a removal.
     status = DeploymentStatus(phase=Phase.READY, ready_replicas=1)
-    api.parts.documents.save_status(KEY, DeploymentStatus(phase=Phase.FAILED))
-    api.parts.documents.save_status(KEY, status)
+    api.parts.declared.documents.save_status(KEY, DeploymentStatus(phase=Phase.FAILED))
+    api.parts.declared.documents.save_status(KEY, status)
     assert api.apply(write.deployment("sound/words/v1", spec="replicas: 2"), packages=uploaded).status == 200
     assert api.ask("DELETE", "/v1/routes/vision/digits").status == 200
     missed = changes_since(api, last)

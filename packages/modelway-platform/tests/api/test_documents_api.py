@@ -161,7 +161,7 @@ def test_status_is_shown(api: Any, declared: dict[str, str]) -> None:
         type="EnvironmentBuilt", status=False, reason="BuildFailed", message="no wheel for x", since=1_800_000_000.25
     )
     status = DeploymentStatus(phase=Phase.FAILED, observed_revision=1, ready_replicas=0, conditions=(condition,))
-    api.parts.documents.save_status(VersionKey("vision", "digits", "v1"), status)
+    api.parts.declared.documents.save_status(VersionKey("vision", "digits", "v1"), status)
     assert api.ask("GET", ONE).json["status"] == {
         "phase": "Failed",
         "message": "no wheel for x",

@@ -82,7 +82,7 @@ def test_what_says_nothing_is_refused_and_nothing_of_it_kept(api: Any, body: Any
 
 
 def test_only_those_who_administrate(api: Any) -> None:
-    _, caller = api.parts.keys.create(KeySpec(name="caller", role="caller"))
+    _, caller = api.parts.access.keys.create(KeySpec(name="caller", role="caller"))
     for path in (FEED, EXPORT):
         assert api.ask("POST", path, {"requestId": "r1", "label": 1}, key=caller).status == 403
         assert api.ask("POST", path, {}, key=None).status == 401

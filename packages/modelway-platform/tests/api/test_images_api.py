@@ -79,8 +79,8 @@ def running_platform(
         running_registry(tmp_path, deletes=deletes) as registry,
         Database.open(api.root / "modelway.db") as database,
     ):
-        stores = Stores.over(database, api.parts.documents, api.parts.changes.notify)
-        pruner = RegistryPruner(stores=stores, packages=api.parts.packages)
+        stores = Stores.over(database, api.parts.declared.documents, api.parts.watching.changes.notify)
+        pruner = RegistryPruner(stores=stores, packages=api.parts.packages.store)
         http = RegistryHttp(host=registry, plain_http=True)
         repository = Repository(http=http, name=NAME, actions="pull,push")
         assert api.apply(CLUSTER.format(registry=registry)).status == 200
@@ -91,7 +91,8 @@ def running_platform(
         for each in packages:
             text = write.deployment("vision/digits/v1", spec="cluster: box")
             assert api.apply(text, packages={"dist/a.mwpkg": each}).status == 200
-        with serve(replace(api.parts, images=pruner)) as port:
+        parts = replace(api.parts, packages=replace(api.parts.packages, images=pruner))
+        with serve(parts) as port:
             yield Platform(replace(api, port=port), port, registry, repository, packages, digests)
 
 

@@ -45,7 +45,7 @@ def test_questions_are_answered_for_those_who_administrate(api: Any) -> None:
     assert asked["sql"].startswith("SELECT project")
     assert asked["answer"]["rows"][0][:6] == ["vision", "digits", "v1", 503, "no_ready_replica", 1]
     assert "p99" in [each["name"] for each in api.ask("GET", "/v1/logs/questions").json["items"]]
-    _, caller = api.parts.keys.create(KeySpec(name="caller", role="caller"))
+    _, caller = api.parts.access.keys.create(KeySpec(name="caller", role="caller"))
     for path, body in ((QUERY, {"sql": "SELECT 1"}), ("/v1/logs/ask", {"question": "p99"})):
         assert api.ask("POST", path, body, key=caller).status == 403
         assert api.ask("POST", path, body, key=None).status == 401

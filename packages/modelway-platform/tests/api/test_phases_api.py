@@ -50,12 +50,12 @@ def test_a_revision_is_steered(api: Any, write: Any, uploaded: dict[str, str]) -
     declared(api, write, uploaded)
     path = PATH.replace("/phases", "/steer")
     assert api.ask("POST", path, {"action": "pause"}).json == {"revision": 1, "action": "pause"}
-    held = api.parts.holds.all()["vision/digits/v1"]
+    held = api.parts.deploying.holds.all()["vision/digits/v1"]
     assert (held.kind.value, held.revision, held.author) == ("Paused", 1, "tester")
     assert api.ask("POST", path, {"action": "abort"}).status == 200
-    assert api.parts.holds.all()["vision/digits/v1"].kind.value == "Aborted"
+    assert api.parts.deploying.holds.all()["vision/digits/v1"].kind.value == "Aborted"
     assert api.ask("POST", path, {"action": "resume"}).status == 200
-    assert api.parts.holds.all() == {}
+    assert api.parts.deploying.holds.all() == {}
     assert api.ask("POST", path, {"action": "retry"}).status == 200
     assert "action: expected pause" in api.ask("POST", path, {"action": "halt"}).error["message"]
     assert api.ask("POST", path.replace("v1/steer", "v2/steer"), {"action": "pause"}).status == 404
@@ -74,7 +74,7 @@ def test_a_phase_that_waits_is_approved_by_whoever_may(api: Any, write: Any, upl
     )
     assert api.apply(stages).status == 200
     assert "bob" in api.ask("POST", path, {"action": "approve"}).error["message"], "others do not approve"
-    bob = api.parts.tokens.create(TokenSpec(name="bob", role="deployer", projects=("vision",)))[1]
+    bob = api.parts.access.tokens.create(TokenSpec(name="bob", role="deployer", projects=("vision",)))[1]
     assert (
         api.ask("POST", path, {"action": "approve", "phase": "fetch"}, key=bob).error["hint"]
         == "it has build, place wait"
@@ -83,7 +83,7 @@ def test_a_phase_that_waits_is_approved_by_whoever_may(api: Any, write: Any, upl
     for _ in range(2):
         assert api.ask("POST", path, {"action": "approve", "phase": "build"}, key=bob).status == 200
     assert api.ask("POST", path, {"action": "approve"}, key=bob).json == {"revision": 1, "action": "approve"}
-    assert api.parts.phase_approvals.all() == {("vision/digits/v1", 1): {PhaseName.BUILD, PhaseName.PLACE}}
+    assert api.parts.deploying.approvals.all() == {("vision/digits/v1", 1): {PhaseName.BUILD, PhaseName.PLACE}}
     assert "waits for nobody" in api.ask("POST", path, {"action": "approve"}, key=bob).error["message"]
     audited = api.ask("GET", "/v1/audit?actor=bob").json["items"]
     assert [each["action"] for each in audited] == ["phase approved", "phase approved"]
@@ -106,15 +106,15 @@ def test_the_next_cluster_is_approved_by_whoever_may(api: Any, write: Any, uploa
     )
     waits = Condition(type="AllClusters", status=None, reason="WaitsForApproval", message="east waits", since=1.0)
     status = DeploymentStatus(phase=Phase.PLACING, observed_revision=1, conditions=(waits,), clusters=seen)
-    api.parts.documents.save_status(key, status)
+    api.parts.declared.documents.save_status(key, status)
     shown = api.ask("GET", "/v1/deployments/vision/digits/v1").json["status"]["clusters"]
     assert [(each["name"], each["phase"], each["passedAt"]) for each in shown] == [
         ("local", "Ready", "1970-01-01T00:00:01.000Z"),
         ("east", "Pending", None),
     ]
     assert "bob" in api.ask("POST", path, {"action": "approve"}).error["message"], "others do not approve"
-    bob = api.parts.tokens.create(TokenSpec(name="bob", role="deployer", projects=("vision",)))[1]
+    bob = api.parts.access.tokens.create(TokenSpec(name="bob", role="deployer", projects=("vision",)))[1]
     assert api.ask("POST", path, {"action": "approve"}, key=bob).status == 200
-    assert api.parts.phase_approvals.clusters() == {("vision/digits/v1", 1): {"east"}}
-    assert api.parts.phase_approvals.all() == {}
+    assert api.parts.deploying.approvals.clusters() == {("vision/digits/v1", 1): {"east"}}
+    assert api.parts.deploying.approvals.all() == {}
     assert [each["action"] for each in api.ask("GET", "/v1/audit?actor=bob").json["items"]] == ["cluster approved"]

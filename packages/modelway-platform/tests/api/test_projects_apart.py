@@ -33,7 +33,7 @@ METHODS = [method for method in api_methods() if not method.streams_requests]
 def stranger(request: pytest.FixtureRequest, full: Any) -> str:
     """A token of project vision."""
     spec = TokenSpec(name=f"bound {request.param}", role=request.param, projects=("vision",))
-    return full.api.parts.tokens.create(spec)[1]
+    return full.api.parts.access.tokens.create(spec)[1]
 
 
 def given_to(method: Any, names: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def test_what_is_its_own_is_all_there(full: Any, stranger: str) -> None:
 
 
 def test_feedback_is_of_ones_own_project(full: Any) -> None:
-    _, deployer = full.api.parts.tokens.create(TokenSpec(name="ci", role="deployer", projects=("vision",)))
+    _, deployer = full.api.parts.access.tokens.create(TokenSpec(name="ci", role="deployer", projects=("vision",)))
     one = {"requestId": "hush-a", "reward": 1.0}
     assert full.api.ask("POST", "/v1/feedback", one | {"project": "hush"}, key=deployer).status == 403
     assert full.api.ask("POST", "/v1/feedback", {"items": [one, one | {"project": "hush"}]}, key=deployer).status == 403

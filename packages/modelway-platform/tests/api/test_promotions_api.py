@@ -49,13 +49,15 @@ class Platform:
         parts = self.api.parts
         return Promoter(
             PromoterParts(
-                promotions=parts.promotions,
-                documents=parts.documents,
-                packages=parts.packages,
-                events=parts.events,
-                evidence=Evidence(parts.packages, parts.endpoints.endpoints, parts.mirror_reports),
+                promotions=parts.declared.promotions,
+                documents=parts.declared.documents,
+                packages=parts.packages.store,
+                events=parts.declared.events,
+                evidence=Evidence(
+                    parts.packages.store, parts.replicas.endpoints.endpoints, parts.records.mirror_reports
+                ),
                 source_of=lambda _: self.source,
-                writes=parts.git_writes,
+                writes=parts.git.writes,
             )
         )
 
@@ -63,7 +65,7 @@ class Platform:
         """As many as it takes until nothing more follows at once."""
         carrying = promoter or self.promoter()
         while carrying.turn() <= 0.2:
-            if not self.api.parts.promotions.under_way():
+            if not self.api.parts.declared.promotions.under_way():
                 return
 
     def promote(self, key: str = "", **more: str) -> Any:
@@ -85,21 +87,21 @@ class Platform:
 
     def ready(self) -> None:
         """As the reconciler would have it."""
-        record = self.api.parts.documents.get_deployment(KEY)
+        record = self.api.parts.declared.documents.get_deployment(KEY)
         status = DeploymentStatus(phase=Phase.READY, observed_revision=record.revision, ready_replicas=1)
-        self.api.parts.documents.save_status(KEY, status)
+        self.api.parts.declared.documents.save_status(KEY, status)
 
 
 @pytest.fixture
 def platform(api: Any, make_package: Callable[..., bytes], write: Any) -> Platform:
-    package = api.parts.packages.receive()
+    package = api.parts.packages.store.receive()
     with package as incoming:
         incoming.write(make_package(version="v2"))
         digest = incoming.finish().digest
     applied = api.apply(write.deployment(NAME, f"package: '{digest}', stage: development, env: {{OWN: x}}"))
     assert applied.status == 200, applied.body
     secrets = [
-        api.parts.tokens.create(TokenSpec(name=name, role="deployer", projects=("vision",)))[1]
+        api.parts.access.tokens.create(TokenSpec(name=name, role="deployer", projects=("vision",)))[1]
         for name in ("ann", "bob")
     ]
     return Platform(api, *secrets)
@@ -128,7 +130,7 @@ def replica(platform: Platform) -> Iterator[dict[str, int]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    for each in api.parts.packages.list():
+    for each in api.parts.packages.store.list():
         endpoint = Endpoint(
             id=f"r-{each.version}", key=KEY, host="127.0.0.1", port=server.server_port, package=each.digest
         )
@@ -172,9 +174,9 @@ def test_somebody_else_has_to_approve(platform: Platform) -> None:
     assert "one of ann, bob has to approve" in waiting["message"]
     own = platform.steer(1, "approve", key=platform.ann)
     assert (own.status, own.error["code"]) == (403, "forbidden")
-    _, eve = platform.api.parts.tokens.create(TokenSpec(name="eve", role="deployer", projects=("vision",)))
+    _, eve = platform.api.parts.access.tokens.create(TokenSpec(name="eve", role="deployer", projects=("vision",)))
     assert "not among" in platform.steer(1, "approve", key=eve).error["message"]
-    _, mallory = platform.api.parts.tokens.create(TokenSpec(name="bob", role="deployer", projects=("other",)))
+    _, mallory = platform.api.parts.access.tokens.create(TokenSpec(name="bob", role="deployer", projects=("other",)))
     assert platform.steer(1, "approve", key=mallory).status == 403, "another project's deployer"
     assert platform.steer(1, "dance").status == 400
 
@@ -229,7 +231,7 @@ def test_golden_examples_are_asked_of_the_replica_in_the_earlier_stage(
 def test_a_signature_that_breaks_callers_of_the_stage_is_refused(
     platform: Platform, make_package: Callable[..., bytes], write: Any
 ) -> None:
-    with platform.api.parts.packages.receive() as incoming:
+    with platform.api.parts.packages.store.receive() as incoming:
         incoming.write(make_package(version="v1", endpoints=("predict", "explain")))
         digest = incoming.finish().digest
     old = write.deployment("vision/digits/v1", f"package: '{digest}', stage: production")
@@ -269,7 +271,7 @@ def test_nothing_enters_a_stage_with_gates_without_a_promotion(
     platform.steer(1, "approve")
     platform.turns()
     assert platform.spec()["stage"] == "production"
-    with platform.api.parts.packages.receive() as incoming:
+    with platform.api.parts.packages.store.receive() as incoming:
         incoming.write(make_package(version="v2b"))
         other = incoming.finish().digest
     changed = write.deployment(NAME, f"package: '{other}', stage: production")
@@ -286,7 +288,7 @@ def test_whatever_was_done_before_a_kill_is_recognised(platform: Platform) -> No
     """The three places where a control process can be killed: before the intent, after it, and after the revision."""
     platform.gates()
     platform.promote()
-    promotions: Promotions = platform.api.parts.promotions
+    promotions: Promotions = platform.api.parts.declared.promotions
     promotions.change(1, lambda now: replace(now, state=PromotionState.PROMOTING))
     platform.turns()
     assert platform.promotion()["state"] == "Promoted", "the intent was kept, so it is carried out"
@@ -302,7 +304,7 @@ def test_what_was_to_be_promoted_is_not_there_any_more(
 ) -> None:
     platform.gates(approval={})
     platform.promote()
-    with platform.api.parts.packages.receive() as incoming:
+    with platform.api.parts.packages.store.receive() as incoming:
         incoming.write(make_package(version="other"))
         other = incoming.finish().digest
     platform.api.apply(write.deployment(NAME, f"package: '{other}', stage: development"))
@@ -331,10 +333,10 @@ def test_what_git_declares_is_undone_by_a_commit(platform: Platform) -> None:
     platform.gates()
     platform.promote()
     platform.turns()
-    record = platform.api.parts.documents.get_deployment(KEY)
+    record = platform.api.parts.declared.documents.get_deployment(KEY)
     owned = Owned(kind="Deployment", name=NAME, document=document_to_json(record.deployment))
     spec = GitSource(name="fleet", repository="/fleet.git", writes="commit")
-    sources = platform.api.parts.sources
+    sources = platform.api.parts.git.sources
     sources.declare(spec)
     seen = SeenCommit(commit="c" * 40, author="a", subject="s", committed_at=0, seen_at=0, state="applied", message="")
     sources.saw(spec, seen, [owned])
@@ -342,7 +344,7 @@ def test_what_git_declares_is_undone_by_a_commit(platform: Platform) -> None:
         asked = platform.api.ask("POST", f"/v1/deployments/{NAME}/undo", {}, key=platform.ann)
         assert (asked.status, asked.json["metadata"]["leftTo"]) == (200, "fleet")
         assert (asked.json["metadata"]["revision"], asked.json["spec"]["stage"]) == (2, "production")
-    (write,) = platform.api.parts.git_writes.open()
+    (write,) = platform.api.parts.git.writes.open()
     assert write.message == f"Undo Deployment {NAME} to revision 1\n\nAsked for by ann."
     assert (write.before["stage"], write.after["stage"], write.branch) == ("production", "development", "main")
     late = platform.api.ask("POST", f"/v1/deployments/{NAME}/undo", {"expectedRevision": 1}, key=platform.ann)

@@ -37,7 +37,7 @@ SECRETIVE = {"Tokens", "AuditLog", "Keys", "Issuers"}
 
 @pytest.fixture(scope="module")
 def secrets(steady_api: Any) -> dict[str, str]:
-    tokens, keys = steady_api.parts.tokens, steady_api.parts.keys
+    tokens, keys = steady_api.parts.access.tokens, steady_api.parts.access.keys
     of = VersionKey("vision", "digits", "v1")
     made = {"replica": "replica-token-of-this-test", "recorder": records_token(steady_api.records_secret, of)}
     for name, role, projects in (
@@ -121,7 +121,7 @@ def test_every_path_is_a_method_or_one_of_the_open_ones(steady_api: Any) -> None
 def test_a_deployer_applies_to_its_projects_only(api: Any, write: Any, uploaded: dict[str, str]) -> None:
     spec = token_spec(name="ci", role="deployer", projects=("vision",))
     assert not isinstance(spec, list)
-    secret = api.parts.tokens.create(spec)[1]
+    secret = api.parts.access.tokens.create(spec)[1]
 
     def apply(*texts: str) -> Any:
         files = [{"name": f"f{number}.yaml", "text": text} for number, text in enumerate(texts)]
@@ -155,9 +155,9 @@ def test_a_token_is_shown_once_kept_as_a_hash_and_ends(api: Any) -> None:
     assert api.ask("DELETE", f"/v1/tokens/{token['id']}").json == {"id": token["id"], "revoked": True}
     assert api.ask("GET", "/v1/routes", key=token["secret"]).status == 401
     assert api.ask("DELETE", "/v1/tokens/token-no").status == 404
-    api.parts.tokens._clock = lambda: 0.0
+    api.parts.access.tokens._clock = lambda: 0.0
     short = api.ask("POST", "/v1/tokens", {"name": "short", "role": "reader", "expires": "1s"}).json
-    api.parts.tokens._clock = lambda: 2.0
+    api.parts.access.tokens._clock = lambda: 2.0
     assert api.ask("GET", "/v1/routes", key=short["secret"]).status == 401
 
 

@@ -48,7 +48,7 @@ def under_way(api: Any) -> None:
     """As the engine leaves it at the first step."""
     weights = (("v1", 95), ("v2", 5))
     status = RolloutStatus(run=1, revision=1, phase=RolloutPhase.RUNNING, step=0, weights=weights, message="begun")
-    api.parts.documents.save_rollout(KEY, status)
+    api.parts.declared.documents.save_rollout(KEY, status)
 
 
 def test_rollouts_are_documents_like_others(api: Any, declared: None) -> None:
@@ -126,7 +126,7 @@ def test_orders_are_kept_and_audited(api: Any, declared: None) -> None:
     assert api.ask("POST", f"{ONE}/steer", {"action": "abort"}).status == 200
     refused = api.ask("POST", f"{ONE}/steer", {"action": "promote"})
     assert (refused.status, refused.error["code"]) == (409, "conflict")
-    status = api.parts.documents.get_rollout(KEY).status
+    status = api.parts.declared.documents.get_rollout(KEY).status
     assert status.pending.weights == (("v1", 100), ("v2", 0))
     moves = api.ask("GET", f"{ONE}/moves").json["items"]
     assert [(each["kind"], each["author"]) for each in moves] == [("pause", "tester"), ("resume", "tester")]
@@ -140,7 +140,7 @@ def test_commits_of_moves_are_shown_as_owed_until_they_are_pushed(api: Any, decl
     commits = api.ask("GET", ONE).json["status"]["commits"]
     assert (commits["source"], commits["problem"]) == ("", "no Git source declares the route")
     under_way(api)
-    sources, route = api.parts.sources, api.parts.documents.get_route(KEY).route
+    sources, route = api.parts.git.sources, api.parts.declared.documents.get_route(KEY).route
     spec = GitSource(name="fleet", repository="https://git.example/fleet", writes="commit")
     sources.declare(spec)
     owned = Owned(kind="Route", name=str(KEY), document=document_to_json(route))
@@ -150,10 +150,10 @@ def test_commits_of_moves_are_shown_as_owed_until_they_are_pushed(api: Any, decl
         run=1, number=1, at=1.0, kind="begin", step=0, before=(("v1", 1), ("v2", 0)), after=(("v1", 95), ("v2", 5)),
         route_revision=2, author="rollout vision/digits", words="v2 is ready", numbers={},
     )  # fmt: skip
-    writes = RolloutWrites(api.parts.git_writes)
-    record = api.parts.documents.get_rollout(KEY)
-    RolloutCommits(api.parts.documents, sources, writes).ask(record.rollout, move)
-    api.parts.rollouts.move(KEY, replace(record.status, moves=1), move)
+    writes = RolloutWrites(api.parts.git.writes)
+    record = api.parts.declared.documents.get_rollout(KEY)
+    RolloutCommits(api.parts.declared.documents, sources, writes).ask(record.rollout, move)
+    api.parts.declared.rollouts.move(KEY, replace(record.status, moves=1), move)
     commits = api.ask("GET", ONE).json["status"]["commits"]
     assert (commits["policy"], commits["source"], commits["pushed"], commits["owed"]) == ("moves", "fleet", 0, 1)
     (owed,) = api.ask("GET", f"{ONE}/moves").json["items"]
@@ -163,7 +163,7 @@ def test_commits_of_moves_are_shown_as_owed_until_they_are_pushed(api: Any, decl
     def pushed_now(now: GitWrite) -> GitWrite:
         return replace(now, state=WriteState.PUSHED, commit="b" * 40)
 
-    api.parts.git_writes.change(key, pushed_now)
+    api.parts.git.writes.change(key, pushed_now)
     (pushed,) = api.ask("GET", f"{ONE}/moves").json["items"]
     assert (pushed["commit"]["state"], pushed["commit"]["commit"]) == ("Pushed", "b" * 40)
     assert api.ask("GET", ONE).json["status"]["commits"]["owed"] == 0
@@ -172,9 +172,9 @@ def test_commits_of_moves_are_shown_as_owed_until_they_are_pushed(api: Any, decl
 def test_who_may(api: Any, declared: None) -> None:
     api.apply(ROLLOUT)
     under_way(api)
-    _, other = api.parts.tokens.create(TokenSpec(name="dora", role="deployer", projects=("sound",)))
-    _, reader = api.parts.tokens.create(TokenSpec(name="rita", role="reader"))
-    _, ours = api.parts.tokens.create(TokenSpec(name="vera", role="deployer", projects=("vision",)))
+    _, other = api.parts.access.tokens.create(TokenSpec(name="dora", role="deployer", projects=("sound",)))
+    _, reader = api.parts.access.tokens.create(TokenSpec(name="rita", role="reader"))
+    _, ours = api.parts.access.tokens.create(TokenSpec(name="vera", role="deployer", projects=("vision",)))
     assert api.ask("GET", f"{ONE}/moves", key=reader).status == 200
     assert [api.ask("POST", f"{ONE}/steer", {"action": "pause"}, key=key).status for key in (reader, other, ours)] == [
         403,

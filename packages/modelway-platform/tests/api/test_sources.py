@@ -33,15 +33,15 @@ def turn(api: Any, tmp_path: Path) -> Turn:
     """Looks at every source, due or not, as control does in time."""
     parts = api.parts
     follower = SourceFollower(
-        parts.sources,
-        parts.documents,
+        parts.git.sources,
+        parts.declared.documents,
         Looker(tmp_path / "looks", os.environ, {}),
-        CommitApplier(parts.documents, parts.packages, parts.events),
+        CommitApplier(parts.declared.documents, parts.packages.store, parts.declared.events),
         least_pause=0.0,
     )
 
     def look() -> None:
-        for each in parts.sources.list():
+        for each in parts.git.sources.list():
             follower.want(each.spec.name)
         asyncio.run(follower.turn())
 
@@ -245,9 +245,9 @@ def test_set_list_sync_remove(api: Any, repository: Repository, turn: Turn, writ
     listed = api.ask("GET", "/v1/sources").json["items"]
     assert [(each["name"], each["path"], each["pollSeconds"]) for each in listed] == [("fleet", "deploy", 60)]
     assert listed[0]["head"] == listed[0]["applied"]
-    before = api.parts.changes.number
+    before = api.parts.watching.changes.number
     assert api.ask("POST", "/v1/sources/fleet/sync").status == 202
-    assert api.parts.changes.number > before
+    assert api.parts.watching.changes.number > before
     follow(api, repository, path="deploy", branch="main", pollSeconds=30)
     assert source(api)["checkedAt"] is None
     assert len(source(api)["documents"]) == 1, "what it owns stays its own"

@@ -45,7 +45,7 @@ def test_stages_are_documents_like_others(api: Any) -> None:
 
 
 def test_what_is_asked_of_deployments_is_not_for_who_deploys_to_say(api: Any) -> None:
-    _, deployer = api.parts.tokens.create(TokenSpec(name="dora", role="deployer", projects=("demo",)))
+    _, deployer = api.parts.access.tokens.create(TokenSpec(name="dora", role="deployer", projects=("demo",)))
     body: dict[str, Any] = {"files": [{"name": "stages.yaml", "text": STAGES}], "packages": {}}
     assert api.ask("POST", "/v1/apply", body, key=deployer).status == 403
     api.apply(STAGES)

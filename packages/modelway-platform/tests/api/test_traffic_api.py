@@ -47,7 +47,7 @@ def test_calls_of_a_time_are_told_with_what_routes_said(api: Any) -> None:
     assert [each["requests"] for each in earlier["calls"]] == [1]
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 660))
     assert len(api.ask("GET", f"{TRAFFIC}?since={moment}").json["calls"]) == 2
-    _, bound = api.parts.tokens.create(TokenSpec(name="bound", role="reader", projects=("vision",)))
+    _, bound = api.parts.access.tokens.create(TokenSpec(name="bound", role="reader", projects=("vision",)))
     assert {each["project"] for each in api.ask("GET", TRAFFIC, key=bound).json["calls"]} == {"vision"}
     assert api.ask("GET", f"{TRAFFIC}?project=hush", key=bound).error["code"] == "forbidden"
 

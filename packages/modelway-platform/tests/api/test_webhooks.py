@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import GitParts
 from modelway_platform.domain.access.api_token import TokenSpec
 from modelway_platform.domain.sources.git_source import GitSource
 
@@ -20,9 +20,9 @@ PUSH = json.dumps({"ref": "refs/heads/main", "after": "c" * 40}).encode()
 def wanted(api: Any) -> list[str]:
     """The names of sources that are to be looked at."""
     names: list[str] = []
-    parts: ApiParts = api.parts
-    object.__setattr__(parts, "want_source", names.append)
-    parts.sources.declare(GitSource(name="fleet", repository="/fleet.git"))
+    git: GitParts = api.parts.git
+    object.__setattr__(git, "want", names.append)
+    git.sources.declare(GitSource(name="fleet", repository="/fleet.git"))
     return names
 
 
@@ -86,16 +86,16 @@ def test_a_rotated_secret_stays_valid_for_a_while_and_a_removed_one_does_not(api
     new = secret(api)
     assert old != new
     assert [notify(api, {"X-Gitlab-Token": each}).status for each in (old, new)] == [202, 202]
-    parts: ApiParts = api.parts
-    assert parts.webhooks is not None
-    kept = parts.webhooks.find("fleet")
+    git: GitParts = api.parts.git
+    assert git.webhooks is not None
+    kept = git.webhooks.find("fleet")
     assert kept is not None
     assert old not in str(kept)
     assert len(kept.nonces(kept.previous_until)) == 1, "then only the new one counts"
     assert replace(kept, previous="").nonces(0.0) == (kept.nonce,)
     newest = secret(api)
     assert [notify(api, {"X-Gitlab-Token": each}).status for each in (old, new, newest)] == [401, 202, 202]
-    _, deployer = api.parts.tokens.create(TokenSpec(name="dora", role="deployer", projects=("vision",)))
+    _, deployer = api.parts.access.tokens.create(TokenSpec(name="dora", role="deployer", projects=("vision",)))
     assert api.ask("POST", "/v1/sources/fleet/webhook", key=deployer).status == 403
     assert api.ask("POST", "/v1/sources/none/webhook").status == 404
     assert api.ask("DELETE", "/v1/sources/fleet/webhook").status == 200

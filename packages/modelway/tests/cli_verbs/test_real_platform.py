@@ -25,7 +25,18 @@ from modelway.packaging.archive import write_archive
 from modelway.packaging.store.open_store import Store, open_store
 from modelway.signature import EndpointSignature, Field, Signature
 from modelway_platform.deploy.api.application import make_app
-from modelway_platform.deploy.api.parts import ApiParts, LogQuery
+from modelway_platform.deploy.api.parts import (
+    AccessParts,
+    AnomalyParts,
+    ApiParts,
+    DeclaredParts,
+    GitParts,
+    PackageParts,
+    RecordParts,
+    ReplicaParts,
+    Watching,
+)
+from modelway_platform.deploy.api.ports import LogQuery
 from modelway_platform.deploy.api.reading.inspect_package import inspect_package
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.domain.access.key_request import KeySpec
@@ -97,25 +108,30 @@ class Served:
         keys = Keys(self._database, self.changes.notify)
         self.secret = keys.create(KeySpec(name="admin", role="admin"))[1]
         self._parts = ApiParts(
-            documents=self.documents,
-            events=Events(self._database, self.changes.notify),
-            keys=keys,
-            tokens=Tokens(self._database, self.changes.notify),
-            audit=Audit(self._database),
-            issuers=TokenIssuers(self._database),
-            sources=GitSources(self._database, self.changes.notify),
-            packages=PackageStore(folder / "packages", inspect_package),
-            endpoints=self.leases,
-            changes=self.changes,
-            logs=FewLogs(),
-            comparer=AccessComparison(folder / "access"),
-            mirror_reports=MirrorReports(folder / "access"),
-            log_queries=QueryDesk(folder / "store"),
-            exports=Exporter(folder / "store"),
-            feedback=FeedbackSegments(folder / "feedback"),
-            incidents=Incidents(self._database, self.changes.notify),
-            anomaly_settings=AnomalySettings(self._database, self.changes.notify),
-            replica_token="r" * 40,
+            watching=Watching(changes=self.changes),
+            declared=DeclaredParts(documents=self.documents, events=Events(self._database, self.changes.notify)),
+            git=GitParts(sources=GitSources(self._database, self.changes.notify)),
+            packages=PackageParts(store=PackageStore(folder / "packages", inspect_package)),
+            access=AccessParts(
+                keys=keys,
+                tokens=Tokens(self._database, self.changes.notify),
+                audit=Audit(self._database),
+                issuers=TokenIssuers(self._database),
+                replica_token="r" * 40,
+            ),
+            replicas=ReplicaParts(endpoints=self.leases),
+            records=RecordParts(
+                logs=FewLogs(),
+                comparer=AccessComparison(folder / "access"),
+                mirror_reports=MirrorReports(folder / "access"),
+                queries=QueryDesk(folder / "store"),
+                exports=Exporter(folder / "store"),
+                feedback=FeedbackSegments(folder / "feedback"),
+            ),
+            anomalies=AnomalyParts(
+                incidents=Incidents(self._database, self.changes.notify),
+                settings=AnomalySettings(self._database, self.changes.notify),
+            ),
         )
         config = uvicorn.Config(make_app(self._parts), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
         self._server = uvicorn.Server(config)
@@ -149,7 +165,7 @@ class Served:
         self.documents.save_status(key, status)
 
     def close(self) -> None:
-        self._parts.closing.set()
+        self._parts.watching.closing.set()
         self.changes.notify()
         self._server.should_exit = True
         self._server.force_exit = True

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +30,10 @@ from modelway_platform.apps.state_directory import StateDirectory
 from modelway_platform.apps.wiring.api import api_parts
 from modelway_platform.apps.wiring.parts import ControlParts, open_parts
 from modelway_platform.apps.wiring.settings import ControlSettings
-from modelway_platform.deploy.api.application import make_app, make_dispatch
+from modelway_platform.deploy.api.application import authentication_of, make_app, make_dispatch
 from modelway_platform.deploy.api.authentication import Authentication
 from modelway_platform.deploy.api.dispatch import Dispatch
-from modelway_platform.deploy.api.parts import no_other_token
 from modelway_platform.deploy.operators.processes import process_table
-from modelway_platform.domain.access.records_token import version_of_token
 from modelway_platform.gateway.control.key_sets import KeySets
 
 STOP_REPLICAS_SECONDS = 65.0
@@ -137,7 +134,7 @@ async def serve(settings: ControlSettings) -> None:
             asyncio.create_task(_prune(settings.directory, parts), name="pruning"),
             *parts.sharing.jobs(settings.database, parts.stores.database, parts.changes, parts.orders),
             *_strays(settings, parts),
-            *_grpc(settings, dispatch, parts),
+            *_grpc(settings, dispatch, authentication_of(api.access)),
             asyncio.create_task(server.serve(sockets=[listening]), name="API"),
         )
         try:
@@ -146,7 +143,7 @@ async def serve(settings: ControlSettings) -> None:
             if not orders.orphaned:
                 await _leave(orders, parts, settings.directory.instance(), jobs[0])
             log.info("control stops", extra={"orphaned": orders.orphaned})
-            api.closing.set()  # ends all watching and following, for which the server would wait
+            api.watching.closing.set()  # ends all watching and following, for which the server would wait
             parts.changes.notify()
             server.should_exit = True
             await asyncio.wait([jobs[-1]], timeout=_GRACEFUL_SECONDS + 2)
@@ -155,13 +152,11 @@ async def serve(settings: ControlSettings) -> None:
             await parts.placing.preparations.close()
 
 
-def _grpc(settings: ControlSettings, dispatch: Dispatch, parts: ControlParts) -> Sequence[asyncio.Task[None]]:
+def _grpc(
+    settings: ControlSettings, dispatch: Dispatch, authentication: Authentication
+) -> Sequence[asyncio.Task[None]]:
     if not settings.grpc_port:
         return ()
-    endpoints = parts.sharing.endpoints
-    is_token = endpoints.is_token if endpoints is not None else no_other_token
-    records_of = partial(version_of_token, parts.records_secret)
-    authentication = Authentication(parts.stores.keys, parts.stores.tokens, parts.replica_token, is_token, records_of)
     serving = control_grpc.serve(dispatch, authentication, settings.host, settings.grpc_port)
     return (asyncio.create_task(serving, name="API over gRPC"),)
 

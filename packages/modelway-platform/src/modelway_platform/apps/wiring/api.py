@@ -13,8 +13,23 @@ from modelway_platform.apps.watcher import tiers_from
 from modelway_platform.apps.wiring.parts import ControlParts
 from modelway_platform.apps.wiring.registry_pruner import RegistryPruner
 from modelway_platform.apps.wiring.settings import ControlSettings
+from modelway_platform.apps.wiring.stores import Stores
 from modelway_platform.deploy.api.log_files import FileLogs
-from modelway_platform.deploy.api.parts import ApiParts, no_other_token
+from modelway_platform.deploy.api.parts import (
+    AccessParts,
+    AnomalyParts,
+    ApiParts,
+    DeclaredParts,
+    DeployingParts,
+    GatewayParts,
+    GitParts,
+    PackageParts,
+    ProcessFacts,
+    RecordParts,
+    ReplicaParts,
+    Watching,
+)
+from modelway_platform.deploy.api.ports import no_other_token
 from modelway_platform.domain.access.records_token import version_of_token
 from modelway_platform.gateway.control.table_source import TableSource
 from modelway_platform.insight.anomalies.desk import SeriesDesk
@@ -35,77 +50,109 @@ from modelway_platform.store.files.shipped_segments import ShippedSegments
 
 def api_parts(settings: ControlSettings, parts: ControlParts) -> ApiParts:
     """What the API asks and changes."""
-    publisher, shared, stores = parts.publisher, parts.sharing.endpoints, parts.stores
-
-    tables = TableSource(settings.directory.table, lambda: publisher.state.number)
-    older = older_records(settings.directory)
-    desk = QueryDesk(settings.directory.log_store, elsewhere=older)
+    stores, shared = parts.stores, parts.sharing.endpoints
     series = SeriesReader(settings.directory.series, tiers_from(os.environ))
-    facts = PublisherFacts(publisher, parts.leases, tables, settings.directory.gateway)
+    tables = TableSource(settings.directory.table, lambda: parts.publisher.state.number)
+    told = PublisherFacts(parts.publisher, parts.leases, tables, settings.directory.gateway)
     return ApiParts(
-        documents=stores.documents,
-        events=stores.events,
-        keys=stores.keys,
-        tokens=stores.tokens,
-        audit=stores.audit,
-        issuers=stores.issuers,
-        sources=stores.sources,
-        want_source=parts.orders.want,
-        packages=parts.packages.store,
-        signatures=parts.packages.signatures,
-        package_refusal=parts.packages.trust.refusal,
-        endpoints=parts.leases,
-        changes=parts.changes,
-        logs=FileLogs(
-            access=settings.directory.access_logs,
-            replicas=settings.directory.replicas,
-            known_replicas=stores.replicas.list,
-            shipped=settings.directory.shipped,
+        watching=Watching(changes=parts.changes),
+        declared=DeclaredParts(
+            documents=stores.documents, events=stores.events, promotions=stores.promotions, rollouts=stores.rollouts
         ),
-        comparer=AccessComparison(settings.directory.access_logs, shipped=settings.directory.shipped, desk=desk),
-        mirror_reports=MirrorReports(settings.directory.access_logs, settings.directory.shipped),
-        log_queries=desk,
-        images=RegistryPruner(stores=stores, packages=parts.packages.store),
-        exports=Exporter(settings.directory.log_store, elsewhere=older),
-        feedback=FeedbackSegments(settings.directory.feedback),
-        records=ShippedSegments(settings.directory.shipped),
-        explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),
+        deploying=DeployingParts(
+            phases=stores.phases.of, holds=stores.holds, approvals=stores.phase_approvals, retry=parts.orders.retry
+        ),
+        git=GitParts(
+            sources=stores.sources,
+            want=parts.orders.want,
+            writes=stores.git_writes,
+            webhooks=stores.webhooks,
+            webhook_secret=settings.directory.kept_secret("webhook-secret"),
+        ),
+        packages=PackageParts(
+            store=parts.packages.store,
+            signatures=parts.packages.signatures,
+            refusal=parts.packages.trust.refusal,
+            images=RegistryPruner(stores=stores, packages=parts.packages.store),
+        ),
+        access=_access(settings, parts),
+        replicas=ReplicaParts(
+            endpoints=parts.leases,
+            left_out=lambda: replicas_left_out(settings.directory.gateway),
+            other_controls=tuple if shared is None else shared.other_urls,
+        ),
+        gateways=_gateways(settings, parts, tables, told),
+        records=_records(settings, stores, series),
+        anomalies=AnomalyParts(
+            incidents=stores.incidents, settings=stores.anomaly_settings, series=SeriesDesk(series).series
+        ),
+        facts=_facts(settings, parts, told),
+    )
+
+
+def _access(settings: ControlSettings, parts: ControlParts) -> AccessParts:
+    stores, shared = parts.stores, parts.sharing.endpoints
+    return AccessParts(
+        keys=stores.keys,
+        keys_last_used=lambda: last_uses(settings.directory.gateway),
+        tokens=stores.tokens,
+        issuers=stores.issuers,
+        audit=stores.audit,
         replica_token=parts.replica_token,
-        records_of=partial(version_of_token, parts.records_secret),
         is_replica_token=no_other_token if shared is None else shared.is_token,
-        other_controls=tuple if shared is None else shared.other_urls,
+        records_of=partial(version_of_token, parts.records_secret),
+    )
+
+
+def _gateways(
+    settings: ControlSettings, parts: ControlParts, tables: TableSource, told: PublisherFacts
+) -> GatewayParts:
+    publisher = parts.publisher
+    return GatewayParts(
+        said=told.gateways,
+        tables=tables,
+        heard_load=lambda gateway, words: _heard_load(parts, gateway, words),
+        explainer=make_explainer(lambda: publisher.table, settings.directory.table.parent),
+    )
+
+
+def _records(settings: ControlSettings, stores: Stores, series: SeriesReader) -> RecordParts:
+    directory = settings.directory
+    older = older_records(directory)
+    desk = QueryDesk(directory.log_store, elsewhere=older)
+    return RecordParts(
+        logs=FileLogs(
+            access=directory.access_logs,
+            replicas=directory.replicas,
+            known_replicas=stores.replicas.list,
+            shipped=directory.shipped,
+        ),
+        queries=desk,
+        exports=Exporter(directory.log_store, elsewhere=older),
+        feedback=FeedbackSegments(directory.feedback),
+        keeper=ShippedSegments(directory.shipped),
+        comparer=AccessComparison(directory.access_logs, shipped=directory.shipped, desk=desk),
+        mirror_reports=MirrorReports(directory.access_logs, directory.shipped),
+        traffic=TrafficHistory(desk, series, stores.documents).read,
+    )
+
+
+def _facts(settings: ControlSettings, parts: ControlParts, told: PublisherFacts) -> ProcessFacts:
+    return ProcessFacts(
+        ready=lambda: parts.publisher.table is not None,
         status=lambda: {
             "gateway": settings.gateway_url,
-            "routeTable": facts.status(),
+            "routeTable": told.status(),
             **_grpc(settings),
             **_outputs(settings),
         },
         gauges=lambda: {
-            **facts.gauges(),
+            **told.gauges(),
             **parts.reconciling.autoscaler.gauges(),
             **_collector_gauges(settings),
             **_output_gauges(settings),
             **_leading(parts),
         },
-        gateways=facts.gateways,
-        tables=tables,
-        heard_load=lambda gateway, words: _heard_load(parts, gateway, words),
-        phases=stores.phases.of,
-        holds=stores.holds,
-        promotions=stores.promotions,
-        git_writes=stores.git_writes,
-        webhooks=stores.webhooks,
-        webhook_secret=settings.directory.kept_secret("webhook-secret"),
-        phase_approvals=stores.phase_approvals,
-        rollouts=stores.rollouts,
-        incidents=stores.incidents,
-        anomaly_settings=stores.anomaly_settings,
-        series=SeriesDesk(series).series,
-        traffic=TrafficHistory(desk, series, stores.documents).read,
-        retry=parts.orders.retry,
-        keys_last_used=lambda: last_uses(settings.directory.gateway),
-        replicas_left_out=lambda: replicas_left_out(settings.directory.gateway),
-        ready=lambda: publisher.table is not None,
     )
 
 

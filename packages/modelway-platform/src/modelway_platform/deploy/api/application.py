@@ -36,39 +36,10 @@ from modelway_platform.deploy.api.calls.sources_api import SourcesService
 from modelway_platform.deploy.api.calls.traffic_api import TrafficService
 from modelway_platform.deploy.api.calls.webhooks_api import WebhooksService
 from modelway_platform.deploy.api.dispatch import Dispatch
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import AccessParts, ApiParts
 from modelway_platform.deploy.api.wire.frontier import OPEN_PATHS, Frontier
 from modelway_platform.deploy.api.wire.health_api import HealthApi
 from modelway_platform.deploy.api.wire.transcode import rest_paths
-
-# Who answers the methods of the schema; all of them together answer each exactly once.
-_SERVICES = (
-    DocumentsService,
-    PhasesService,
-    RolloutsService,
-    AccessService,
-    PromotionsService,
-    KeysService,
-    IssuersService,
-    SourcesService,
-    WebhooksService,
-    PackagesService,
-    ImagesService,
-    SignaturesService,
-    EndpointsService,
-    GatewaysService,
-    ExplainService,
-    LogsService,
-    LogQueriesService,
-    LogExportService,
-    FeedbackService,
-    RecordsService,
-    ComparisonService,
-    MirrorsService,
-    PlatformService,
-    AnomaliesService,
-    TrafficService,
-)
 
 
 def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
@@ -79,26 +50,58 @@ def make_app(parts: ApiParts, dispatch: Dispatch | None = None) -> Starlette:
         dispatch: Who answers the methods of the schema; one of its own unless it is shared with gRPC.
     """
     counts: Counter[tuple[str, int]] = Counter()
-    open_paths = HealthApi(parts, counts).paths()
+    open_paths = HealthApi(parts.declared, parts.replicas, parts.facts, counts).paths()
     if wrong := {path.path for path in open_paths} ^ OPEN_PATHS:
         raise ValueError(f"served without a key but not named, or the reverse: {', '.join(sorted(wrong))}")
     return Starlette(
-        routes=[*rest_paths(dispatch or make_dispatch(parts)), *open_paths, *WebhooksService(parts).paths()],
+        routes=[
+            *rest_paths(dispatch or make_dispatch(parts)),
+            *open_paths,
+            *WebhooksService(parts.git, parts.watching).paths(),
+        ],
         exception_handlers={HTTPException: _leave_to_frontier},
         middleware=[
-            Middleware(Frontier, authentication=authentication_of(parts), counts=counts),
+            Middleware(Frontier, authentication=authentication_of(parts.access), counts=counts),
         ],
     )
 
 
 def make_dispatch(parts: ApiParts) -> Dispatch:
-    """Who answers which method of the schema."""
-    return Dispatch(service(parts).implementation() for service in _SERVICES)
+    """Who answers which method of the schema; all of them together answer each exactly once."""
+    declared, watching, records = parts.declared, parts.watching, parts.records
+    services = (
+        DocumentsService(declared, parts.git, parts.packages, watching),
+        PhasesService(declared, parts.deploying, watching),
+        RolloutsService(declared, parts.git),
+        PromotionsService(declared, parts.git, watching),
+        AccessService(parts.access, watching),
+        KeysService(parts.access),
+        IssuersService(parts.access),
+        SourcesService(declared, parts.git, watching),
+        WebhooksService(parts.git, watching),
+        PackagesService(declared, parts.packages, parts.access, watching),
+        SignaturesService(parts.packages, parts.access, watching),
+        ImagesService(parts.packages, parts.access, watching),
+        EndpointsService(parts.replicas, watching),
+        GatewaysService(parts.gateways),
+        ExplainService(parts.gateways),
+        LogsService(records, watching),
+        LogQueriesService(records, watching),
+        LogExportService(records, watching),
+        FeedbackService(records),
+        RecordsService(records),
+        ComparisonService(declared, records, watching),
+        MirrorsService(records, watching),
+        TrafficService(records, watching),
+        PlatformService(declared, parts.replicas, parts.facts),
+        AnomaliesService(parts.anomalies),
+    )
+    return Dispatch(service.implementation() for service in services)
 
 
-def authentication_of(parts: ApiParts) -> Authentication:
+def authentication_of(access: AccessParts) -> Authentication:
     """Who knows whose secret it is."""
-    return Authentication(parts.keys, parts.tokens, parts.replica_token, parts.is_replica_token, parts.records_of)
+    return Authentication(access.keys, access.tokens, access.replica_token, access.is_replica_token, access.records_of)
 
 
 async def _leave_to_frontier(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
-from modelway_platform.deploy.api.parts import LogQuery
+from modelway_platform.deploy.api.ports import LogQuery
 from modelway_platform.domain.records import ReplicaRecord
 from modelway_platform.store.files.shipped_segments import shipped_folders
 

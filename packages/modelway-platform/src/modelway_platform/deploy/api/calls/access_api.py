@@ -9,7 +9,7 @@ from typing import Any
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import AccessParts, Watching
 from modelway_platform.deploy.api.reading.read_moment import moment_of
 from modelway_platform.deploy.api.schema import access_pb2
 from modelway_platform.deploy.api.streaming import QUIET_SECONDS
@@ -24,8 +24,9 @@ _AT_ONCE = 500
 class AccessService:
     """The methods around `Tokens` and `Audit`."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, access: AccessParts, watching: Watching) -> None:
+        self._access = access
+        self._watching = watching
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -40,7 +41,7 @@ class AccessService:
 
     async def list_tokens(self, request: access_pb2.ListTokensRequest, call: Call) -> dict[str, Any]:
         """All of them."""
-        return {"items": [token_json(each) for each in await asyncio.to_thread(self._parts.tokens.list)]}
+        return {"items": [token_json(each) for each in await asyncio.to_thread(self._access.tokens.list)]}
 
     async def create_token(self, request: access_pb2.CreateTokenRequest, call: Call) -> dict[str, Any]:
         """The one answer that holds a secret."""
@@ -50,13 +51,13 @@ class AccessService:
         if isinstance(spec, list):
             raise InvalidRequestError("; ".join(spec), hint="modelway token create --help")
         author = call.actor("Tokens.CreateToken")
-        token, secret = await asyncio.to_thread(lambda: self._parts.tokens.create(spec, author=author))
+        token, secret = await asyncio.to_thread(lambda: self._access.tokens.create(spec, author=author))
         return {**token_json(token), "secret": secret}
 
     async def revoke_token(self, request: access_pb2.RevokeTokenRequest, call: Call) -> dict[str, Any]:
         """Useless from now on."""
         author = call.actor("Tokens.RevokeToken")
-        await asyncio.to_thread(lambda: self._parts.tokens.revoke(request.id, author=author))
+        await asyncio.to_thread(lambda: self._access.tokens.revoke(request.id, author=author))
         return {"id": request.id, "revoked": True}
 
     async def list_audit(self, request: access_pb2.ListAuditRequest, call: Call) -> dict[str, Any]:
@@ -77,13 +78,13 @@ class AccessService:
             since=moment_of(request.since, now) if request.since else 0.0,
             until=moment_of(request.until, now, "until") if request.until else None,
         )
-        return {"items": [entry_json(each) for each in await asyncio.to_thread(self._parts.audit.newest, query)]}
+        return {"items": [entry_json(each) for each in await asyncio.to_thread(self._access.audit.newest, query)]}
 
     async def watch_audit(
         self, request: access_pb2.WatchAuditRequest, call: Call
     ) -> AsyncIterator[dict[str, Any] | None]:
         """Entry by entry, none left out and none twice."""
-        parts = self._parts
+        audit, watching = self._access.audit, self._watching
         query = AuditQuery(
             after=request.since,
             most=_AT_ONCE,
@@ -93,15 +94,15 @@ class AccessService:
             action=request.action,
             project=request.project,
         )
-        while not parts.closing.is_set():
-            seen = parts.changes.number
-            newest = await asyncio.to_thread(parts.audit.last)
-            found = await asyncio.to_thread(parts.audit.following, query)
+        while not watching.closing.is_set():
+            seen = watching.changes.number
+            newest = await asyncio.to_thread(audit.last)
+            found = await asyncio.to_thread(audit.following, query)
             for entry in found:
                 yield entry_json(entry)
             # What does not fit need not be looked at again; without any, all up to the newest of before.
             query = replace(query, after=max(query.after, found[-1].number if found else newest))
-            if not found and await parts.changes.wait(seen, QUIET_SECONDS) == seen:
+            if not found and await watching.changes.wait(seen, QUIET_SECONDS) == seen:
                 yield None
 
 

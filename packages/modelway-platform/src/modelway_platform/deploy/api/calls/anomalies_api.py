@@ -9,7 +9,7 @@ from typing import Any
 from modelway.errors import InvalidRequestError, NotFoundError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import AnomalyParts
 from modelway_platform.deploy.api.schema import anomalies_pb2
 from modelway_platform.domain.anomalies.anomaly_mute import LONGEST_SECONDS, AnomalyMute, muted_until
 from modelway_platform.domain.anomalies.anomaly_policy import read_policy
@@ -29,10 +29,8 @@ _STATES = {"", "standing", *IncidentState}
 class AnomaliesService:
     """The methods around `Anomalies`."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._incidents = parts.incidents
-        self._settings = parts.anomaly_settings
-        self._series = parts.series
+    def __init__(self, anomalies: AnomalyParts) -> None:
+        self._anomalies = anomalies
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -60,8 +58,8 @@ class AnomaliesService:
                 f"state: {request.state[:50]!r} is no state", hint=", ".join(sorted(_STATES - {""}))
             )
         query = IncidentQuery(project=request.project, model=request.model, state=request.state, most=most)
-        found = await asyncio.to_thread(self._incidents.find, query)
-        mutes = await asyncio.to_thread(self._settings.mutes)
+        found = await asyncio.to_thread(self._anomalies.incidents.find, query)
+        mutes = await asyncio.to_thread(self._anomalies.settings.mutes)
         return {"items": [anomaly_json(each, mutes, evidence=False) for each in found]}
 
     async def get_anomaly(self, request: anomalies_pb2.GetAnomalyRequest, call: Call) -> dict[str, Any]:
@@ -73,14 +71,14 @@ class AnomaliesService:
 
         def act() -> dict[str, Any]:
             self._of(request.project, request.id)
-            self._incidents.acknowledge(request.id, call.actor(), request.note[:1000])
+            self._anomalies.incidents.acknowledge(request.id, call.actor(), request.note[:1000])
             return self._shown(request.project, request.id)
 
         return await asyncio.to_thread(act)
 
     async def list_mutes(self, request: anomalies_pb2.ListAnomalyMutesRequest, call: Call) -> dict[str, Any]:
         """Those that are not over."""
-        return {"items": [mute_json(each) for each in await asyncio.to_thread(self._settings.mutes)]}
+        return {"items": [mute_json(each) for each in await asyncio.to_thread(self._anomalies.settings.mutes)]}
 
     async def mute(self, request: anomalies_pb2.MuteAnomaliesRequest, call: Call) -> dict[str, Any]:
         """For a while."""
@@ -92,18 +90,20 @@ class AnomaliesService:
         model = _model(request.project, request.model, whole=True)
         until = time.time() + seconds
         made = await asyncio.to_thread(
-            lambda: self._settings.mute(model, request.cause, until, author=call.actor(), note=request.note[:1000])
+            lambda: self._anomalies.settings.mute(
+                model, request.cause, until, author=call.actor(), note=request.note[:1000]
+            )
         )
         return mute_json(made)
 
     async def unmute(self, request: anomalies_pb2.UnmuteAnomaliesRequest, call: Call) -> dict[str, Any]:
         """No longer."""
-        await asyncio.to_thread(self._settings.unmute, request.project, request.id, call.actor())
+        await asyncio.to_thread(self._anomalies.settings.unmute, request.project, request.id, call.actor())
         return {"id": request.id, "removed": True}
 
     async def list_policies(self, request: anomalies_pb2.ListAnomalyPoliciesRequest, call: Call) -> dict[str, Any]:
         """All that were set."""
-        return {"items": [policy_json(each) for each in await asyncio.to_thread(self._settings.policies)]}
+        return {"items": [policy_json(each) for each in await asyncio.to_thread(self._anomalies.settings.policies)]}
 
     async def set_policy(self, request: anomalies_pb2.SetAnomalyPolicyRequest, call: Call) -> dict[str, Any]:
         """From now on."""
@@ -111,7 +111,7 @@ class AnomaliesService:
         policy = read_policy(request.sensitivity, list(request.causes))
         if isinstance(policy, list):
             raise InvalidRequestError("; ".join(policy), hint="modelway anomalies policy --help")
-        await asyncio.to_thread(self._settings.set_policy, model.project, model.model, policy, call.actor())
+        await asyncio.to_thread(self._anomalies.settings.set_policy, model.project, model.model, policy, call.actor())
         said = SetPolicy(
             project=model.project, model=model.model, policy=policy, author=call.caller.name, updated_at=time.time()
         )
@@ -123,13 +123,13 @@ class AnomaliesService:
         if seconds is None or not 0 < seconds <= _LONGEST_SERIES:
             raise InvalidRequestError("since: at most 56d", hint=DURATION_RULE)
         model = _model(request.project, request.model)
-        return await asyncio.to_thread(self._series, model, seconds)
+        return await asyncio.to_thread(self._anomalies.series, model, seconds)
 
     def _shown(self, project: str, name: str) -> dict[str, Any]:
-        return anomaly_json(self._of(project, name), self._settings.mutes(), evidence=True)
+        return anomaly_json(self._of(project, name), self._anomalies.settings.mutes(), evidence=True)
 
     def _of(self, project: str, name: str) -> Incident:
-        found = self._incidents.get(name)
+        found = self._anomalies.incidents.get(name)
         if found.model.project != project:
             raise NotFoundError(f"there is no anomaly {name[:50]!r} in {project[:63]}", hint="see: modelway anomalies")
         return found

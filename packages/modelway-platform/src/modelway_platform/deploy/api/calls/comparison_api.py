@@ -9,7 +9,7 @@ from typing import Any
 from modelway.errors import InvalidRequestError, NotFoundError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.objects.comparison_json import comparison_json
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import DeclaredParts, RecordParts, Watching
 from modelway_platform.deploy.api.reading.read_moment import moment_of
 from modelway_platform.deploy.api.schema import reports_pb2
 from modelway_platform.domain.identity import ModelKey, VersionKey, is_name, is_version
@@ -20,8 +20,10 @@ from modelway_platform.domain.verdicts.comparison import Comparison, ComparisonQ
 class ComparisonService:
     """The method around the comparer; one comparison at a time, for each reads much of the log."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, declared: DeclaredParts, records: RecordParts, watching: Watching) -> None:
+        self._declared = declared
+        self._records = records
+        self._watching = watching
         self._turn = asyncio.Semaphore(1)
 
     def implementation(self) -> Mapping[str, Implementation]:
@@ -47,7 +49,7 @@ class ComparisonService:
             )
 
         def compare() -> Comparison:
-            declared = [self._parts.documents.get_deployment(_key(model, each)) for each in (baseline, candidate)]
+            declared = [self._declared.documents.get_deployment(_key(model, each)) for each in (baseline, candidate)]
             begins = _last_change(declared) if since is None else since
             query = ComparisonQuery(
                 model=model,
@@ -59,8 +61,8 @@ class ComparisonService:
                 experiment=request.experiment,
                 rewards=(low, high),
             )
-            comparison = self._parts.comparer.compare(
-                query, abandoned=lambda: call.left.is_set() or self._parts.closing.is_set()
+            comparison = self._records.comparer.compare(
+                query, abandoned=lambda: call.left.is_set() or self._watching.closing.is_set()
             )
             for version, record, seen in zip(
                 (baseline, candidate), declared, (comparison.baseline, comparison.candidate), strict=True

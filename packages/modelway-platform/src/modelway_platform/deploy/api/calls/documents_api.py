@@ -20,7 +20,7 @@ from modelway_platform.deploy.api.objects.object_json import (
 )
 from modelway_platform.deploy.api.objects.rollout_json import rollout_json
 from modelway_platform.deploy.api.objects.watch_documents import document_changes
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import DeclaredParts, GitParts, PackageParts, Watching
 from modelway_platform.deploy.api.reading.apply_documents import ApplyFile, ApplyRequest, apply_documents
 from modelway_platform.deploy.api.reading.undo_in_git import GitUndo
 from modelway_platform.deploy.api.schema import documents_pb2
@@ -43,19 +43,22 @@ from modelway_platform.store.declared.events import Happened
 class DocumentsService:
     """What is declared, whatever its kind; each call is one database transaction in a thread."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
-        self._documents = parts.documents
+    def __init__(self, declared: DeclaredParts, git: GitParts, packages: PackageParts, watching: Watching) -> None:
+        self._documents, self._events = declared.documents, declared.events
+        self._packages = packages
+        self._watching = watching
+        self._one_kind = partial(_OneKind, declared, git, packages, watching)
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
+        one_kind = self._one_kind
         return {
             "modelway.v1.Documents": {"Apply": self.apply, "WatchDocuments": self.watch},
-            "modelway.v1.Deployments": _OneKind(self._parts, "Deployment").answers("Deployment", "Deployments"),
-            "modelway.v1.Routes": _OneKind(self._parts, "Route").answers("Route", "Routes"),
-            "modelway.v1.Clusters": _OneKind(self._parts, "Cluster").answers("Cluster", "Clusters"),
-            "modelway.v1.Rollouts": _rest_of_rollouts(_OneKind(self._parts, "Rollout").answers("Rollout", "Rollouts")),
-            "modelway.v1.Stages": _OneKind(self._parts, "Stage").answers("Stage", "Stages"),
+            "modelway.v1.Deployments": one_kind("Deployment").answers("Deployment", "Deployments"),
+            "modelway.v1.Routes": one_kind("Route").answers("Route", "Routes"),
+            "modelway.v1.Clusters": one_kind("Cluster").answers("Cluster", "Clusters"),
+            "modelway.v1.Rollouts": _rest_of_rollouts(one_kind("Rollout").answers("Rollout", "Rollouts")),
+            "modelway.v1.Stages": one_kind("Stage").answers("Stage", "Stages"),
         }
 
     async def apply(self, request: documents_pb2.ApplyRequest, call: Call) -> dict[str, Any]:
@@ -75,11 +78,11 @@ class DocumentsService:
             applied = apply_documents(
                 wanted,
                 self._documents,
-                self._parts.packages,
+                self._packages.store,
                 author=author,
                 dry_run=request.dry_run,
                 may_change=may_change,
-                refusal=self._parts.package_refusal,
+                refusal=self._packages.refusal,
             )
             if not request.dry_run:
                 self._tell(applied, author)
@@ -89,10 +92,10 @@ class DocumentsService:
 
     def watch(self, request: documents_pb2.WatchDocumentsRequest, call: Call) -> AsyncIterator[dict[str, Any] | None]:
         """Changes from a number on."""
-        return document_changes(self._parts, request.since, request.kind, request.project)
+        return document_changes(self._documents, self._watching, request.since, request.kind, request.project)
 
     def _tell(self, applied: tuple[Applied, ...], author: Actor) -> None:
-        self._parts.events.note_all(
+        self._events.note_all(
             [
                 Happened(
                     kind=item.kind,
@@ -111,9 +114,14 @@ class DocumentsService:
 class _OneKind:
     """What documents of all kinds have in common."""
 
-    def __init__(self, parts: ApiParts, kind: Kind) -> None:
-        self._parts = parts
-        self._documents = parts.documents
+    def __init__(
+        self, declared: DeclaredParts, git: GitParts, packages: PackageParts, watching: Watching, kind: Kind
+    ) -> None:
+        self._documents, self._events = declared.documents, declared.events
+        self._promotions = declared.promotions
+        self._git = git
+        self._packages = packages
+        self._watching = watching
         self._kind: Kind = kind
         self._mass = MassDeletion(time.monotonic)
 
@@ -133,7 +141,7 @@ class _OneKind:
         return await asyncio.to_thread(self._items)
 
     def watch(self, request: Any, call: Call) -> AsyncIterator[bytes | None]:
-        return changing(self._parts, self._items)
+        return changing(self._watching, self._items)
 
     async def get(self, request: Any, call: Call) -> dict[str, Any]:
         return await asyncio.to_thread(self._find, _name(request))
@@ -153,7 +161,7 @@ class _OneKind:
 
     async def events(self, request: Any, call: Call) -> dict[str, Any]:
         name = _name(request)
-        found = await asyncio.to_thread(self._parts.events.list, self._kind, name)
+        found = await asyncio.to_thread(self._events.list, self._kind, name)
         if not found and not await asyncio.to_thread(self._documents.revisions, self._kind, name):
             raise _missing(self._kind, name)
         return {"items": [event_json(item) for item in found]}
@@ -216,7 +224,7 @@ class _OneKind:
             number = self._documents.mark_deleting(key, author=author, expected_revision=expected, admit=admit)
             if not force:
                 self._mass.note(key.project)
-        self._parts.events.note(self._kind, name, "Normal", "Deleted", f"revision {number}: deleted by {author.name}")
+        self._events.note(self._kind, name, "Normal", "Deleted", f"revision {number}: deleted by {author.name}")
         return {"kind": self._kind, "name": name, "revision": number}
 
     def _check_mass(self, key: VersionKey, after: Declared) -> None:
@@ -242,25 +250,25 @@ class _OneKind:
         )
         if applied.action != "unchanged":
             message = f"revision {applied.revision}: an earlier one declared again by {author.name}"
-            self._parts.events.note(self._kind, name, "Normal", "Undone", message)
+            self._events.note(self._kind, name, "Normal", "Undone", message)
         return self._find(name)
 
     def _ask_for_commit(
         self, name: str, to_revision: int | None, author: Actor, expected: int | None
     ) -> GitWrite | None:
         """What Git declares is changed in Git, where its source lets the platform write."""
-        parts = self._parts
-        if parts.git_writes is None or parts.promotions is None:
+        git = self._git
+        if git.writes is None or self._promotions is None:
             return None
-        undo = GitUndo(self._documents, parts.sources, parts.git_writes, parts.promotions)
+        undo = GitUndo(self._documents, git.sources, git.writes, self._promotions)
         write = undo.ask(self._kind, name, to_revision, author=author.name, expected=expected)
         if write is not None:
             message = f"{write.subject}: a commit to branch {write.branch} of source {write.source} asked for by {author.name}"
-            parts.events.note(self._kind, name, "Normal", "UndoAskedFor", message)
+            self._events.note(self._kind, name, "Normal", "UndoAskedFor", message)
         return write
 
     def _admit(self, document: Document, before: Declared, after: Declared) -> None:
-        packages = self._parts.packages
+        packages = self._packages.store
         digests = {record.deployment.package for record in after.deployments}
         known = {digest: packages.get(digest) for digest in digests if packages.has(digest)}
         written = Written(document=document, file="the earlier revision", marks={"": Mark(1, 1)})

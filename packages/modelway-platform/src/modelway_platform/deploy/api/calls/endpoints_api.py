@@ -6,7 +6,7 @@ from typing import Any
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.objects.object_json import endpoint_json
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import ReplicaParts, Watching
 from modelway_platform.deploy.api.schema import endpoints_pb2
 from modelway_platform.deploy.api.streaming import changing
 from modelway_platform.domain.identity import VersionKey
@@ -19,9 +19,9 @@ _USUAL_SECONDS = 15.0
 class EndpointsService:
     """The methods around the endpoint registry."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
-        self._endpoints = parts.endpoints
+    def __init__(self, replicas: ReplicaParts, watching: Watching) -> None:
+        self._replicas = replicas
+        self._watching = watching
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -40,23 +40,26 @@ class EndpointsService:
 
     def watch(self, request: endpoints_pb2.WatchEndpointsRequest, call: Call) -> AsyncIterator[bytes | None]:
         """The same, again and again."""
-        return changing(self._parts, self._items)
+        return changing(self._watching, self._items)
 
     async def register(self, request: endpoints_pb2.RegisterEndpointRequest, call: Call) -> dict[str, Any]:
         """Note or renew a replica; the answer says for how long."""
         seconds = request.ttl_seconds if request.HasField("ttl_seconds") else _USUAL_SECONDS
-        granted = self._endpoints.register(_endpoint(request, seconds), seconds)
-        others = self._parts.other_controls()
+        granted = self._replicas.endpoints.register(_endpoint(request, seconds), seconds)
+        others = self._replicas.other_controls()
         return {"ttlSeconds": granted, **({"others": list(others)} if others else {})}
 
     async def deregister(self, request: endpoints_pb2.DeregisterEndpointRequest, call: Call) -> dict[str, Any]:
         """Forget a replica; it is no error if it is unknown, as leases end by themselves."""
-        return {"known": self._endpoints.deregister(request.id)}
+        return {"known": self._replicas.endpoints.deregister(request.id)}
 
     def _items(self) -> dict[str, Any]:
-        left_out = self._parts.replicas_left_out()
+        left_out = self._replicas.left_out()
         return {
-            "items": [endpoint_json(endpoint, left_out.get(endpoint.id, 0)) for endpoint in self._endpoints.endpoints()]
+            "items": [
+                endpoint_json(endpoint, left_out.get(endpoint.id, 0))
+                for endpoint in self._replicas.endpoints.endpoints()
+            ]
         }
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from modelway.errors import InvalidRequestError, NotFoundError
 from modelway_platform.deploy.api.call import Call, Implementation
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import GatewayParts
 from modelway_platform.deploy.api.schema import gateways_pb2
 from modelway_platform.domain.routing.explanation import ExplainQuery, Explanation
 
@@ -18,8 +18,8 @@ MAX_HEADERS = 200
 class ExplainService:
     """The method around the explainer."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, gateways: GatewayParts) -> None:
+        self._gateways = gateways
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -31,7 +31,7 @@ class ExplainService:
 
         def explain() -> Explanation:
             try:
-                return self._parts.explainer.explain(query)
+                return self._gateways.explainer.explain(query)
             except LookupError as error:
                 raise NotFoundError(
                     f"there is no key with the id, name or consumer {query.as_key[:100]!r}", hint="modelway key list"

@@ -11,7 +11,7 @@ from google.protobuf import json_format
 
 from modelway.errors import ForbiddenError, InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Caller, Implementation
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import RecordParts
 from modelway_platform.deploy.api.schema import logs_pb2
 
 MOST_ITEMS = 1000
@@ -25,8 +25,8 @@ _Said = logs_pb2.SendFeedbackRequest | logs_pb2.FeedbackItem
 class FeedbackService:
     """The method around the segments."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, records: RecordParts) -> None:
+        self._records = records
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -36,7 +36,7 @@ class FeedbackService:
         """One or many; when it is answered, it is on the disk."""
         items = _items(request)
         lines = b"".join(_line(each, call.caller) for each in items)
-        await asyncio.to_thread(self._parts.feedback.take, lines)
+        await asyncio.to_thread(self._records.feedback.take, lines)
         return {"accepted": len(items)}
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from modelway.errors import InvalidRequestError, NotFoundError
 from modelway_platform.deploy.api.call import Call, Implementation, Octets
-from modelway_platform.deploy.api.parts import ApiParts, TableServer
+from modelway_platform.deploy.api.parts import GatewayParts
+from modelway_platform.deploy.api.ports import TableServer
 from modelway_platform.deploy.api.schema import gateways_pb2
 from modelway_platform.store.files.load_reports import VersionLoad, WorkerLoad
 
@@ -21,8 +22,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 class GatewaysService:
     """The methods around the route table."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, gateways: GatewayParts) -> None:
+        self._gateways = gateways
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -37,7 +38,7 @@ class GatewaysService:
 
     async def list_all(self, request: gateways_pb2.ListGatewaysRequest, call: Call) -> dict[str, Any]:
         """Which route table each gateway worker uses, and why not the newest."""
-        return {"items": list(await asyncio.to_thread(self._parts.gateways))}
+        return {"items": list(await asyncio.to_thread(self._gateways.said))}
 
     async def newer(self, request: gateways_pb2.GetRouteTableRequest, call: Call) -> Octets | None:
         """The table with a number over `after`; waits for it up to `wait` seconds."""
@@ -60,14 +61,14 @@ class GatewaysService:
             for each in request.workers
         ]
         self._tables.said(request.name, words)
-        self._parts.heard_load(request.name, [_load(each) for each in request.load])
+        self._gateways.heard_load(request.name, [_load(each) for each in request.load])
         return {}
 
     @property
     def _tables(self) -> TableServer:
-        if self._parts.tables is None:
+        if self._gateways.tables is None:
             raise NotFoundError("this control process publishes no route table")
-        return self._parts.tables
+        return self._gateways.tables
 
 
 def _load(said: gateways_pb2.WorkerLoad) -> WorkerLoad:

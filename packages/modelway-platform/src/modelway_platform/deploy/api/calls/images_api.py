@@ -8,7 +8,7 @@ from typing import Any
 
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Implementation
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import AccessParts, PackageParts, Watching
 from modelway_platform.deploy.api.schema import images_pb2
 from modelway_platform.deploy.images.registries.prune_registry import PrunedImage
 from modelway_platform.domain.deployments.image_needs import DAY, KeepRules
@@ -19,8 +19,10 @@ _MOST_DAYS = 36_500.0
 class ImagesService:
     """The method around the pruner; one goes through the registries at a time."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, packages: PackageParts, access: AccessParts, watching: Watching) -> None:
+        self._packages = packages
+        self._access = access
+        self._watching = watching
         self._turn = asyncio.Semaphore(1)
 
     def implementation(self) -> Mapping[str, Implementation]:
@@ -35,17 +37,17 @@ class ImagesService:
         self, request: images_pb2.PruneImagesRequest, rules: KeepRules, call: Call
     ) -> AsyncIterator[Mapping[str, Any] | None]:
         def abandoned() -> bool:
-            return call.left.is_set() or self._parts.closing.is_set()
+            return call.left.is_set() or self._watching.closing.is_set()
 
         async with self._turn:
-            pruned = self._parts.images.prune(request.cluster, rules, dry_run=request.dry_run, abandoned=abandoned)
+            pruned = self._packages.images.prune(request.cluster, rules, dry_run=request.dry_run, abandoned=abandoned)
             while (each := await asyncio.to_thread(next, pruned, None)) is not None:
                 if each.outcome == "deleted":
                     await asyncio.to_thread(self._note, each, call)
                 yield _told(each)
 
     def _note(self, pruned: PrunedImage, call: Call) -> None:
-        self._parts.audit.add(call.actor(), time.time(), action="deleted", kind="Image", name=pruned.name)
+        self._access.audit.add(call.actor(), time.time(), action="deleted", kind="Image", name=pruned.name)
 
 
 def _rules(request: images_pb2.PruneImagesRequest) -> KeepRules:

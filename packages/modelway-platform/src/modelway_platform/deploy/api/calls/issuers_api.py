@@ -10,7 +10,7 @@ from google.protobuf import json_format
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import AccessParts
 from modelway_platform.deploy.api.schema import issuers_pb2
 from modelway_platform.domain.access.issuer_json import issuer_from_json, issuer_to_json
 from modelway_platform.domain.access.json_web_keys import usable_keys
@@ -23,8 +23,8 @@ _SHOWN = frozenset({"kid", "kty", "alg", "crv"})
 class IssuersService:
     """The methods around `TokenIssuers`."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._issuers = parts.issuers
+    def __init__(self, access: AccessParts) -> None:
+        self._access = access
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -38,7 +38,7 @@ class IssuersService:
 
     async def list_all(self, request: issuers_pb2.ListIssuersRequest, call: Call) -> dict[str, Any]:
         """All issuers, with their keys' names and what was wrong when they were fetched last."""
-        return {"items": [_json(each) for each in await asyncio.to_thread(self._issuers.list)]}
+        return {"items": [_json(each) for each in await asyncio.to_thread(self._access.issuers.list)]}
 
     async def declare(self, request: issuers_pb2.SetIssuerRequest, call: Call) -> dict[str, Any]:
         """Add an issuer, or replace the one of this name."""
@@ -56,14 +56,14 @@ class IssuersService:
             raise InvalidRequestError("; ".join(problems), hint="modelway issuer set --help")
         return _json(
             await asyncio.to_thread(
-                lambda: self._issuers.declare(spec, keys, author=call.actor(), expected=request.expected_etag)
+                lambda: self._access.issuers.declare(spec, keys, author=call.actor(), expected=request.expected_etag)
             )
         )
 
     async def remove(self, request: issuers_pb2.RemoveIssuerRequest, call: Call) -> dict[str, Any]:
         """From now on its tokens open nothing."""
         await asyncio.to_thread(
-            lambda: self._issuers.remove(request.name, author=call.actor(), expected=request.expected_etag)
+            lambda: self._access.issuers.remove(request.name, author=call.actor(), expected=request.expected_etag)
         )
         return {"name": request.name, "removed": True}
 

@@ -7,7 +7,7 @@ from typing import Any, cast, get_args
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.objects.object_json import key_json
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import AccessParts
 from modelway_platform.deploy.api.schema import keys_pb2
 from modelway_platform.domain.access.key_request import Role, grace_seconds, key_spec
 from modelway_platform.domain.parsing.durations import DURATION_RULE
@@ -19,9 +19,8 @@ _USUAL_GRACE = "1d"
 class KeysService:
     """The methods around `Keys`."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._keys = parts.keys
-        self._last_used = parts.keys_last_used
+    def __init__(self, access: AccessParts) -> None:
+        self._access = access
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -36,8 +35,8 @@ class KeysService:
 
     async def list_all(self, request: keys_pb2.ListKeysRequest, call: Call) -> dict[str, Any]:
         """All keys, the revoked ones too."""
-        keys = await asyncio.to_thread(self._keys.list)
-        used = await asyncio.to_thread(self._last_used)
+        keys = await asyncio.to_thread(self._access.keys.list)
+        used = await asyncio.to_thread(self._access.keys_last_used)
         return {"items": [key_json(key, used.get(key.id)) for key in keys]}
 
     async def create(self, request: keys_pb2.CreateKeyRequest, call: Call) -> dict[str, Any]:
@@ -56,7 +55,7 @@ class KeysService:
         )
         if isinstance(spec, list):
             raise InvalidRequestError("; ".join(spec), hint="modelway key create --help")
-        key, secret = await asyncio.to_thread(lambda: self._keys.create(spec, author=call.actor()))
+        key, secret = await asyncio.to_thread(lambda: self._access.keys.create(spec, author=call.actor()))
         return {**key_json(key), "secret": secret}
 
     async def rotate(self, request: keys_pb2.RotateKeyRequest, call: Call) -> dict[str, Any]:
@@ -67,10 +66,10 @@ class KeysService:
             raise InvalidRequestError(
                 f"grace {text[:50]!r}: expected {DURATION_RULE}, at most 90d", hint="0 ends the old secret at once"
             )
-        key, secret = await asyncio.to_thread(lambda: self._keys.rotate(request.id, grace, author=call.actor()))
+        key, secret = await asyncio.to_thread(lambda: self._access.keys.rotate(request.id, grace, author=call.actor()))
         return {**key_json(key), "secret": secret}
 
     async def revoke(self, request: keys_pb2.RevokeKeyRequest, call: Call) -> dict[str, Any]:
         """Make a key useless, at once here and within a table's publishing at the gateway."""
-        await asyncio.to_thread(lambda: self._keys.revoke(request.id, author=call.actor()))
+        await asyncio.to_thread(lambda: self._access.keys.revoke(request.id, author=call.actor()))
         return {"id": request.id, "revoked": True}

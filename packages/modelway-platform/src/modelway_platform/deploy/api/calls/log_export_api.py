@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from modelway_platform.deploy.api.call import Call, Implementation, Octets
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import RecordParts, Watching
 from modelway_platform.deploy.api.reading.read_moment import moment_of
 from modelway_platform.deploy.api.schema import logs_pb2
 from modelway_platform.domain.verdicts.record_query import Exported
@@ -21,8 +21,9 @@ _PARQUET = "application/vnd.apache.parquet"
 class LogExportService:
     """The method around the exporter; one file is made at a time."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, records: RecordParts, watching: Watching) -> None:
+        self._records = records
+        self._watching = watching
         self._turn = asyncio.Semaphore(1)
 
     def implementation(self) -> Mapping[str, Implementation]:
@@ -46,10 +47,10 @@ class LogExportService:
 
     async def _pieces(self, wanted: Exported, call: Call) -> AsyncIterator[Octets]:
         def abandoned() -> bool:
-            return call.left.is_set() or self._parts.closing.is_set()
+            return call.left.is_set() or self._watching.closing.is_set()
 
         async with self._turn:
-            file, size = await asyncio.to_thread(_opened, self._parts.exports.export(wanted, abandoned=abandoned))
+            file, size = await asyncio.to_thread(_opened, self._records.exports.export(wanted, abandoned=abandoned))
         with file:
             yield Octets(data=await asyncio.to_thread(file.read, _BLOCK), content_type=_PARQUET, total=size)
             while block := await asyncio.to_thread(file.read, _BLOCK):

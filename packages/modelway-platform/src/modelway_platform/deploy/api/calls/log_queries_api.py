@@ -9,7 +9,7 @@ import msgspec
 
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Implementation
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import RecordParts, Watching
 from modelway_platform.deploy.api.reading.read_moment import moment_of
 from modelway_platform.deploy.api.schema import logs_pb2
 from modelway_platform.domain.verdicts.record_query import MOST_ROWS, MOST_SECONDS, Asked, RecordQuery
@@ -20,8 +20,9 @@ _QUERY_ROWS, _ASKED_ROWS, _SECONDS = 1000, 20, 30.0
 class LogQueriesService:
     """The methods around the desk."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, records: RecordParts, watching: Watching) -> None:
+        self._records = records
+        self._watching = watching
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -37,7 +38,7 @@ class LogQueriesService:
         """Columns and rows."""
         rows, seconds = _bounds(request, _QUERY_ROWS)
         query = RecordQuery(sql=request.sql, since=_since(request.since), rows=rows, seconds=seconds)
-        return await asyncio.to_thread(lambda: self._parts.log_queries.query(query, abandoned=self._abandoned(call)))
+        return await asyncio.to_thread(lambda: self._records.queries.query(query, abandoned=self._abandoned(call)))
 
     async def ask(self, request: logs_pb2.AskLogsRequest, call: Call) -> bytes:
         """The SQL, columns and rows."""
@@ -51,17 +52,15 @@ class LogQueriesService:
             rows=rows,
             seconds=seconds,
         )
-        sql, found = await asyncio.to_thread(
-            lambda: self._parts.log_queries.ask(asked, abandoned=self._abandoned(call))
-        )
+        sql, found = await asyncio.to_thread(lambda: self._records.queries.ask(asked, abandoned=self._abandoned(call)))
         return msgspec.json.encode({"sql": sql, "answer": msgspec.Raw(found)})
 
     async def questions(self, request: logs_pb2.ListLogQuestionsRequest, call: Call) -> dict[str, Any]:
         """Those that need not be written."""
-        return {"items": [{"name": each.name, "about": each.about} for each in self._parts.log_queries.questions()]}
+        return {"items": [{"name": each.name, "about": each.about} for each in self._records.queries.questions()]}
 
     def _abandoned(self, call: Call) -> Callable[[], bool]:
-        return lambda: call.left.is_set() or self._parts.closing.is_set()
+        return lambda: call.left.is_set() or self._watching.closing.is_set()
 
 
 def _bounds(request: logs_pb2.QueryLogsRequest | logs_pb2.AskLogsRequest, usual_rows: int) -> tuple[int, float]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Implementation
-from modelway_platform.deploy.api.parts import ApiParts, LogQuery
+from modelway_platform.deploy.api.parts import RecordParts, Watching
+from modelway_platform.deploy.api.ports import LogQuery
 from modelway_platform.deploy.api.reading.record_filter import read_filter
 from modelway_platform.deploy.api.schema import logs_pb2
 from modelway_platform.deploy.api.streaming import following
@@ -17,8 +18,9 @@ _USUAL_TAIL = 100
 class LogsService:
     """The method around the log reader."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, records: RecordParts, watching: Watching) -> None:
+        self._records = records
+        self._watching = watching
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -26,7 +28,7 @@ class LogsService:
 
     def read(self, request: logs_pb2.ReadLogsRequest, call: Call) -> AsyncIterator[Mapping[str, Any] | None]:
         """The last records, and those to come if asked to follow."""
-        return following(self._parts, self._parts.logs.read(_query(request)))
+        return following(self._watching, self._records.logs.read(_query(request)))
 
 
 def _query(request: logs_pb2.ReadLogsRequest) -> LogQuery:

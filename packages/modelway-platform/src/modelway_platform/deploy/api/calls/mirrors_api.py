@@ -9,7 +9,7 @@ from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.calls.comparison_api import model_of
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import RecordParts, Watching
 from modelway_platform.deploy.api.reading.read_moment import moment_of
 from modelway_platform.deploy.api.schema import reports_pb2
 from modelway_platform.domain.agreement.mirror_report import MirrorPair, MirrorQuery, MirrorReport
@@ -21,8 +21,9 @@ _USUAL_EXAMPLES = 5
 class MirrorsService:
     """The method around the reporter; one report at a time, for each reads much of the log."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, records: RecordParts, watching: Watching) -> None:
+        self._records = records
+        self._watching = watching
         self._turn = asyncio.Semaphore(1)
 
     def implementation(self) -> Mapping[str, Implementation]:
@@ -39,10 +40,10 @@ class MirrorsService:
         query = MirrorQuery(model=model, since=since, until=now, examples=examples)
 
         def abandoned() -> bool:
-            return call.left.is_set() or self._parts.closing.is_set()
+            return call.left.is_set() or self._watching.closing.is_set()
 
         def report() -> MirrorReport:
-            return self._parts.mirror_reports.report(query, abandoned=abandoned)
+            return self._records.mirror_reports.report(query, abandoned=abandoned)
 
         async with self._turn:
             return _report_json(await asyncio.to_thread(report))

@@ -7,7 +7,7 @@ from typing import Any
 from modelway.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError, UnavailableError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import DeclaredParts, DeployingParts, Watching
 from modelway_platform.deploy.api.streaming import changing
 from modelway_platform.domain.access.actor import Actor
 from modelway_platform.domain.deployments.hold import HoldKind
@@ -27,8 +27,10 @@ _REASONS = {"pause": "Paused", "resume": "Resumed", "abort": "Aborted", "retry":
 class PhasesService:
     """Phases of deployments' revisions."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, declared: DeclaredParts, deploying: DeployingParts, watching: Watching) -> None:
+        self._declared = declared
+        self._deploying = deploying
+        self._watching = watching
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -46,7 +48,7 @@ class PhasesService:
     def watch(self, request: Any, call: Call) -> AsyncIterator[bytes | None]:
         key, revision = _key(request), request.revision
         self._phases(key, revision)  # what is missing is said before a stream begins
-        return changing(self._parts, lambda: self._phases(key, revision))
+        return changing(self._watching, lambda: self._phases(key, revision))
 
     async def steer(self, request: Any, call: Call) -> dict[str, Any]:
         key, action = _key(request), request.action
@@ -60,11 +62,11 @@ class PhasesService:
         else:
             revision = await asyncio.to_thread(self._hold, key, action, call.actor(), expected)
         if action == "retry":
-            await self._parts.retry(key)
+            await self._deploying.retry(key)
         return {"revision": revision, "action": action}
 
     def _current(self, key: VersionKey, expected: int | None) -> DeploymentRecord:
-        record = self._parts.documents.get_deployment(key)
+        record = self._declared.documents.get_deployment(key)
         if record is None or record.deleting:
             raise NotFoundError(f"no deployment {key}", hint="modelway get deployments")
         if expected is not None and expected != record.revision:
@@ -75,16 +77,16 @@ class PhasesService:
         return record
 
     def _approve(self, key: VersionKey, wanted: str, author: Actor, expected: int | None) -> int:
-        record, approvals = self._current(key, expected), self._parts.phase_approvals
+        record, approvals = self._current(key, expected), self._deploying.approvals
         if approvals is None:
             raise _nothing_here()
-        stage = stage_named(StageKey(key.project, record.deployment.stage), self._parts.documents.declared())
+        stage = stage_named(StageKey(key.project, record.deployment.stage), self._declared.documents.declared())
         cluster = _waiting_cluster(record) if not wanted or wanted in record.deployment.clusters else ""
         if cluster and wanted in {"", cluster}:
             self._check_may_approve(record, stage, author)
             if approvals.approve_cluster(str(key), record.revision, cluster, author=author):
                 text = f"revision {record.revision}: cluster {cluster} approved by {author.name}"
-                self._parts.events.note("Deployment", str(key), "Normal", "ClusterApproved", text)
+                self._declared.events.note("Deployment", str(key), "Normal", "ClusterApproved", text)
             return record.revision
         known = [] if stage is None else [each.value for each in stage.approve_phases]
         phase = None if stage is None else waiting_phase(stage, record, approvals.all())
@@ -99,7 +101,7 @@ class PhasesService:
         chosen = PhaseName(wanted) if wanted else phase or PhaseName.FETCH
         if approvals.approve(str(key), record.revision, chosen, author=author):
             text = f"revision {record.revision}: phase {chosen} approved by {author.name}"
-            self._parts.events.note("Deployment", str(key), "Normal", "PhaseApproved", text)
+            self._declared.events.note("Deployment", str(key), "Normal", "PhaseApproved", text)
         return record.revision
 
     def _check_may_approve(self, record: DeploymentRecord, stage: Stage | None, author: Actor) -> None:
@@ -108,11 +110,11 @@ class PhasesService:
             raise ForbiddenError(why, hint=f"modelway describe stage {stage.key}")
 
     def _author_of(self, record: DeploymentRecord) -> str:
-        revisions = self._parts.documents.revisions("Deployment", str(record.key))
+        revisions = self._declared.documents.revisions("Deployment", str(record.key))
         return next((each.author for each in revisions if each.number == record.revision), "")
 
     def _hold(self, key: VersionKey, action: str, author: Actor, expected: int | None) -> int:
-        record, holds = self._current(key, expected), self._parts.holds
+        record, holds = self._current(key, expected), self._deploying.holds
         if holds is None:
             raise _nothing_here()
         said = _REASONS[action].lower()
@@ -121,16 +123,16 @@ class PhasesService:
         else:
             holds.lift(str(key), revision=record.revision, author=author, action=said)
         text = f"revision {record.revision}: {action} by {author.name}"
-        self._parts.events.note("Deployment", str(key), "Normal", _REASONS[action], text)
+        self._declared.events.note("Deployment", str(key), "Normal", _REASONS[action], text)
         return record.revision
 
     def _phases(self, key: VersionKey, wanted: int) -> dict[str, Any]:
-        revisions = self._parts.documents.revisions("Deployment", str(key))
+        revisions = self._declared.documents.revisions("Deployment", str(key))
         number = wanted or (revisions[-1].number if revisions else 0)
         if number not in {revision.number for revision in revisions}:
             what = f"revision {wanted} of deployment {key}" if revisions else f"deployment {key}"
             raise NotFoundError(f"no {what}", hint="modelway rollout history deployment NAME")
-        runs = self._parts.phases(str(key), number) or nothing_yet()
+        runs = self._deploying.phases(str(key), number) or nothing_yet()
         return {"revision": number, "items": [phase_json(run) for run in runs]}
 
 

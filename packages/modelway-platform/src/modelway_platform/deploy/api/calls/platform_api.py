@@ -12,15 +12,17 @@ from urllib.parse import urlsplit
 
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import DeclaredParts, ProcessFacts, ReplicaParts
 from modelway_platform.deploy.api.schema import platform_pb2
 
 
 class PlatformService:
     """The methods around everything there is."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, declared: DeclaredParts, replicas: ReplicaParts, facts: ProcessFacts) -> None:
+        self._declared = declared
+        self._replicas = replicas
+        self._facts = facts
         self._started_at = time.time()
         self._version = version("modelway-platform")
 
@@ -48,21 +50,21 @@ class PlatformService:
         return {"items": [*own, *await asyncio.to_thread(lambda: list(self._others()))]}
 
     def _status(self) -> dict[str, Any]:
-        declared = self._parts.documents.declared()
+        declared = self._declared.documents.declared()
         return {
             "version": self._version,
             "startedAt": moment(self._started_at),
             "deployments": len(declared.deployments),
             "routes": len(declared.routes),
-            "endpoints": len(self._parts.endpoints.endpoints()),
-            **self._parts.status(),
+            "endpoints": len(self._replicas.endpoints.endpoints()),
+            **self._facts.status(),
         }
 
     def _others(self) -> Iterator[dict[str, Any]]:
-        gateway = str(self._parts.status().get("gateway", ""))
+        gateway = str(self._facts.status().get("gateway", ""))
         if gateway:
             yield _target(gateway, "gateway", "/_/metrics")
-        for each in sorted(self._parts.endpoints.endpoints(), key=lambda each: each.id):
+        for each in sorted(self._replicas.endpoints.endpoints(), key=lambda each: each.id):
             host = f"[{each.host}]" if ":" in each.host else each.host
             key = each.key
             labels = {"project": key.project, "model": key.model, "version": key.version, "replica": each.id}

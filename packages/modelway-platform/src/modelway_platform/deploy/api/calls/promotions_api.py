@@ -10,7 +10,7 @@ from modelway.errors import ConflictError, ForbiddenError, InvalidRequestError, 
 from modelway_platform.deploy.api.authorize import check_project
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import DeclaredParts, GitParts, Watching
 from modelway_platform.deploy.api.streaming import changing
 from modelway_platform.domain.access.actor import Actor
 from modelway_platform.domain.identity import VersionKey
@@ -44,8 +44,10 @@ _DONE = {
 class PromotionsService:
     """The methods around `Promotions`; who carries them on is told by `changes`."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, declared: DeclaredParts, git: GitParts, watching: Watching) -> None:
+        self._declared = declared
+        self._git = git
+        self._watching = watching
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -69,7 +71,7 @@ class PromotionsService:
 
     def watch(self, request: Any, call: Call) -> AsyncIterator[bytes | None]:
         query = _query(request)
-        return changing(self._parts, lambda: self._items(query))
+        return changing(self._watching, lambda: self._items(query))
 
     async def get(self, request: Any, call: Call) -> dict[str, Any]:
         return promotion_json(await asyncio.to_thread(self._promotions().get, request.number))
@@ -82,15 +84,15 @@ class PromotionsService:
         return promotion_json(steered)
 
     def _promotions(self) -> Promotions:
-        if self._parts.promotions is None:
+        if self._declared.promotions is None:
             raise UnavailableError("nothing is promoted from here", hint="ask the platform that `modelway up` runs")
-        return self._parts.promotions
+        return self._declared.promotions
 
     def _items(self, query: PromotionQuery) -> dict[str, Any]:
         return {"items": [promotion_json(each) for each in self._promotions().newest(query)]}
 
     def _promote(self, key: VersionKey, wanted: str, reason: str, author: Actor) -> Promotion:
-        promotions, documents = self._promotions(), self._parts.documents
+        promotions, documents = self._promotions(), self._declared.documents
         record = documents.get_deployment(key)
         if record is None or record.deleting:
             raise NotFoundError(f"no deployment {key}", hint="modelway get deployments")
@@ -112,7 +114,7 @@ class PromotionsService:
         )
         kept = promotions.ask(asked, author=author)
         text = f"promotion {kept.number} from {kept.from_stage} to {kept.to_stage} asked for by {kept.promoter}"
-        self._parts.events.note("Deployment", str(key), "Normal", "PromotionAskedFor", text)
+        self._declared.events.note("Deployment", str(key), "Normal", "PromotionAskedFor", text)
         return kept
 
     def _arrived(self, key: VersionKey, wanted: str, package: str) -> Promotion | None:
@@ -135,12 +137,14 @@ class PromotionsService:
             text = (
                 f"promotion {number} to {after.to_stage}: {_DONE[action]} by {who}{': ' + comment if comment else ''}"
             )
-            self._parts.events.note("Deployment", after.deployment, "Normal", f"Promotion{_DONE[action].title()}", text)
+            self._declared.events.note(
+                "Deployment", after.deployment, "Normal", f"Promotion{_DONE[action].title()}", text
+            )
         return after
 
     def _take_back(self, promotion: Promotion) -> None:
         """A commit that is only proposed may stay: merged later, it is refused. One that is on its way into the branch is let be."""
-        writes = self._parts.git_writes
+        writes = self._git.writes
         if writes is None or promotion.branch.startswith("modelway/") or writes.cancel(promotion.write_key):
             return
         raise ConflictError(
@@ -149,7 +153,7 @@ class PromotionsService:
         )
 
     def _spoken(self, promotion: Promotion, who: str, action: str, comment: str) -> Callable[[Promotion], Promotion]:
-        stage = stage_named(StageKey(promotion.project, promotion.to_stage), self._parts.documents.declared())
+        stage = stage_named(StageKey(promotion.project, promotion.to_stage), self._declared.documents.declared())
         gate = stage.gates.approval if stage is not None else None
         if gate is None:
             raise ConflictError(

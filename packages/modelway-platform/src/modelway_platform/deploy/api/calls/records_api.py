@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelway_platform.deploy.api.call import Call, Implementation
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import RecordParts
 from modelway_platform.deploy.api.reading.record_lines import own_lines
 from modelway_platform.deploy.api.schema import records_pb2
 
@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 class RecordsService:
     """The methods around the kept segments."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, records: RecordParts) -> None:
+        self._records = records
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -51,4 +51,4 @@ class RecordsService:
         return {"size": kept, **({"refused": refused} if refused else {})}
 
     def _take(self, request: records_pb2.TakeRecordsRequest, kind: str, origin: str, lines: bytes) -> int:
-        return self._parts.records.take(origin, kind, request.segment, request.start, lines, ended=request.ended)
+        return self._records.keeper.take(origin, kind, request.segment, request.start, lines, ended=request.ended)

@@ -9,7 +9,7 @@ from typing import Any
 from modelway.errors import ConflictError, InvalidRequestError, NotFoundError, UnavailableError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.objects.rollout_json import commits_json, move_json, rollout_json
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import DeclaredParts, GitParts
 from modelway_platform.domain.access.actor import Actor
 from modelway_platform.domain.identity import ModelKey
 from modelway_platform.domain.sources.git_source import owner_of
@@ -27,8 +27,9 @@ _TRIES = 5
 class RolloutsService:
     """What of rollouts is not as with every document."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, declared: DeclaredParts, git: GitParts) -> None:
+        self._declared = declared
+        self._git = git
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -70,7 +71,7 @@ class RolloutsService:
                 if order in _REASONS:
                     move = _move(record, status, order, author.name, now)
                     self._runs().move(key, _counted(record, status), move, told_by=author)
-                    self._parts.events.note("Rollout", str(key), "Normal", _REASONS[order], status.message)
+                    self._declared.events.note("Rollout", str(key), "Normal", _REASONS[order], status.message)
                 else:
                     self._runs().order(key, status, order, author)
             except ConflictError:
@@ -87,25 +88,25 @@ class RolloutsService:
         return value
 
     def _commits(self, record: RolloutRecord) -> dict[str, Any]:
-        owner = owner_of("Route", str(record.key), self._parts.sources.list())
+        owner = owner_of("Route", str(record.key), self._git.sources.list())
         run = record.status.run
         written = self._written(record.key, run).values() if run else ()
         return commits_json(record.rollout.commits, owner.spec if owner else None, list(written))
 
     def _written(self, key: ModelKey, run: int) -> dict[tuple[int, int], GitWrite]:
         """Commits about the moves of a run, or of all, by run and number of the move."""
-        if self._parts.git_writes is None:
+        if self._git.writes is None:
             return {}
-        return {move_of(each): each for each in RolloutWrites(self._parts.git_writes).of(key, run)}
+        return {move_of(each): each for each in RolloutWrites(self._git.writes).of(key, run)}
 
     def _record(self, key: ModelKey) -> RolloutRecord:
-        record = self._parts.documents.get_rollout(key)
+        record = self._declared.documents.get_rollout(key)
         if record is None:
             raise NotFoundError(f"no rollout {str(key)[:200]}", hint="modelway get rollouts")
         return record
 
     def _runs(self) -> RolloutRuns:
-        runs = self._parts.rollouts
+        runs = self._declared.rollouts
         if runs is None:
             raise UnavailableError("no rollouts are moved here", hint="ask the platform that `modelway up` runs")
         return runs

@@ -9,7 +9,7 @@ from modelway.errors import NotFoundError, UnavailableError
 from modelway.packaging.signing import Bundle, parse_bundle
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import AccessParts, PackageParts, Watching
 from modelway_platform.deploy.api.schema import signatures_pb2
 from modelway_platform.store.access.audit import made
 from modelway_platform.store.files.signatures import PackageSignatures
@@ -18,8 +18,10 @@ from modelway_platform.store.files.signatures import PackageSignatures
 class SignaturesService:
     """The methods around `PackageSignatures`."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, packages: PackageParts, access: AccessParts, watching: Watching) -> None:
+        self._packages = packages
+        self._access = access
+        self._watching = watching
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -41,23 +43,23 @@ class SignaturesService:
         if await asyncio.to_thread(self._signatures.add, request.digest, bundle):
             facts = made(signature_json(bundle))
             await asyncio.to_thread(
-                lambda: self._parts.audit.add(
+                lambda: self._access.audit.add(
                     author, time.time(), action="signed", kind="Package", name=request.digest, changes=facts
                 )
             )
-            self._parts.changes.notify()
+            self._watching.changes.notify()
         return signature_json(bundle)
 
     @property
     def _signatures(self) -> PackageSignatures:
-        if self._parts.signatures is None:
+        if self._packages.signatures is None:
             raise UnavailableError("no signatures are kept here", hint="ask the platform that `modelway up` runs")
-        return self._parts.signatures
+        return self._packages.signatures
 
     def _list(self, digest: str, project: str) -> dict[str, Any]:
-        if not self._parts.packages.has(digest):
+        if not self._packages.store.has(digest):
             raise NotFoundError(f"no package {digest[:100]}", hint="modelway get packages")
-        refusal = self._parts.package_refusal(project, digest) if project else ""
+        refusal = self._packages.refusal(project, digest) if project else ""
         return {"items": [signature_json(each) for each in self._signatures.of(digest)], "refusal": refusal}
 
 

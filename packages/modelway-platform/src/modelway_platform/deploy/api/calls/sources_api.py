@@ -7,7 +7,7 @@ from typing import Any
 from modelway.errors import InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import moment
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import DeclaredParts, GitParts, Watching
 from modelway_platform.deploy.api.schema import sources_pb2
 from modelway_platform.domain.sources.drift import Drifted, drift_of
 from modelway_platform.domain.sources.git_source import SourceRecord, source_problems
@@ -21,9 +21,10 @@ SHOWN_COMMITS = 50
 class SourcesService:
     """The methods around `GitSources`."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
-        self._sources = parts.sources
+    def __init__(self, declared: DeclaredParts, git: GitParts, watching: Watching) -> None:
+        self._declared = declared
+        self._git = git
+        self._watching = watching
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -41,7 +42,7 @@ class SourcesService:
         """All sources and where they stand."""
 
         def render() -> list[dict[str, Any]]:
-            return [self._json(each) for each in self._sources.list()]
+            return [self._json(each) for each in self._git.sources.list()]
 
         return {"items": await asyncio.to_thread(render)}
 
@@ -49,13 +50,13 @@ class SourcesService:
         """One source with its last commits."""
 
         def render() -> dict[str, Any]:
-            commits = [commit_to_json(each) for each in self._sources.commits(request.name, SHOWN_COMMITS)]
+            commits = [commit_to_json(each) for each in self._git.sources.commits(request.name, SHOWN_COMMITS)]
             for each in commits:
                 each |= {"seenAt": moment(each["seenAt"]), "committedAt": moment(each["committedAt"])}
-            writes = self._parts.git_writes
+            writes = self._git.writes
             written = writes.of_source(request.name, SHOWN_COMMITS) if writes is not None else ()
             shown = {"commits": commits, "written": [_write_json(each) for each in written]}
-            return {**self._json(self._sources.get(request.name)), **shown}
+            return {**self._json(self._git.sources.get(request.name)), **shown}
 
         return await asyncio.to_thread(render)
 
@@ -67,26 +68,26 @@ class SourcesService:
             raise InvalidRequestError("; ".join(problems), hint="modelway source set --help")
         return self._json(
             await asyncio.to_thread(
-                lambda: self._sources.declare(spec, author=call.actor(), expected=request.expected_etag)
+                lambda: self._git.sources.declare(spec, author=call.actor(), expected=request.expected_etag)
             )
         )
 
     async def remove(self, request: sources_pb2.RemoveSourceRequest, call: Call) -> dict[str, Any]:
         """Follow it no more."""
         await asyncio.to_thread(
-            lambda: self._sources.remove(request.name, author=call.actor(), expected=request.expected_etag)
+            lambda: self._git.sources.remove(request.name, author=call.actor(), expected=request.expected_etag)
         )
         return {"name": request.name, "removed": True}
 
     async def sync(self, request: sources_pb2.SyncSourceRequest, call: Call) -> dict[str, Any]:
         """Look at the branch now; what comes of it is seen in the source."""
-        await asyncio.to_thread(self._sources.get, request.name)
-        self._parts.want_source(request.name)
-        self._parts.changes.notify()
+        await asyncio.to_thread(self._git.sources.get, request.name)
+        self._git.want(request.name)
+        self._watching.changes.notify()
         return {"name": request.name}
 
     def _json(self, record: SourceRecord) -> dict[str, Any]:
-        drift = drift_of(record.owned, self._parts.documents.declared())
+        drift = drift_of(record.owned, self._declared.documents.declared())
         return {
             **source_to_json(record.spec),
             "writes": record.spec.writes,

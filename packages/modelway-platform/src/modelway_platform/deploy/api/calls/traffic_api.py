@@ -7,7 +7,7 @@ from typing import Any
 
 from modelway.errors import ForbiddenError, InvalidRequestError
 from modelway_platform.deploy.api.call import Call, Implementation
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import RecordParts, Watching
 from modelway_platform.deploy.api.reading.read_moment import moment_of
 from modelway_platform.deploy.api.schema import traffic_pb2
 from modelway_platform.domain.traffic.stretch import MOST_STEPS, TrafficQuery
@@ -18,8 +18,9 @@ _USUAL_STEPS = 120
 class TrafficService:
     """The method around the history."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, records: RecordParts, watching: Watching) -> None:
+        self._records = records
+        self._watching = watching
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -30,9 +31,9 @@ class TrafficService:
         query = _query(request, call)
 
         def abandoned() -> bool:
-            return call.left.is_set() or self._parts.closing.is_set()
+            return call.left.is_set() or self._watching.closing.is_set()
 
-        return await asyncio.to_thread(self._parts.traffic, query, abandoned)
+        return await asyncio.to_thread(self._records.traffic, query, abandoned)
 
 
 def _query(request: traffic_pb2.GetTrafficRequest, call: Call) -> TrafficQuery:

@@ -13,7 +13,7 @@ from starlette.routing import Route as Path
 from modelway.errors import UnauthenticatedError, UnavailableError
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.exchange import json_answer, moment, read_body
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import GitParts, Watching
 from modelway_platform.domain.sources.webhook import is_signed, secret_of
 from modelway_platform.store.sources.webhooks import Webhooks
 
@@ -24,8 +24,9 @@ WEBHOOK_PATH = "/v1/webhooks/"
 class WebhooksService:
     """A notification says nothing that is believed but that it is worth looking: sent again, it does no harm."""
 
-    def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
+    def __init__(self, git: GitParts, watching: Watching) -> None:
+        self._git = git
+        self._watching = watching
 
     def implementation(self) -> Mapping[str, Implementation]:
         """What answers which method."""
@@ -37,12 +38,12 @@ class WebhooksService:
 
     async def create(self, request: Any, call: Call) -> dict[str, Any]:
         """The one answer that holds a secret; the one before stays valid for a while."""
-        await asyncio.to_thread(self._parts.sources.get, request.name)
+        await asyncio.to_thread(self._git.sources.get, request.name)
         made = await asyncio.to_thread(lambda: self._webhooks().rotate(request.name, author=call.actor()))
         return {
             "name": request.name,
             "path": WEBHOOK_PATH + request.name,
-            "secret": secret_of(self._parts.webhook_secret, request.name, made.nonce),
+            "secret": secret_of(self._git.webhook_secret, request.name, made.nonce),
             "previousUntil": moment(made.previous_until or None),
         }
 
@@ -58,23 +59,23 @@ class WebhooksService:
         known = await asyncio.to_thread(self._webhooks().find, name)
         nonces = known.nonces(time.time()) if known is not None else ("",)
         headers = {each.lower(): value for each, value in request.headers.items()}
-        signed = is_signed(headers, body, [secret_of(self._parts.webhook_secret, name, each) for each in nonces])
+        signed = is_signed(headers, body, [secret_of(self._git.webhook_secret, name, each) for each in nonces])
         if known is None or not signed:
             raise UnauthenticatedError(
                 "the notification is not signed with the secret of a source's webhook",
                 hint="`modelway source webhook NAME` makes one; give it to the Git server as its secret",
             )
-        branch = (await asyncio.to_thread(self._parts.sources.get, name)).spec.branch
+        branch = (await asyncio.to_thread(self._git.sources.get, name)).spec.branch
         looked = _ref_of(body) in {"", f"refs/heads/{branch}"}
         if looked:
-            self._parts.want_source(name)
-            self._parts.changes.notify()
+            self._git.want(name)
+            self._watching.changes.notify()
         return json_answer({"name": name, "looked": looked}, 202)
 
     def _webhooks(self) -> Webhooks:
-        if self._parts.webhooks is None or not self._parts.webhook_secret:
+        if self._git.webhooks is None or not self._git.webhook_secret:
             raise UnavailableError("no source is followed from here", hint="ask the platform that `modelway up` runs")
-        return self._parts.webhooks
+        return self._git.webhooks
 
 
 def _ref_of(body: bytes) -> str:

@@ -12,15 +12,16 @@ from typing import Any
 from modelway.errors import ConflictError
 from modelway_platform.deploy.api.objects.object_json import cluster_json, deployment_json, route_json, stage_json
 from modelway_platform.deploy.api.objects.rollout_json import rollout_json
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import Watching
 from modelway_platform.deploy.api.streaming import QUIET_SECONDS
 from modelway_platform.store.declared import document_rows
+from modelway_platform.store.declared.documents import Documents
 
 _AT_ONCE = 500
 
 
 async def document_changes(
-    parts: ApiParts, since: int, kind: str = "", project: str = ""
+    documents: Documents, watching: Watching, since: int, kind: str = "", project: str = ""
 ) -> AsyncIterator[dict[str, Any] | None]:
     """The changes after `since`, then one that says `upToDate`, then those to come; None while there is none.
 
@@ -28,9 +29,9 @@ async def document_changes(
         ConflictError: There is no such number yet: it is another platform's, or this one's state is older than it was.
     """
     told = False
-    while not parts.closing.is_set():
-        seen = parts.changes.number
-        newest, rows = await asyncio.to_thread(parts.documents.changed_after, since, _AT_ONCE)
+    while not watching.closing.is_set():
+        seen = watching.changes.number
+        newest, rows = await asyncio.to_thread(documents.changed_after, since, _AT_ONCE)
         if since > newest:
             raise ConflictError(
                 f"sequence {since} is ahead of this platform's {newest}", hint="watch anew, without `since`"
@@ -46,7 +47,7 @@ async def document_changes(
         if not told:
             told = True
             yield {"sequence": since, "upToDate": True, "kind": "", "name": "", "removed": False, "object": None}
-        if await parts.changes.wait(seen, QUIET_SECONDS) == seen:
+        if await watching.changes.wait(seen, QUIET_SECONDS) == seen:
             yield None
 
 

@@ -13,7 +13,7 @@ from starlette.routing import Route as Path
 from modelway.errors import UnavailableError
 from modelway_platform.deploy.api.exchange import json_answer
 from modelway_platform.deploy.api.messages.openapi import openapi_document
-from modelway_platform.deploy.api.parts import ApiParts
+from modelway_platform.deploy.api.parts import DeclaredParts, ProcessFacts, ReplicaParts
 from modelway_platform.deploy.api.wire.exposition import families, family
 from modelway_platform.domain.deployments.deployment import Phase
 
@@ -21,8 +21,12 @@ from modelway_platform.domain.deployments.deployment import Phase
 class HealthApi:
     """Handlers about the process; `counts` is what the frontier counts."""
 
-    def __init__(self, parts: ApiParts, counts: "Counter[tuple[str, int]]") -> None:
-        self._parts = parts
+    def __init__(
+        self, declared: DeclaredParts, replicas: ReplicaParts, facts: ProcessFacts, counts: "Counter[tuple[str, int]]"
+    ) -> None:
+        self._declared = declared
+        self._replicas = replicas
+        self._facts = facts
         self._counts = counts
         self._started_at = time.time()
         self._version = version("modelway-platform")
@@ -42,8 +46,8 @@ class HealthApi:
 
     async def ready(self, request: Request) -> Response:
         """The process can do its work: its database answers, and whoever started it agrees."""
-        await asyncio.to_thread(self._parts.documents.list_routes)
-        if not self._parts.ready():
+        await asyncio.to_thread(self._declared.documents.list_routes)
+        if not self._facts.ready():
             raise UnavailableError("the control process is still starting", hint="ask again in a moment")
         return PlainTextResponse("ok\n")
 
@@ -57,7 +61,7 @@ class HealthApi:
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     def _metrics(self) -> str:
-        deployments = self._parts.documents.list_deployments()
+        deployments = self._declared.documents.list_deployments()
         phases = Counter(Phase.DELETING if record.deleting else record.status.phase for record in deployments)
         lines = [
             *family("modelway_build_info", "gauge", "Version of the platform.", {_label(version=self._version): 1}),
@@ -89,8 +93,8 @@ class HealthApi:
                 "Replicas ready.",
                 {_of(record.key): record.status.ready_replicas for record in deployments},
             ),
-            *family("modelway_endpoints", "gauge", "Registered.", {"": len(self._parts.endpoints.endpoints())}),
-            *families(self._parts.gauges()),
+            *family("modelway_endpoints", "gauge", "Registered.", {"": len(self._replicas.endpoints.endpoints())}),
+            *families(self._facts.gauges()),
         ]
         return "\n".join(lines) + "\n"
 
