@@ -20,7 +20,7 @@ _LOOK_SECONDS = 0.2
 _COMMAND = (sys.executable, "-I", "-m", "modelway_platform.insight.query.export_child")
 COLUMNS = (
     "time, request_id, project, model, version, endpoint, mirrored, request AS input, answer AS output, fields,"
-    " prediction, label, reward, correct"
+    " prediction, label, reward, correct, answer_truncated AS output_truncated"
 )
 
 
