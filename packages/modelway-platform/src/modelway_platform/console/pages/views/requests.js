@@ -88,27 +88,39 @@ function waterfall(asked, served) {
 const copies = rows => table([["To", each => each.version], ["Status", each => status(each.status)], ["Took", each => ms(each.duration_ms), { right: true }], ["Same answer", each => (each.agree === true ? badge("yes", "good") : each.agree === false ? badge("no", "bad") : h("span", { class: "soft" }, each.uncompared ?? "not compared"))], ["Score", each => (each.score === undefined ? "" : number(each.score, 4)), { right: true }], ["Why", each => each.why, { wide: true }]], rows);
 
 function payloads(served) {
-  if (!served || (served.request === undefined && served.answer === undefined)) return null;
-  return h("div", { class: "two" }, card("What was asked", h("pre", {}, JSON.stringify(served.request, null, 2))), card("What was answered", h("pre", {}, JSON.stringify(served.answer, null, 2))));
+  if (!served || ![served.request, served.request_omitted, served.answer, served.answer_omitted].some(each => each !== undefined)) return null;
+  const shown = (what, value, omitted) => card(what, value === undefined ? empty(omitted ? `Left out: ${omitted}.` : "Nothing is on record.") : h("pre", {}, JSON.stringify(value, null, 2)));
+  const cut = served.answer_truncated && badge(`the first ${served.answer.length} of ${served.pieces} pieces`, "warn");
+  return h("div", { class: "two" }, shown("What was asked", served.request, served.request_omitted), shown(["What was answered", cut || ""], served.answer, served.answer_omitted));
+}
+
+/** Where a request goes once more: one of the Open Inference Protocol, over gRPC too, as the JSON that is on record of it. */
+function way(asked, served) {
+  const protocol = served?.request !== undefined && ["grpc", "open_inference"].includes(served.transport);
+  const endpoint = served?.endpoint || asked.endpoint;
+  const path = version => (protocol ? name(asked.project, "v2", "models", asked.model, "versions", version, "infer") : name(asked.project, asked.model, version, endpoint));
+  const line = (version, body, at) => (protocol ? `curl ${at}/${path(version)} -H "Authorization: Bearer $MODELWAY_KEY" -d ${shell(body)}` : `modelway call ${asked.project}/${asked.model}/${version} ${endpoint} -d ${shell(body)}`);
+  return { endpoint, path, line };
 }
 
 async function replay(asked, served, signal, doors) {
   if (!asked.model || !asked.endpoint) return null;
+  const to = way(asked, served);
   const { items } = await control("deployments", { signal });
   const versions = items.filter(each => each.metadata.project === asked.project && each.metadata.model === asked.model && each.status.replicas.ready > 0);
   if (!versions.length) return card("Once more", empty("No version of this model is ready."));
   const package_ = await control(`packages/${encodeURIComponent(versions[0].spec.package)}`, { signal }).catch(() => ({}));
-  const example = (package_.examples ?? []).find(each => each.endpoint === asked.endpoint)?.request;
+  const example = (package_.examples ?? []).find(each => each.endpoint === to.endpoint)?.request;
   const kept = served?.request !== undefined;
   const body = h("textarea", { rows: 6, spellcheck: "false", "aria-label": "body", value: JSON.stringify(kept ? served.request : example ?? {}) });
   const chosen = h("select", { "aria-label": "version" }, versions.map(each => h("option", { value: each.metadata.version, selected: each.metadata.version !== asked.version }, each.metadata.version)));
   const [out, command, past] = [h("div"), h("div"), h("div")];
   const sent = [];
-  const tell = () => fill(command, cli(`modelway call ${asked.project}/${asked.model}/${chosen.value} ${asked.endpoint} -d ${shell(body.value)}`));
+  const tell = () => fill(command, cli(to.line(chosen.value, body.value, doors.gateway)));
   const send = async () => {
     const button = form.querySelector("button");
     button.disabled = true;
-    const told = await answerBox(`${chosen.value}, now`, () => gateway(name(asked.project, asked.model, chosen.value, asked.endpoint), { method: "POST", body: body.value, headers: { "content-type": "application/json" }, signal }));
+    const told = await answerBox(`${chosen.value}, now`, () => gateway(to.path(chosen.value), { method: "POST", body: body.value, headers: { "content-type": "application/json" }, signal }));
     const before = served?.answer !== undefined && { element: h("div", {}, h("h3", {}, `${asked.version}, then`), h("pre", {}, JSON.stringify(served.answer, null, 2))), value: served.answer };
     fill(out, h("div", { class: "answers" }, before && before.element, told.element), before && sameMarks(before.value, told.value));
     sent.unshift({ at: new Date().toISOString(), version: chosen.value, body: body.value, told, differs: served?.answer === undefined || told.value === undefined ? null : differences({ answer: served.answer }, { answer: told.value }) });
