@@ -3,7 +3,7 @@
 import asyncio
 import json
 import urllib.error
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,6 +192,43 @@ async def test_a_real_scheduler_follows_it_and_what_it_says_is_told(
         await refused.start(made(spec, "digits-4"))
         await bench.when(lambda: "no-such-class" in refused.observe()["digits-4"].waiting)
     assert "taint" in waits.observe()["digits-1"].waiting
+
+
+@pytest.fixture
+def racks(bench: KubernetesBench) -> Iterator[dict[str, str]]:
+    """The racks of three nodes on which nothing runs, by node: two are in one of them."""
+    room = {"cpu": "4", "memory": "8Gi", "pods": "100"}
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+    status = {"status": {"capacity": room, "allocatable": room, "conditions": [ready]}}
+    found = {f"{bench.namespace}-{name}": rack for name, rack in (("n1", "a"), ("n2", "a"), ("n3", "b"))}
+    merge = "application/merge-patch+json"
+    for name, rack in found.items():
+        labels = {"room": f"{bench.namespace}-racks", "rack": rack}
+        bench.cluster.ask("POST", "/api/v1/nodes", {"metadata": {"name": name, "labels": labels}})
+        bench.cluster.ask("PATCH", f"/api/v1/nodes/{name}/status", status, content_type=merge)
+        bench.cluster.ask("PATCH", f"/api/v1/nodes/{name}", {"spec": {"taints": []}}, content_type=merge)
+    yield found
+    for name in found:
+        bench.cluster.ask("DELETE", f"/api/v1/nodes/{name}")
+
+
+@pytest.mark.slow
+async def test_replicas_of_a_version_are_spread_over_what_the_document_says(
+    bench: KubernetesBench, spec: Callable[..., ReplicaSpec], racks: dict[str, str]
+) -> None:
+    selector = {"room": f"{bench.namespace}-racks"}
+    bench.settings = replace(bench.settings, node_selector=selector, placing=PodPlacing(spread=("rack",)))
+    operator = await bench.operator()
+
+    def places() -> list[str]:
+        pods = bench.ask("GET", "pods")["items"]
+        return [racks[each["spec"]["nodeName"]] for each in pods if each["spec"].get("nodeName")]
+
+    for count in (2, 4, 6):
+        for number in range(count - 2, count):
+            await operator.start(made(spec, f"digits-{number}"))
+        await bench.when(lambda count=count: len(places()) == count)
+        assert sorted(await asyncio.to_thread(places)) == ["a"] * (count // 2) + ["b"] * (count // 2)
 
 
 def made(spec: Callable[..., ReplicaSpec], name: str) -> ReplicaSpec:
