@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Journeys start whole platforms, which are several processes each: two at a time fill two cores.
-SUITES = {"packages": 3, "journeys": 2}
+# Tests wait as often as they compute: more processes than the two cores of a small machine fill them.
+SUITES = {"packages": 3, "journeys": 3}
 MOST_ASKED_AGAIN = 10
 SOME_FAILED = 1
 CACHE = ".cache/pytest"
@@ -29,8 +29,11 @@ def passes(suite: str, processes: int, late: list[str]) -> bool:
     cache = f"{CACHE}-{suite}"
     failed_file = Path(cache) / "v/cache/lastfailed"
     failed_file.unlink(missing_ok=True)
-    options = ["pytest", "-o", f"cache_dir={cache}"]
-    status = subprocess.call([*options, "-n", str(processes), "--dist", "loadfile", suite])
+    options = [sys.executable, "-m", "pytest", "-o", f"cache_dir={cache}"]
+    # Any --dist will do: the plugin brings its own.
+    status = subprocess.call(
+        [*options, "-p", "scripts.order_of_tests", "-n", str(processes), "--dist", "loadfile", suite]
+    )
     if status != SOME_FAILED or not failed_file.exists():
         return status == 0
     failed = sorted(json.loads(failed_file.read_text()))
