@@ -23,6 +23,9 @@ _LONGEST_ANSWER = 1 << 20
 _CONNECT_SECONDS = 5.0
 # What is said about the data; everything else is about us, them or the way between, and may be put right.
 _REFUSED_STATUSES = frozenset({400, 413, 415, 422})
+# How grpc-go, gRPC core and Java say that a message has too many octets, and how tonic does: no status means just that.
+_OF_SIZE = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.OUT_OF_RANGE})
+_TOO_LARGE = ("larger than max", "exceeds maximum", "too large")
 _METHODS: dict[Signal, str] = {
     "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
     "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
@@ -168,7 +171,7 @@ class GrpcSender:
 def _told_apart(told: Callable[[Fault, str], str], error: grpc.RpcError) -> Exception:
     assert isinstance(error, grpc.Call)
     code, details = error.code(), error.details() or ""
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:
+    if code in _OF_SIZE and any(each in details for each in _TOO_LARGE):
         return RefusedError(told(Fault.TOO_LARGE, code.name), too_large=True)
     fault = fault_of_code(code, details)
     if code is grpc.StatusCode.INVALID_ARGUMENT:
