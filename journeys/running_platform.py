@@ -56,7 +56,7 @@ class RunningPlatform:
 
     # Life
 
-    def start(self, seconds: float = 60.0) -> Self:
+    def start(self, seconds: float = 180.0) -> Self:
         """Start it and wait until it says that it is ready, and control and gateway answer."""
         self.printed = ""
         ports = ("--port", str(self.gateway_port), "--control-port", str(self.control_port))

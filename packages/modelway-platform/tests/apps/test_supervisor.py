@@ -16,7 +16,7 @@ import pytest
 from modelway.errors import ModelwayError
 from modelway_platform.apps.child_process import ChildSettings
 from modelway_platform.apps.rolling import Rolling
-from modelway_platform.apps.supervisor import Supervisor
+from modelway_platform.apps.supervisor import ROLL_SIGNAL, Supervisor
 
 CHILD = """
 import os, signal, sys, time
@@ -115,6 +115,35 @@ async def test_a_part_that_cannot_start_is_an_error_and_ends_the_others(script: 
         await supervisor.run(lambda: asyncio.sleep(30), lambda: None)
     os.close(lifeline)
     os.close(held)
+
+
+async def test_a_successor_that_ends_is_told_at_once_and_the_worker_before_goes_on(
+    script: Path, tmp_path: Path
+) -> None:
+    lifeline, held = os.pipe()
+    said: list[str] = []
+    ready = asyncio.Event()
+
+    def successor(_: int, index: int) -> ChildSettings:
+        return child(script, f"worker-{index}", lifeline, "fall" if index else "")
+
+    supervisor = Supervisor(
+        child(script, "control", lifeline), Rolling(successor, 1, tmp_path, tmp_path / "roll"), say=said.append
+    )
+
+    async def answering() -> None:
+        await until(lambda: {"control", "worker-0"} <= started(tmp_path))
+
+    running = asyncio.create_task(supervisor.run(answering, ready.set))
+    await asyncio.wait_for(ready.wait(), 60)
+    os.kill(os.getpid(), ROLL_SIGNAL)
+    await until((tmp_path / "roll").exists)
+    assert "the new worker ended before it served; the old ones go on" in (tmp_path / "roll").read_text()
+    assert not any("stopped" in what for what, _ in notes_in(tmp_path))
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    os.close(held)
+    os.close(lifeline)
 
 
 async def test_children_notice_when_the_supervisor_is_killed(script: Path, tmp_path: Path) -> None:

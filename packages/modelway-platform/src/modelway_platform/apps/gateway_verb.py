@@ -22,7 +22,7 @@ from modelway_platform.apps.supervisor import ROLL_SIGNAL
 from modelway_platform.apps.table_follower import KEY_VARIABLE
 from modelway_platform.gateway.proxy.edge.edge import CertificatePair
 
-RESTART_SECONDS = 120.0
+RESTART_SECONDS = 300.0
 STOP_SECONDS = 15.0
 
 

@@ -10,7 +10,9 @@ from modelway_platform.apps.child_process import ChildProcess, ChildSettings
 from modelway_platform.apps.state_directory import write_private
 from modelway_platform.store.files.acknowledgements import acknowledgement_path
 
-SERVING_SECONDS = 15.0
+SERVING_SECONDS = 60.0
+"""How long a new worker that lives may take; one that ends is seen at once."""
+_LEAVE_SECONDS = 15.0
 _LOOK_SECONDS = 0.02
 Successor = Callable[[int, int], ChildSettings]
 """Settings of a worker for a socket's position and a worker's index."""
@@ -63,10 +65,15 @@ class Rolling:
         self.passing.append(child)
         child.start()
         if not await self._serves(child, index, begun):
+            why = (
+                f"did not serve within {SERVING_SECONDS:.0f} s"
+                if child.process is not None
+                else "ended before it served"
+            )
             child.send(signal.SIGKILL)
             await _gone(child)
             self.passing.remove(child)
-            return f"the new worker did not serve within {SERVING_SECONDS:.0f} s; the old ones go on, see the gateway's log"
+            return f"the new worker {why}; the old ones go on, see the gateway's log"
         old, self.workers[position] = self.workers[position], child
         self._spare, self._indices[position] = self._indices[position], index
         self.passing.remove(child)
@@ -89,7 +96,7 @@ class Rolling:
         return False
 
 
-async def _gone(child: ChildProcess, seconds: float = SERVING_SECONDS) -> bool:
+async def _gone(child: ChildProcess, seconds: float = _LEAVE_SECONDS) -> bool:
     ends = time.monotonic() + seconds
     while child.process is not None:
         if time.monotonic() >= ends:
