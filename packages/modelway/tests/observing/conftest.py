@@ -64,6 +64,10 @@ class Words(Handler):
             yield letter
 
     @inference
+    def octets(self, size: int) -> bytes:
+        return bytes(size)
+
+    @inference
     def count(self, seconds: float) -> Iterator[int]:
         for number in range(10_000):
             yield number

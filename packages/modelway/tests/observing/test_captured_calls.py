@@ -109,6 +109,30 @@ def test_streams_over_rest(server: "Server", log: Path) -> None:
     assert not record(server, log, "untold").keys() & {"request", "answer", "answer_truncated"}
 
 
+def test_streams_and_calls_of_models_in_processes_of_their_own(start: "Callable[..., Server]", tmp_path: Path) -> None:
+    apart = start(
+        *("words:Words", "--name", "demo/words/v1", "--inference-log", str(tmp_path / "log"), "--model-processes", "1")
+    )
+    apart.ask("/letters", {"word": "to a@b.c"}, x_request_id="apart", modelway_payloads=TOLD[1])
+    assert record(apart, tmp_path / "log", "apart")["answer"] == ["t", "o", " ", "[redacted]", "", "", "", ""]
+    with grpc.insecure_channel(f"127.0.0.1:{apart.grpc_port}") as made:
+        channel: Any = made
+        metadata = (TOLD, ("x-request-id", "talk"))
+        call = channel.stream_stream(SERVICE + "ModelStreamInfer")
+        assert len(list(call(iter([asked("letters", b"abc")]), timeout=60, metadata=metadata))) == 3
+    found = record(apart, tmp_path / "log", "talk.1")
+    assert [each["outputs"][0]["data"] for each in found["answer"]] == [["a"], ["b"], ["c"]]
+
+
+def test_answers_that_are_no_json_are_told_by_their_size(server: "Server", log: Path) -> None:
+    status, _ = server.ask(
+        "/octets", {"size": 9}, x_request_id="picture", accept="application/octet-stream", modelway_payloads=TOLD[1]
+    )
+    assert status == 200
+    found = record(server, log, "picture")
+    assert (found["request"], found["answer_omitted"]) == ({"size": 9}, "9 bytes, not JSON")
+
+
 def test_a_caller_that_leaves_midway_is_on_record(server: "Server", log: Path, channel: Any) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     headers = {"x-request-id": "left", TOLD[0]: TOLD[1]}

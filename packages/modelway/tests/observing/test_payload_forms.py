@@ -14,7 +14,7 @@ from modelway.protos.open_inference import (
     ModelStreamInferResponse,
 )
 from modelway.serving.observing.carried_policy import Capture
-from modelway.serving.observing.payload import KeptPieces, Read
+from modelway.serving.observing.payload import KeptPieces, Read, read_json
 from modelway.serving.observing.payload_members import part_of, with_payloads
 from modelway.serving.observing.redaction import Redaction
 from modelway.serving.open_inference.datatypes import DATATYPES
@@ -167,3 +167,10 @@ def test_octets_over_rest() -> None:
         assert recorded(body, reader_of(text))["request_omitted"].endswith("bytes, not as its header says")
     assert recorded(body[:-2], read)["request_omitted"].endswith("bytes, binary data that is not there")
     assert recorded(b"[1]", reader_of(b"3"))["request_omitted"] == "3 bytes, no object"
+
+
+def test_a_payload_does_not_grow_without_end_by_what_stands_in_the_place_of_secrets() -> None:
+    body = json.dumps(["aaaa"] * 20).encode()
+    assert "request" in recorded(body, read_json, patterns=["aaaa"])
+    found = recorded(json.dumps(["a" * 200]).encode(), read_json, most=300, patterns=["a"])
+    assert found["request_omitted"] == "204 bytes, too long once redacted"

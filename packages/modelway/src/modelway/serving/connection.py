@@ -12,7 +12,7 @@ from modelway.serving.batching.ranks import USUAL, read_priority
 from modelway.serving.counting.metrics import EndpointMetrics
 from modelway.serving.item import Item
 from modelway.serving.model_app import ModelApp
-from modelway.serving.observing.payload import Read, read_json
+from modelway.serving.observing.payload import Read, read_json, read_other
 from modelway.serving.observing.trail import OPEN_INFERENCE, REST, Asked, Ended, Trail
 from modelway.serving.open_inference.inference import Inference
 from modelway.serving.open_inference.outputs import Encoded, encode_results
@@ -165,7 +165,8 @@ class ModelConnection(BufferedConnection):
         status = answer.status
         if self._trail is not None:
             code = "" if answer.error is None else answer.error.error_code
-            self._seen_off(status, code, self._item, answer.body if answer.content_type == JSON else b"")
+            read = read_json if answer.content_type == JSON else read_other
+            self._seen_off(status, code, self._item, answer.body, read)
         self._item = None
         if self._metrics is not None:
             self._metrics.request_done(status, perf_counter() - self._started)

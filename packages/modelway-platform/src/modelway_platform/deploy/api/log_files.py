@@ -18,6 +18,9 @@ _BLOCK = 256 * 1024
 # How far back a tail looks for records that match; a filter that matches nothing must not read for minutes.
 _LOOK_BACK_BYTES = 64 * 1024 * 1024
 _LONGEST_LINE = 64 * 1024
+"""Of what a model server wrote itself; longer ones are cut."""
+_LONGEST_RECORD = 1 << 20
+"""As the collector has it: a record may hold a request and an answer."""
 _POLL_SECONDS = 0.1
 _QUIET_POLLS = 100
 _MICROSECONDS = frozenset(
@@ -169,7 +172,7 @@ def _lines_backwards(path: Path, end: int, budget: int) -> Iterator[bytes]:
             file.seek(start)
             first, *lines = (file.read(position - start) + rest).split(b"\n")
             position = start
-            rest = first if len(first) <= _LONGEST_LINE else b""
+            rest = first if len(first) <= _LONGEST_RECORD else b""
             yield from (line for line in reversed(lines) if line)
         if position == 0 and rest:
             yield rest
@@ -182,7 +185,7 @@ def _whole_size(path: Path) -> int:
         return 0
     try:
         with path.open("rb") as file:
-            start = max(0, size - _LONGEST_LINE)
+            start = max(0, size - _LONGEST_RECORD)
             file.seek(start)
             found = file.read(size - start).rfind(b"\n")
     except OSError:
@@ -203,7 +206,7 @@ def _appended(file: _Followed) -> Iterator[Record]:
     except OSError:
         return
     whole = data.rfind(b"\n") + 1
-    if not whole and len(data) > _LONGEST_LINE:
+    if not whole and len(data) > _LONGEST_RECORD:
         whole = len(data)
     file.offset += whole
     for line in data[:whole].split(b"\n"):

@@ -26,6 +26,15 @@ def read_json(octets: bytes) -> Any:
         raise NotPlainError("not JSON") from None
 
 
+def read_other(octets: bytes) -> Any:
+    """What is not said to be JSON is not read, whatever it looks like.
+
+    Raises:
+        NotPlainError: Always.
+    """
+    raise NotPlainError("not JSON")
+
+
 class KeptPieces:
     """The pieces of a stream as they are sent, up to a size; no more memory is taken than that and `AHEAD_BYTES`.
 

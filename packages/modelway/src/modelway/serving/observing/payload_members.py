@@ -11,6 +11,8 @@ from modelway.serving.observing.payload import KeptPieces, Read, read_json
 from modelway.serving.observing.piece_texts import without_secrets
 from modelway.serving.observing.redaction import NotPlainError, Redaction
 
+_MOST_GROWN = 4
+"""Times as long as it may be, a payload may become by what stands in the place of secrets: a record has an end, too."""
 NO_JSON = b"?"
 """In the place of a value that has no such form."""
 
@@ -71,6 +73,8 @@ def _text(redaction: Redaction, part: Part) -> bytes:
     text = msgspec.json.encode(redaction.of_whole(open_inner_json(part.read(part.octets))))
     if part.read is not read_json and len(text) > part.most:
         raise NotPlainError(f"{len(text)} as JSON, too long")
+    if len(text) > _MOST_GROWN * part.most:
+        raise NotPlainError("too long once redacted")
     return text
 
 
