@@ -129,6 +129,23 @@ def test_what_became_of_requests_in_the_servers(api: Any) -> None:
     assert next(stream)["time"] == 9
 
 
+def test_messages_of_a_conversation_are_found_by_the_calls_id(api: Any) -> None:
+    folder = api.root / "replicas" / "r1" / "inference"
+    folder.mkdir(parents=True)
+    ids = (("talk", "rest"), ("talk.1", "grpc"), ("talk.12", "grpc"), ("talk.2", "rest"), ("talk.x", "grpc"))
+    ids += (("talk.1.1", "grpc"), ("talks.1", "grpc"))
+    access(folder / "worker-0-1.ndjson", *(record(1, request_id=name, transport=how) for name, how in ids))
+    found = lines(api.ask("GET", "/v1/logs?source=inference&requestId=talk"))
+    assert [each["request_id"] for each in found] == ["talk", "talk.1", "talk.12"]
+
+
+def test_records_with_long_payloads_are_shown(api: Any) -> None:
+    folder = api.root / "replicas" / "r1" / "inference"
+    folder.mkdir(parents=True)
+    access(folder / "worker-0-1.ndjson", *(record(moment, request="x" * 200_000) for moment in range(5)))
+    assert [each["time"] for each in lines(api.ask("GET", "/v1/logs?source=inference"))] == list(range(5))
+
+
 def test_records_are_chosen_by_status_latency_and_consumer(api: Any) -> None:
     path = api.root / "access" / "worker-0-1.ndjson"
     access(

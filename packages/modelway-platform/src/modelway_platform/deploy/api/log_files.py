@@ -237,11 +237,22 @@ def _record(line: bytes, query: LogQuery) -> Record | None:
 def _is_asked_for(fields: dict[str, Any], query: LogQuery) -> bool:
     if query.mirrored is not None and bool(fields.get("mirrored")) is not query.mirrored:
         return False
-    for name in ("project", "model", "version", "replica", "request_id", "experiment"):
+    for name in ("project", "model", "version", "replica", "experiment"):
         wanted = getattr(query, name)
         if wanted and fields.get(name) != wanted:
             return False
-    return query.only.accepts(fields)
+    return _has_id(fields, query.request_id) and query.only.accepts(fields)
+
+
+def _has_id(fields: dict[str, Any], wanted: str) -> bool:
+    """Whether it is of this request, or of a message of this conversation over gRPC: a number stands behind the call's id."""
+    found = fields.get("request_id")
+    if not wanted or found == wanted:
+        return True
+    if not isinstance(found, str) or fields.get("transport") != "grpc":
+        return False
+    call, _, number = found.rpartition(".")
+    return call == wanted and number.isdigit()
 
 
 def _in_milliseconds(name: str) -> str:
