@@ -20,14 +20,14 @@ def test_weights_are_planned_then_moved_with_their_command(
     console: RunningPlatform, page: Page, two_versions: str
 ) -> None:
     go(page, console, f"models/{two_versions}")
-    page.get_by_role("button", name="Change weights").click()
-    page.get_by_label("v1", exact=True).fill("3")
-    page.get_by_label("v2", exact=True).fill("1")
+    page.get_by_role("button", name="Weights and experiments").click()
+    page.get_by_label("weight of v1").fill("3")
+    page.get_by_label("weight of v2").fill("1")
     page.get_by_role("button", name="Plan").click()
     expect(page.locator(".cli", has_text="modelway apply -f -")).to_be_visible()
     assert console.cli("get", "routes", "-o", "name").stdout == "", "a plan changes nothing"
     page.get_by_role("button", name="Apply").click()
-    expect(page.get_by_role("heading", name="Change weights")).to_have_count(0)  # it closes when it is done
+    expect(page.get_by_role("heading", name="Weights and experiments")).to_have_count(0)  # it closes when it is done
     expect(page.locator(".shares", has_text="v1 75 %").first).to_be_visible()
     with console.control() as control:
         assert control.get("routes", two_versions)["spec"]["versions"] == [

@@ -18,7 +18,7 @@ const left = each => (each.verdict === "hold" && each.requestsLeft > 0 ? number(
 /** The cards of a comparison. */
 export const comparisonCards = (id, asked, told) => [verdict(id, asked, told), told.agreement && copies(id, asked, told.agreement), seen(told)];
 
-function verdict(id, { baseline, candidate, since, pinned }, told) {
+function verdict(id, { baseline, candidate, since, pinned, experiment, rewards }, told) {
   const { requests } = told.versions.find(each => each.role === "candidate");
   const fedBack = told.metrics.some(each => ["accuracy", "reward"].includes(each.metric));
   return card(["Verdict", h("span", { class: "soft" }, `requests since ${new Date(told.since).toLocaleString("en-GB")}; may be looked at after every request`)],
@@ -29,7 +29,7 @@ function verdict(id, { baseline, candidate, since, pinned }, told) {
       ["Interval", each => `${signed(each, each.interval.low, "−∞")} to ${signed(each, each.interval.high, "+∞")}`, { right: true }], ["", each => band(each.interval, each.difference, each.verdict)], ["", each => badge(each.verdict, { better: "good", worse: "bad" }[each.verdict] ?? "busy")], ["Left to go", left, { right: true }]], told.metrics),
     h("ul", { class: "soft" }, told.metrics.map(each => h("li", {}, each.words))),
     h("p", { class: "soft" }, `In at least ${number(100 * (1 - told.plan.alpha))} of 100 experiments the intervals hold at every look. Worth acting on: ${percent(told.plan.effect)} more errors, ${percent(told.plan.latencyMargin)} more latency. Dashed: no difference.`, fedBack && ` Of accuracy and reward more is better; rewards are taken to lie between ${number(told.plan.rewards?.low ?? 0, 4)} and ${number(told.plan.rewards?.high ?? 1, 4)}.`),
-    cli(`modelway rollout compare ${id} ${baseline} ${candidate}${since ? ` --since ${since}` : ""}${pinned ? " --pinned" : ""}`));
+    cli(`modelway rollout compare ${id} ${baseline} ${candidate}${since ? ` --since ${since}` : ""}${pinned ? " --pinned" : ""}${experiment ? ` --experiment ${experiment}` : ""}${rewards ? ` --rewards=${rewards}` : ""}`));
 }
 
 /** What copies of the baseline's requests to the candidate have shown. */

@@ -113,6 +113,14 @@ export function differences(before, after) {
   return [...new Set([...old.keys(), ...now.keys()])].filter(path => JSON.stringify(old.get(path)) !== JSON.stringify(now.get(path))).map(path => ({ path, from: old.get(path), to: now.get(path) }));
 }
 const shown = value => (value === undefined ? "(none)" : typeof value === "string" ? value : JSON.stringify(value));
-export const changes = list => (list.length ? h("div", { class: "diff" }, list.map(each => h("div", {}, h("code", { class: "soft" }, each.path), h("code", { class: "gone" }, shown(each.from ?? undefined)), h("span", { class: "soft" }, "→"), h("code", { class: "new" }, shown(each.to ?? undefined))))) : empty("No difference."));
+const isEmpty = value => value === null || value === undefined || (typeof value === "object" && !Object.keys(value).length);
+/** A change of a whole list or mapping as changes of what is in it. */
+function finer({ path, from, to }) {
+  if (![from, to].some(each => each !== null && typeof each === "object")) return [{ path, from, to }];
+  const of = value => (isEmpty(value) ? new Map() : leaves(value, path));
+  const [old, now] = [of(from), of(to)];
+  return [...new Set([...old.keys(), ...now.keys()])].filter(each => JSON.stringify(old.get(each)) !== JSON.stringify(now.get(each))).map(each => ({ path: each, from: old.get(each), to: now.get(each) }));
+}
+export const changes = list => (list.length ? h("div", { class: "diff" }, list.flatMap(finer).map(each => h("div", {}, h("code", { class: "soft" }, each.path), h("code", { class: "gone" }, shown(each.from ?? undefined)), h("span", { class: "soft" }, "→"), h("code", { class: "new" }, shown(each.to ?? undefined))))) : empty("No difference."));
 /** A document as it can be applied again: without what the platform says of it. */
 export const declared = object => ({ apiVersion: object.apiVersion, kind: object.kind, metadata: Object.fromEntries(["project", "model", "version"].filter(each => object.metadata[each] !== undefined).map(each => [each, object.metadata[each]])), spec: object.spec });

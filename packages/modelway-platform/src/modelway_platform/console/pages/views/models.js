@@ -1,9 +1,10 @@
 // Projects and their models: versions side by side, who gets the traffic, what they take and answer.
-import { apply, control, name } from "../api.js";
+import { control, name } from "../api.js";
+import { assignmentMarks, editAssignment } from "../assignment.js";
 import { chart } from "../chart.js";
 import { fill, h } from "../dom.js";
 import { follow, followSeries, lately, models as together_, ofModel } from "../fleet.js";
-import { attempt, badge, card, changes, cli, declared, differences, dot, empty, head, ms, number, percent, phase, problem, rate, shares, short, stamp, table } from "../parts.js";
+import { attempt, badge, card, changes, cli, differences, dot, empty, head, ms, number, percent, phase, problem, rate, shares, short, stamp, table } from "../parts.js";
 import { button, mayDeploy, onlyLooking } from "../rights.js";
 import { signature } from "./deployments.js";
 
@@ -86,29 +87,8 @@ function versionTable({ deployments, weights, versions, name: id }, told) {
 
 function splitCard(found, editor) {
   const route = found.route?.spec;
-  const marks = route ? [badge(route.access === "open" ? "open to everybody" : "needs a key", route.access === "open" ? "warn" : "good"), route.idempotent && badge("sent again after failures"), (route.mirrors ?? []).map(each => badge(`copies ${each.from ?? "all"} → ${each.to}`)), Object.entries(route.aliases ?? {}).map(([alias, version]) => badge(`@${alias} = ${typeof version === "string" ? version : JSON.stringify(version)}`)), (route.limits ?? []).map(each => badge(`limit ${typeof each === "string" ? each : JSON.stringify(each)}`))] : [h("span", { class: "soft" }, "No route is declared: everything goes to the first version that is ready. Deploying never moves traffic by itself.")];
-  return card(["Who gets the traffic", button(found.project, { onclick: () => editWeights(found, editor) }, "Change weights")], found.weights.length ? shares(found.weights) : empty("Nobody is ready."), h("div", { class: "row" }, marks));
-}
-
-function editWeights(found, place) {
-  const current = new Map(found.weights.map(each => [each.version, each.weight]));
-  const inputs = new Map(found.versions.map(version => [version, h("input", { type: "number", min: 0, max: 1000000, step: 1, id: `weight-${version}`, value: current.get(version) ?? 0 })]));
-  const plan = h("div");
-  const document_ = () => {
-    const versions = [...inputs].map(([version, input]) => ({ ...(found.route?.spec.versions ?? []).find(each => each.version === version), version, weight: Number(input.value) })).filter(each => each.weight > 0 || current.has(each.version));
-    const base = found.route ? declared(found.route) : { apiVersion: "modelway/v1", kind: "Route", metadata: { project: found.project, model: found.model }, spec: {} };
-    return { ...base, spec: { ...base.spec, versions } };
-  };
-  const run = async dryRun => {
-    try {
-      const wanted = document_();
-      const { results } = await apply(wanted, dryRun);
-      if (!dryRun) { fill(place); return; }
-      fill(plan, h("h3", {}, "What would change"), shares(wanted.spec.versions), results.map(each => changes(each.changes)), h("button", { class: "first", onclick: () => attempt(() => run(false), "traffic moves") }, "Apply"), cli("modelway apply -f - <<'END'", JSON.stringify(wanted), "END"));
-    } catch (error) { fill(plan, problem(error)); }
-  };
-  fill(place, card(["Change weights", h("button", { onclick: () => fill(place) }, "Close")], h("form", { onsubmit: event => { event.preventDefault(); run(true); } }, h("div", { class: "row" }, [...inputs].map(([version, input]) => h("label", { class: "row", for: input.id }, version, input))), h("div", { class: "row end" }, h("button", { class: "first" }, "Plan"))), plan));
-  [...inputs.values()][0]?.focus();
+  const marks = route ? [badge(route.access === "open" ? "open to everybody" : "needs a key", route.access === "open" ? "warn" : "good"), route.idempotent && badge("sent again after failures"), assignmentMarks(route), (route.mirrors ?? []).map(each => badge(`copies ${each.from ?? "all"} → ${each.to}`)), Object.entries(route.aliases ?? {}).map(([alias, version]) => badge(`@${alias} = ${typeof version === "string" ? version : JSON.stringify(version)}`)), (route.limits ?? []).map(each => badge(`limit ${typeof each === "string" ? each : JSON.stringify(each)}`))] : [h("span", { class: "soft" }, "No route is declared: everything goes to the first version that is ready. Deploying never moves traffic by itself.")];
+  return card(["Who gets the traffic", button(found.project, { onclick: () => editAssignment(found, editor) }, "Weights and experiments")], found.weights.length ? shares(found.weights) : empty("Nobody is ready."), h("div", { class: "row" }, marks));
 }
 
 /** What another version would have said: agreement of copies, and where it differed most. */

@@ -2,6 +2,7 @@
 import { control, gateway, name, ownRecords, query } from "../api.js";
 import { projects } from "../rights.js";
 import { fill, h } from "../dom.js";
+import { feedbackCard } from "../feedback.js";
 import { badge, card, cli, clock, empty, differences, facts, head, ms, number, problem, shell, size, stamp, status, table } from "../parts.js";
 import { answerBox, sameMarks } from "../answers.js";
 
@@ -49,7 +50,7 @@ async function one({ main, signal, place, doors }, id) {
       card(["Where the time went", h("strong", {}, ms(asked.duration_ms))], waterfall(asked, served))),
     access.filter(each => each.mirrored).length ? card("Copies", copies(access.filter(each => each.mirrored))) : null,
     served?.fields && card("Fields of the handler", h("pre", {}, JSON.stringify(served.fields, null, 2))),
-    payloads(served), await replay(asked, served, signal, doors), cli(`modelway logs --request-id ${shell(id)}`, `modelway route explain --request-id ${shell(id)}`));
+    payloads(served), await replay(asked, served, signal, doors), asked.model && served ? feedbackCard(asked.project, id) : null, cli(`modelway logs --request-id ${shell(id)}`, `modelway route explain --request-id ${shell(id)}`));
   fill(why, h("h3", {}, "Why this version"), h("ul", {}, sentences(asked).map(each => h("li", {}, each))));
   place();
 }

@@ -1,5 +1,6 @@
 // Is the new version better? Verdict, intervals, what is left to go, and the next step of its weight.
 import { apply, control, name, poll, query, watch } from "../api.js";
+import { assignmentMarks, editAssignment } from "../assignment.js";
 import { chart } from "../chart.js";
 import { comparisonCards } from "../comparison.js";
 import { confirmed, fill, h } from "../dom.js";
@@ -35,15 +36,17 @@ const shareOf = (weights, baseline, candidate) => { const of = version => weight
 
 async function one({ main, path, query: given, signal, place }, project, model) {
   const id = `${project}/${model}`;
-  const [bar, run, verdict, charts, trouble, choices, pinned] = [h("div"), h("div"), h("div"), h("div"), h("div"), h("span", { class: "row" }), given.get("pinned") === "true"];
-  const state = { found: null, told: null, rollout: null, baseline: given.get("baseline"), candidate: given.get("candidate"), since: given.get("since") ?? "" };
-  fill(main, head(h("span", {}, h("span", { class: "soft" }, `Rollout of ${project}/`), model), null, choices), onlyLooking(project), trouble, run, bar, verdict, charts);
+  const [bar, run, verdict, charts, trouble, editor] = Array.from({ length: 6 }, () => h("div"));
+  const [choices, trial, pinned] = [h("span", { class: "row" }), h("div", { class: "filters" }), given.get("pinned") === "true"];
+  const state = { found: null, told: null, rollout: null, baseline: given.get("baseline"), candidate: given.get("candidate"), since: given.get("since") ?? "", experiment: given.get("experiment") ?? "", rewards: given.get("rewards") ?? "" };
+  const limits = () => { const [low, high] = state.rewards.split(":"); return state.rewards ? { rewardLow: low, rewardHigh: high } : {}; };
+  fill(main, head(h("span", {}, h("span", { class: "soft" }, `Rollout of ${project}/`), model), null, choices), onlyLooking(project), trouble, run, bar, editor, trial, verdict, charts);
   const ask = async () => {
     if (!state.candidate) return;
-    try { fill(verdict, comparisonCards(id, { ...state, pinned }, await control(`routes/${name(project, model)}/comparison${query({ baseline: state.baseline, candidate: state.candidate, since: state.since, pinned: pinned ? "true" : "" })}`, { signal }))); fill(trouble); } catch (error) { if (!signal.aborted) fill(trouble, problem(error)); }
+    try { fill(verdict, comparisonCards(id, { ...state, pinned }, await control(`routes/${name(project, model)}/comparison${query({ baseline: state.baseline, candidate: state.candidate, since: state.since, pinned: pinned ? "true" : "", experiment: state.experiment, ...limits() })}`, { signal }))); fill(trouble); } catch (error) { if (!signal.aborted) fill(trouble, problem(error)); }
     place();
   };
-  const draw = () => { if (state.found) fill(bar, state.rollout && underWay(state.rollout) ? null : steps(state)); };
+  const draw = () => { if (state.found) fill(bar, state.rollout && underWay(state.rollout) ? null : steps(state, editor)); };
   const lookAtRun = async () => {
     if (!state.rollout) { fill(run); return; }
     const [told, moves] = await Promise.all([control(`rollouts/${name(project, model)}`, { signal }), control(`rollouts/${name(project, model)}/moves`, { signal })]);
@@ -52,7 +55,7 @@ async function one({ main, path, query: given, signal, place }, project, model) 
   };
   watch("rollouts", signal, async items => { state.rollout = items.find(each => each.metadata.name === id) ?? null; draw(); await lookAtRun(); });
   poll(2000, signal, async () => { if (state.rollout && underWay(state.rollout)) await lookAtRun(); });
-  const go = change => { location.hash = `#/rollout/${name(...path.slice(0, 2))}${query({ baseline: state.baseline, candidate: state.candidate, since: state.since, pinned: pinned ? "true" : "", ...change })}`; };
+  const go = change => { location.hash = `#/rollout/${name(...path.slice(0, 2))}${query({ baseline: state.baseline, candidate: state.candidate, since: state.since, pinned: pinned ? "true" : "", experiment: state.experiment, rewards: state.rewards, ...change })}`; };
   follow(signal, ({ deployments, routes }) => {
     const found = models(deployments, routes).find(each => each.name === id);
     if (!found || found.versions.length < 2) { fill(trouble, problem({ message: `${id} has no two versions to compare`, hint: "deploy another one; it gets no requests until you say so" })); place(); return; }
@@ -63,6 +66,7 @@ async function one({ main, path, query: given, signal, place }, project, model) 
     if (!found.versions.includes(state.candidate) || state.candidate === state.baseline) state.candidate = [...found.versions].reverse().find(each => each !== state.baseline);
     const select = (key, label) => h("select", { "aria-label": label, onchange: event => go({ [key]: event.target.value }) }, found.versions.map(each => h("option", { value: each, selected: each === state[key] }, each)));
     fill(choices, select("candidate", "candidate"), h("span", { class: "soft" }, "against"), select("baseline", "baseline"), h("select", { "aria-label": "since", onchange: event => go({ since: event.target.value }) }, [["", "since the last change"], ["15m", "last 15 minutes"], ["2h", "last 2 hours"], ["1d", "last day"], ["7d", "last 7 days"]].map(([value, text]) => h("option", { value, selected: value === state.since }, text))));
+    fill(trial, trialOf(found, state, go));
     draw();
     if (first) poll(5000, signal, ask); else ask();
   }, error => fill(trouble, error && problem(error)));
@@ -74,14 +78,26 @@ async function one({ main, path, query: given, signal, place }, project, model) 
   });
 }
 
-function steps({ found, baseline, candidate }) {
+/** Which requests are compared, and within which limits rewards lie. */
+function trialOf(found, state, go) {
+  const experiments = found.route?.spec.experiments ?? [];
+  const [low, high] = (state.rewards || "0:1").split(":");
+  const armsOf = name => { const [one, other] = (experiments.find(each => each.name === name)?.arms ?? []).map(each => each.version); return one && other && one !== other ? { baseline: one, candidate: other } : {}; };
+  const limit = (label, value, key) => h("input", { type: "number", step: "any", "aria-label": label, value, onchange: event => { const next = { low, high, [key]: event.target.value }; go({ rewards: next.low === "0" && next.high === "1" ? "" : `${next.low}:${next.high}` }); } });
+  return [
+    h("label", {}, "compared are", h("select", { "aria-label": "experiment", onchange: event => go({ experiment: event.target.value, ...armsOf(event.target.value) }) }, [["", "requests by weights"], ...experiments.map(each => [each.name, `experiment ${each.name}`])].map(([value, text]) => h("option", { value, selected: value === state.experiment }, text)))),
+    h("label", {}, "rewards lie between", limit("lowest reward", low, "low")), h("label", {}, "and", limit("highest reward", high, "high")),
+  ];
+}
+
+function steps({ found, baseline, candidate }, editor) {
   const share = shareOf(found.weights, baseline, candidate);
   const next = STEPS.find(each => each > share + 0.01);
   const place = STEPS.filter(each => each <= share + 0.01).at(-1);
   const move = (to, word) => button(found.project, { class: word === "abort" ? "danger" : "", disabled: Math.abs(to - share) < 0.01, onclick: () => change(found, baseline, candidate, to) }, { next: `Next step: ${to} %`, promote: `Promote: all to ${candidate}`, abort: `Abort: all to ${baseline}` }[word]);
-  return card([`${candidate} gets ${number(share, 1)} % of what ${baseline} and ${candidate} get`, h("span", { class: "row" }, share < 99.99 && button(found.project, { class: "first", onclick: () => beginRollout(found.project, found.model, baseline, candidate) }, "Begin a rollout"), next !== undefined && move(next, "next"), next !== undefined && next !== 100 && move(100, "promote"), move(0, "abort"))],
+  return card([`${candidate} gets ${number(share, 1)} % of what ${baseline} and ${candidate} get`, h("span", { class: "row" }, share < 99.99 && button(found.project, { class: "first", onclick: () => beginRollout(found.project, found.model, baseline, candidate) }, "Begin a rollout"), next !== undefined && move(next, "next"), next !== undefined && next !== 100 && move(100, "promote"), move(0, "abort"), button(found.project, { onclick: () => editAssignment(found, editor) }, "Weights and experiments"))],
     h("div", { class: "stepbar", role: "img", "aria-label": `step ${place} of 100 percent` }, STEPS.map(each => h("div", { class: each === place ? "now" : each < place ? "past" : each === next ? "next" : "" }, `${each} %`))),
-    shares(found.weights), found.weights.some(each => ![baseline, candidate].includes(each.version)) ? h("p", { class: "soft" }, "Other versions keep their weights.") : null);
+    shares(found.weights), found.route && h("div", { class: "row" }, assignmentMarks(found.route.spec)), found.weights.some(each => ![baseline, candidate].includes(each.version)) ? h("p", { class: "soft" }, "Other versions keep their weights.") : null);
 }
 
 async function change(found, baseline, candidate, share) {
