@@ -96,6 +96,10 @@ bench-images: setup ## an image of a package, cold, unchanged and after a code c
 bench-logs: setup ## records lost, lag, cost of collecting and of logging, time of questions; two minutes, ARGUMENTS="--seconds 600 --hundred-million" for the full run
 	@python -m benchmarks.logs $(ARGUMENTS)
 
+.PHONY: bench-console
+bench-console: setup ## how soon each page of the console is painted, with its octets, requests and CPU time; two minutes, ARGUMENTS="--loads 3" asks for less
+	@$(BIN)/python -m benchmarks.console_pages $(ARGUMENTS)
+
 .PHONY: bench-mirrors
 bench-mirrors: setup ## p50 and p99 of callers without a mirror, and with a healthy, slow, dead and failing one
 	@python -m benchmarks.mirrors

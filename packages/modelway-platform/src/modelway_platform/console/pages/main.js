@@ -38,7 +38,10 @@ async function show() {
     if (!page) throw new ApiError(404, { message: "there is no such page", hint: "choose one on the left" });
     const view = await import(`./views/${page[0]}.js`);
     if (signal.aborted) return undefined;
-    await view.default({ main, path: parts.slice(1), query: new URLSearchParams(given), signal, doors: known, place: () => !signal.aborted && !main.isConnected && fill(find("main"), main) });
+    const opened = view.default({ main, path: parts.slice(1), query: new URLSearchParams(given), signal, doors: known, place: () => !signal.aborted && !main.isConnected && fill(find("main"), main) });
+    // From one page to the next the old one stays until there is something to show; where there is none, its heading is something.
+    if (!find("main").querySelector(".view") && main.hasChildNodes()) fill(find("main"), main);
+    await opened;
   } catch (error) {
     if (signal.aborted) return undefined;
     fill(main, problem(error));
@@ -107,6 +110,12 @@ function step(by) {
   rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.max(0, Math.min(rows.length - 1, at + by))]?.focus();
 }
 
+/** The module of the page that is asked for comes while the session is looked up; what is wrong with it is said when it is shown. */
+function early() {
+  const [id = "overview"] = location.hash.replace(/^#\/?/, "").split(/[/?]/).filter(Boolean);
+  if (PAGES.some(([each]) => each && each === id)) import(`./views/${id}.js`).catch(() => {});
+}
+
 async function begin() {
   fill(find("nav"), PAGES.map(([id, title, letter]) => (id ? h("a", { href: `#/${id}`, "data-page": id }, title, h("kbd", { "aria-hidden": "true" }, `g ${letter}`)) : h("div", { class: "group" }, title))));
   find("theme").addEventListener("click", theme);
@@ -115,6 +124,7 @@ async function begin() {
   addEventListener("keydown", press);
   addEventListener("hashchange", show);
   addEventListener("signed-out", () => { if (known) { known = null; toast("your session has ended; sign in again", true); show(); } });
+  early();
   const told = await session.look().catch(() => ({}));
   known = told.signedIn ? told : null;
   await show();
