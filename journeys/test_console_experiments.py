@@ -1,6 +1,5 @@
 """An experiment from the console: declared by a plan that is shown before, asked, rewarded, compared; only by who may."""
 
-import json
 import re
 import urllib.request
 
@@ -49,8 +48,8 @@ def test_an_experiment_is_declared_by_a_plan(console: RunningPlatform, page: Pag
         page.locator(".badge", has_text="experiment other-words: 100 % of callers, by header x-user")
     ).to_be_visible()
     wait_for("callers are in arms", lambda: asked_as(console, "ann")[0].startswith("other-words="), 30)
-    told = json.loads(console.cli("get", "route", two_versions, "-o", "json").stdout)
-    spec = (told[0] if isinstance(told, list) else told)["spec"]
+    with console.control() as control:
+        spec = control.get("routes", two_versions)["spec"]
     assert [(each["name"], each["version"]) for each in spec["experiments"][0]["arms"]][1] == ("treatment", "v2")
     assert "sticky" not in spec
 
