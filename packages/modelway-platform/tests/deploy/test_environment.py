@@ -96,6 +96,25 @@ async def test_has_what_the_lock_names_and_the_running_sdk(
     assert [entry.name for entry in (tmp_path / "environments").iterdir()] == [first.key]
 
 
+def test_what_is_compiled_of_the_sdk_is_not_compiled_again(tmp_path: Path) -> None:
+    source = tmp_path / "source" / "modelway"
+    source.mkdir(parents=True)
+    for name in ("__init__", "said"):
+        (source / f"{name}.py").write_text("NAME = __name__\n")
+    os.utime(source / "said.py", (1_700_000_000, 1_700_000_000))  # long before it is copied
+    run = [sys.executable, "-I", "-v", "-c", "import sys; sys.path.insert(0, sys.argv.pop()); import modelway.said"]
+    writing = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    subprocess.run([*run, str(source.parent)], env=writing, capture_output=True, check=True)
+    SdkCopy(folder=source, version="1").install(tmp_path / "site")
+    copy = tmp_path / "site" / "modelway"
+    for change in ("", "NAME = 'changed'\n"):
+        if change:
+            (copy / "said.py").write_text(change)
+        done = subprocess.run([*run, str(copy.parent)], env=writing, capture_output=True, text=True, check=True)
+        where = "said.py" if change else f"__pycache__/said.{sys.implementation.cache_tag}.pyc"
+        assert f"code object from '{copy / where}'" in done.stderr or f"code object from {copy / where}" in done.stderr
+
+
 async def test_a_file_that_is_not_the_one_locked_is_refused(
     make: Callable[..., EnvironmentBuilder], tmp_path: Path, wheels: Path
 ) -> None:

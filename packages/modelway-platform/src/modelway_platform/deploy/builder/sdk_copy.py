@@ -4,10 +4,12 @@ Copying instead of installing means that a replica always speaks the platform's 
 """
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import modelway
@@ -41,6 +43,7 @@ class SdkCopy:
             copy = target / path.relative_to(self.folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
+            _keep_compiled(path, copy)
         metadata = site_packages / f"modelway-{self.version}.dist-info"
         metadata.mkdir(exist_ok=True)
         text = f"Metadata-Version: 2.1\nName: modelway\nVersion: {self.version}\n"
@@ -51,3 +54,15 @@ class SdkCopy:
         for path in sorted(self.folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield path
+
+
+def _keep_compiled(source: Path, copy: Path) -> None:
+    """Spares the first processes of an environment from compiling what this one has compiled: theirs is told by time and size."""
+    compiled = Path(cache_from_source(str(source))) if source.suffix == ".py" else None
+    if compiled is None or not compiled.is_file():
+        return
+    told = source.stat()
+    os.utime(copy, ns=(told.st_atime_ns, told.st_mtime_ns))
+    folder = copy.parent / "__pycache__"
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(compiled, folder / compiled.name)
