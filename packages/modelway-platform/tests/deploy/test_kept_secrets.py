@@ -15,6 +15,7 @@ from modelway_platform.deploy.operators.containers.container_secrets import (
     INSIDE,
     drop_unknown,
     secrets_archive,
+    secrets_mount,
 )
 from modelway_platform.deploy.operators.containers.container_spec import request_of
 from modelway_platform.deploy.operators.kept_secrets import KeptSecrets
@@ -91,17 +92,17 @@ def test_every_cluster_takes_secrets(operator: str) -> None:
 
 
 def test_a_containers_secrets_are_in_a_file_and_in_nothing_that_is_shown(tmp_path: Path) -> None:
-    request = request_of(SPEC, instance="i", network="n", secrets={"DB_WORD": "hidden"})
-    assert "hidden" not in repr(request)
+    request = request_of(SPEC, instance="i", network="n", secrets={"DB_WORD": "confided"})
+    assert "confided" not in repr(request)
     assert request.environment[FILE_VARIABLE] == INSIDE
-    assert request.host["Mounts"] == [{"Type": "volume", "Target": FOLDER}]
+    assert request.host["Mounts"] == [secrets_mount("i")]
     with tarfile.open(fileobj=io.BytesIO(secrets_archive(request.hidden))) as archive:
         (entry,) = archive.getmembers()
         assert (entry.mode, entry.uid, f"{FOLDER}/{entry.name}") == (0o400, 10001, INSIDE), "for its user alone"
         archive.extractall(tmp_path, filter="data")
     environment = {FILE_VARIABLE: str(tmp_path / entry.name), "TONE": "calm"}
     take_secrets(environment)
-    assert (environment["DB_WORD"], environment["TONE"]) == ("hidden", "calm")
+    assert (environment["DB_WORD"], environment["TONE"]) == ("confided", "calm")
     plain = request_of(SPEC, instance="i", network="n")
     assert FILE_VARIABLE not in plain.environment
     assert "Mounts" not in plain.host

@@ -19,11 +19,13 @@ from modelway_platform.deploy.images.layers.places import USER
 NAME = "secrets.json"
 FOLDER = "/run/modelway"
 INSIDE = f"{FOLDER}/{NAME}"
+HIDDEN_LABEL = "modelway.hidden"
+"""Of these volumes, with the mark of their platform; Podman 4 gives nameless volumes no labels."""
 
 
-def secrets_mount() -> dict[str, Any]:
-    """The volume, as a member of the engine's `Mounts`."""
-    return {"Type": "volume", "Target": FOLDER}
+def secrets_mount(instance: str) -> dict[str, Any]:
+    """The volume, as a member of the engine's `Mounts`; marked, so that it is found where somebody removed the container alone."""
+    return {"Type": "volume", "Target": FOLDER, "VolumeOptions": {"Labels": {HIDDEN_LABEL: instance}}}
 
 
 def secrets_archive(values: Mapping[str, str]) -> bytes:

@@ -87,7 +87,7 @@ def request_of(
         host={
             "NetworkMode": network,
             **({"Binds": mounts} if mounts else {}),
-            **({"Mounts": [secrets_mount()]} if hidden else {}),
+            **({"Mounts": [secrets_mount(instance)]} if hidden else {}),
             **_host(spec, spool=records is not None),
         },
     )

@@ -17,7 +17,7 @@ from typing import Any
 from modelway.errors import ModelwayError
 from modelway.packaging.manifest import Example
 from modelway_platform.deploy.images.layers.places import GRPC_PORT, HTTP_PORT
-from modelway_platform.deploy.operators.containers.container_secrets import drop_unknown
+from modelway_platform.deploy.operators.containers.container_secrets import HIDDEN_LABEL, drop_unknown
 from modelway_platform.deploy.operators.containers.container_spec import REPLICA, labels_of, request_of
 from modelway_platform.deploy.operators.containers.container_volumes import kept_volumes
 from modelway_platform.deploy.operators.containers.docker_engine import DockerEngine
@@ -175,6 +175,7 @@ class DockerOperator:
         for container in self._engine.containers(self._labels):
             if not container.running and container.labels.get(REPLICA, "") not in known:
                 self._engine.remove(container.id)
+        self._engine.drop_left_volumes(HIDDEN_LABEL, self._around.instance)
         drop_unknown(self._around.folder, known)
         for image, _, names in self._engine.images(IMAGE_LABEL)[KEPT_IMAGES:]:
             for name in names or (image,):

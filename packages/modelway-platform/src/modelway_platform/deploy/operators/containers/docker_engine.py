@@ -191,6 +191,21 @@ class DockerEngine:
             finally:
                 self._remove(client, made["Id"])
 
+    def drop_left_volumes(self, label: str, value: str) -> None:
+        """Removes volumes with this label that no container has."""
+        wanted = {"label": [f"{label}={value}"], "dangling": True}
+        with self._asked() as client:
+            found: list[Mapping[str, Any]] = client.volumes(filters=wanted)["Volumes"] or []
+            for each in found:
+                labels: Mapping[str, str] = each.get("Labels") or {}
+                if labels.get(label) != value:
+                    continue  # Podman takes several filters for a choice
+                try:
+                    client.remove_volume(each["Name"])
+                except Exception as error:
+                    if _status(error) not in {404, 409}:  # gone, or in use by now
+                        raise
+
     def address(self, container: str, network: str) -> str:
         """Its address in a network; empty where it has none, as one that ended."""
         with self._asked() as client:
