@@ -26,7 +26,7 @@ class SeenCall:
     def __init__(self, app: ModelApp, caller: Caller, body: bytes, started: float) -> None:
         self._app = app
         self._caller = caller
-        self._body = body
+        self._body = body if app.observation is not None else b""  # until it has been looked at: it may be large
         self._started = started
         self._trail: Trail | None = None
         self._what: Inference[Any] | StreamItem | None = None
@@ -60,4 +60,5 @@ class SeenCall:
         assert self._app.observation is not None
         caller = self._caller
         asked = Asked(endpoint, GRPC, caller.request_id, caller.headers, caller.deadline, len(self._body))
-        return self._app.observation.begin(asked, self._started, self._body, read_request)
+        body, self._body = self._body, b""
+        return self._app.observation.begin(asked, self._started, body, read_request)
