@@ -1,6 +1,6 @@
 """A stand-in for the platform that speaks its REST API over real HTTP, and the command line as a real process.
 
-The stand-in lets a test decide what happens when (phases, crashes, lost connections); `test_real_platform.py` runs the
+The stand-in lets a test decide what happens when (phases, crashes, lost connections); the tests in `real_platform` run the
 same commands against the platform itself.
 """
 
