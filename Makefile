@@ -48,7 +48,7 @@ bench-rolling: setup ## 20 rolling updates under load on processes, containers, 
 .PHONY: test-operators
 test-operators: setup ## the contract of all operators on real parts, Podman's service included: five minutes
 	@scripts/test-parts
-	@MODELWAY_TEST_PODMAN=1 $(BIN)/pytest packages/modelway-platform/tests/deploy/test_operators.py -v
+	@MODELWAY_TEST_PODMAN=1 $(BIN)/pytest packages/modelway-platform/tests/deploy/real_operators -v
 
 lock: setup ## rewrite requirements.lock from the pyproject files
 	@$(BIN)/uv pip compile pyproject.toml packages/modelway/pyproject.toml packages/modelway-platform/pyproject.toml \

@@ -24,6 +24,8 @@ from modelway_platform.deploy.operators.port import Operator
 from modelway_platform.deploy.operators.records_way import RecordsWay
 from modelway_platform.discovery.embedded import Leases
 
+# Podman's service speaks the same API as Docker's, more slowly: `make test-operators` tries it, too.
+ENGINES = ("docker", *(("podman",) if os.environ.get("MODELWAY_TEST_PODMAN") else ()))
 IMAGE = "registry.test/digits:v1"
 SECRET = "words-that-only-the-replica-knows"
 """The value of every secret."""
