@@ -154,7 +154,7 @@ class Edits(RuleBasedStateMachine):
                 applied = documents.apply([route], author="w", expected={("Route", name): at})[0]
                 return None if applied.action == "unchanged" else Done(name, applied.revision, at or None)
             case "delete if unchanged":
-                return Done(name, documents.delete_route(key, expected_revision=at), at)
+                return Done(name, documents.delete("Route", str(key), expected_revision=at), at)
             case "undo" | "undo if unchanged":
                 expected = at if edit.action == "undo if unchanged" else None
                 target = max(at - edit.value, 1)

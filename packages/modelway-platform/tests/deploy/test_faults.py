@@ -167,7 +167,7 @@ class Scenario:
             await self.declare(lambda documents: documents.apply_deployment(SECOND))
             await self.until(self.is_ready)
             self.check_ready()
-            await self.declare(lambda documents: documents.mark_deleting(KEY))
+            await self.declare(lambda documents: documents.delete("Deployment", str(KEY)))
             await self.until(lambda: self.control.documents.get_deployment(KEY) is None)
             await self.until(lambda: not self.world.running and not self.control.replicas.list())
             self.check_history()

@@ -149,7 +149,7 @@ async def test_scales_and_deletes(control: Callable[..., Control], instance: str
     assert before.items() <= processes(instance).items()
     one.documents.apply_deployment(replace(DEPLOYMENT, replicas=1))
     await until(lambda: one.settled(1) and len(processes(instance)) == 1)
-    one.documents.mark_deleting(KEY)
+    one.documents.delete("Deployment", str(KEY))
     await until(lambda: one.record() is None)
     assert not processes(instance)
     assert one.replicas.list() == []

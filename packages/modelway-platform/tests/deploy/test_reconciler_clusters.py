@@ -38,7 +38,7 @@ async def test_a_deployment_moves_to_another_cluster_without_ever_having_too_few
     two = control()  # adopts on both
     await until(lambda: two.settled(2))
     assert set(processes(f"{instance}-other")) == {record.id for record in two.replicas.list()}
-    two.documents.mark_deleting(KEY)
+    two.documents.delete("Deployment", str(KEY))
     await until(lambda: two.record() is None)
     assert not processes(f"{instance}-other")
 
@@ -177,6 +177,6 @@ async def test_clusters_that_are_named_no_more_are_left_when_the_others_have_it(
     one.documents.apply([SPREAD], author="ada")
     one.approvals.approve_cluster(str(KEY), 4, "west")
     await until(lambda: one.settled(3), 40)
-    one.documents.mark_deleting(KEY, author="ada")
+    one.documents.delete("Deployment", str(KEY), author="ada")
     await until(lambda: one.record() is None, 40)
     assert where(one) == {}

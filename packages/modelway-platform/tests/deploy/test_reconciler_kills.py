@@ -28,7 +28,7 @@ async def test_killed_at_any_write_the_next_control_finishes_without_doubles_or_
     steps: list[Callable[[Documents], object]] = [
         lambda documents: documents.apply_deployment(DEPLOYMENT),
         lambda documents: documents.apply_deployment(replace(DEPLOYMENT, package=OTHER, replicas=1)),
-        lambda documents: documents.mark_deleting(KEY),
+        lambda documents: documents.delete("Deployment", str(KEY)),
     ]
     kills = 0
     for point in range(1, 60):

@@ -242,8 +242,8 @@ def test_what_is_compiled_step_by_step_is_what_is_compiled_at_once(control: Cont
         lambda: control.leases.register(replace(ONE, id="r2", port=9002, key=VersionKey("vision", "a", "v1")), 30),
         lambda: control.leases.register(replace(ONE, id="r2", port=9003, key=VersionKey("vision", "a", "v1")), 30),
         lambda: control.leases.deregister("r1"),
-        lambda: control.documents.delete_route(ModelKey("vision", "a")),
-        lambda: control.documents.mark_deleting(VersionKey("vision", "b", "v1")),
+        lambda: control.documents.delete("Route", str(ModelKey("vision", "a"))),
+        lambda: control.documents.delete("Deployment", str(VersionKey("vision", "b", "v1"))),
         lambda: deploy(control, "b", "d"),
     ]
     before = None

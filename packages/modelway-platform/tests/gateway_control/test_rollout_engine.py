@@ -137,7 +137,7 @@ def test_a_version_deleted_underneath(
 ) -> None:
     world = make()
     world.begun()
-    world.documents.mark_deleting(VersionKey("vision", "digits", gone), author="carl")
+    world.documents.delete("Deployment", str(VersionKey("vision", "digits", gone)), author="carl")
     status = world.turn()
     assert (status.phase, world.weights) == (phase, weights)
     assert f"version {gone} was deleted" in status.message
@@ -146,14 +146,14 @@ def test_a_version_deleted_underneath(
 def test_a_deleted_route_stops_it(make: Callable[..., "World"]) -> None:
     world = make()
     world.begun()
-    world.documents.delete_route(KEY)
+    world.documents.delete("Route", str(KEY))
     assert world.turn().phase is RolloutPhase.STOPPED
 
 
 def test_a_deleted_rollout_leaves_the_weights_and_may_come_again(make: Callable[..., "World"]) -> None:
     world = make()
     world.begun()
-    world.documents.delete_rollout(KEY, author="carl")
+    world.documents.delete("Rollout", str(KEY), author="carl")
     world.engine.turn()
     assert world.weights == {"v1": 80, "v2": 20}
     world.declare()

@@ -57,7 +57,7 @@ async def test_a_write_elsewhere_is_told_and_an_own_one_is_not(
             before = await settled(changes)
             await asyncio.to_thread(Documents(postgres_database).apply_route, ROUTE)
             assert await changes.wait(before, 0.5) == before
-            await asyncio.to_thread(Documents(other).delete_route, ROUTE.key)
+            await asyncio.to_thread(Documents(other).delete, "Route", str(ROUTE.key))
             assert await changes.wait(before, 30) != before
             await asyncio.to_thread(other.tell, "retry a/b/c")
             await until(lambda: bool(heard))
@@ -104,7 +104,7 @@ def test_documents_written_elsewhere_are_seen_at_the_next_look(place: str, datab
         first = here.declared()
         assert [record.route for record in first.routes] == [ROUTE]
         assert here.declared() is first
-        there.delete_route(ROUTE.key)
+        there.delete("Route", str(ROUTE.key))
         assert here.declared().routes == ()
         threads = [threading.Thread(target=here.declared) for _ in range(4)]
         for thread in threads:

@@ -108,8 +108,8 @@ def test_undo_without_anything_to_go_back_to(documents: Documents) -> None:
 
 def test_deleting_then_gone_then_back(documents: Documents) -> None:
     documents.apply_deployment(DEPLOYMENT)
-    assert documents.mark_deleting(KEY, author="ada") == 2
-    assert documents.mark_deleting(KEY) == 2
+    assert documents.delete("Deployment", str(KEY), author="ada") == 2
+    assert documents.delete("Deployment", str(KEY)) == 2
     record = documents.get_deployment(KEY)
     assert record is not None
     assert record.deleting
@@ -122,7 +122,7 @@ def test_deleting_then_gone_then_back(documents: Documents) -> None:
 
 def test_declaring_anew_stops_a_deletion(documents: Documents) -> None:
     documents.apply_deployment(DEPLOYMENT)
-    documents.mark_deleting(KEY)
+    documents.delete("Deployment", str(KEY))
     again = documents.apply_deployment(DEPLOYMENT)
     assert (again.action, again.revision) == ("changed", 3)
     documents.remove_deployment(KEY)  # what the reconciler, a moment behind, may still say
@@ -133,7 +133,7 @@ def test_declaring_anew_stops_a_deletion(documents: Documents) -> None:
 
 def test_a_deleted_route_comes_back_by_undo(documents: Documents) -> None:
     documents.apply_route(ROUTE)
-    documents.delete_route(KEY.model_key)
+    documents.delete("Route", str(KEY.model_key))
     assert documents.get_route(KEY.model_key) is None
     assert documents.undo("Route", "vision/digits").revision == 3
     record = documents.get_route(KEY.model_key)
@@ -145,7 +145,7 @@ def test_a_change_on_what_someone_else_changed_is_refused(documents: Documents) 
     documents.apply_route(ROUTE)
     documents.apply_route(replace(ROUTE, access="open"))
     with pytest.raises(ConflictError, match="at revision 2, not at 1"):
-        documents.delete_route(KEY.model_key, expected_revision=1)
+        documents.delete("Route", str(KEY.model_key), expected_revision=1)
     with pytest.raises(ConflictError):
         documents.undo("Route", "vision/digits", 1, expected_revision=1)
     assert documents.undo("Route", "vision/digits", 1, expected_revision=2).revision == 3
@@ -171,7 +171,7 @@ def test_status_is_kept_and_news_only_once(documents: Documents, notified: list[
 def test_statuses_of_many_are_kept_together_each_with_a_number(documents: Documents, notified: list[None]) -> None:
     keys = [VersionKey("vision", f"m{number}", "v1") for number in range(4)]
     documents.apply([replace(DEPLOYMENT, key=key) for key in keys], author="a")
-    documents.mark_deleting(keys[1])
+    documents.delete("Deployment", str(keys[1]))
     documents.remove_deployment(keys[1])
     before, _ = documents.changed_after(0, 1)
     notified.clear()
@@ -195,18 +195,18 @@ def test_every_kind_is_listed_deleted_and_has_a_history(documents: Documents) ->
     assert [each.rollout for each in documents.list_rollouts()] == [rollout]
     assert [each.route for each in documents.list_routes()] == [ROUTE]
     with pytest.raises(ConflictError, match="no"):
-        documents.delete_cluster("here", admit=refuse)
+        documents.delete("Cluster", "here", admit=refuse)
     with pytest.raises(ConflictError):
-        documents.delete_stage("vision/staging", expected_revision=2)
-    assert documents.delete_cluster("here", author="b", expected_revision=1) == 2
-    assert documents.delete_stage("vision/staging", author="b", expected_revision=1) == 2
-    assert documents.delete_rollout(KEY.model_key, author="b", expected_revision=1) == 2
-    assert documents.delete_route(KEY.model_key) == 2
+        documents.delete("Stage", "vision/staging", expected_revision=2)
+    assert documents.delete("Cluster", "here", author="b", expected_revision=1) == 2
+    assert documents.delete("Stage", "vision/staging", author="b", expected_revision=1) == 2
+    assert documents.delete("Rollout", str(KEY.model_key), author="b", expected_revision=1) == 2
+    assert documents.delete("Route", str(KEY.model_key)) == 2
     assert documents.declared() == Declared(deployments=(), routes=())
     for delete in (
-        lambda: documents.delete_cluster("here"),
-        lambda: documents.delete_stage("vision/staging"),
-        lambda: documents.delete_rollout(KEY.model_key),
+        lambda: documents.delete("Cluster", "here"),
+        lambda: documents.delete("Stage", "vision/staging"),
+        lambda: documents.delete("Rollout", str(KEY.model_key)),
     ):
         with pytest.raises(NotFoundError):
             delete()
@@ -304,9 +304,11 @@ class Histories(RuleBasedStateMachine):
     def delete(self, *, stale: bool) -> None:
         if stale:
             with pytest.raises(ConflictError):
-                self.documents.delete_route(ModelKey("vision", "digits"), expected_revision=len(self.expected) + 1)
+                self.documents.delete(
+                    "Route", str(ModelKey("vision", "digits")), expected_revision=len(self.expected) + 1
+                )
             return
-        self.documents.delete_route(ModelKey("vision", "digits"), expected_revision=len(self.expected))
+        self.documents.delete("Route", str(ModelKey("vision", "digits")), expected_revision=len(self.expected))
         self.expected.append(None)
 
     @precondition(lambda self: self.expected)

@@ -89,6 +89,10 @@ class StageRecord:
         return self.stage.key
 
 
+Record = DeploymentRecord | RouteRecord | ClusterRecord | StageRecord | RolloutRecord
+"""A document of any kind as declared now."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """All that is declared at one moment; decisions about a change are taken on it.

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from modelway_platform.domain.records import ClusterRecord, Declared, DeploymentRecord, RouteRecord, StageRecord
+from modelway_platform.domain.records import ClusterRecord, Declared, DeploymentRecord, Record, RouteRecord, StageRecord
 from modelway_platform.domain.verdicts.rollout_status import RolloutRecord
 from modelway_platform.store import schema
 from modelway_platform.store.declared import document_rows, promotions
@@ -26,7 +26,7 @@ class DeclaredCache:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sequence = 0
-        self._known: dict[_Name, tuple[int, document_rows.Record]] = {}
+        self._known: dict[_Name, tuple[int, Record]] = {}
         self._declared = _EMPTY
 
     def read(self, connection: Connection) -> Declared:
@@ -66,9 +66,7 @@ def _changed_after(sequence: int) -> Any:
     return select(table).where(table.c.sequence > sequence)
 
 
-def _with(
-    known: dict[_Name, tuple[int, document_rows.Record]], rows: Iterable[Any]
-) -> dict[_Name, tuple[int, document_rows.Record]]:
+def _with(known: dict[_Name, tuple[int, Record]], rows: Iterable[Any]) -> dict[_Name, tuple[int, Record]]:
     """`known` with these rows in place of older ones; sorted by name where there is a new one."""
     changed = dict(known)
     for row in rows:
@@ -84,7 +82,7 @@ def _with(
     return changed
 
 
-def _declared(known: dict[_Name, tuple[int, document_rows.Record]]) -> Declared:
+def _declared(known: dict[_Name, tuple[int, Record]]) -> Declared:
     records = [record for _, record in known.values()]
     return Declared(
         deployments=tuple(each for each in records if isinstance(each, DeploymentRecord)),

@@ -1,23 +1,21 @@
 """Rows of the document tables as values, and back."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from modelway_platform.domain.deployments.cluster import Cluster
-from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
-from modelway_platform.domain.documents.document_json import document_from_json
+from modelway_platform.domain.deployments.deployment import DeploymentStatus
+from modelway_platform.domain.documents.document_json import Kind, document_from_json
 from modelway_platform.domain.records import (
     ClusterRecord,
     DeploymentRecord,
+    Record,
     Revision,
     RouteRecord,
     StageRecord,
 )
-from modelway_platform.domain.routing.route import Route
-from modelway_platform.domain.stages.stage import Stage
-from modelway_platform.domain.verdicts.rollout import Rollout
 from modelway_platform.domain.verdicts.rollout_status import RolloutRecord, RolloutStatus
 
 
@@ -26,77 +24,51 @@ def to_text(value: dict[str, Any]) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def deployment_record(row: Any) -> DeploymentRecord:
-    """A row of `documents` whose kind is Deployment."""
-    return DeploymentRecord(
-        deployment=cast("Deployment", document_from_json(msgspec.json.decode(row.document))),
-        revision=row.revision,
-        status=msgspec.json.decode(row.status, type=DeploymentStatus) if row.status else DeploymentStatus(),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        deleting=bool(row.deleting),
-    )
+@dataclass(frozen=True, slots=True)
+class _KindOfRow:
+    """What rows of one kind have of their own.
+
+    Args:
+        record: Makes its records.
+        document: The member of a record that has the document.
+        status: What is observed of it; None where nothing is.
+        leaves_first: It is marked as being deleted until what it asked for has left.
+    """
+
+    record: Callable[..., Record]
+    document: str
+    status: type[DeploymentStatus | RolloutStatus] | None = None
+    leaves_first: bool = False
 
 
-def route_record(row: Any) -> RouteRecord:
-    """A row of `documents` whose kind is Route."""
-    return RouteRecord(
-        route=cast("Route", document_from_json(msgspec.json.decode(row.document))),
-        revision=row.revision,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def cluster_record(row: Any) -> ClusterRecord:
-    """A row of `documents` whose kind is Cluster."""
-    return ClusterRecord(
-        cluster=cast("Cluster", document_from_json(msgspec.json.decode(row.document))),
-        revision=row.revision,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def stage_record(row: Any) -> StageRecord:
-    """A row of `documents` whose kind is Stage."""
-    return StageRecord(
-        stage=cast("Stage", document_from_json(msgspec.json.decode(row.document))),
-        revision=row.revision,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def rollout_record(row: Any) -> RolloutRecord:
-    """A row of `documents` whose kind is Rollout."""
-    return RolloutRecord(
-        rollout=cast("Rollout", document_from_json(msgspec.json.decode(row.document))),
-        revision=row.revision,
-        status=msgspec.json.decode(row.status, type=RolloutStatus) if row.status else RolloutStatus(),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-Record = DeploymentRecord | RouteRecord | ClusterRecord | StageRecord | RolloutRecord
-_READERS: Mapping[str, Callable[[Any], Record]] = {
-    "Deployment": deployment_record,
-    "Route": route_record,
-    "Cluster": cluster_record,
-    "Stage": stage_record,
-    "Rollout": rollout_record,
+_KINDS: Mapping[str, _KindOfRow] = {
+    "Deployment": _KindOfRow(DeploymentRecord, "deployment", DeploymentStatus, leaves_first=True),
+    "Route": _KindOfRow(RouteRecord, "route"),
+    "Cluster": _KindOfRow(ClusterRecord, "cluster"),
+    "Stage": _KindOfRow(StageRecord, "stage"),
+    "Rollout": _KindOfRow(RolloutRecord, "rollout", RolloutStatus),
 }
 
 
 def is_known(row: Any) -> bool:
     """Whether this version knows the kind of a row; a newer one that shares the database may have others."""
-    return row.kind in _READERS
+    return row.kind in _KINDS
+
+
+def going(kind: Kind) -> str:
+    """The column that is set when one is deleted."""
+    return "deleting" if _KINDS[kind].leaves_first else "removed"
 
 
 def record(row: Any) -> Record:
     """A row of `documents`, whatever its kind."""
-    return _READERS[row.kind](row)
+    kind = _KINDS[row.kind]
+    own: dict[str, Any] = {kind.document: document_from_json(msgspec.json.decode(row.document))}
+    if kind.status is not None:
+        own["status"] = msgspec.json.decode(row.status, type=kind.status) if row.status else kind.status()
+    if kind.leaves_first:
+        own["deleting"] = bool(row.deleting)
+    return kind.record(revision=row.revision, created_at=row.created_at, updated_at=row.updated_at, **own)
 
 
 def revision(row: Any) -> Revision:

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
-from modelway.errors import ConflictError, NotFoundError
+from modelway.errors import ConflictError
 from modelway_platform.domain.access.actor import Author, name_of_author
 from modelway_platform.domain.deployments.deployment import Deployment, DeploymentStatus
 from modelway_platform.domain.documents.document_changes import Applied, changes_between
@@ -27,6 +27,7 @@ from modelway_platform.domain.records import (
     ClusterRecord,
     Declared,
     DeploymentRecord,
+    Record,
     Revision,
     RouteRecord,
     StageRecord,
@@ -36,12 +37,11 @@ from modelway_platform.domain.verdicts.rollout_status import RolloutPhase, Rollo
 from modelway_platform.store import schema
 from modelway_platform.store.access import audit
 from modelway_platform.store.database import Database
-from modelway_platform.store.declared import document_rows, document_statuses
+from modelway_platform.store.declared import document_rows, document_statements, document_statuses
 from modelway_platform.store.declared.declared_cache import DeclaredCache
 
 Admit = Callable[[Declared], None]
 NO_REVISIONS: Mapping[tuple[Kind, str], int] = MappingProxyType({})
-_GOING = {"Deployment": "deleting"}  # its replicas leave first
 
 
 def admit_everything(_: Declared) -> None:
@@ -79,7 +79,7 @@ class Documents:
     ) -> tuple[Applied, ...]:
         """Declare all of `wanted` and that those of `without` go, or nothing.
 
-        Deployments of `without` go as with `mark_deleting`; names that nothing has are passed over. `admit` is called, inside the transaction, with everything that would be declared afterwards; what it raises undoes
+        Those of `without` go as with `delete`; names that nothing has are passed over. `admit` is called, inside the transaction, with everything that would be declared afterwards; what it raises undoes
         all. With `dry_run` the outcome is told and nothing is kept.
 
         Raises:
@@ -87,14 +87,14 @@ class Documents:
         """
         with self._database.write(keep=not dry_run) as connection:
             for (kind, name), number in expected.items():
-                _check_at(connection, kind, name, number)
+                document_statements.check_at(connection, kind, name, number)
             if expected_revision is not None:
-                _existing(connection, kind_of(wanted[0]), name_of(wanted[0]), expected_revision)
+                document_statements.existing(connection, kind_of(wanted[0]), name_of(wanted[0]), expected_revision)
             applied = [self._apply_one(connection, item, author, cause) for item in wanted]
             for kind, name in without:
-                row = _find(connection, kind, name)
+                row = document_statements.find(connection, kind, name)
                 if row is not None and not row.removed and not row.deleting:
-                    number = self._tombstone(connection, row, author, _GOING.get(kind, "removed"))
+                    number = self._tombstone(connection, row, author)
                     applied.append(Applied(kind=kind, name=name, action="deleted", revision=number))
             admit(self._declared.read_within(connection))
         self._notify_if(not dry_run and any(item.action != "unchanged" for item in applied))
@@ -133,23 +133,23 @@ class Documents:
         """All rollouts by name."""
         return list(self.declared().rollouts)
 
+    def get(self, kind: Kind, name: str) -> Record | None:
+        """One document of any kind, or None."""
+        with self._database.read() as connection:
+            row = document_statements.find(connection, kind, name)
+        return None if row is None or row.removed else document_rows.record(row)
+
     def get_rollout(self, key: ModelKey) -> RolloutRecord | None:
         """One rollout, or None."""
-        with self._database.read() as connection:
-            row = _find(connection, "Rollout", str(key))
-        return None if row is None or row.removed else document_rows.rollout_record(row)
+        return cast("RolloutRecord | None", self.get("Rollout", str(key)))
 
     def get_deployment(self, key: VersionKey) -> DeploymentRecord | None:
         """One deployment, or None."""
-        with self._database.read() as connection:
-            row = _find(connection, "Deployment", str(key))
-        return None if row is None or row.removed else document_rows.deployment_record(row)
+        return cast("DeploymentRecord | None", self.get("Deployment", str(key)))
 
     def get_route(self, key: ModelKey) -> RouteRecord | None:
         """One route, or None."""
-        with self._database.read() as connection:
-            row = _find(connection, "Route", str(key))
-        return None if row is None or row.removed else document_rows.route_record(row)
+        return cast("RouteRecord | None", self.get("Route", str(key)))
 
     def revisions(self, kind: Kind, name: str) -> list[Revision]:
         """The history of a document, oldest first; also of one that was removed."""
@@ -175,32 +175,39 @@ class Documents:
             ConflictError: The document is not at `expected_revision`, or there is nothing to go back to.
         """
         with self._database.write() as connection:
-            row = _existing(connection, kind, name, expected_revision, removed_too=True)
-            target = _undo_target(connection, kind, name, row.revision, to_revision)
+            row = document_statements.existing(connection, kind, name, expected_revision, removed_too=True)
+            target = document_statements.undo_target(connection, kind, name, row.revision, to_revision)
             document = document_from_json(msgspec.json.decode(target.document))
             applied = self._apply_one(connection, document, author, f"undo to revision {target.number}")
             admit(self._declared.read_within(connection))
         self._notify_if(applied.action != "unchanged")
         return applied
 
-    def mark_deleting(
+    def delete(
         self,
-        key: VersionKey,
+        kind: Kind,
+        name: str,
         *,
         author: Author = "system",
         expected_revision: int | None = None,
         admit: Admit = admit_everything,
     ) -> int:
-        """Declare that a deployment shall go; its replicas leave first, then `remove_deployment` is called.
+        """Declare that a document goes; its history stays.
+
+        The replicas of a deployment leave first, then `remove_deployment` is called. A deleted rollout leaves weights as they are.
 
         Returns:
             The number of the revision that says so.
+
+        Raises:
+            NotFoundError: No such document.
+            ConflictError: It is not at `expected_revision`.
         """
         with self._database.write() as connection:
-            row = _existing(connection, "Deployment", str(key), expected_revision)
+            row = document_statements.existing(connection, kind, name, expected_revision)
             if row.deleting:
                 return row.revision
-            number = self._tombstone(connection, row, author, "deleting")
+            number = self._tombstone(connection, row, author)
             admit(self._declared.read_within(connection))
         self._notify()
         return number
@@ -212,57 +219,9 @@ class Documents:
             gone = connection.execute(
                 update(table)
                 .where(table.c.kind == "Deployment", table.c.name == str(key), table.c.deleting == 1)
-                .values(deleting=0, removed=1, status=None, sequence=_next_sequence(connection))
+                .values(deleting=0, removed=1, status=None, sequence=document_statements.next_sequence(connection))
             ).rowcount
         self._notify_if(gone > 0)
-
-    def delete_route(self, key: ModelKey, *, author: Author = "system", expected_revision: int | None = None) -> int:
-        """Forget a route; its history stays. Returns the number of the revision that says so."""
-        with self._database.write() as connection:
-            row = _existing(connection, "Route", str(key), expected_revision)
-            number = self._tombstone(connection, row, author, "removed")
-        self._notify()
-        return number
-
-    def delete_cluster(
-        self,
-        name: str,
-        *,
-        author: Author = "system",
-        expected_revision: int | None = None,
-        admit: Admit = admit_everything,
-    ) -> int:
-        """Forget a cluster; its history stays. Returns the number of the revision that says so."""
-        with self._database.write() as connection:
-            row = _existing(connection, "Cluster", name, expected_revision)
-            number = self._tombstone(connection, row, author, "removed")
-            admit(self._declared.read_within(connection))
-        self._notify()
-        return number
-
-    def delete_stage(
-        self,
-        name: str,
-        *,
-        author: Author = "system",
-        expected_revision: int | None = None,
-        admit: Admit = admit_everything,
-    ) -> int:
-        """Forget a stage (`project/stage`); its history stays. Returns the number of the revision that says so."""
-        with self._database.write() as connection:
-            row = _existing(connection, "Stage", name, expected_revision)
-            number = self._tombstone(connection, row, author, "removed")
-            admit(self._declared.read_within(connection))
-        self._notify()
-        return number
-
-    def delete_rollout(self, key: ModelKey, *, author: Author = "system", expected_revision: int | None = None) -> int:
-        """Forget a rollout; weights stay as they are. Returns the number of the revision that says so."""
-        with self._database.write() as connection:
-            row = _existing(connection, "Rollout", str(key), expected_revision)
-            number = self._tombstone(connection, row, author, "removed")
-        self._notify()
-        return number
 
     def save_rollout(
         self, key: ModelKey, status: RolloutStatus, *, also: Callable[[Connection], None] = lambda _: None
@@ -279,14 +238,14 @@ class Documents:
         """
         table = schema.documents
         with self._database.write() as connection:
-            row = _existing(connection, "Rollout", str(key), None)
-            if document_rows.rollout_record(row).status.turn != status.turn:
+            row = document_statements.existing(connection, "Rollout", str(key), None)
+            if cast("RolloutRecord", document_rows.record(row)).status.turn != status.turn:
                 raise ConflictError(f"rollout {key} was changed by somebody else meanwhile", hint="try again")
             text = msgspec.json.encode(replace(status, turn=status.turn + 1)).decode()
             connection.execute(
                 update(table)
                 .where(table.c.kind == "Rollout", table.c.name == str(key))
-                .values(status=text, sequence=_next_sequence(connection))
+                .values(status=text, sequence=document_statements.next_sequence(connection))
             )
             also(connection)
         self._notify()
@@ -307,7 +266,7 @@ class Documents:
         if not news:
             return 0
         with self._database.write() as connection:
-            document_statuses.write(connection, news, _next_sequence(connection))
+            document_statuses.write(connection, news, document_statements.next_sequence(connection))
         self._notify()
         return len(news)
 
@@ -333,13 +292,13 @@ class Documents:
         kind, name, now = kind_of(document), name_of(document), self._clock()
         value = document_to_json(document)
         text = document_rows.to_text(value)
-        row = _find(connection, kind, name)
+        row = document_statements.find(connection, kind, name)
         if row is not None and row.document == text and not row.deleting and not row.removed:
             return Applied(kind=kind, name=name, action="unchanged", revision=row.revision)
         number = 1 if row is None else row.revision + 1
         before: dict[str, Any] = {}
         fields = {"revision": number, "document": text, "updated_at": now, "deleting": 0, "removed": 0}
-        fields["sequence"] = _next_sequence(connection)
+        fields["sequence"] = document_statements.next_sequence(connection)
         if row is None:
             connection.execute(insert(schema.documents).values(kind=kind, name=name, created_at=now, **fields))
         else:
@@ -347,21 +306,26 @@ class Documents:
                 fields["created_at"] = now
             else:
                 before = msgspec.json.decode(row.document)["spec"]
-            _update(connection, kind, name, fields)
-        _insert_revision(connection, (kind, name, number), text, (name_of_author(author), cause, now))
+            document_statements.change(connection, kind, name, fields)
+        document_statements.insert_revision(
+            connection, (kind, name, number), text, (name_of_author(author), cause, now)
+        )
         action = "changed" if before else "created"
         changes = changes_between(before, value["spec"], "spec")
         what = action if cause == "apply" else cause
         audit.record(connection, author, now, action=what, kind=kind, name=name, revision=number, changes=changes)
         return Applied(kind=kind, name=name, action=action, revision=number, changes=changes)
 
-    def _tombstone(self, connection: Connection, row: Any, author: Author, flag: str) -> int:
+    def _tombstone(self, connection: Connection, row: Any, author: Author) -> int:
         now, number = self._clock(), row.revision + 1
-        fields = {"revision": number, "updated_at": now, flag: 1, "sequence": _next_sequence(connection)}
+        fields = {"revision": number, "updated_at": now, document_rows.going(row.kind): 1}
+        fields["sequence"] = document_statements.next_sequence(connection)
         if row.kind == "Rollout" and row.status:
             fields["status"] = _ended(row.status, f"deleted by {name_of_author(author)}; the weights stay", now)
-        _update(connection, row.kind, row.name, fields)
-        _insert_revision(connection, (row.kind, row.name, number), "{}", (name_of_author(author), "delete", now))
+        document_statements.change(connection, row.kind, row.name, fields)
+        document_statements.insert_revision(
+            connection, (row.kind, row.name, number), "{}", (name_of_author(author), "delete", now)
+        )
         gone = changes_between(msgspec.json.decode(row.document)["spec"], {}, "spec")
         audit.record(
             connection, author, now, action="deleted", kind=row.kind, name=row.name, revision=number, changes=gone
@@ -375,77 +339,3 @@ def _ended(text: str, message: str, now: float) -> str:
     if status.under_way or status.pending:
         status = replace(status, phase=RolloutPhase.STOPPED, pending=None, message=message, ended_at=now)
     return msgspec.json.encode(replace(status, turn=status.turn + 1)).decode()
-
-
-def _next_sequence(connection: Connection) -> int:
-    """Rows are never deleted and writers take turns, so the largest is that of the last change."""
-    return (connection.execute(select(func.max(schema.documents.c.sequence))).scalar() or 0) + 1
-
-
-def _find(connection: Connection, kind: Kind, name: str) -> Any:
-    table = schema.documents
-    return connection.execute(select(table).where(table.c.kind == kind, table.c.name == name)).one_or_none()
-
-
-def _check_at(connection: Connection, kind: Kind, name: str, number: int) -> None:
-    if number:
-        _existing(connection, kind, name, number)
-        return
-    row = _find(connection, kind, name)
-    if row is not None and not row.removed:
-        raise ConflictError(
-            f"{kind.lower()} {name} is at revision {row.revision}, and none was expected: someone made it",
-            hint="look at it, then decide anew",
-        )
-
-
-def _existing(
-    connection: Connection, kind: Kind, name: str, expected_revision: int | None, *, removed_too: bool = False
-) -> Any:
-    row = _find(connection, kind, name)
-    if row is None or (row.removed and not removed_too):
-        raise NotFoundError(f"no {kind.lower()} {name}", hint=f"modelway get {kind.lower()}s")
-    if expected_revision is not None and row.revision != expected_revision:
-        raise ConflictError(
-            f"{kind.lower()} {name} is at revision {row.revision}, not at {expected_revision}: someone changed it",
-            hint="look at the newest revision, then try again with its number",
-        )
-    return row
-
-
-def _update(connection: Connection, kind: Kind, name: str, fields: dict[str, Any]) -> None:
-    table = schema.documents
-    connection.execute(update(table).where(table.c.kind == kind, table.c.name == name).values(**fields))
-
-
-def _insert_revision(
-    connection: Connection, identity: tuple[Kind, str, int], text: str, origin: tuple[str, str, float]
-) -> None:
-    kind, name, number = identity
-    author, cause, now = origin
-    connection.execute(
-        insert(schema.revisions).values(
-            kind=kind, name=name, number=number, document=text, author=author, cause=cause, created_at=now
-        )
-    )
-
-
-def _undo_target(connection: Connection, kind: Kind, name: str, current: int, wanted: int | None) -> Any:
-    table = schema.revisions
-    query = select(table).where(table.c.kind == kind, table.c.name == name, table.c.document != "{}")
-    if wanted is None:
-        query = query.where(table.c.number < current).order_by(table.c.number.desc()).limit(1)
-        found = connection.execute(query).one_or_none()
-        if found is None:
-            raise ConflictError(
-                f"{kind.lower()} {name} has no earlier revision to go back to",
-                hint=f"modelway rollout history {kind.lower()} {name}",
-            )
-        return found
-    found = connection.execute(query.where(table.c.number == wanted)).one_or_none()
-    if found is None:
-        raise NotFoundError(
-            f"{kind.lower()} {name} has no revision {wanted} to go back to",
-            hint=f"modelway rollout history {kind.lower()} {name}",
-        )
-    return found

@@ -11,14 +11,10 @@ from modelway_platform.deploy.api.authorize import check_project
 from modelway_platform.deploy.api.call import Call, Implementation
 from modelway_platform.deploy.api.objects.object_json import (
     applied_json,
-    cluster_json,
-    deployment_json,
     event_json,
     revision_json,
-    route_json,
-    stage_json,
 )
-from modelway_platform.deploy.api.objects.rollout_json import rollout_json
+from modelway_platform.deploy.api.objects.record_json import record_json
 from modelway_platform.deploy.api.objects.watch_documents import document_changes
 from modelway_platform.deploy.api.parts import DeclaredParts, GitParts, PackageParts, Watching
 from modelway_platform.deploy.api.reading.apply_documents import ApplyFile, ApplyRequest, apply_documents
@@ -33,7 +29,7 @@ from modelway_platform.domain.documents.document_changes import Applied
 from modelway_platform.domain.documents.document_json import Document, Kind
 from modelway_platform.domain.documents.mass_deletion import MassDeletion
 from modelway_platform.domain.documents.read_document import Written
-from modelway_platform.domain.identity import ModelKey, VersionKey
+from modelway_platform.domain.documents.records_by_kind import document_of, records_of
 from modelway_platform.domain.parsing.document_node import Mark
 from modelway_platform.domain.records import Declared
 from modelway_platform.domain.sources.git_write import GitWrite
@@ -172,66 +168,35 @@ class _OneKind:
         return await asyncio.to_thread(self._undo, name, _optional(request, "to_revision"), author, expected)
 
     def _items(self) -> dict[str, Any]:
-        if self._kind == "Deployment":
-            return {"items": [deployment_json(record) for record in self._documents.list_deployments()]}
-        if self._kind == "Route":
-            return {"items": [route_json(record) for record in self._documents.list_routes()]}
-        if self._kind == "Rollout":
-            return {"items": [rollout_json(record) for record in self._documents.list_rollouts()]}
-        if self._kind == "Stage":
-            return {"items": [stage_json(record) for record in self._documents.list_stages()]}
-        return {"items": [cluster_json(record) for record in self._documents.list_clusters()]}
+        return {"items": [record_json(each) for each in records_of(self._documents.declared(), self._kind)]}
 
     def _find(self, name: str) -> dict[str, Any]:
-        if self._kind == "Deployment":
-            deployment = self._documents.get_deployment(_version_key(name))
-            found = None if deployment is None else deployment_json(deployment)
-        elif self._kind == "Cluster":
-            clusters = (each for each in self._documents.list_clusters() if each.key == name)
-            found = next((cluster_json(each) for each in clusters), None)
-        elif self._kind == "Rollout":
-            rollout = self._documents.get_rollout(_model_key(name))
-            found = None if rollout is None else rollout_json(rollout)
-        elif self._kind == "Stage":
-            stages = (each for each in self._documents.list_stages() if str(each.key) == name)
-            found = next((stage_json(each) for each in stages), None)
-        else:
-            route = self._documents.get_route(_model_key(name))
-            found = None if route is None else route_json(route)
+        found = self._documents.get(self._kind, name)
         if found is None:
             raise _missing(self._kind, name)
-        return found
+        return record_json(found)
 
     def _delete(self, name: str, author: Actor, expected: int | None, force: bool) -> dict[str, Any]:  # noqa: FBT001 - the request's own flag
-        if self._kind == "Route":
-            number = self._documents.delete_route(_model_key(name), author=author, expected_revision=expected)
-        elif self._kind == "Cluster":
-            admit = partial(_not_needed, self._kind, name)
-            number = self._documents.delete_cluster(name, author=author, expected_revision=expected, admit=admit)
-        elif self._kind == "Rollout":
-            number = self._documents.delete_rollout(_model_key(name), author=author, expected_revision=expected)
-        elif self._kind == "Stage":
-            admit = partial(_not_needed, self._kind, name)
-            number = self._documents.delete_stage(name, author=author, expected_revision=expected, admit=admit)
-        else:
-            key = _version_key(name)
+        of_many, project = self._kind == "Deployment", name.partition("/")[0]
 
-            def admit(after: Declared) -> None:
-                if not force:
-                    _not_needed(self._kind, name, after)
-                    self._check_mass(key, after)
+        def admit(after: Declared) -> None:
+            if force and of_many:
+                return
+            _not_needed(self._kind, name, after)
+            if of_many:
+                self._check_mass(project, after)
 
-            number = self._documents.mark_deleting(key, author=author, expected_revision=expected, admit=admit)
-            if not force:
-                self._mass.note(key.project)
+        number = self._documents.delete(self._kind, name, author=author, expected_revision=expected, admit=admit)
+        if of_many and not force:
+            self._mass.note(project)
         self._events.note(self._kind, name, "Normal", "Deleted", f"revision {number}: deleted by {author.name}")
         return {"kind": self._kind, "name": name, "revision": number}
 
-    def _check_mass(self, key: VersionKey, after: Declared) -> None:
-        left = sum(record.key.project == key.project and not record.deleting for record in after.deployments) + 1
-        if self._mass.is_one(key.project, left):
+    def _check_mass(self, project: str, after: Declared) -> None:
+        left = sum(record.key.project == project and not record.deleting for record in after.deployments) + 1
+        if self._mass.is_one(project, left):
             raise ConflictError(
-                f"this would be more than half of project {key.project}'s deployments deleted within ten minutes",
+                f"this would be more than half of project {project}'s deployments deleted within ten minutes",
                 hint="`?force=true` says that it is meant",
             )
 
@@ -243,7 +208,8 @@ class _OneKind:
         before = self._documents.declared()
 
         def admit(after: Declared) -> None:
-            self._admit(_declared(self._kind, name, after), before, after)
+            found = next(each for each in records_of(after, self._kind) if str(each.key) == name)
+            self._admit(document_of(found), before, after)
 
         applied = self._documents.undo(
             self._kind, name, to_revision, author=author, expected_revision=expected, admit=admit
@@ -276,18 +242,6 @@ class _OneKind:
             raise ConflictError(f"that revision cannot be declared again: {problem.message}", hint=problem.hint)
 
 
-def _declared(kind: Kind, name: str, after: Declared) -> Document:
-    if kind == "Deployment":
-        return next(record.deployment for record in after.deployments if str(record.key) == name)
-    if kind == "Cluster":
-        return next(record.cluster for record in after.clusters if record.key == name)
-    if kind == "Rollout":
-        return next(record.rollout for record in after.rollouts if str(record.key) == name)
-    if kind == "Stage":
-        return next(record.stage for record in after.stages if str(record.key) == name)
-    return next(record.route for record in after.routes if str(record.key) == name)
-
-
 def _rest_of_rollouts(answers: Implementation) -> Implementation:
     """One rollout is shown by `rollouts_api`, with its evidence."""
     return {name: each for name, each in answers.items() if name != "GetRollout"}
@@ -310,14 +264,6 @@ def _name(request: Any) -> str:
 
 def _optional(request: Any, name: str) -> int | None:
     return getattr(request, name) if request.HasField(name) else None
-
-
-def _version_key(name: str) -> VersionKey:
-    return VersionKey(*name.split("/"))
-
-
-def _model_key(name: str) -> ModelKey:
-    return ModelKey(*name.split("/"))
 
 
 def _missing(kind: Kind, name: str) -> NotFoundError:

@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from modelway.errors import ConflictError
-from modelway_platform.deploy.api.objects.object_json import cluster_json, deployment_json, route_json, stage_json
-from modelway_platform.deploy.api.objects.rollout_json import rollout_json
+from modelway_platform.deploy.api.objects.record_json import record_json
 from modelway_platform.deploy.api.parts import Watching
 from modelway_platform.deploy.api.streaming import QUIET_SECONDS
 from modelway_platform.store.declared import document_rows
@@ -52,18 +51,5 @@ async def document_changes(
 
 
 def _change(row: Any) -> dict[str, Any]:
-    return {"kind": row.kind, "name": row.name, "removed": bool(row.removed), "object": _object(row)}
-
-
-def _object(row: Any) -> dict[str, Any] | None:
-    if row.removed:
-        return None
-    if row.kind == "Deployment":
-        return deployment_json(document_rows.deployment_record(row))
-    if row.kind == "Route":
-        return route_json(document_rows.route_record(row))
-    if row.kind == "Rollout":
-        return rollout_json(document_rows.rollout_record(row))
-    if row.kind == "Stage":
-        return stage_json(document_rows.stage_record(row))
-    return cluster_json(document_rows.cluster_record(row)) if row.kind == "Cluster" else None
+    found = None if row.removed else record_json(document_rows.record(row))
+    return {"kind": row.kind, "name": row.name, "removed": bool(row.removed), "object": found}
