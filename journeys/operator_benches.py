@@ -18,7 +18,7 @@ from journeys.pretend_node import PretendNode
 
 from modelway.errors import ModelwayError
 from modelway_platform.deploy.operators.pods.kubernetes import KubernetesOperator, PodSurroundings
-from modelway_platform.deploy.operators.pods.pod_manifest import INSTANCE
+from modelway_platform.deploy.operators.pods.pod_owner import INSTANCE
 from modelway_platform.deploy.operators.pods.pod_workload import REPLICA
 from modelway_platform.deploy.operators.port import Observed, Operator, ReplicaSpec
 from modelway_platform.deploy.operators.processes import process_table

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelway_platform.deploy.operators.pods.kubernetes import KubernetesOperator, PodSurroundings
-from modelway_platform.deploy.operators.pods.pod_manifest import CLUSTER, INSTANCE
+from modelway_platform.deploy.operators.pods.pod_owner import CLUSTER, INSTANCE
 from modelway_platform.deploy.operators.records_way import RecordsWay
 from modelway_platform.discovery.embedded import Leases
 from modelway_platform.discovery.kubernetes import KubernetesFollower

@@ -20,13 +20,9 @@ from modelway_platform.deploy.operators.cluster_scaling import ClusterWish, CpuT
 from modelway_platform.deploy.operators.last_words import last_words
 from modelway_platform.deploy.operators.pods.pod_book import PodBook, Slot, Workload, labelled, workload_of
 from modelway_platform.deploy.operators.pods.pod_guards import PodGuards
-from modelway_platform.deploy.operators.pods.pod_manifest import (
-    CONTAINER,
-    grace_seconds,
-    pod_of,
-    version_labels,
-)
+from modelway_platform.deploy.operators.pods.pod_manifest import CONTAINER, grace_seconds, pod_of
 from modelway_platform.deploy.operators.pods.pod_objects import PodObjects
+from modelway_platform.deploy.operators.pods.pod_owner import Owner, version_labels
 from modelway_platform.deploy.operators.pods.pod_records import with_records
 from modelway_platform.deploy.operators.pods.pod_scaling import PodScaling
 from modelway_platform.deploy.operators.pods.pod_state import (
@@ -104,8 +100,9 @@ class KubernetesOperator:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._following: tuple[asyncio.Task[None], ...] = ()
         self._closing: asyncio.Task[None] | None = None
-        self._scaling = PodScaling(lambda: self._objects.api, around.instance, around.cluster)
-        self._guards = PodGuards(lambda: self._objects.api, around.instance, around.cluster)
+        self._owner = Owner(around.instance, around.cluster)
+        self._scaling = PodScaling(lambda: self._objects.api, self._owner)
+        self._guards = PodGuards(lambda: self._objects.api, self._owner)
 
     def wish(self, key: VersionKey, target: CpuTarget, running: int) -> ClusterWish:
         """As `ScalingCluster.wish`."""
@@ -128,7 +125,7 @@ class KubernetesOperator:
     async def adopt(self, placements: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
         if self._connected is None:
             api = await asyncio.to_thread(self._connect)
-            self._connected = PodObjects(api, self._around.instance, self._around.cluster)
+            self._connected = PodObjects(api, self._owner)
         self._loop = asyncio.get_running_loop()
         objects, book = self._objects, self._book
         pods = await objects.api.list(objects.core("pods"), objects.selector)

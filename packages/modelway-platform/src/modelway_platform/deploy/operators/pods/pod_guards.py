@@ -12,7 +12,7 @@ import msgspec
 
 from modelway.client.addresses import path_of
 from modelway.errors import ModelwayError
-from modelway_platform.deploy.operators.pods.pod_manifest import INSTANCE, owner_labels, service_name, version_labels
+from modelway_platform.deploy.operators.pods.pod_owner import Owner
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.kubernetes.api import ClusterApi, decoded
 from modelway_platform.kubernetes.refusals import ApiRefusedError
@@ -33,15 +33,12 @@ class PodGuards:
 
     Args:
         api: The cluster; raises UnavailableError until it was reached.
-        instance: The mark of this platform instance.
-        cluster: The cluster's name.
+        owner: Whose they are.
     """
 
-    def __init__(self, api: Callable[[], ClusterApi], instance: str, cluster: str) -> None:
+    def __init__(self, api: Callable[[], ClusterApi], owner: Owner) -> None:
         self._of = api
-        self._instance = instance
-        self._owner = owner_labels(instance, cluster)
-        self._selector = ",".join(f"{name}={value}" for name, value in self._owner.items())
+        self._owner = owner
         self._version = ""
         self._refused = False
         self._kept: dict[str, int] = {}
@@ -58,7 +55,7 @@ class PodGuards:
             ModelwayError: The cluster does not answer.
         """
         async with self._lock:
-            kept, name = count() - 1, service_name(self._instance, key)
+            kept, name = count() - 1, self._owner.name_of(key)
             if self._refused or self._kept.get(name, 0) == max(kept, 0):
                 return
             try:
@@ -76,10 +73,10 @@ class PodGuards:
         """Removes those of other versions."""
         if self._refused:
             return
-        wanted = {service_name(self._instance, key) for key in keys}
+        wanted = {self._owner.name_of(key) for key in keys}
         try:
             path = await self._path()
-            listing = await self._of().list(path, self._selector)
+            listing = await self._of().list(path, self._owner.selector)
             for name in {decoded(each, _Budget).metadata.name for each in listing.items} - wanted:
                 await self._of().delete(f"{path}{path_of(name)}")
                 self._kept.pop(name, None)
@@ -95,10 +92,10 @@ class PodGuards:
         return {
             "apiVersion": f"policy/{self._version}",
             "kind": "PodDisruptionBudget",
-            "metadata": {"name": name, "labels": {**self._owner, **version_labels(key)}},
+            "metadata": {"name": name, "labels": self._owner.labels_of(key)},
             "spec": {
                 "minAvailable": kept,
-                "selector": {"matchLabels": {INSTANCE: self._instance, **version_labels(key)}},
+                "selector": {"matchLabels": self._owner.pods_of(key)},
             },
         }
 

@@ -1,12 +1,12 @@
 """From a replica's spec to the template of the Pod that runs it, and the Service that Kubernetes makes its endpoints by."""
 
-import hashlib
 from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
 from modelway_platform.deploy.images.layers.places import GRPC_PORT, HTTP_PORT, USER
 from modelway_platform.deploy.operators.host_folders import locations_inside
+from modelway_platform.deploy.operators.pods.pod_owner import Owner
 from modelway_platform.deploy.operators.pods.pod_places import places_of
 from modelway_platform.deploy.operators.pods.pod_volumes import pod_volumes, volume_mounts
 from modelway_platform.deploy.operators.port import ReplicaSpec
@@ -14,40 +14,20 @@ from modelway_platform.deploy.operators.serve_options import serve_options
 from modelway_platform.domain.deployments.kubernetes_cluster import KubernetesSettings
 from modelway_platform.domain.identity import VersionKey
 
-INSTANCE, CLUSTER = "modelway/instance", "modelway/cluster"
-PROJECT, MODEL, VERSION = "modelway/project", "modelway/model", "modelway/version"
-MANAGED = {"app.kubernetes.io/managed-by": "modelway"}
 CONTAINER = "model"
 KILL_AFTER = 5.0
 _MEMORY_FOLDERS = (("tmp", "/tmp", "512Mi"), ("shm", "/dev/shm", "256Mi"))  # noqa: S108 - inside the container
 
 
-def owner_labels(instance: str, cluster: str) -> dict[str, str]:
-    """What all objects of one platform on one cluster have."""
-    return {**MANAGED, INSTANCE: instance, CLUSTER: cluster}
-
-
-def version_labels(key: VersionKey) -> dict[str, str]:
-    """By which a version's pods are found."""
-    return {PROJECT: key.project, MODEL: key.model, VERSION: key.version}
-
-
-def service_name(instance: str, key: VersionKey) -> str:
-    """Readable, and different for each version of each platform in one namespace; a label of DNS."""
-    known_by = hashlib.sha256(f"{instance} {key}".encode()).hexdigest()[:10]
-    return f"mw-{key.model[:40].rstrip('-')}-{known_by}"
-
-
-def service_of(instance: str, cluster: str, key: VersionKey, *, grpc: bool = False) -> dict[str, Any]:
+def service_of(owner: Owner, key: VersionKey, *, grpc: bool = False) -> dict[str, Any]:
     """The Service in front of a version's replicas: without an address of its own, as the gateway balances."""
-    labels = {**owner_labels(instance, cluster), **version_labels(key)}
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": service_name(instance, key), "labels": labels},
+        "metadata": {"name": owner.name_of(key), "labels": owner.labels_of(key)},
         "spec": {
             "clusterIP": "None",
-            "selector": {INSTANCE: instance, **version_labels(key)},
+            "selector": owner.pods_of(key),
             "ports": [
                 {"name": name, "port": port, "targetPort": name, "protocol": "TCP"} for name, port in _ports(grpc=grpc)
             ],
@@ -70,9 +50,10 @@ def pod_of(spec: ReplicaSpec, settings: KubernetesSettings, instance: str, *, gr
 
     It is the same for all replicas that are alike; which of them a Pod is, it is told later. `grpc` is whether its package speaks that, which being ready covers: its port listens before.
     """
+    owner = Owner(instance, spec.cluster)
     return {
         "metadata": {
-            "labels": {**owner_labels(instance, spec.cluster), **version_labels(spec.key)},
+            "labels": owner.labels_of(spec.key),
             "annotations": {"modelway/deployment": str(spec.key), "modelway/package": spec.package},
         },
         "spec": {
@@ -96,7 +77,7 @@ def pod_of(spec: ReplicaSpec, settings: KubernetesSettings, instance: str, *, gr
             ],
             "containers": [_container(spec, settings, grpc=grpc)],
             **_where(settings),
-            **places_of(settings.placing, {INSTANCE: instance, **version_labels(spec.key)}),
+            **places_of(settings.placing, owner.pods_of(spec.key)),
         },
     }
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Generator, Mapping
 from typing import Any
 
 from modelway.client.addresses import path_of
-from modelway_platform.deploy.operators.pods.pod_manifest import owner_labels, service_name, service_of, version_labels
+from modelway_platform.deploy.operators.pods.pod_manifest import service_of
+from modelway_platform.deploy.operators.pods.pod_owner import Owner
 from modelway_platform.deploy.operators.pods.pod_records import secret_name, secret_of
 from modelway_platform.deploy.operators.pods.pod_state import Pod
 from modelway_platform.deploy.operators.pods.pod_workload import REPLICA
@@ -25,16 +26,13 @@ class PodObjects:
 
     Args:
         api: The cluster.
-        instance: The mark of this platform instance.
-        cluster: The cluster's name.
+        owner: Whose they are.
     """
 
-    def __init__(self, api: ClusterApi, instance: str, cluster: str) -> None:
+    def __init__(self, api: ClusterApi, owner: Owner) -> None:
         self.api = api
-        self._instance = instance
-        self._cluster = cluster
-        labels = owner_labels(instance, cluster)
-        self.selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        self._owner = owner
+        self.selector = owner.selector
 
     def core(self, kind: str, name: str = "") -> str:
         """The path of pods, services or secrets, or of one of them."""
@@ -46,20 +44,21 @@ class PodObjects:
 
     async def apply_service(self, key: VersionKey, *, grpc: bool) -> str:
         """The Service of a version; its name."""
-        name = service_name(self._instance, key)
-        await self.api.apply(self.core("services", name), service_of(self._instance, self._cluster, key, grpc=grpc))
+        name = self._owner.name_of(key)
+        await self.api.apply(self.core("services", name), service_of(self._owner, key, grpc=grpc))
         return name
 
     async def apply_token(self, key: VersionKey, way: RecordsWay) -> bool:
         """Puts the token for records into a Secret; whether we may: records are no reason not to start."""
-        service = service_name(self._instance, key)
-        labels = {**owner_labels(self._instance, self._cluster), **version_labels(key)}
+        service = self._owner.name_of(key)
         try:
-            await self.api.apply(self.core("secrets", secret_name(service)), secret_of(service, labels, key, way))
+            await self.api.apply(
+                self.core("secrets", secret_name(service)), secret_of(service, self._owner.labels_of(key), key, way)
+            )
         except ApiRefusedError as error:
             if error.status != FORBIDDEN:
                 raise
-            extra = {"cluster": self._cluster, "reason": error.message}
+            extra = {"cluster": self._owner.cluster, "reason": error.message}
             log.warning("pods will send no records: their token cannot be kept", extra=extra)
             return False
         return True
@@ -88,14 +87,14 @@ class PodObjects:
 
     async def drop_version(self, key: VersionKey) -> None:
         """Removes what stands around all pods of a version."""
-        name = service_name(self._instance, key)
+        name = self._owner.name_of(key)
         await self.api.delete(self.core("services", name))
         with contextlib.suppress(ApiRefusedError):  # where we may keep none, there is none
             await self.api.delete(self.core("secrets", secret_name(name)))
 
     async def tidy(self, workloads: Collection[str], keys: Collection[VersionKey]) -> None:
         """Removes Deployments, Services and Secrets that are of nobody."""
-        names = {service_name(self._instance, key) for key in keys}
+        names = {self._owner.name_of(key) for key in keys}
         await self._keep_only(self.deployments(), workloads)
         await self._keep_only(self.core("services"), names)
         with contextlib.suppress(ApiRefusedError):

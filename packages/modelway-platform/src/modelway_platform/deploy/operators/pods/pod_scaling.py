@@ -16,7 +16,7 @@ import msgspec
 from modelway.client.addresses import path_of
 from modelway.errors import ModelwayError
 from modelway_platform.deploy.operators.cluster_scaling import ClusterWish, CpuTarget
-from modelway_platform.deploy.operators.pods.pod_manifest import INSTANCE, owner_labels, service_name, version_labels
+from modelway_platform.deploy.operators.pods.pod_owner import Owner, selector_of
 from modelway_platform.domain.identity import VersionKey
 from modelway_platform.kubernetes.api import ClusterApi, decoded
 from modelway_platform.kubernetes.refusals import ApiRefusedError, is_missing
@@ -66,15 +66,12 @@ class PodScaling:
 
     Args:
         api: The cluster; raises UnavailableError until it was reached.
-        instance: The mark of this platform instance.
-        cluster: The cluster's name.
+        owner: Whose they are.
     """
 
-    def __init__(self, api: Callable[[], ClusterApi], instance: str, cluster: str) -> None:
+    def __init__(self, api: Callable[[], ClusterApi], owner: Owner) -> None:
         self._of = api
-        self._instance = instance
-        self._owner = owner_labels(instance, cluster)
-        self._selector = ",".join(f"{name}={value}" for name, value in self._owner.items())
+        self._owner = owner
         self._followed: dict[VersionKey, _Followed] = {}
         self._dropped = False
         self._bell = asyncio.Event()
@@ -126,16 +123,16 @@ class PodScaling:
             await self._clear(scales)
         seen = await self._list(self._autoscalers, _Autoscaler)
         for key, followed in self._followed.items():
-            name = service_name(self._instance, key)
+            name = self._owner.name_of(key)
             if name in scales:
                 cpu = seen[name].status.cpu if name in seen else None
                 followed.wish = _wish(followed.target, scales[name].spec.replicas, cpu)
 
     async def _settle(self, key: VersionKey, followed: _Followed) -> None:
         """Has the objects of one version there, with how many replicas there are."""
-        api, name = self._of(), service_name(self._instance, key)
+        api, name = self._of(), self._owner.name_of(key)
         target, running = followed.target, followed.running
-        labels = {**self._owner, **version_labels(key)}
+        labels = self._owner.labels_of(key)
         if followed.made != target:
             first = min(max(running, target.min_replicas), target.max_replicas)
             try:
@@ -146,21 +143,18 @@ class PodScaling:
             await api.apply(f"{self._autoscalers}{path_of(name)}", autoscaler_of(name, labels, target))
             followed.made = target
         if followed.told != running:
-            selector = ",".join(
-                f"{label}={value}" for label, value in {INSTANCE: self._instance, **version_labels(key)}.items()
-            )
-            status = {"replicas": running, "selector": selector}
+            status = {"replicas": running, "selector": selector_of(self._owner.pods_of(key))}
             await api.merge(f"{self._scales}{path_of(name)}/status", {"status": status})
             followed.told = running
 
     async def _clear(self, there: Mapping[str, Any]) -> None:
-        wanted = {service_name(self._instance, key) for key in self._followed}
+        wanted = {self._owner.name_of(key) for key in self._followed}
         for name in there.keys() - wanted:
             await self._of().delete(f"{self._autoscalers}{path_of(name)}")
             await self._of().delete(f"{self._scales}{path_of(name)}")
 
     async def _list(self, path: str, kind: type[Any]) -> dict[str, Any]:
-        listing = await self._of().list(path, self._selector)
+        listing = await self._of().list(path, self._owner.selector)
         return {found.metadata.name: found for found in (decoded(each, kind) for each in listing.items)}
 
     def _say(self, error: ModelwayError) -> None:

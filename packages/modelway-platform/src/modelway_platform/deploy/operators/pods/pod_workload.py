@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from modelway_platform.deploy.operators.pods.pod_manifest import INSTANCE, service_name
+from modelway_platform.deploy.operators.pods.pod_owner import INSTANCE, Owner
 from modelway_platform.deploy.operators.port import ReplicaSpec
 
 WORKLOAD, REPLICA = "modelway/workload", "modelway/replica"
@@ -18,7 +18,7 @@ def workload_name(instance: str, spec: ReplicaSpec) -> str:
     """That of the Deployment of all replicas which are alike: readable, and another one for each template."""
     alike = {each.name: getattr(spec, each.name) for each in dataclasses.fields(spec)} | {"id": ""}
     mark = hashlib.sha256(json.dumps(alike, sort_keys=True, default=_plain).encode()).hexdigest()[:8]
-    version = service_name(instance, spec.key).rpartition("-")[2]
+    version = Owner(instance, spec.cluster).name_of(spec.key).rpartition("-")[2]
     return f"mw-{spec.key.model[:_LONGEST_MODEL].rstrip('-')}-{version}-{mark}"
 
 
