@@ -170,6 +170,7 @@ def _of_documents() -> Iterator[tuple[str, Act]]:
     yield "Documents.declared", lambda m: m.documents.declared()
     yield "Documents.changed_after", lambda m: m.documents.changed_after(0, 10)
     yield "Documents.revisions", lambda m: m.documents.revisions("Route", str(ROUTE.key))
+    yield "Documents.get", lambda m: m.documents.get("Stage", str(STAGE.key))
     yield "Documents.get_route", lambda m: m.documents.get_route(ROUTE.key)
     yield "Documents.get_deployment", lambda m: m.documents.get_deployment(KEY)
     yield "Documents.delete", lambda m: m.documents.delete("Route", str(ROUTE.key), expected_revision=3)
