@@ -334,5 +334,6 @@ BY_OTHERS: Mapping[str, frozenset[str]] = {
             "save_status",
         }
     ),
+    "Events": frozenset({"note", "note_all"}),  # as `add_all`, but for who is told that it failed: the log
     "Lease": frozenset({"check"}),
 }
