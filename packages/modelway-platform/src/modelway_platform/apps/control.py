@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from modelway.errors import ConflictError, ModelwayError
 from modelway_platform.apps import control_grpc, database_url
 from modelway_platform.apps.admin_key import ensure_context
 from modelway_platform.apps.event_log import event_log
+from modelway_platform.apps.leaving import leave
 from modelway_platform.apps.load_following import follow_load
 from modelway_platform.apps.local_replicas import end_all, end_strays
 from modelway_platform.apps.ports import listening_ports
@@ -299,4 +299,4 @@ def _uvicorn_settings(app: ASGIApp) -> uvicorn.Config:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())
