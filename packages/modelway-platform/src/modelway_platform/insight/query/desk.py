@@ -14,14 +14,18 @@ from modelway.errors import DeadlineExceededError, ModelwayError, OverloadedErro
 from modelway_platform.domain.verdicts.record_query import Asked, ReadyQuestion, RecordQuery
 from modelway_platform.insight.query.messages import Job, Refused
 from modelway_platform.insight.query.questions import ready_questions, written_out
+from modelway_platform.insight.query.spill import Spill, spill_below
+from modelway_platform.insight.query.statement import too_costly
 from modelway_platform.insight.query.views import Elsewhere, setup_of
 
 MEMORY_MIB = 1024
 THREADS = 2
 AT_ONCE = 2
 MOST_WAITING = 8
+QUESTIONS = "questions"
+"""In the store: what its questions spill."""
 _LOOK_SECONDS = 0.2
-# Of a process that nobody trusts: nothing of ours in its environment, no folder of ours under its feet.
+# Of a process that nobody trusts: nothing of ours in its environment, no folder of ours under its feet but one for itself.
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
 _COMMAND = (sys.executable, "-I", "-m", "modelway_platform.insight.query.child")
 
@@ -82,11 +86,14 @@ class QueryDesk:
             self._room.release()
 
     def _answer(self, query: RecordQuery, abandoned: Callable[[], bool]) -> bytes:
-        job = self._job(query, abandoned)
+        with spill_below(self._folder / QUESTIONS) as spill:
+            return self._asked(self._job(query, spill, abandoned), spill, query, abandoned)
+
+    def _asked(self, job: Job, spill: Spill | None, query: RecordQuery, abandoned: Callable[[], bool]) -> bytes:
         process = subprocess.Popen(
             _COMMAND,
             env=_ENVIRONMENT,
-            cwd="/",
+            cwd=spill.folder if spill is not None else "/",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -101,9 +108,9 @@ class QueryDesk:
                 with suppress(OSError):
                     if pipe is not None:
                         pipe.close()
-        return _read(process.returncode, output, self._memory)
+        return _read(process.returncode, output, job)
 
-    def _job(self, query: RecordQuery, abandoned: Callable[[], bool]) -> Job:
+    def _job(self, query: RecordQuery, spill: Spill | None, abandoned: Callable[[], bool]) -> Job:
         setup, paths = setup_of(self._folder, query.since, self._elsewhere, lambda: _stop_if(abandoned))
         return Job(
             sql=query.sql,
@@ -114,6 +121,7 @@ class QueryDesk:
             seconds=query.seconds,
             memory=self._memory,
             threads=self._threads,
+            spill=spill.most if spill is not None else 0,
         )
 
 
@@ -133,18 +141,14 @@ def _output(process: subprocess.Popen[bytes], given: bytes, seconds: float, aban
                 ) from None
 
 
-def _read(status: int, output: bytes, memory: int) -> bytes:
+def _read(status: int, output: bytes, job: Job) -> bytes:
     if status == 0:
         return output
     if status == 3:
         refused = msgspec.json.decode(output, type=Refused)
         raise ModelwayError(refused.message, hint=refused.hint, code=refused.code)
     # Out of address space, or killed by one of the bounds that the kernel keeps.
-    raise ModelwayError(
-        f"the query: it needs more than {memory} MiB of memory, or too much else",
-        hint="ask for a shorter time (since), fewer columns or rows",
-        code="query_too_costly",
-    )
+    raise too_costly(f"it needs more than {job.memory} MiB of memory, or too much else", job.sql)
 
 
 def _stop_if(abandoned: Callable[[], bool]) -> None:

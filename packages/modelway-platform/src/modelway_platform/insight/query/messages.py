@@ -17,6 +17,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         seconds: Of CPU time, per thread.
         memory: In mebibytes.
         threads: How many.
+        spill: Mebibytes that may be written below the working directory for what does not fit into memory; 0 for none.
     """
 
     sql: str
@@ -27,6 +28,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     memory: int
     threads: int
+    spill: int = 0
 
 
 class ExportJob(msgspec.Struct, frozen=True, kw_only=True):

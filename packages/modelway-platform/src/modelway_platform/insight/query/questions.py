@@ -1,19 +1,17 @@
-"""Questions that need not be written: each is SQL over the views, which `--sql` shows to begin one's own with."""
+"""Questions that need not be written: each is SQL over the views, which `--sql` shows to begin one's own with.
+
+Each is answered over any number of records: quantiles are of counts by bin, and what could be long is cut where it is made.
+"""
 
 from dataclasses import dataclass
 
 from modelway.errors import InvalidRequestError
 from modelway_platform.domain.verdicts.record_query import Asked, ReadyQuestion, RecordQuery
+from modelway_platform.insight.query.quantiles import PER_MILLE, counted, ms_of
 
 # Requests of callers: a copy is nobody's request, and what the platform asks itself is no traffic.
 _CALLERS = "NOT mirrored AND NOT internal"
 _SCOPE = "($project = '' OR project = $project) AND ($model = '' OR model = $model) AND ($version = '' OR version = $version)"
-_SHARES = ("p50", "p90", "p99", "p999")
-# Always the same list: DuckDB then keeps the durations once, not once for each of them.
-_MS = {
-    name: f"round(quantile_disc(duration_us, [0.5, 0.9, 0.99, 0.999])[{number}] / 1000, 3)"
-    for number, name in enumerate(_SHARES, 1)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +24,41 @@ def _sql(select: str, *, where: str = _CALLERS, rest: str, view: str = "access")
     return f"SELECT {select}\nFROM {view}\nWHERE {where} AND {_SCOPE}\n{rest}"
 
 
-_OF_VERSION = "GROUP BY project, model, version"
+def _of_callers(where: str = _CALLERS) -> str:
+    return f"FROM access WHERE {where} AND {_SCOPE}"
+
+
+_MINUTE = 60_000_000
+_VERSION = "project, model, version"
+_OF_VERSION = f"GROUP BY {_VERSION}"
 _FAILED = "count(*) FILTER (status >= 500 OR status = 429)"
+# A pair's copies and originals are two rows, so that the durations of both are counted in one pass.
+_PAIR = 'project, model, "primary", version'
+_BOTH = (
+    f"FROM (SELECT {_PAIR}, status, agree, unnest([duration_us, primary_us]) AS duration_us, unnest([true, false]) AS copy"  # noqa: S608 - our own words
+    f" FROM access WHERE mirrored AND {_SCOPE})"
+)
 READY = {
     "traffic": _Ready(
         "requests per version: how many, how often in error, how fast",
-        _sql(
-            f"project, model, version, count(*) AS requests, round(count(*) / greatest(1, epoch(max(time) - min(time))), 2) AS per_second,"
-            f" round(100 * {_FAILED} / count(*), 3) AS failed_percent, {_MS['p50']} AS p50_ms, {_MS['p99']} AS p99_ms",
+        counted(
+            f"{_VERSION}, sum(n)::BIGINT AS requests, round(sum(n) / greatest(1, epoch(max(latest) - min(earliest))), 2) AS per_second,"
+            f" round(100 * sum(failed) / sum(n), 3) AS failed_percent, {ms_of('p50')} AS p50_ms, {ms_of('p99')} AS p99_ms",
+            keys=_VERSION,
+            parts={"failed": _FAILED, "earliest": "min(time)", "latest": "max(time)"},
+            of=_of_callers(),
             rest=f"{_OF_VERSION}\nORDER BY requests DESC",
         ),
     ),
     "p99": _Ready(
         "latency per version, from the median to the slowest",
-        _sql(
-            "project, model, version, count(*) AS requests, "
-            + ", ".join(f"{_MS[name]} AS {name}_ms" for name in _SHARES)
-            + ", round(max(duration_us) / 1000, 3) AS max_ms",
+        counted(
+            f"{_VERSION}, sum(n)::BIGINT AS requests, "
+            + ", ".join(f"{ms_of(name)} AS {name}_ms" for name in PER_MILLE)
+            + ", round(max(most) / 1000, 3) AS max_ms",
+            keys=_VERSION,
+            parts={},
+            of=_of_callers(),
             rest=f"{_OF_VERSION}\nORDER BY p99_ms DESC",
         ),
     ),
@@ -59,22 +75,33 @@ READY = {
         _sql(
             "time, project, model, version, endpoint, status, round(duration_us / 1000, 3) AS ms,"
             " round(upstream_us / 1000, 3) AS upstream_ms, retries, replica, consumer, request_id",
-            rest="ORDER BY duration_us DESC",
+            rest="ORDER BY duration_us DESC\nLIMIT $rows",
         ),
     ),
     "consumers": _Ready(
         "who asks, how much, and how often in error",
-        _sql(
-            f"consumer, key, count(*) AS requests, count(*) FILTER (status >= 400) AS refused_or_failed, {_MS['p99']} AS p99_ms,"
-            " sum(bytes_in)::BIGINT AS bytes_in, sum(bytes_out)::BIGINT AS bytes_out, max(time) AS last",
+        counted(
+            f"consumer, key, sum(n)::BIGINT AS requests, sum(refused_or_failed)::BIGINT AS refused_or_failed, {ms_of('p99')} AS p99_ms,"
+            " sum(bytes_in)::BIGINT AS bytes_in, sum(bytes_out)::BIGINT AS bytes_out, max(last) AS last",
+            keys="consumer, key",
+            parts={
+                "refused_or_failed": "count(*) FILTER (status >= 400)",
+                "bytes_in": "sum(bytes_in)",
+                "bytes_out": "sum(bytes_out)",
+                "last": "max(time)",
+            },
+            of=_of_callers(),
             rest="GROUP BY consumer, key\nORDER BY requests DESC",
         ),
     ),
     "timeline": _Ready(
         "requests, errors and latency by the minute, newest first",
-        _sql(
-            f"date_trunc('minute', time) AS minute, count(*) AS requests, {_FAILED} AS failed, {_MS['p50']} AS p50_ms,"
-            f" {_MS['p99']} AS p99_ms",
+        counted(
+            f"make_timestamptz(minute * {_MINUTE}) AS minute, sum(n)::BIGINT AS requests, sum(failed)::BIGINT AS failed, {ms_of('p50')} AS p50_ms, {ms_of('p99')} AS p99_ms",
+            keys=f"epoch_us(time) // {_MINUTE} AS minute",
+            within="minute",
+            parts={"failed": _FAILED},
+            of=_of_callers(),
             rest="GROUP BY minute\nORDER BY minute DESC",
         ),
     ),
@@ -106,12 +133,19 @@ READY = {
     ),
     "mirrors": _Ready(
         "copies per pair of versions: how often both said the same, and how fast each was",
-        _sql(
-            'project, model, "primary", version, count(*) AS copies, count(*) FILTER (status >= 500) AS failed, count(agree) AS compared,'
-            " round(100 * count(*) FILTER (agree) / nullif(count(agree), 0), 3) AS agree_percent,"
-            f" round(quantile_disc(primary_us, 0.99) / 1000, 3) AS primary_p99_ms, {_MS['p99']} AS p99_ms",
-            where="mirrored",
-            rest='GROUP BY project, model, "primary", version\nORDER BY copies DESC',
+        counted(
+            f"{_PAIR}, sum(n) FILTER (copy)::BIGINT AS copies, sum(failed) FILTER (copy)::BIGINT AS failed,"
+            " sum(compared) FILTER (copy)::BIGINT AS compared,"
+            " round(100 * sum(agreed) FILTER (copy) / nullif(sum(compared) FILTER (copy), 0), 3) AS agree_percent,"
+            f" {ms_of('p99', 'NOT copy')} AS primary_p99_ms, {ms_of('p99', 'copy')} AS p99_ms",
+            keys=f"{_PAIR}, copy",
+            parts={
+                "failed": "count(*) FILTER (status >= 500)",
+                "compared": "count(agree)",
+                "agreed": "count(*) FILTER (agree)",
+            },
+            of=_BOTH,
+            rest=f"GROUP BY {_PAIR}\nORDER BY copies DESC",
         ),
     ),
 }
@@ -133,7 +167,12 @@ def written_out(asked: Asked) -> RecordQuery:
         raise InvalidRequestError(f"there is no question {asked.name[:50]!r}", hint=f"there are: {', '.join(READY)}")
     return RecordQuery(
         sql=ready.sql,
-        parameters={"project": asked.project, "model": asked.model, "version": asked.version},
+        parameters={
+            "project": asked.project,
+            "model": asked.model,
+            "version": asked.version,
+            "rows": str(asked.rows + 1),  # one more, so that it shows whether there were more
+        },
         since=asked.since,
         rows=asked.rows,
         seconds=asked.seconds,

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import duckdb
 
-from modelway.errors import InvalidRequestError
+from modelway.errors import InvalidRequestError, ModelwayError
 
 MOST_CHARACTERS = 32_000
 # What stands in front of an explained statement; what follows is looked at by itself, for EXPLAIN ANALYZE runs it.
 _EXPLAIN = re.compile(r"\s*EXPLAIN\b(\s+ANALYZE\b)?(\s*\([A-Za-z_ ,]{0,50}\))?", re.IGNORECASE)
+_KEEPS_VALUES = re.compile(r"\b(quantile(_cont|_disc)?|percentile_(cont|disc)|median|mad)\s*\(", re.IGNORECASE)
 _HINT = "one SELECT over the views access, inference, requests, feedback or predictions, e.g. SELECT status, count(*) FROM access GROUP BY status"
 
 
@@ -43,6 +44,17 @@ def question_of(sql: str) -> Question:
 def refusal(why: str, hint: str = _HINT) -> InvalidRequestError:
     """Why a question is not answered, as the caller is told."""
     return InvalidRequestError(f"the query: {why}", hint=hint, code="invalid_query")
+
+
+def too_costly(why: str, sql: str) -> ModelwayError:
+    """Why a question was given up, and what to ask instead."""
+    hint = "ask for a shorter time (since), fewer columns or rows"
+    if _KEEPS_VALUES.search(sql):
+        hint = (
+            "an exact quantile keeps every value: write quantile_near(duration_us, 0.99), which keeps counts and is within 0.05 %,"
+            " or ask for a shorter time (since)"
+        )
+    return ModelwayError(f"the query: {why}", hint=hint, code="query_too_costly")
 
 
 def _only_statement(sql: str) -> tuple[str, duckdb.StatementType]:

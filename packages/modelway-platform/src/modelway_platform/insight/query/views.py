@@ -8,6 +8,7 @@ from typing import Protocol
 from modelway_platform.insight.collect.files import ledger_of
 from modelway_platform.insight.collect.kinds import KINDS, Kind
 from modelway_platform.insight.collect.ledger import StoredFile, floor_of, live_files
+from modelway_platform.insight.query.quantiles import QUANTILE_MACROS
 
 # Between the gateway's clock and a replica's, and for a model that goes on when its caller has left.
 _APART = "INTERVAL 10 SECONDS"
@@ -34,6 +35,7 @@ MACROS: tuple[str, ...] = (
     _PREDICTION,
     _SAME,
     "CREATE MACRO ago(span) AS now() - span::INTERVAL",
+    *QUANTILE_MACROS,
 )
 
 
