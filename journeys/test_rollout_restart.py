@@ -85,6 +85,10 @@ def test_a_rolling_by_somebody_else_replaces_replicas_without_a_failed_request(
         platform.wait_ready(NAME, seconds=240)
     assert len(load.sent) > 50
     assert not load.failed, load.summary()
+    with platform.control() as control:
+        reasons = [each["reason"] for each in control.events("deployments", NAME)]
+    assert "ReplicaMoved" in reasons
+    assert "ReplicaCrashed" not in reasons, "nothing fell"
     after = place.ask("GET", f"{DEPLOYMENTS}/{name}")
     platform.apply(declared(3))  # whatever is applied of ours leaves alone what is another's
     wait_for("there is a third", lambda: is_rolled(place, set(), 3), seconds=240)

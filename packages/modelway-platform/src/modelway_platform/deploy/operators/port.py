@@ -45,6 +45,7 @@ class Observed:
 
     `run` names the present run where the cluster itself starts again what fell: another name than before means that it
     fell, `reason` then says how the run before ended. `endpoint` is the id that it is registered by, if that is not its own.
+    `moved` says why that run is another one although nothing fell: one that was ready already took its place.
     """
 
     exited_at: float | None = None
@@ -53,6 +54,7 @@ class Observed:
     ends_soon: str = ""
     run: str = ""
     endpoint: str = ""
+    moved: str = ""
 
 
 class Operator(Protocol):

@@ -135,7 +135,7 @@ class Fleet:
                 self._operator(held).stop(held.id, held.spec.drain_seconds)
 
     async def _judge(self, observed: Mapping[str, Observed], registered: Collection[str]) -> None:
-        news: list[tuple[HeldReplica, HeldReplica, str]] = []
+        news: list[tuple[HeldReplica, HeldReplica, Observed]] = []
         for held in self._held.all():
             if self.trouble(held.spec.cluster):
                 continue  # what was last known of it still holds
@@ -145,11 +145,15 @@ class Fleet:
             if known_as in registered and now.state in {ReplicaState.CRASHED, ReplicaState.STOPPED}:
                 self._drop_endpoint(known_as)  # its last renewal may have crossed the news of its end
             if now != held:
-                news.append((held, now, found.reason if found is not None else ""))
+                news.append((held, now, found or Observed()))
         await self._save_all([now for _, now, _ in news])
-        for before, now, reason in news:
+        for before, now, found in news:
             if now.restarts > before.restarts and now.state is not ReplicaState.CRASHED:
-                self._event(now, "Warning", "ReplicaCrashed", f"{now.id} {reason}; its cluster starts it again")
+                self._event(now, "Warning", "ReplicaCrashed", f"{now.id} {found.reason}; its cluster starts it again")
+            elif found.moved and before.run not in {"", now.run}:
+                self._event(
+                    now, "Normal", "ReplicaMoved", f"{now.id}: {found.moved}, one that was ready took its place"
+                )
             self._tell(before, now)
 
     async def start(self, declared: DeploymentRecord, environment: str) -> None:

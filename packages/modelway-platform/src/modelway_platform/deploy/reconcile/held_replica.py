@@ -141,7 +141,7 @@ def judge(held: HeldReplica, observed: Observed | None, now: float, *, registere
         return replace(held, state=ReplicaState.CRASHED, exited_at=0.0)
     if observed.exited_at is not None:
         return _fallen(held, observed.exited_at, observed.reason)
-    if held.run and observed.run != held.run:
+    if held.run and observed.run != held.run and not observed.moved:
         held = _started_again_there(held, observed.reason, now)
     held = replace(held, ends_soon=observed.ends_soon, run=observed.run, endpoint=observed.endpoint)
     if registered:

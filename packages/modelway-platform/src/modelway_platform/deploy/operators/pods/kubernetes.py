@@ -391,7 +391,7 @@ class KubernetesOperator:
             fall = fall_of(pod)
             if fall is not None:
                 slot.fell = await self._said(slot, fall, before=is_started_again(pod))
-            slot.run = run_of(pod)
+            slot.run, slot.moved = run_of(pod), ""
             self._around.on_change(slot.id)
 
     async def _gone(self, name: str) -> None:

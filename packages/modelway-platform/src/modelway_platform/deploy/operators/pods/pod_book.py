@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from modelway_platform.deploy.operators.pods.pod_state import Pod, leaving_of, run_of, waiting_of
+from modelway_platform.deploy.operators.pods.pod_state import Pod, is_ready, leaving_of, run_of, waiting_of
 from modelway_platform.deploy.operators.pods.pod_workload import REPLICA, WORKLOAD
 from modelway_platform.deploy.operators.port import Observed
 from modelway_platform.domain.identity import VersionKey
@@ -24,6 +24,7 @@ class Slot:
         run: Names the present run of its pod.
         fell: How the run before ended.
         lost: Why it has no pod now.
+        moved: Why it has another pod, which was ready already when it lost the one before.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Slot:
     run: str = ""
     fell: str = ""
     lost: str = ""
+    moved: str = ""
 
 
 @dataclass(slots=True)
@@ -85,6 +87,7 @@ class PodBook:
             found = found or next((pod for pod in free if not self._is_anothers(pod, slot)), None)
             if found is not None:
                 free.remove(found)
+                slot.moved = slot.lost if is_ready(found) else ""
                 slot.pod, slot.lost, slot.run = found.metadata.name, "", run_of(found)
                 bound.append(slot)
         return bound
@@ -102,7 +105,7 @@ class PodBook:
             waiting = waiting_of(pod)
             if not waiting and run_ended(pod):
                 waiting = f"{slot.fell}; Kubernetes starts it again"
-            return Observed(waiting=waiting, reason=slot.fell, run=slot.run, endpoint=slot.pod)
+            return Observed(waiting=waiting, reason=slot.fell, run=slot.run, endpoint=slot.pod, moved=slot.moved)
         workload = self.workloads.get(slot.workload)
         trouble = f"no pod can be made: {workload.trouble}" if workload is not None and workload.trouble else slot.lost
         return Observed(waiting=trouble, reason=slot.fell, run=slot.run)

@@ -157,6 +157,11 @@ def leaving_of(pod: Pod) -> str:
     return "its pod was deleted"
 
 
+def is_ready(pod: Pod) -> bool:
+    """Whether Kubernetes says that it answers."""
+    return any(each.type == "Ready" and each.status == "True" for each in pod.status.conditions or ())
+
+
 def waiting_of(pod: Pod) -> str:
     """Why it does not run yet, half a sentence; empty where there is nothing out of the ordinary."""
     for condition in pod.status.conditions or ():
