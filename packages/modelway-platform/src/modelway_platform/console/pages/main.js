@@ -66,7 +66,7 @@ async function signIn(ticket) {
     fill(trouble);
     await entered({ key: key.value }).catch(error => { fill(trouble, problem(error)); key.select(); });
   } },
-  find("top").querySelector(".brand").cloneNode(true), h("div", { class: "field" }, h("label", { for: "key" }, "Key"), key, h("span", { class: "soft" }, "an admin key, or a token: you see and do here what it may")), trouble,
+  h("h1", {}, find("top").querySelector(".brand").cloneNode(true)), h("div", { class: "field" }, h("label", { for: "key" }, "Key"), key, h("span", { class: "soft" }, "an admin key, or a token: you see and do here what it may")), trouble,
   h("div", { class: "row end" }, h("button", { class: "first" }, "Sign in")),
   h("p", { class: "soft" }, "Or without typing a key, on the machine of the platform:"), cli("modelway console"));
   fill(find("main"), form);

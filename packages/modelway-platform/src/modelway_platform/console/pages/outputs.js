@@ -16,7 +16,7 @@ export function outputsCard(outputs = [], metrics) {
     outputs.length ? table([
       ["Output", each => each.name],
       ["Kind", each => KINDS[each.kind] ?? each.kind],
-      ["", standing],
+      ["State", standing],
       ["Lag", each => span(each.lagSeconds ?? 0), { right: true, sort: each => each.lagSeconds ?? 0 }],
       ["Waiting", each => number(each.waitingRecords ?? 0), { right: true }],
       ["Sent", each => number(each.sentRecords ?? 0), { right: true }],

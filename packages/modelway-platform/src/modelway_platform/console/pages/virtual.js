@@ -61,6 +61,8 @@ export class VirtualList {
       const item = this.shown[index];
       if (!this.drawn.has(index)) {
         const element = h("div", { class: `line ${this.kind(item)}`, style: { top: `${index * HEIGHT}px` }, ondblclick: () => this.open?.(item) }, this.render(item));
+        // The list is one stop of the keyboard, with arrows and Enter: links would be a hundred thousand.
+        for (const link of element.querySelectorAll("a")) link.tabIndex = -1;
         this.space.append(element);
         this.drawn.set(index, { item, element });
       }

@@ -21,7 +21,7 @@ export default async function deployments(page) {
     ["Cluster", each => where(each.spec)],
     ["Package", each => h("code", { title: each.spec.package }, short(each.spec.package))],
     ["Changed", each => stamp(each.metadata.updatedAt)],
-    ["", each => h("span", { class: "soft" }, each.status.message), { wide: true }],
+    ["In words", each => h("span", { class: "soft" }, each.status.message), { wide: true }],
   ], items.filter(each => `${each.metadata.name} ${each.status.phase}`.toLowerCase().includes(filter.value.toLowerCase())), { href: each => `#/deployments/${each.metadata.name}`, none: items.length ? "Nothing fits the filter." : "Nothing is deployed yet: the Overview says what to do first." })));
   fill(main, head("Deployments", "what is declared, and what is really there"), trouble, h("div", { class: "filters" }, filter), list, cli("modelway get deployments --watch"));
   follow(signal, state => { items = state.deployments; draw(); place(); }, error => { fill(trouble, error && problem(error)); place(); });
@@ -38,7 +38,7 @@ async function one({ main, signal, place }, [project, model, version]) {
     fill(state, stateOf(object));
     fill(steps, phases(id, told, opened));
     fill(past, history(object, revisions.items.sort((a, b) => b.number - a.number), path));
-    fill(happened, card("Events", table([["When", each => stamp(each.lastAt)], ["", each => badge(each.reason, each.type === "Warning" ? "bad" : "good")], ["What", each => each.message, { wide: true }], ["Times", each => (each.count > 1 ? each.count : ""), { right: true }]], [...events.items].reverse().slice(0, 25))));
+    fill(happened, card("Events", table([["When", each => stamp(each.lastAt)], ["Event", each => badge(each.reason, each.type === "Warning" ? "bad" : "good")], ["What", each => each.message, { wide: true }], ["Times", each => (each.count > 1 ? each.count : ""), { right: true }]], [...events.items].reverse().slice(0, 25))));
     fill(replicas, card("Replicas", replicaTable(endpoints.items.filter(each => each.project === project && each.model === model && each.version === version), id), timeline(events.items)));
     if (seen !== object.spec.package) { seen = object.spec.package; control(`packages/${encodeURIComponent(seen)}`, { signal }).then(told => fill(package_, packageCard(told)), () => {}); }
   };
@@ -57,7 +57,7 @@ async function one({ main, signal, place }, [project, model, version]) {
 /** The clusters it runs on, and how many replicas it has there: so many, or as many as its load asks for. */
 const where = spec => (spec.clusters ?? [{ name: spec.cluster }]).map(each => each.name).join(", ");
 const howMany = spec => spec.autoscale ? `${spec.autoscale.minReplicas} to ${spec.autoscale.maxReplicas} replicas by load`
-  : `${spec.clusters ? spec.clusters.map(each => each.replicas).join(" + ") : spec.replicas} replicas`;
+  : `${spec.clusters ? spec.clusters.map(each => each.replicas).join(" + ") : spec.replicas} replica${!spec.clusters && spec.replicas === 1 ? "" : "s"}`;
 
 function stateOf(object) {
   const { status, spec } = object;
@@ -82,7 +82,7 @@ function phases(id, { revision, items }, opened) {
 
 const replicaTable = (items, id) => table([
   ["Replica", each => each.id], ["Address", each => h("code", {}, `${each.scheme}://${each.host}:${each.port}`)], ["gRPC", each => each.grpcPort ?? ""],
-  ["", each => (each.leftOutBy ? badge("left out", "bad") : badge("gets requests", "good"))],
+  ["State", each => (each.leftOutBy ? badge("left out", "bad") : badge("gets requests", "good"))],
 ], items, { href: each => `#/logs?source=server&replica=${each.id}`, none: `No replica of ${id} is registered.` });
 
 function history(object, revisions, path) {
@@ -132,5 +132,5 @@ export const packageCard = told => card(["Package", h("code", { class: "soft", t
 export function signature(endpoint) {
   const output = endpoint.output?.members?.length ? `{${endpoint.output.members.map(each => `${each.name}: ${each.label}`).join(", ")}}` : endpoint.output?.label ?? "";
   return h("div", { class: "field" }, h("h3", {}, h("code", {}, endpoint.name), endpoint.streaming && badge("streams", "busy")), endpoint.description && h("p", { class: "soft" }, endpoint.description),
-    table([["Input", each => h("code", {}, each.name)], ["Type", each => h("code", {}, each.label)], ["", each => (each.required ? "required" : h("span", { class: "soft" }, "optional"))]], endpoint.inputs ?? [], { none: "It takes no input." }), h("p", {}, h("span", { class: "soft" }, "answers "), h("code", {}, output)));
+    table([["Input", each => h("code", {}, each.name)], ["Type", each => h("code", {}, each.label)], ["Needed", each => (each.required ? "required" : h("span", { class: "soft" }, "optional"))]], endpoint.inputs ?? [], { none: "It takes no input." }), h("p", {}, h("span", { class: "soft" }, "answers "), h("code", {}, output)));
 }

@@ -58,7 +58,7 @@ function concerns({ deployments, endpoints, status }) {
 function requests({ models: all, told }) {
   const lines = all.map(each => ({ name: each.name, points: together(ofModel(told, each.name)) })).filter(each => each.points.length);
   const top = lines.sort((a, b) => b.points.reduce((x, y) => x + y, 0) - a.points.reduce((x, y) => x + y, 0)).slice(0, 6);
-  return card(["Requests per second", h("span", { class: "soft" }, lines.length > 6 ? `the six busiest of ${lines.length} models, ` : "", "last 15 minutes")], chart(told?.times ?? [], top, { show: value => number(value, value < 5 ? 1 : 0) }),
+  return card(["Requests per second", h("span", { class: "soft" }, lines.length > 6 ? `the six busiest of ${lines.length} models, ` : "", "last 15 minutes")], chart(told?.times ?? [], top, { show: value => number(value, value < 20 ? 1 : 0) }),
     h("div", { class: "legend" }, top.map((each, index) => h("span", { class: `s${[...top.map(one => one.name)].sort().indexOf(each.name) % 6}`, "data-at": index }, h("i", { class: "dot" }), each.name))));
 }
 
@@ -66,7 +66,7 @@ const modelTable = ({ models: all, told }) => table([
   ["Model", each => each.name],
   ["Versions", each => h("span", { class: "row" }, each.deployments.map(one => h("span", {}, `${one.metadata.version} `, phase(one.status.phase))))],
   ["Traffic", each => (each.weights.length ? shares(each.weights, true) : h("span", { class: "soft" }, "nobody is ready"))],
-  ["", each => spark(together(ofModel(told, each.name)).slice(-150))],
+  ["Last 5 minutes", each => spark(together(ofModel(told, each.name)).slice(-150))],
   ["Requests/s", each => rate(lately(ofModel(told, each.name)).rate), { right: true }],
   ["Failed", each => percent(lately(ofModel(told, each.name)).failed), { right: true }],
   ["p50", each => ms(lately(ofModel(told, each.name)).p50), { right: true }],

@@ -86,7 +86,7 @@ function trialOf(found, state, go) {
   const limit = (label, value, key) => h("input", { type: "number", step: "any", "aria-label": label, value, onchange: event => { const next = { low, high, [key]: event.target.value }; go({ rewards: next.low === "0" && next.high === "1" ? "" : `${next.low}:${next.high}` }); } });
   return [
     h("label", {}, "compared are", h("select", { "aria-label": "experiment", onchange: event => go({ experiment: event.target.value, ...armsOf(event.target.value) }) }, [["", "requests by weights"], ...experiments.map(each => [each.name, `experiment ${each.name}`])].map(([value, text]) => h("option", { value, selected: value === state.experiment }, text)))),
-    h("label", {}, "rewards lie between", limit("lowest reward", low, "low")), h("label", {}, "and", limit("highest reward", high, "high")),
+    h("span", { class: "row soft limits" }, "rewards lie between", limit("lowest reward", low, "low"), "and", limit("highest reward", high, "high")),
   ];
 }
 

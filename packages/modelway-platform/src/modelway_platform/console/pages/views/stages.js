@@ -118,7 +118,7 @@ function approvalNote(promotion, line) {
 }
 
 const history = (project, moves, line, again) => card(["Who moved what", h("span", { class: "soft" }, moves.length ? "newest first" : "")], table([
-  ["#", each => each.number, { right: true }], ["Deployment", each => each.deployment], ["Way", each => `${each.fromStage} → ${each.toStage}`], ["State", stateOf], ["By", each => each.promoter], ["When", each => stamp(each.endedAt ?? each.updatedAt)], ["Revision", each => each.resultRevision || "", { right: true }], ["Commit", each => commitOf(each) || ""], ["Why", each => [each.reason, each.state !== "Promoted" && each.message && h("span", { class: "soft" }, ` ${each.message}`)], { wide: true }], ["", each => ordersFor(each, goal(each, line), again)],
+  ["#", each => each.number, { right: true }], ["Deployment", each => each.deployment], ["Way", each => `${each.fromStage} → ${each.toStage}`], ["State", stateOf], ["By", each => each.promoter], ["When", each => stamp(each.endedAt ?? each.updatedAt)], ["Revision", each => each.resultRevision || "", { right: true }], ["Commit", each => commitOf(each) || ""], ["Why", each => [each.reason, each.state !== "Promoted" && each.message && h("span", { class: "soft" }, ` ${each.message}`)], { wide: true }], ["Orders", each => ordersFor(each, goal(each, line), again)],
 ], moves, { href: each => `#/stages/promotions/${each.number}`, none: "Nothing was promoted yet." }), cli(`modelway promotion list ${project}`));
 
 async function one({ main, signal, place }, number) {

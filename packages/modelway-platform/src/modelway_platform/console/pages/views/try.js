@@ -61,7 +61,7 @@ function samples(found, version, endpoint, form, doors) {
   const curl = `curl -s ${doors.gateway}/${path} -H "X-API-Key: $MODELWAY_KEY" -H 'Content-Type: application/json' -d ${shell(body)}`;
   const python = ["from modelway.client import ModelClient", "", `with ModelClient(${JSON.stringify(id)}) as model:`, `    print(model.call(${pythonOf(request)}${endpoint.name === "predict" ? "" : `, endpoint=${JSON.stringify(endpoint.name)}`}))`].join("\n");
   return [cli(`modelway call ${shell(id)} ${shell(endpoint.name)} -d ${shell(body)}`),
-    [["curl", curl], ["Python", python]].map(([title, text]) => h("details", {}, h("summary", {}, title, " ", h("button", { type: "button", class: "small", onclick: event => { event.preventDefault(); copy(text); } }, `copy as ${title}`)), h("pre", {}, text)))];
+    [["curl", curl], ["Python", python]].map(([title, text]) => h("div", { class: "sample" }, h("details", {}, h("summary", {}, title), h("pre", {}, text)), h("button", { type: "button", class: "small", onclick: () => copy(text) }, `copy as ${title}`)))];
 }
 
 /** A JSON value as Python writes it. */
