@@ -53,7 +53,9 @@ def settled(page: Page, console: RunningPlatform, name: str) -> None:
 
 def complaints_of(page: Page, **options: Any) -> list[str]:
     """Each violation with where it is and what axe says of it."""
-    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
+    axe: Any = Axe()  # it carries no types
+    answer = axe.run(page, options={"resultTypes": ["violations"], **options})
+    found: list[dict[str, Any]] = answer.response["violations"]
     return [
         f"{rule['id']}: {node['html'][:160]} | {' '.join(str(node['failureSummary']).split())[:240]}"
         for rule in found
