@@ -9,6 +9,7 @@ from modelway_platform.domain.anomalies.errors_check import check_errors, check_
 from modelway_platform.domain.anomalies.judgement import Bar, Cause, Judgement, bar_of
 from modelway_platform.domain.anomalies.latency_check import check_latency
 from modelway_platform.domain.anomalies.sample import Sample
+from modelway_platform.domain.anomalies.share_shift import check_shares
 from modelway_platform.domain.anomalies.traffic_check import SLOW, Traffic, check_traffic
 from modelway_platform.domain.anomalies.usual_model import UsualModel
 
@@ -113,7 +114,22 @@ def _drift(usual: UsualModel, recent: Recent, causes: frozenset[Cause], bars: Ma
             if cause in causes:
                 profile = profiles.get(version, DriftProfile())
                 found.append(check_drift(cause, profile, window, of, bars[cause], version=version))
+                if cause is Cause.OUTPUTS:
+                    found[-1] = _with_shares(found[-1], usual, tens, bars[cause])
     return found
+
+
+def _with_shares(said: Judgement, usual: UsualModel, tens: Sequence[Sample], bar: Bar) -> Judgement:
+    """What single values say, where the whole distribution says nothing."""
+    profiles = usual.shares.get(said.version, {})
+    if said.finding is not None or not profiles:
+        return said
+    finding, judged = check_shares(said.cause, profiles, tens, outputs_of, bar, version=said.version)
+    if not judged:
+        return said
+    basis = f"{judged} values by themselves, against the same hours of earlier days, over 1, 3 and 12 hours"
+    whole = f"{said.basis}; " if said.basis and not said.blind else ""
+    return Judgement(cause=said.cause, version=said.version, finding=finding, basis=whole + basis)
 
 
 def _traffic(recent: Recent) -> Traffic:

@@ -73,7 +73,7 @@ class Finding:
         expected: What is usual.
         low: Lowest that would have been usual; None for no bound.
         high: Highest.
-        unit: requests/s, share, ms or PSI.
+        unit: requests/s, share, ms, PSI or logit.
         surprise: Logarithm of the probability by chance, at most.
         words: A sentence.
     """

@@ -13,6 +13,7 @@ from modelway_platform.domain.anomalies.errors_check import (
 )
 from modelway_platform.domain.anomalies.latency_check import LatencyProfile, learn_latency
 from modelway_platform.domain.anomalies.sample import Sample, merged
+from modelway_platform.domain.anomalies.share_profile import ShareProfile, learn_shares
 from modelway_platform.domain.anomalies.traffic_profile import HOUR, TrafficProfile, learn_traffic
 
 TEN = 600
@@ -50,6 +51,7 @@ class UsualModel:
     mirror: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
     outputs: Mapping[str, DriftProfile] = field(default_factory=dict[str, DriftProfile])
     inputs: Mapping[str, DriftProfile] = field(default_factory=dict[str, DriftProfile])
+    shares: Mapping[str, Mapping[str, ShareProfile]] = field(default_factory=dict[str, Mapping[str, ShareProfile]])
     hours: int = 0
     latency_hours: int = 0
 
@@ -82,6 +84,9 @@ def learn(history: History, *, at: int) -> UsualModel:
             version: learn_drift(_of(history, whole, version, at), outputs_of, at=at) for version in history.hours
         },
         inputs={version: learn_drift(_of(history, whole, version, at), inputs_of, at=at) for version in history.hours},
+        shares={
+            version: learn_shares(_of(history, whole, version, at), outputs_of, at=at) for version in history.hours
+        },
         hours=len(known),
         latency_hours=sum(1 for each in lately if sum(each.latency.values()) >= 50),
     )
