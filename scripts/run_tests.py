@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 # Tests wait as often as they compute: more processes than the two cores of a small machine fill them.
-SUITES = {"packages": 3, "journeys": 3}
+SUITES = {"packages": 4, "journeys": 3}
 MOST_ASKED_AGAIN = 10
 SOME_FAILED = 1
 CACHE = ".cache/pytest"
