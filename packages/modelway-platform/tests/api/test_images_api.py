@@ -118,7 +118,9 @@ def test_only_what_nobody_needs_goes(run: Callable[..., Any], tmp_path: Path) ->
             started_at=0,
         )
         platform.api.replicas.save(replica)
-        platform.api.parts.promotions.ask(
+        promotions = platform.api.parts.declared.promotions
+        assert promotions is not None
+        promotions.ask(
             Promotion(
                 deployment="vision/digits/v1",
                 from_stage="",
