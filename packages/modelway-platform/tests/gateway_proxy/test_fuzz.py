@@ -6,11 +6,12 @@ import random
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from conftest import Gateway, Process, Table
     from journeys.raw_peers import Peer, Replica
@@ -65,10 +66,8 @@ def memory(process: Process) -> int:
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
-def test_fuzz(
-    process: Callable[..., Process], replica: Callable[..., Replica], call: Callable[..., Peer], table: type[Table]
-) -> None:
-    source = random.Random(7)
+def fuzzing(source: random.Random) -> Callable[[Peer], None]:
+    """A replica that answers with what is hardly HTTP any more."""
 
     def script(peer: Peer) -> None:
         with suppress(Exception):  # what comes here is fuzzed, too
@@ -77,50 +76,55 @@ def test_fuzz(
                 if source.random() < 0.3:
                     return
 
-    good = replica()
+    return script
+
+
+def sound_beside(table: type[Table], good: Replica, bad: list[Replica]) -> Table:
+    """A table of a model that is fuzzed, and of one beside it whose callers are to notice nothing."""
     other = table({"v1": (1, [good])}).made(1).models[0]
-    renamed = type(other)(
-        project="sound",
-        model="m",
-        access="open",
-        idempotent=True,
-        timeout_seconds=5,
-        max_body_bytes=100,
-        versions=other.versions,
+    beside = replace(
+        other, project="sound", model="m", access="open", idempotent=True, timeout_seconds=5, max_body_bytes=100
     )
-    fuzzed = table(
-        {"v1": (1, [replica(script), replica(script)])},
-        timeout=0.2,
-        max_body_bytes=1000,
-        others=[renamed],
-        idempotent=True,
-    )
-    worker = process(fuzzed)
-    sound = call(port=worker.port)
+    return table({"v1": (1, bad)}, timeout=0.2, max_body_bytes=1000, others=[beside], idempotent=True)
+
+
+def attack(seed: int, call: Callable[..., Peer], port: int) -> None:
+    """A caller that sends what is hardly HTTP any more, many times, and hardly waits for the answers."""
+    source = random.Random(seed)
+    for _ in range(150):
+        with suppress(OSError):
+            peer = call(mutated(source, source.choice(REQUESTS)), port=port)
+            peer.socket.settimeout(0.03)
+            with suppress(Exception):
+                while True:
+                    peer.more()
+            peer.close()
+
+
+def slowest_while(attackers: Sequence[threading.Thread], sound: Peer) -> float:
+    """The longest that a request to the model beside took, in seconds, until no attacker is left."""
     slowest = 0.0
+    while any(each.is_alive() for each in attackers):
+        begun = time.monotonic()
+        sound.send(GET.replace(b"/p/", b"/sound/"))
+        assert sound.answer().status == 200
+        slowest = max(slowest, time.monotonic() - begun)
+        time.sleep(0.005)
+    return slowest
 
-    def attack(seed: int) -> None:
-        own = random.Random(seed)
-        for _ in range(150):
-            with suppress(OSError):
-                peer = call(mutated(own, own.choice(REQUESTS)), port=worker.port)
-                peer.socket.settimeout(0.03)
-                with suppress(Exception):
-                    while True:
-                        peer.more()
-                peer.close()
 
-    before = 0
+def test_fuzz(
+    process: Callable[..., Process], replica: Callable[..., Replica], call: Callable[..., Peer], table: type[Table]
+) -> None:
+    script = fuzzing(random.Random(7))
+    worker = process(sound_beside(table, replica(), [replica(script), replica(script)]))
+    sound = call(port=worker.port)
+    slowest, before = 0.0, 0
     for turn in range(2):
-        attackers = [threading.Thread(target=attack, args=(each + 10 * turn,)) for each in range(4)]
+        attackers = [threading.Thread(target=attack, args=(each + 10 * turn, call, worker.port)) for each in range(4)]
         for each in attackers:
             each.start()
-        while any(each.is_alive() for each in attackers):
-            begun = time.monotonic()
-            sound.send(GET.replace(b"/p/", b"/sound/"))
-            assert sound.answer().status == 200
-            slowest = max(slowest, time.monotonic() - begun)
-            time.sleep(0.005)
+        slowest = max(slowest, slowest_while(attackers, sound))
         before = before or memory(worker)
     assert worker.process.poll() is None
     assert slowest < 1

@@ -1,6 +1,6 @@
 """Compares two versions by the requests the gateway has recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,8 +21,9 @@ from modelway_platform.store.files.shipped_segments import shipped_folders
 
 @dataclass(slots=True)
 class _Others:
-    """What is told of a version beside the evidence."""
+    """What is told of a version beside the evidence; `prefix` is where callers ask for it by its number."""
 
+    prefix: str
     refused: int = 0
     left: int = 0
     pinned: int = 0
@@ -81,8 +82,7 @@ class AccessComparison:
         """
         plan = replace(self.plan, rewards=query.rewards)
         experiment, counts, copies = Experiment(plan), ReadCounts(), _Copies()
-        others = {query.baseline: _Others(), query.candidate: _Others()}
-        prefixes = {version: f"/{query.model}/{version}/" for version in others}
+        others = {each: _Others(f"/{query.model}/{each}/") for each in (query.baseline, query.candidate)}
         records = read_records(
             (self.access, *shipped_folders(self.shipped, "access")),
             project=query.model.project,
@@ -94,20 +94,7 @@ class AccessComparison:
             kind=MirrorRecord,
         )
         for record in records:
-            other = others.get(record.version)
-            if other is None or record.internal:
-                continue
-            if record.mirrored:
-                if (record.version, record.primary) == (query.candidate, query.baseline):
-                    copies.add(record)
-                continue
-            if query.experiment and record.experiment != query.experiment:
-                continue
-            if chosen_by_caller(record, prefixes[record.version]):
-                other.pinned += 1
-                if not query.pinned:
-                    continue
-            _count(record, other, experiment, candidate=record.version == query.candidate)
+            _observe(record, query, others, experiment, copies)
         baseline, candidate = experiment.seen()
         told, problem = ToldEvidence(plan), ""
         if self.desk is not None:
@@ -127,6 +114,26 @@ class AccessComparison:
             copies=copies.seen(plan.alpha) if copies.copies else None,
             problem=problem,
         )
+
+
+def _observe(
+    record: MirrorRecord, query: ComparisonQuery, others: Mapping[str, _Others], experiment: Experiment, copies: _Copies
+) -> None:
+    """What one record says of the two versions, if it is of one of them and asked for."""
+    other = others.get(record.version)
+    if other is None or record.internal:
+        return
+    if record.mirrored:
+        if (record.version, record.primary) == (query.candidate, query.baseline):
+            copies.add(record)
+        return
+    if query.experiment and record.experiment != query.experiment:
+        return
+    if chosen_by_caller(record, other.prefix):
+        other.pinned += 1
+        if not query.pinned:
+            return
+    _count(record, other, experiment, candidate=record.version == query.candidate)
 
 
 def _count(record: AccessRecord, other: _Others, experiment: Experiment, *, candidate: bool) -> None:

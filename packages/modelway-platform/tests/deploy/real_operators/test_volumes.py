@@ -105,7 +105,8 @@ async def test_secrets_are_readable_inside_and_nowhere_shown(bench: Bench, spec:
             assert bench.secrets_kept()
             await asyncio.to_thread(second.tidy, ["digits-1"])
             assert not bench.secrets_kept()
-            assert [each["Name"] for each in client.volumes()["Volumes"]] == ["anothers"]
+            assert "anothers" in {each["Name"] for each in client.volumes()["Volumes"]}
+            client.remove_volume("anothers")
 
 
 def seen_by(bench: Bench, replica_id: str) -> Any:

@@ -145,73 +145,91 @@ def signature_of(handler: type[Handler]) -> Signature:
 def _endpoint(
     handler: type[Handler], name: str, before: Method | None, method: Method, after: Method | None, *, cost: str
 ) -> tuple[EndpointSignature, EndpointBinding]:
+    stages = tuple(each for each in (before, method, after) if each is not None)
     batched = method.stage.max_batch_size is not None
-    first = before or method
-    itemwise = batched and before is None
-    members = {each.name: _member(handler, first, each, itemwise=itemwise) for each in first.parameters}
+    first = stages[0]
+    members = {
+        each.name: _member(handler, first, each, itemwise=batched and before is None) for each in first.parameters
+    }
     defaults = {each.name: each.default for each in first.parameters if each.default is not inspect.Parameter.empty}
-    by_keyword = any(each.kind is inspect.Parameter.KEYWORD_ONLY for each in first.parameters)
     try:
         decode = RequestDecoder(name, members, defaults)
     except TypeError as error:
         raise InvalidHandlerError(f"{handler.__name__}.{first.name}: {error}") from error
-    if (method.stage.max_wait_ms or cost) and _concurrency(before, method, after):
-        what = "max_wait_ms" if method.stage.max_wait_ms else "max_batch_cost"
-        raise InvalidHandlerError(
-            f"{handler.__name__}.{method.name}: {what} is for endpoints without `async def`", hint="drop it"
-        )
-    if batched and not method.parameters:
-        raise InvalidHandlerError(f"{handler.__name__}.{method.name}: a batched method takes the batch as a parameter")
+    _check_batching(handler, method, concurrent=_concurrency(*stages) > 0, cost=cost)
     output = _output(after or method, itemwise=batched and after is None)
+    by_keyword = any(each.kind is inspect.Parameter.KEYWORD_ONLY for each in first.parameters)
+    stage = method.stage
     binding = EndpointBinding(
         name=name,
         preprocess=before.name if before else None,
         inference=method.name,
         postprocess=after.name if after else None,
-        max_batch_size=method.stage.max_batch_size,
-        max_batch_cost=method.stage.max_batch_cost,
+        max_batch_size=stage.max_batch_size,
+        max_batch_cost=stage.max_batch_cost,
         cost=cost,
         stacked=tuple(_stacked(method.hints.get(each.name, Any)) for each in method.parameters),
         inference_inputs=len(method.parameters),
         result=_result_form(method.returns),
         postprocess_inputs=len(after.parameters) if after else 1,
         keywords=tuple(members) if by_keyword else (),
-        contexts={
-            each.stage.kind: (*(parameter.name for parameter in each.parameters), each.context)
-            for each in (before, method, after)
-            if each is not None and each.context
-        },
+        contexts=_contexts(stages),
         decode=decode,
         forms=FormReader(decode, members, raw_field(members, defaults)),
         write=write_image if output.label == IMAGE_LABEL else None,
         late=any(codec.late for codec in members.values()),
-        asynchronous=any(each is not None and each.asynchronous for each in (before, method, after)),
+        asynchronous=any(each.asynchronous for each in stages),
         streaming=method.streams,
-        max_concurrency=_concurrency(before, method, after),
-        max_wait_seconds=0.0 if method.stage.max_wait_ms == "adaptive" else method.stage.max_wait_ms / 1000,
-        adaptive=method.stage.max_wait_ms == "adaptive",
+        max_concurrency=_concurrency(*stages),
+        max_wait_seconds=0.0 if stage.max_wait_ms == "adaptive" else stage.max_wait_ms / 1000,
+        adaptive=stage.max_wait_ms == "adaptive",
         any_thread=_any_thread(handler, method),
-        any_thread_declared=method.stage.any_thread is True,
-        idempotent=method.stage.idempotent,
+        any_thread_declared=stage.any_thread is True,
+        idempotent=stage.idempotent,
     )
-    described = EndpointSignature(
-        name=name,
-        inputs=tuple(_field(key, codec, required=key not in defaults) for key, codec in members.items()),
+    inputs = tuple(_field(key, codec, required=key not in defaults) for key, codec in members.items())
+    return _described(handler, method, binding, inputs, output), binding
+
+
+def _check_batching(handler: type[Handler], method: Method, *, concurrent: bool, cost: str) -> None:
+    where, stage = f"{handler.__name__}.{method.name}", method.stage
+    if (stage.max_wait_ms or cost) and concurrent:
+        what = "max_wait_ms" if stage.max_wait_ms else "max_batch_cost"
+        raise InvalidHandlerError(f"{where}: {what} is for endpoints without `async def`", hint="drop it")
+    if stage.max_batch_size is not None and not method.parameters:
+        raise InvalidHandlerError(f"{where}: a batched method takes the batch as a parameter")
+
+
+def _contexts(stages: tuple[Method, ...]) -> dict[StageKind, tuple[str, ...]]:
+    """The parameters of stages that ask for the request's context, that one last."""
+    return {
+        each.stage.kind: (*(parameter.name for parameter in each.parameters), each.context)
+        for each in stages
+        if each.context
+    }
+
+
+def _described(
+    handler: type[Handler], method: Method, binding: EndpointBinding, inputs: tuple[Field, ...], output: Field
+) -> EndpointSignature:
+    stage = method.stage
+    return EndpointSignature(
+        name=binding.name,
+        inputs=inputs,
         output=output,
         description=inspect.getdoc(getattr(handler, method.name)) or "",
-        max_batch_size=method.stage.max_batch_size,
-        max_batch_cost=method.stage.max_batch_cost,
+        max_batch_size=stage.max_batch_size,
+        max_batch_cost=stage.max_batch_cost,
         streaming=method.streams,
         raw_field=binding.forms.raw_field,
         running=Running(
-            cost=cost,
-            max_wait_ms=method.stage.max_wait_ms,
+            cost=binding.cost,
+            max_wait_ms=stage.max_wait_ms,
             max_concurrency=binding.max_concurrency,
-            any_thread=method.stage.any_thread,
-            idempotent=method.stage.idempotent,
+            any_thread=stage.any_thread,
+            idempotent=stage.idempotent,
         ),
     )
-    return described, binding
 
 
 def _any_thread(handler: type[Handler], method: Method) -> bool:

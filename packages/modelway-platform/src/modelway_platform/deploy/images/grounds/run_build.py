@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from modelway_platform.deploy.images.content.descriptor import ImageError
 
-_LAST = 12
+_TOLD = 4
 _LONGEST = 400
 
 
@@ -33,8 +34,7 @@ def run_build(
     Raises:
         ImageError: It failed, with its last words, or took too long.
     """
-    hidden = [value for value in (each.decode(errors="replace").strip() for each in secrets) if value]
-    last: list[str] = []
+    hidden, last = _words_of(secrets), deque[str](maxlen=_TOLD)
     late = threading.Event()
     with subprocess.Popen(
         list(command),
@@ -55,11 +55,9 @@ def run_build(
         timer.start()
         try:
             assert process.stdout is not None
-            for line in process.stdout:
-                text = _shown(line, hidden)
-                if text:
-                    last = [*last, text][-_LAST:]
-                    progress(text)
+            for text in filter(None, (_shown(line, hidden) for line in process.stdout)):
+                last.append(text)
+                progress(text)
             process.wait()
         finally:
             timer.cancel()
@@ -67,12 +65,16 @@ def run_build(
     if late.is_set():
         raise ImageError(f"the build took longer than {limit_seconds:.0f} s", hint="raise the builder's `minutes`.")
     if process.returncode != 0:
-        raise ImageError(f"the build failed: {' | '.join(last[-4:])[-_LONGEST:]}", hint="the phase's log has more.")
+        raise ImageError(f"the build failed: {' | '.join(last)[-_LONGEST:]}", hint="the phase's log has more.")
 
 
 def shown(line: str, secrets: Iterable[bytes]) -> str:
     """A tool's line without what is secret."""
-    return _shown(line, [value for value in (each.decode(errors="replace").strip() for each in secrets) if value])
+    return _shown(line, _words_of(secrets))
+
+
+def _words_of(secrets: Iterable[bytes]) -> Sequence[str]:
+    return [value for value in (each.decode(errors="replace").strip() for each in secrets) if value]
 
 
 def _shown(line: str, hidden: Sequence[str]) -> str:

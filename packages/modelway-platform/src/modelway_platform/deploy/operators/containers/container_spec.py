@@ -68,11 +68,7 @@ def request_of(
             **locations_inside(spec.volumes),
             # Ours come last: a document cannot make a replica claim to be another.
             **(secrets_environment() if hidden else {}),
-            "MODELWAY_REPLICA_ID": spec.id,
-            "MODELWAY_PROJECT": spec.key.project,
-            "MODELWAY_MODEL": spec.key.model,
-            "MODELWAY_VERSION": spec.key.version,
-            "MODELWAY_PACKAGE": spec.package,
+            **_who_it_is(spec),
             **({URL_VARIABLE: records.url} if records is not None else {}),
         },
         hidden=hidden,
@@ -91,6 +87,16 @@ def request_of(
             **_host(spec, spool=records is not None),
         },
     )
+
+
+def _who_it_is(spec: ReplicaSpec) -> Mapping[str, str]:
+    return {
+        "MODELWAY_REPLICA_ID": spec.id,
+        "MODELWAY_PROJECT": spec.key.project,
+        "MODELWAY_MODEL": spec.key.model,
+        "MODELWAY_VERSION": spec.key.version,
+        "MODELWAY_PACKAGE": spec.package,
+    }
 
 
 def _host(spec: ReplicaSpec, *, spool: bool) -> Mapping[str, Any]:
