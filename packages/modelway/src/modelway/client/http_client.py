@@ -9,7 +9,7 @@ import http.client
 import selectors
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from types import TracebackType
@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from modelway.client.addresses import split_url, trusting, why
+from modelway.client.answer_stream import LONGEST_WAIT, AnswerStream, lower_headers, time_left
 from modelway.client.error_answers import error_from_answer
 from modelway.client.hang_up import HangUp
 from modelway.client.retries import NeverReachedError
@@ -27,7 +28,6 @@ from modelway.errors import DeadlineExceededError, InvalidRequestError, Modelway
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _IDLE_CONNECTIONS = 8
 _UPLOAD_BLOCK = 256 * 1024
-_LONGEST_WAIT = 1e6  # sockets take no infinity
 _READ_BLOCK = 1024 * 1024
 
 
@@ -82,92 +82,11 @@ class _Request:
     @property
     def wait(self) -> float:
         """Seconds until there must be the next byte, as a socket takes them."""
-        return min(self.silence, max(self.until - time.monotonic(), 0.001), _LONGEST_WAIT)
+        return min(self.silence, max(self.until - time.monotonic(), 0.001), LONGEST_WAIT)
 
     @property
     def is_repeatable(self) -> bool:
         return self.method in _REPEATABLE and (self.body is None or isinstance(self.body, bytes))
-
-
-class AnswerStream:
-    """An answer read line by line while it arrives; close it (or leave its `with`) to stop the server sending."""
-
-    def __init__(
-        self,
-        response: http.client.HTTPResponse,
-        connection: http.client.HTTPConnection,
-        where: str,
-        *,
-        until: float = inf,
-    ) -> None:
-        self.headers: Mapping[str, str] = _lower(response)
-        self._response = response
-        self._connection = connection
-        self._where = where
-        self._until = until
-        self._silence: float | None = None
-
-    def lines(self) -> Iterator[bytes]:
-        """Every line without its end; empty ones, which keep the connection alive, are left out.
-
-        Raises:
-            DeadlineExceededError: Silent for longer than allowed.
-            UnavailableError: The connection broke.
-        """
-        while True:
-            try:
-                self._mind_the_time()
-                line = self._response.readline()
-            except TimeoutError as error:
-                late = time.monotonic() >= self._until
-                text = "did not end its answer in the time given" if late else "has been silent for too long"
-                raise DeadlineExceededError(f"{self._where} {text}") from error
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                raise UnavailableError(f"the connection to {self._where} broke", code="unreachable") from error
-            if not line:
-                return
-            if stripped := line.rstrip(b"\r\n"):
-                yield stripped
-
-    def blocks(self) -> Iterator[bytes]:
-        """The body as it arrives; raises as `lines` does."""
-        while True:
-            try:
-                self._mind_the_time()
-                block = self._response.read1(1 << 18)
-            except TimeoutError as error:
-                raise DeadlineExceededError(f"{self._where} has been silent for too long") from error
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                raise UnavailableError(f"the connection to {self._where} broke", code="unreachable") from error
-            if not block:
-                if self._response.length:
-                    raise UnavailableError(f"{self._where} ended its answer early", code="unreachable")
-                return
-            yield block
-
-    def allow_silence(self, seconds: float | None) -> None:
-        """Bounds the wait for the next line; None waits for ever."""
-        self._silence = seconds
-        if self._connection.sock is not None:
-            self._connection.sock.settimeout(seconds)
-
-    def _mind_the_time(self) -> None:
-        if self._until == inf or self._connection.sock is None:
-            return
-        left = _check_time(self._until)
-        self._connection.sock.settimeout(min(left, _LONGEST_WAIT if self._silence is None else self._silence))
-
-    def close(self) -> None:
-        self._response.close()
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class HttpClient:
@@ -236,7 +155,7 @@ class HttpClient:
         data = self._read_whole(response, connection, request)
         if hang_up is not None:
             hang_up.over()
-        answer = Answer(status=response.status, headers=_lower(response), body=data)
+        answer = Answer(status=response.status, headers=lower_headers(response), body=data)
         self._give_back(connection, response)
         if answer.status >= 300:
             raise self._refusal(answer.status, answer.headers, data, asked=f"{method} {self.url}{path}")
@@ -266,7 +185,7 @@ class HttpClient:
         if response.status >= 300:
             with contextlib.closing(connection):
                 data = response.read(65536)
-                raise self._refusal(response.status, _lower(response), data, asked=f"{method} {self.url}{path}")
+                raise self._refusal(response.status, lower_headers(response), data, asked=f"{method} {self.url}{path}")
         stream = AnswerStream(response, connection, self.url, until=until)
         stream.allow_silence(silence if until == inf or silence is None else wait)
         return stream
@@ -337,7 +256,7 @@ class HttpClient:
             while piece := response.read1(_READ_BLOCK):
                 pieces.append(piece)
                 if request.until != inf:
-                    _check_time(request.until)
+                    time_left(request.until)
                     if sock is not None:
                         sock.settimeout(request.wait)
             if response.length:  # `read1` ends quietly where the connection did
@@ -410,18 +329,6 @@ class HttpClient:
         if time.monotonic() >= request.until:
             return DeadlineExceededError(f"{self.url} did not answer in the time given")
         return DeadlineExceededError(f"{self.url} did not answer within {request.silence:g} s")
-
-
-def _check_time(until: float) -> float:
-    """What is left of it."""
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-def _lower(response: http.client.HTTPResponse) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.getheaders()}
 
 
 def _has_input(sock: socket.socket) -> bool:

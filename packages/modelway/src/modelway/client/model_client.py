@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from modelway.client.addresses import path_of
+from modelway.client.answer_stream import AnswerStream
 from modelway.client.connection import Server
 from modelway.client.hang_up import HangUp
-from modelway.client.http_client import Answer, AnswerStream, HttpClient, Timeouts
+from modelway.client.http_client import Answer, HttpClient, Timeouts
 from modelway.client.model_requests import (
     EVENTS,
     USUAL_CONNECT_TIMEOUT,

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from modelway.client.answer_stream import AnswerStream
 from modelway.client.control.calls import ControlCalls, Items, converted, decoded
-from modelway.client.http_client import AnswerStream
 
 _QUERY_SILENCE = 30.0  # a query may wait for its turn
 

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,12 +31,12 @@ from modelway_platform.deploy.operators.jobs.slurm_script import (
 )
 from modelway_platform.deploy.operators.jobs.slurm_time import ends_soon
 from modelway_platform.deploy.operators.last_words import last_words
+from modelway_platform.deploy.operators.owed_work import OwedWork
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
 from modelway_platform.deploy.operators.processes.process import Launch
 from modelway_platform.domain.deployments.slurm_cluster import SlurmSettings
 
 KILL_AFTER = 5.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 TIDY_SECONDS = 60.0
 KEPT_FOLDERS = 20
 # Files of a shared folder are seen elsewhere a little later than they are written.
@@ -114,7 +114,7 @@ class SlurmOperator:
         self._mark = mark_of(around.instance, around.cluster)
         self._user = os.getuid()
         self._known: dict[str, _Known] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._owed = OwedWork(around.cluster)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -177,7 +177,7 @@ class SlurmOperator:
         if known is None or known.stopping or known.ended is not None:
             return
         known.stopping = True
-        self._do(self._stop(known, drain_seconds))
+        self._owed.do(self._stop(known, drain_seconds))
 
     def forget(self, replica_id: str) -> None:
         known = self._known.pop(replica_id, None)
@@ -186,10 +186,10 @@ class SlurmOperator:
 
         async def forget() -> None:
             if known.ended is None:
-                await self._until_done(lambda: self._commands.cancel(known.job.id))
+                await self._owed.until_done(lambda: self._commands.cancel(known.job.id))
             await asyncio.to_thread(self._drop_secrets, replica_id)
 
-        self._do(forget())
+        self._owed.do(forget())
 
     def tidy(self, known: Collection[str]) -> None:
         """Cancels jobs that nobody knows any more, and bounds what is kept of replicas that are gone."""
@@ -201,10 +201,10 @@ class SlurmOperator:
 
     def close(self) -> None:
         """Stops watching; the jobs go on."""
-        for task in (self._watching, *self._tasks):
-            if task is not None:
-                task.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
         self._watching = None
+        self._owed.cancel()
         self._known.clear()
 
     # Jobs
@@ -230,12 +230,12 @@ class SlurmOperator:
         return await self._commands.submit(path), False
 
     async def _stop(self, known: _Known, drain_seconds: float) -> None:
-        await self._until_done(lambda: self._commands.cancel(known.job.id, pending=True))
-        await self._until_done(lambda: self._commands.terminate(known.job.id))
+        await self._owed.until_done(lambda: self._commands.cancel(known.job.id, pending=True))
+        await self._owed.until_done(lambda: self._commands.terminate(known.job.id))
         await asyncio.sleep(drain_seconds + KILL_AFTER)
         if known.ended is None:
             known.forced = True
-            await self._until_done(lambda: self._commands.cancel(known.job.id))
+            await self._owed.until_done(lambda: self._commands.cancel(known.job.id))
 
     async def _tidy(self, known: Collection[str]) -> None:
         for replica_id, job in await self._jobs():
@@ -244,23 +244,6 @@ class SlurmOperator:
 
     def _drop_secrets(self, replica_id: str) -> None:
         (self._around.shared / REPLICAS / replica_id / LAUNCH_NAME).unlink(missing_ok=True)
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        """Something that takes a while and that nobody waits for."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Again and again, as long as Slurm is away or says no: what is asked for is wanted still."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                return await work()
-            except (ModelwayError, OSError) as error:
-                log.warning("not done on a cluster", extra={"cluster": self._around.cluster, "reason": str(error)})
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
 
     # Watching
 
@@ -310,7 +293,7 @@ class SlurmOperator:
             self._put_back(known, job)
         if known.apart and _has_no_room(job, time.time() - known.since):  # better beside another than not at all
             known.apart = False
-            self._do(self._until_done(lambda: self._commands.allow_everywhere(job.id)))
+            self._owed.do(self._owed.until_done(lambda: self._commands.allow_everywhere(job.id)))
         if waiting_of(job) != waited or (ran and job.state in QUEUED):
             self._around.on_change(replica_id)
 
@@ -321,14 +304,14 @@ class SlurmOperator:
             known.put_back, known.hurry_until = job.restarts, time.time() + HURRY_SECONDS
         if known.stopping:
             if new:
-                self._do(self._until_done(lambda: self._commands.cancel(job.id)))
+                self._owed.do(self._owed.until_done(lambda: self._commands.cancel(job.id)))
         elif _waits_in_vain(job, time.time()) and time.time() < known.hurry_until and not known.hurrying:
             known.hurrying = True
-            self._do(self._hurry(known, job.id))
+            self._owed.do(self._hurry(known, job.id))
 
     async def _hurry(self, known: _Known, job: int) -> None:
         try:
-            await self._until_done(lambda: self._commands.hurry(job))
+            await self._owed.until_done(lambda: self._commands.hurry(job))
         finally:
             known.hurrying = False
 

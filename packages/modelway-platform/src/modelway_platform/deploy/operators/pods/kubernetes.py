@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from modelway.errors import ModelwayError, UnavailableError
 from modelway_platform.deploy.operators.cluster_scaling import ClusterWish, CpuTarget
 from modelway_platform.deploy.operators.last_words import last_words
+from modelway_platform.deploy.operators.owed_work import OwedWork
 from modelway_platform.deploy.operators.pods.pod_book import PodBook, Slot, Workload, labelled, workload_of
 from modelway_platform.deploy.operators.pods.pod_guards import PodGuards
 from modelway_platform.deploy.operators.pods.pod_manifest import CONTAINER, grace_seconds, pod_of
@@ -36,7 +37,7 @@ from modelway_platform.deploy.operators.pods.pod_state import (
     stuck_of,
     waiting_of,
 )
-from modelway_platform.deploy.operators.pods.pod_watcher import FIRST_PAUSE, LONGEST_PAUSE, Watcher
+from modelway_platform.deploy.operators.pods.pod_watcher import Watcher
 from modelway_platform.deploy.operators.pods.pod_workload import deployment_of, workload_name
 from modelway_platform.deploy.operators.pods.workload_state import WorkloadState
 from modelway_platform.deploy.operators.port import Observed, ReplicaSpec
@@ -96,7 +97,7 @@ class KubernetesOperator:
         self._around = around
         self._book = PodBook()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._owed = OwedWork(around.cluster)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._following: tuple[asyncio.Task[None], ...] = ()
         self._closing: asyncio.Task[None] | None = None
@@ -180,12 +181,12 @@ class KubernetesOperator:
         async def stop() -> None:
             if slot.pod:
                 await asyncio.sleep(SETTLE_SECONDS)
-            await self._until_done(lambda: self._leave(slot, grace_seconds(drain_seconds)))
+            await self._owed.until_done(lambda: self._leave(slot, grace_seconds(drain_seconds)))
             if not slot.pod and slot.ended is None:
                 slot.ended = Observed(exited_at=time.time(), reason="had no pod")
                 self._around.on_change(slot.id)
 
-        self._do(stop())
+        self._owed.do(stop())
 
     def forget(self, replica_id: str) -> None:
         slot = self._book.slots.pop(replica_id, None)
@@ -194,11 +195,11 @@ class KubernetesOperator:
         self._guard(slot.key)
 
         async def forget() -> None:
-            await self._until_done(lambda: self._leave(slot, 0))
+            await self._owed.until_done(lambda: self._leave(slot, 0))
             if all(each.key != slot.key for each in self._book.slots.values()):
-                await self._until_done(lambda: self._objects.drop_version(slot.key))
+                await self._owed.until_done(lambda: self._objects.drop_version(slot.key))
 
-        self._do(forget())
+        self._owed.do(forget())
 
     def tidy(self, known: Collection[str]) -> None:
         """Removes what nobody knows any more."""
@@ -207,9 +208,10 @@ class KubernetesOperator:
 
     def close(self) -> None:
         """Stops watching; the pods go on."""
-        for task in (*self._following, *self._tasks):
+        for task in self._following:
             task.cancel()
         self._following = ()
+        self._owed.cancel()
         self._book = PodBook()
         if self._loop is not None and self._connected is not None and self._loop.is_running():
             self._closing = self._loop.create_task(self._connected.api.close())
@@ -268,7 +270,9 @@ class KubernetesOperator:
         """Gives replicas without a pod one, and has that written on it."""
         for slot in self._book.bind(name):
             pod = self._book.pods[slot.pod]
-            self._do(self._until_done(lambda pod=pod.metadata.name, slot=slot: self._objects.name_pod(pod, slot.id)))
+            self._owed.do(
+                self._owed.until_done(lambda pod=pod.metadata.name, slot=slot: self._objects.name_pod(pod, slot.id))
+            )
             self._around.on_change(slot.id)
             await self._look_at(slot, pod)
 
@@ -291,24 +295,7 @@ class KubernetesOperator:
             slots = self._book.slots.values()
             return sum(each.key == key and not each.stopping and each.ended is None for each in slots)
 
-        self._do(self._until_done(lambda: self._guards.settle(key, count)))
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        """Something that takes a while and that nobody waits for."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Again and again, as long as the API server is away or says no: what is asked for is wanted still."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                return await work()
-            except ModelwayError as error:
-                log.warning("not done on a cluster", extra={"cluster": self._around.cluster, "reason": error.message})
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+        self._owed.do(self._owed.until_done(lambda: self._guards.settle(key, count)))
 
     # Looking
 
@@ -439,7 +426,7 @@ class KubernetesOperator:
             for slot in self._book.of(name):
                 self._around.on_change(slot.id)
         if now.replicas != self._book.wanted(name):
-            self._do(self._until_done(lambda: self._settle(name)))
+            self._owed.do(self._owed.until_done(lambda: self._settle(name)))
 
     def _without_workload(self, name: str) -> None:
         """Somebody deleted a Deployment: its replicas are made anew."""

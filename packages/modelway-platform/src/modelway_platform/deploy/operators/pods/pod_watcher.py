@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from modelway.errors import ModelwayError
+from modelway_platform.deploy.operators.owed_work import FIRST_PAUSE, LONGEST_PAUSE
 from modelway_platform.deploy.operators.pods.pod_state import Pod
 from modelway_platform.kubernetes.api import Change, ClusterApi, decoded
 from modelway_platform.kubernetes.refusals import is_expired
-
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 
 log = logging.getLogger(__name__)
 
