@@ -56,6 +56,36 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
 
+def _backend(repository: Repository, asked: BaseHTTPRequestHandler, path: str, query: str, body: bytes) -> bytes:
+    """What git's own CGI program answers; see `git help http-backend`."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GIT_PROJECT_ROOT": str(repository.bare.parent),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "GIT_PROTOCOL": asked.headers.get("Git-Protocol", ""),
+        "HTTP_CONTENT_ENCODING": asked.headers.get("Content-Encoding", ""),
+        "REQUEST_METHOD": asked.command,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "CONTENT_TYPE": asked.headers.get("Content-Type", ""),
+        "CONTENT_LENGTH": str(len(body)),
+    }
+    return subprocess.run(["git", "http-backend"], env=environment, input=body, capture_output=True, check=True).stdout
+
+
+def _pass_on(told: bytes, asked: BaseHTTPRequestHandler) -> None:
+    """A CGI program's answer as one of HTTP."""
+    head, _, content = told.partition(b"\r\n\r\n")
+    lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+    asked.send_response(int(lines.pop("Status", "200").split()[0]))
+    for name, value in lines.items():
+        asked.send_header(name, value)
+    asked.send_header("Content-Length", str(len(content)))
+    asked.end_headers()
+    with suppress(ConnectionError):  # whoever asked may have been killed
+        asked.wfile.write(content)
+
+
 @contextmanager
 def over_http(
     repository: Repository, *, password: bool = False, receiving: Callable[[str], None] = lambda _when: None
@@ -85,32 +115,10 @@ def over_http(
             pushes = path.endswith("/git-receive-pack")
             if pushes:
                 receiving("before")
-            environment = {
-                "PATH": os.environ["PATH"],
-                "GIT_PROJECT_ROOT": str(repository.bare.parent),
-                "GIT_HTTP_EXPORT_ALL": "1",
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "REQUEST_METHOD": self.command,
-                "PATH_INFO": path,
-                "QUERY_STRING": query,
-                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                "CONTENT_LENGTH": str(len(body)),
-            }
-            told = subprocess.run(
-                ["git", "http-backend"], env=environment, input=body, capture_output=True, check=True
-            ).stdout
+            told = _backend(repository, self, path, query, body)
             if pushes:
                 receiving("after")
-            head, _, content = told.partition(b"\r\n\r\n")
-            lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-            self.send_response(int(lines.pop("Status", "200").split()[0]))
-            for name, value in lines.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            with suppress(ConnectionError):  # whoever asked may have been killed
-                self.wfile.write(content)
+            _pass_on(told, self)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is there
             pass

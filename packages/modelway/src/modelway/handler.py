@@ -190,35 +190,38 @@ def inference(
         endpoint: Its name in the URL; the method's own unless given.
         idempotent: Whether a request may run a second time, alone, when a model process ended while it worked on it.
     """
-    if max_concurrency is not None and max_concurrency < 1:
-        raise ValueError(f"@inference(max_concurrency={max_concurrency}): at least one request runs")
-    if max_batch_size is not None and max_batch_size < 1:
-        raise ValueError(f"@inference(max_batch_size={max_batch_size}): a batch has at least one item")
-    if max_batch_cost is not None:
-        if not 0 < max_batch_cost < inf:
-            raise ValueError(f"@inference(max_batch_cost={max_batch_cost}): a batch may cost something")
-        max_batch_size = max_batch_size or COSTED_BATCH_SIZE
-    allowed = max_wait_ms == "adaptive" if isinstance(max_wait_ms, str) else 0 <= max_wait_ms <= MAX_WAIT_MS
-    if not allowed or (max_wait_ms and max_batch_size is None):
-        raise ValueError(
-            f"@inference(max_wait_ms={max_wait_ms!r}): 0 to {MAX_WAIT_MS} milliseconds or 'adaptive', together with "
-            "max_batch_size"
-        )
     if endpoint:
         check_endpoint_name(endpoint)
-    names = (endpoint,) if endpoint else ()
     stage = Stage(
         kind=StageKind.INFERENCE,
-        endpoints=names,
-        max_batch_size=max_batch_size,
+        endpoints=(endpoint,) if endpoint else (),
+        max_batch_size=COSTED_BATCH_SIZE if max_batch_size is None and max_batch_cost is not None else max_batch_size,
         max_batch_cost=max_batch_cost,
         max_concurrency=max_concurrency,
         max_wait_ms=max_wait_ms,
         any_thread=any_thread,
         idempotent=idempotent,
     )
+    _check_running(stage)
     mark = _marker(stage)
     return mark if function is None else mark(function)
+
+
+def _check_running(stage: Stage) -> None:
+    """Refuses numbers by which an endpoint could not run."""
+    concurrency, size, cost, wait = stage.max_concurrency, stage.max_batch_size, stage.max_batch_cost, stage.max_wait_ms
+    if concurrency is not None and concurrency < 1:
+        raise ValueError(f"@inference(max_concurrency={concurrency}): at least one request runs")
+    if size is not None and size < 1:
+        raise ValueError(f"@inference(max_batch_size={size}): a batch has at least one item")
+    if cost is not None and not 0 < cost < inf:
+        raise ValueError(f"@inference(max_batch_cost={cost}): a batch may cost something")
+    allowed = wait == "adaptive" if isinstance(wait, str) else 0 <= wait <= MAX_WAIT_MS
+    if not allowed or (wait and size is None):
+        raise ValueError(
+            f"@inference(max_wait_ms={wait!r}): 0 to {MAX_WAIT_MS} milliseconds or 'adaptive', together with "
+            "max_batch_size"
+        )
 
 
 def check_endpoint_name(name: str) -> None:

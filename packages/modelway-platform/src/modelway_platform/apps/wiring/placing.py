@@ -1,6 +1,7 @@
 """Where replicas run: this machine and the declared clusters, each with what makes packages startable there."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelway_platform.apps.clusters.cluster_operators import ClusterSurroundings, MadeClusters
@@ -51,24 +52,9 @@ def make_placing(
         leases.drop(replica_id)
         changes.notify()
 
-    local = ProcessOperator(
-        directory.replicas,
-        instance=directory.instance(),
-        launch=ServeCommand(
-            packages=directory.unpacked,
-            environments=directory.environments,
-            replicas=directory.replicas,
-            register_url=registration.url,
-            register_token=registration.token,
-            variables=os.environ,
-            secrets=KeptSecrets(folder=directory.secrets),
-        ),
-        on_change=ended,
-        folders=HostFolders(reserved=(directory.root,)),
-    )
     records = RecordsWays(control_url=control_url, secret=directory.kept_secret("records-secret"))
     made = MadeClusters(
-        local,
+        _this_machine(directory, registration, ended),
         LocalPhases(packages.preparer, packages.fetcher.fetch),
         ClusterSurroundings(
             directory=directory,
@@ -89,4 +75,24 @@ def make_placing(
             notify=changes.notify,
         ),
         records.secret,
+    )
+
+
+def _this_machine(
+    directory: StateDirectory, registration: Registration, ended: Callable[[str], None]
+) -> ProcessOperator:
+    return ProcessOperator(
+        directory.replicas,
+        instance=directory.instance(),
+        launch=ServeCommand(
+            packages=directory.unpacked,
+            environments=directory.environments,
+            replicas=directory.replicas,
+            register_url=registration.url,
+            register_token=registration.token,
+            variables=os.environ,
+            secrets=KeptSecrets(folder=directory.secrets),
+        ),
+        on_change=ended,
+        folders=HostFolders(reserved=(directory.root,)),
     )
