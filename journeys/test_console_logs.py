@@ -57,7 +57,8 @@ def test_a_hundred_thousand_lines_are_gone_through(console: RunningPlatform, pag
     try:
         expect(page.get_by_role("status").filter(has_text="100,000 lines")).to_be_visible(timeout=90_000)
         assert page.locator(".virtual .line").count() < 120, "only those in sight are elements"
-        wheel, bar = page.evaluate(SCROLL)
+        wheel, bar, tasks = page.evaluate(SCROLL)
+        print(f"long tasks (over 50 ms) while scrolling: {len(tasks)}, the longest {max(tasks, default=0):.0f} ms")
         for how, frames in (("wheel", wheel), ("bar", bar)):
             print(
                 f"{LINES} lines by the {how}: median frame {statistics.median(frames):.1f} ms, worst {max(frames):.0f} ms"
@@ -71,8 +72,11 @@ def test_a_hundred_thousand_lines_are_gone_through(console: RunningPlatform, pag
         segment.unlink()
 
 
-# By the wheel, 120 pixels a frame, then by dragging the bar from end to end; lengths of frames in milliseconds.
+# By the wheel, 120 pixels a frame, then by dragging the bar from end to end; lengths of frames and of long tasks in milliseconds.
 SCROLL = """async () => {
+  const tasks = [];
+  const watch = new PerformanceObserver(found => { for (const each of found.getEntries()) tasks.push(each.duration); });
+  watch.observe({ type: "longtask" });
   const list = document.querySelector(".virtual");
   const roll = async (count, place) => {
     const frames = [];
@@ -86,7 +90,10 @@ SCROLL = """async () => {
     return frames;
   };
   const start = list.scrollHeight / 2;
-  return [await roll(90, step => start + 120 * step), await roll(30, step => (list.scrollHeight * step) / 30)];
+  const frames = [await roll(90, step => start + 120 * step), await roll(30, step => (list.scrollHeight * step) / 30)];
+  await new Promise(resolve => setTimeout(resolve, 100));
+  watch.disconnect();
+  return [...frames, tasks];
 }"""
 
 

@@ -68,6 +68,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> TrafficHistory:
         json.dumps({"time": BEGIN + 301, "project": "hush", "model": "secret", "version": "v1", "status": 200})
     )
     lines.append(json.dumps({"time": BEGIN + 301, "project": "", "model": "", "version": "", "status": 404}))
+    lines.append(json.dumps({"time": BEGIN + 301, "project": "_", "model": "jobs", "version": "", "status": 200}))
     for number in range(2 * MOST_CALLERS):
         extra = {"time": BEGIN - 20 * DAY, "project": "many", "model": "m", "version": "v1", "status": 200}
         lines += [json.dumps(extra | {"consumer": f"c{number:03}", "duration_us": 1})] * (

@@ -2,10 +2,10 @@
 
 const exact = (times, share) => [...times].sort((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * share))];
 
-/** Records as calls; they keep their durations, so that quantiles of several stay exact. */
+/** Records of models as calls (`_` is the gateway's own, such as jobs); they keep their durations, so that quantiles of several stay exact. */
 export function callsOf(records) {
   const found = new Map();
-  for (const each of records) if (each.model) {
+  for (const each of records) if (each.model && !each.project.startsWith("_")) {
     const [consumer, version, mirrored] = [each.consumer ?? "", each.version ?? "", Boolean(each.mirrored)];
     const key = JSON.stringify([each.project, each.model, version, consumer, mirrored]);
     const calls = found.get(key) ?? { project: each.project, model: each.model, version, consumer, mirrored, requests: 0, refused: 0, failed: 0, times: [], last: 0 };

@@ -20,7 +20,7 @@ export async function past(box, given, signal, place) {
     const then = at ? at.at : told.begin;
     const until = at ? at.at + told.step : told.end;
     const models = modelsThen(told, calls, until);
-    fill(map, models.length ? mapCard(models, calls, step === null ? "weights at the end of it" : "weights at that time") : card("Map", empty(at?.source === "unknown" ? "Nothing is kept of this time, or the platform was off." : "Nobody called in this time.")));
+    fill(map, !told.calls.length ? null : models.length ? mapCard(models, calls, step === null ? "weights at the end of it" : "weights at that time") : card("Map", empty(at?.source === "unknown" ? "Nothing is kept of this time, or the platform was off." : "Nobody called in this time.")));
     fill(callers, calls.length ? card("Callers", callerTable(calls, at?.source === "series")) : null);
     fill(routes, routeCard(told, calls, then, until));
     const [since, end] = [then, until].map(moment => new Date(moment * 1000).toISOString().replace(".000", ""));

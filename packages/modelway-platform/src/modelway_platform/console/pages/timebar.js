@@ -35,7 +35,7 @@ export function timebar(told, { place, marks, changed, signal }) {
   const svg = h("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": "requests per step", onclick: event => { const bounds = svg.getBoundingClientRect(); go(Math.floor(((event.clientX - bounds.left) / bounds.width) * steps.length)); } }, here, bars, ticks);
   const words = h("output", { class: "grow", "aria-live": "polite" });
   const slider = h("input", { type: "range", min: 0, max: steps.length - 1, step: 1, "aria-label": "time", oninput: event => go(Number(event.target.value)) });
-  const play = h("button", { class: "first play", onclick: () => (timer ? stop() : start()) });
+  const play = h("button", { class: "first play", disabled: !steps.some(each => each.requests), onclick: () => (timer ? stop() : start()) });
   const whole = h("button", { "aria-pressed": "false", onclick: () => { stop(); go(now === null ? steps.length - 1 : null); } }, "All of it");
   const side = (by, sign, what) => h("button", { "aria-label": what, title: what, onclick: () => { stop(); go((now ?? (by > 0 ? -1 : steps.length)) + by); } }, sign);
 

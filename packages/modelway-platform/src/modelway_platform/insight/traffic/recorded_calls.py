@@ -14,12 +14,12 @@ REST = "…"
 MOST_CALLERS = 30
 MOST_ROWS = 20_000
 _SECONDS = 60.0
-# A caller that asks often enough is itself, everybody else is one; quantiles cannot be added up afterwards.
+# Names that begin with _ are the gateway's own, such as jobs. A caller that asks often enough is itself, everybody else is one; quantiles cannot be added up afterwards.
 _SQL = f"""
 WITH asked AS (
   SELECT floor((epoch(time) - $begin::BIGINT) / $step::BIGINT)::BIGINT AS step, project, model, version, consumer, mirrored, status, duration_us
   FROM access
-  WHERE time >= to_timestamp($begin::BIGINT) AND time < to_timestamp($end::BIGINT) AND model <> '' AND NOT internal
+  WHERE time >= to_timestamp($begin::BIGINT) AND time < to_timestamp($end::BIGINT) AND model <> '' AND NOT internal AND NOT starts_with(project, '_')
     AND ($project = '' OR project = $project) AND ($model = '' OR model = $model)
     AND ($only = '' OR list_contains(string_split($only, ','), project))
 ), often AS (SELECT consumer FROM asked WHERE NOT mirrored GROUP BY consumer ORDER BY count(*) DESC, consumer LIMIT {MOST_CALLERS})
