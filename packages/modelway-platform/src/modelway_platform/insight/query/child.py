@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -21,6 +22,7 @@ from modelway_platform.insight.query.messages import Answer, AnswerColumn, Job, 
 from modelway_platform.insight.query.plain_values import plain
 from modelway_platform.insight.query.spill import INSIDE
 from modelway_platform.insight.query.statement import Question, first_lines, question_of, refusal, too_costly
+from modelway_platform.insight.query.write_guard import write_only_below
 
 MOST_ANSWER_BYTES = 32 << 20
 _FETCH_ROWS = 1024
@@ -57,6 +59,7 @@ def _bind(job: Job) -> None:
     }
     for which, most in bounds.items():
         resource.setrlimit(which, (most, most))
+    write_only_below(Path.cwd() if job.spill else None)
 
 
 def _answer(job: Job) -> bytes:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -13,9 +12,11 @@ import msgspec
 from modelway.errors import DeadlineExceededError, ModelwayError, UnavailableError
 from modelway_platform.domain.verdicts.record_query import Exported
 from modelway_platform.insight.query.messages import ExportJob
+from modelway_platform.insight.query.spill import spill_below
 from modelway_platform.insight.query.views import Elsewhere, setup_of, text
 
 MEMORY_MIB = 1024
+_MOST_MIB = 1 << 20  # all rows are put in order, so what is free is the bound
 _LOOK_SECONDS = 0.2
 _COMMAND = (sys.executable, "-I", "-m", "modelway_platform.insight.query.export_child")
 COLUMNS = (
@@ -47,24 +48,24 @@ class Exporter:
             DeadlineExceededError: It took too long.
             UnavailableError: It was to be given up.
         """
-        exports = self._folder / "exports"
         try:
-            exports.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place = tempfile.TemporaryDirectory(prefix="export-", dir=exports, ignore_cleanup_errors=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise _full() from error
-        with place as name:
-            to = Path(name) / "data.parquet"
-            self._make(wanted, to, abandoned)
+        with spill_below(self._folder / "exports", _MOST_MIB) as spill:
+            if spill is None:
+                raise _full()
+            to = spill.folder / "data.parquet"
+            self._make(wanted, to, spill.most, abandoned)
             yield to
 
-    def _make(self, wanted: Exported, to: Path, abandoned: Callable[[], bool]) -> None:
+    def _make(self, wanted: Exported, to: Path, spill: int, abandoned: Callable[[], bool]) -> None:
         def stop() -> None:
             if abandoned():
                 raise UnavailableError("nobody waits for this export any more", hint="ask again")
 
         setup, _ = setup_of(self._folder, wanted.since, self._elsewhere, stop)
-        job = ExportJob(setup=setup, select=select_of(wanted), to=str(to), memory=self._memory)
+        job = ExportJob(setup=setup, select=select_of(wanted), to=str(to), memory=self._memory, spill=spill)
         process = subprocess.Popen(
             _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/"
         )

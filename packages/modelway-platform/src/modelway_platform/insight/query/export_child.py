@@ -11,6 +11,7 @@ import duckdb
 import msgspec
 
 from modelway_platform.insight.query.messages import ExportJob
+from modelway_platform.insight.query.spill import INSIDE
 
 _SET_PARENT_DEATH_SIGNAL = 1
 FAILED, NO_ROOM = 3, 4
@@ -36,7 +37,8 @@ def _write(job: ExportJob) -> None:
     config: dict[str, Any] = {
         "threads": 1,
         "memory_limit": f"{job.memory}MiB",
-        "temp_directory": str(target.parent / "spill"),
+        "temp_directory": str(target.parent / INSIDE),
+        "max_temp_directory_size": f"{job.spill}MiB",
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }

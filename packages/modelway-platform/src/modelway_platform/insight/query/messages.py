@@ -39,12 +39,14 @@ class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
         select: Its rows.
         to: The Parquet file.
         memory: In mebibytes.
+        spill: Likewise, of what may be written beside the file for what does not fit into memory.
     """
 
     setup: tuple[str, ...]
     select: str
     to: str
     memory: int
+    spill: int
 
 
 class AnswerColumn(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Folders for what a question cannot hold in memory: one for each, bounded, gone with it, and found if its process was killed."""
+"""Folders for what a question or a data set cannot hold in memory: one for each, bounded, gone with it, and found if its process was killed."""
 
 import fcntl
 import os
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOST_MIB = 8192
-"""Of one question, on the disk."""
+"""Of one question."""
 _SHARE_OF_FREE = 4
 _LEAST_MIB = 64
 _TRIES = 5
+_PREFIX = "for-"
 INSIDE = "spill"
 """The folder's folder that DuckDB is told of, by this name alone: what asks may know it."""
 
@@ -60,7 +61,7 @@ def _make(root: Path) -> tuple[Path, int]:
     if root.parent.is_dir():
         root.mkdir(mode=0o700, exist_ok=True)
     for _ in range(_TRIES):
-        folder = Path(tempfile.mkdtemp(prefix="question-", dir=root))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
         # Between the two, somebody who deletes what is not locked may have come by.
         with suppress(FileNotFoundError):
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -72,7 +73,7 @@ def _make(root: Path) -> tuple[Path, int]:
 
 
 def _delete_left_behind(root: Path) -> None:
-    for folder in root.glob("question-*"):
+    for folder in root.glob(f"{_PREFIX}*"):
         with suppress(FileNotFoundError):
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
