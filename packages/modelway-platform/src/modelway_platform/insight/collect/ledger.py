@@ -2,10 +2,11 @@
 
 import sqlite3
 import time
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from modelway_platform.insight.sqlite_file import open_sqlite, transaction
 
 _SHAPE = 1
 _TABLES = """
@@ -105,17 +106,7 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=10)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")
-        with self._transaction():
-            shape = int(self._database.execute("PRAGMA user_version").fetchone()[0])
-            if shape > _SHAPE:
-                raise sqlite3.DatabaseError(f"{path} is of a newer Modelway")
-            for statement in _TABLES.split(";"):
-                self._database.execute(statement)
-            self._database.execute(f"PRAGMA user_version = {_SHAPE}")
+        self._database = open_sqlite(path, tables=_TABLES, shape=_SHAPE, synchronous="FULL")
 
     def close(self) -> None:
         self._database.close()
@@ -151,7 +142,7 @@ class Ledger:
 
     def took(self, kind: str, segments: Iterable[Segment], files: Sequence[StoredFile], set_aside: int) -> None:
         """From now on these files count, and what is in them was taken from these places: both or neither."""
-        with self._transaction():
+        with transaction(self._database):
             self._database.executemany(
                 "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?)",
                 [(each.kind, each.folder, each.name, each.taken, each.skipping) for each in segments],
@@ -165,13 +156,13 @@ class Ledger:
 
     def replaced(self, old: Sequence[StoredFile], new: Sequence[StoredFile]) -> None:
         """From now on `new` count for `old`, which hold the same records."""
-        with self._transaction():
+        with transaction(self._database):
             self._retire(old)
             self._add(new)
 
     def expired(self, kind: str, files: Sequence[StoredFile]) -> None:
         """From now on these do not count any more."""
-        with self._transaction():
+        with transaction(self._database):
             self._retire(files)
             self._count(kind, expired=sum(file.records for file in files))
             self._database.execute(
@@ -194,7 +185,7 @@ class Ledger:
 
     def forget_batches(self, needed: int | None) -> None:
         """Those whose files are gone, and which nobody is still to be told of: all before `needed`, or all there are."""
-        with self._transaction():
+        with transaction(self._database):
             self._database.execute(
                 "DELETE FROM batches WHERE number < ? AND path NOT IN (SELECT path FROM files)",
                 (1 << 62 if needed is None else needed,),
@@ -202,14 +193,14 @@ class Ledger:
 
     def forget_files(self, paths: Iterable[str]) -> None:
         """Retired ones that have been deleted."""
-        with self._transaction():
+        with transaction(self._database):
             self._database.executemany(
                 "DELETE FROM files WHERE path = ? AND retired IS NOT NULL", [(path,) for path in paths]
             )
 
     def forget_segments(self, segments: Iterable[Segment]) -> None:
         """Those that have been deleted by their writer."""
-        with self._transaction():
+        with transaction(self._database):
             self._database.executemany(
                 "DELETE FROM segments WHERE kind = ? AND folder = ? AND name = ?",
                 [(each.kind, each.folder, each.name) for each in segments],
@@ -232,17 +223,6 @@ class Ledger:
             " records = records + ?2, set_aside = set_aside + ?3, expired = expired + ?4",
             (kind, records, set_aside, expired),
         )
-
-    @contextmanager
-    def _transaction(self) -> Generator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise
 
 
 def live_files(ledger: Path, kind: str, since: float = 0.0) -> list[StoredFile]:

@@ -1,11 +1,11 @@
 """What the collector says of itself: a small file that control reads for its metrics."""
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from modelway_platform.insight.collect.kinds import KINDS
+from modelway_platform.insight.told_state import read_told, write_told
 
 
 class KindState(msgspec.Struct, kw_only=True):
@@ -37,21 +37,12 @@ def write_state(path: Path, state: CollectorState) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(msgspec.json.encode(state))
-        unfinished.replace(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+    write_told(path, state)
 
 
 def read_state(path: Path) -> CollectorState:
     """What was said last; nothing where nobody said anything."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=CollectorState)
-    except (OSError, msgspec.MsgspecError):
-        return CollectorState()
+    return read_told(path, CollectorState)
 
 
 def gauges(state: CollectorState, now: float) -> dict[str, float]:

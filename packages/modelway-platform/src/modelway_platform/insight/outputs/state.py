@@ -1,11 +1,11 @@
 """What the outputs say of themselves: a small file that control reads for its metrics and for people."""
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from modelway_platform.insight.outputs.port import OutputState
+from modelway_platform.insight.told_state import read_told, write_told
 
 
 class OutputsState(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,21 +27,12 @@ def write_outputs_state(path: Path, state: OutputsState) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(msgspec.json.encode(state))
-        unfinished.replace(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+    write_told(path, state)
 
 
 def read_outputs_state(path: Path) -> OutputsState:
     """What was said last; nothing where nobody said anything."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=OutputsState)
-    except (OSError, msgspec.MsgspecError):
-        return OutputsState()
+    return read_told(path, OutputsState)
 
 
 def output_gauges(state: OutputsState, now: float) -> dict[str, float]:

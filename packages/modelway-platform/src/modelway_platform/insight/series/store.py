@@ -5,7 +5,7 @@ A sample that is not there is a zero if its time was looked at (`looks`), and un
 
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from modelway_platform.domain.anomalies.sample import Sample, merged
 from modelway_platform.domain.identity import ModelKey, VersionKey
 from modelway_platform.insight.series.tiers import Tiers
+from modelway_platform.insight.sqlite_file import open_sqlite, transaction
 
 _SHAPE = 1
 _TABLES = """
@@ -47,20 +48,11 @@ class SeriesStore:
     """
 
     def __init__(self, path: Path, tiers: Tiers) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = path
         self.tiers = tiers
         self._models: set[ModelKey] | None = None
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=10)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is counted again
-        with self._transaction():
-            shape = int(self._database.execute("PRAGMA user_version").fetchone()[0])
-            if shape > _SHAPE:
-                raise sqlite3.DatabaseError(f"{path} is of a newer Modelway")
-            for statement in _TABLES.split(";"):
-                self._database.execute(statement)
-            self._database.execute(f"PRAGMA user_version = {_SHAPE}")
+        # What a power cut takes is counted again.
+        self._database = open_sqlite(path, tables=_TABLES, shape=_SHAPE, synchronous="NORMAL")
 
     def close(self) -> None:
         self._database.close()
@@ -79,7 +71,7 @@ class SeriesStore:
         """
         given = list(samples)
         looks = range(begin, end, step) if running else {each.at for _, each in given}
-        with self._transaction():
+        with transaction(self._database):
             self._database.execute("DELETE FROM samples WHERE step = ? AND at >= ? AND at < ?", (step, begin, end))
             self._database.executemany(
                 "INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?)",
@@ -120,7 +112,7 @@ class SeriesStore:
 
     def keep_judged(self, model: ModelKey, at: float, body: bytes) -> None:
         """What is said of a model now, for those who read."""
-        with self._transaction():
+        with transaction(self._database):
             self._database.execute(
                 "INSERT OR REPLACE INTO judged VALUES (?, ?, ?, ?)", (model.project, model.model, at, body)
             )
@@ -184,7 +176,7 @@ class SeriesStore:
                 yield ModelKey(project, model)
 
     def _forget(self, step: int, before: int) -> None:
-        with self._transaction():
+        with transaction(self._database):
             gone = self._database.execute("DELETE FROM samples WHERE step = ? AND at < ?", (step, before)).rowcount
             if gone and step == self.tiers.all[-1].step:
                 self._models = None  # a model may have gone with its last sample
@@ -196,17 +188,6 @@ class SeriesStore:
             for name in ("page_count", "freelist_count", "page_size")
         )
         return (pages - free) * size
-
-    @contextmanager
-    def _transaction(self) -> Generator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            raise
 
 
 class SeriesReader:
