@@ -154,6 +154,7 @@ def test_a_receiver_that_hangs_holds_up_no_other(
             ids += collected.batch(10)
             until(lambda: receiver.heard.request_ids() == ids)
             until(lambda: "it did not answer in time" in running.state().outputs["hangs"].failing)
+            until(lambda: running.state().outputs["here"].sent == {"access": 20})  # what was sent is said afterwards
             page = output_gauges(running.state(), time.time())
             assert page['modelway_output_failing{output="hangs"}'] == 1
             assert page['modelway_output_lag_seconds{output="hangs"}'] > 0
