@@ -69,8 +69,8 @@ def base_image() -> Path:
 
 
 @contextmanager
-def running_box() -> Generator[Box]:
-    """An engine and a registry until the block ends."""
+def running_box(*options: str) -> Generator[Box]:
+    """An engine, with options of its daemon, and a registry until the block ends."""
     daemon = shutil.which("dockerd", path=SEARCH)
     if daemon is None or not shutil.which("docker-registry", path=SEARCH) or os.geteuid() != 0:
         pytest.skip("dockerd and docker-registry are not installed, or this is not root")
@@ -78,7 +78,7 @@ def running_box() -> Generator[Box]:
     folder = Path(f"/tmp/modelway-box-{os.getpid()}")
     folder.mkdir(mode=0o700)
     engine = [daemon, "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
-    engine += ["-H", f"unix://{folder}/docker.sock"]
+    engine += ["-H", f"unix://{folder}/docker.sock", *options]
     path = folder / "docker.sock"
     try:
         with (

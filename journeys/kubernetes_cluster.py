@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,11 +47,13 @@ class KubernetesCluster:
     Args:
         folder: Certificates, data and logs.
         scheduler: Whether pods are bound to nodes, if the scheduler is installed.
+        controllers: To be run beside those that need no real nodes.
     """
 
-    def __init__(self, folder: Path, *, scheduler: bool = False) -> None:
+    def __init__(self, folder: Path, *, scheduler: bool = False, controllers: Sequence[str] = ()) -> None:
         self.folder = folder
         self._scheduler = scheduler
+        self._controllers = ",".join((_CONTROLLERS_RUN, *controllers))
         self.port, self._etcd, self._peer = free_ports(3)
         self.authority = Authority(folder, "cluster authority")
         self.certificate, self.key = self.authority.issue("api-server", "127.0.0.1", "localhost", "kubernetes.default")
@@ -93,7 +96,7 @@ class KubernetesCluster:
         self._run(
             "kube-controller-manager",
             *common,
-            f"--controllers={_CONTROLLERS_RUN}",
+            f"--controllers={self._controllers}",
             *("--horizontal-pod-autoscaler-sync-period=1s", "--horizontal-pod-autoscaler-cpu-initialization-period=1s"),
             *(
                 "--horizontal-pod-autoscaler-initial-readiness-delay=1s",
