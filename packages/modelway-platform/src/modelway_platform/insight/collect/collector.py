@@ -1,5 +1,6 @@
 """Takes new lines into the store, tidies it and lets old records go. Killed at any point, it goes on where the ledger stands."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -8,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from modelway_platform.insight.collect import good_lines, plan
-from modelway_platform.insight.collect.engine import Engine, UnreadableBatchError, Written
+from modelway_platform.insight.collect.engine import Engine, TooLargeError, UnreadableBatchError, Written
 from modelway_platform.insight.collect.files import StoreFolder
 from modelway_platform.insight.collect.holding import Holding
 from modelway_platform.insight.collect.kinds import Kind
@@ -20,6 +21,8 @@ from modelway_platform.store.files.collected_marks import write_marks
 BATCH_BYTES = 32 << 20
 # Longer than a question may take: one that is being asked still finds the files it began with.
 RETIRED_SECONDS = 600.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Collector:
         self.ledger = Ledger(folder.ledger)
         folder.delete(folder.strangers(self._kinds.values(), self.ledger.every_path()))
         self._engine = Engine(folder.spill)
+        self._left_alone: set[str] = set()  # too large to be put together; tried again by the next process
         self._turns = count()
 
     def close(self) -> None:
@@ -92,13 +96,17 @@ class Collector:
         now = time.time()
         done = False
         for kind in self._kinds.values():
-            old = plan.next_rewrite(self.ledger.live_files(kind.name), now, self._tidiness)
+            old = plan.next_rewrite(self.ledger.live_files(kind.name), now, self._tidiness, self._left_alone)
             if not old:
                 continue
             self._folder.empty_work()
-            written = self._engine.rewrite(
-                kind, [self._folder.root / each.path for each in old], self._folder.work / "out"
-            )
+            paths = [self._folder.root / each.path for each in old]
+            try:
+                written = self._engine.rewrite(kind, paths, self._folder.work / "out")
+            except TooLargeError as error:
+                log.warning("files stay as they are: %s", error)
+                self._left_alone |= {each.path for each in old}
+                continue
             self._witness("rewritten")
             new = [self._folder.place(kind, each, now) for each in written]
             self._witness("placed")

@@ -1,8 +1,10 @@
 """DuckDB as the collector uses it: reads newline-delimited JSON, writes Parquet; bounded in memory, no record passes Python."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import duckdb
@@ -16,8 +18,16 @@ _PROJECT = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 NO_PROJECT = "_"
 
 
+ROWS_AT_ONCE = (122_880, 16_384, 2_048, 256)
+"""Records of a row group, each of which is in memory at once: as many as fit, tried in this order."""
+
+
 class UnreadableBatchError(Exception):
     """Some line of a batch is no record."""
+
+
+class TooLargeError(Exception):
+    """Even a few records of some files at once do not fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +60,16 @@ class Engine:
     """
 
     def __init__(self, spill: Path, memory: int = 256) -> None:
-        self._connection = duckdb.connect(
-            ":memory:",
-            config={
-                "threads": 1,
-                "memory_limit": f"{memory}MB",
-                "temp_directory": str(spill),
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "python_enable_replacements": "false",
-            },
-        )
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._config: dict[str, Any] = {
+            "threads": 1,
+            "memory_limit": f"{memory}MB",
+            "temp_directory": str(spill),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+        }
+        self._connection = self._open()
+        self._fitting: dict[str, int] = {}  # by kind, which of `ROWS_AT_ONCE` fitted last
 
     def close(self) -> None:
         self._connection.close()
@@ -87,25 +95,43 @@ class Engine:
         )
         if timed < records:
             raise UnreadableBatchError("a record without a usable time")
-        self._connection.execute(f"COPY (FROM batch ORDER BY time) TO {_text(to)} {_PARQUET}")
+        self._connection.execute(f"COPY (FROM batch ORDER BY time) TO {_text(to)} {_parquet(ROWS_AT_ONCE[0])}")
         self._connection.execute("DROP TABLE batch")
         return Written(to, records, first or 0.0, last or 0.0)
 
     def rewrite(self, kind: Kind, files: Sequence[Path], to: Path) -> list[Written]:
-        """The same records in order of time, a file for each project and hour, below the folder `to`, which does not exist.
+        """The same records in the order of the files, a file for each project and hour, below the folder `to`, which does not exist.
+
+        They pass through memory a few at a time, however many there are: sorting them would not always fit, and files that
+        were written in order of time one after the other are in order.
 
         Raises:
+            TooLargeError: Single records are so large that a few do not fit into memory.
             duckdb.Error: They cannot be read, or not written.
         """
+        for number in range(self._fitting.get(kind.name, 0), len(ROWS_AT_ONCE)):
+            try:
+                written = self._rewrite(kind, files, to, ROWS_AT_ONCE[number])
+            except duckdb.OutOfMemoryException:
+                rmtree(to, ignore_errors=True)
+                continue
+            self._fitting[kind.name] = number
+            return [self._described(each) for each in written]
+        raise TooLargeError(f"{len(files)} files of {kind.name}: {ROWS_AT_ONCE[-1]} records do not fit into memory")
+
+    def _rewrite(self, kind: Kind, files: Sequence[Path], to: Path, rows: int) -> list[Path]:
         columns = ", ".join(f'{_kept(each)} AS "{each.name}"' for each in kind.columns)
-        rows = self._connection.execute(
-            f"COPY (SELECT {columns}, CASE WHEN regexp_full_match(project, '{_PROJECT}') THEN project ELSE '{NO_PROJECT}' END"  # noqa: S608 - our own names
-            f" AS in_project, epoch(date_trunc('hour', time))::BIGINT AS in_hour"
-            f" FROM (SELECT {_nothing(kind)} UNION ALL BY NAME FROM read_parquet({_list(files)}, union_by_name = true,"
-            f" hive_partitioning = false)) ORDER BY time)"
-            f" TO {_text(to)} {_PARQUET[:-1]}, PARTITION_BY (in_project, in_hour), RETURN_FILES)"
-        ).fetchall()
-        return [self._described(Path(name)) for _, names in rows for name in names]
+        with self._opened() as connection:  # one of its own, which gives all of its memory back
+            connection.execute(f"SET partitioned_write_flush_threshold = {rows}")
+            connection.execute("SET preserve_insertion_order = false")  # which is kept by a single thread all the same
+            found = connection.execute(
+                f"COPY (SELECT {columns}, CASE WHEN regexp_full_match(project, '{_PROJECT}') THEN project ELSE '{NO_PROJECT}' END"  # noqa: S608 - our own names
+                f" AS in_project, epoch(date_trunc('hour', time))::BIGINT AS in_hour"
+                f" FROM (SELECT {_nothing(kind)} UNION ALL BY NAME FROM read_parquet({_list(files)}, union_by_name = true,"
+                f" hive_partitioning = false)))"
+                f" TO {_text(to)} {_parquet(max(rows, 2_048))[:-1]}, PARTITION_BY (in_project, in_hour), RETURN_FILES)"
+            ).fetchall()
+        return [Path(name) for _, names in found for name in names]
 
     def _described(self, path: Path) -> Written:
         records, first, last = self._one(
@@ -114,13 +140,27 @@ class Engine:
         hour, project = path.parent.name.partition("=")[2], path.parent.parent.name.partition("=")[2]
         return Written(path, records, first, last, project, int(hour))
 
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(":memory:", config=self._config)
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+    @contextmanager
+    def _opened(self) -> Generator[duckdb.DuckDBPyConnection]:
+        connection = self._open()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
     def _one(self, query: str) -> tuple[Any, ...]:
         found = self._connection.execute(query).fetchone()
         assert found is not None
         return found
 
 
-_PARQUET = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+def _parquet(rows: int) -> str:
+    return f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {rows})"
 
 
 def _members(kind: Kind) -> str:

@@ -1,6 +1,6 @@
 """What to tidy next, and what to let go: decisions about files by their size, age and hour, without touching one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from modelway_platform.insight.collect.ledger import StoredFile
@@ -42,10 +42,22 @@ class Keeping:
     octets: int
 
 
-def next_rewrite(files: Sequence[StoredFile], now: float, rules: Tidiness) -> list[StoredFile]:
-    """Files of one kind to be rewritten together, or none: recent ones first, then the oldest hour that needs it."""
+def next_rewrite(
+    files: Sequence[StoredFile], now: float, rules: Tidiness, without: Collection[str] = ()
+) -> list[StoredFile]:
+    """Files of one kind to be rewritten together, in order of time, or none: recent ones first, then the oldest hour that needs it.
+
+    Args:
+        files: All there are.
+        now: Unix time.
+        rules: When.
+        without: Paths of those that stay as they are.
+    """
+    files = sorted((each for each in files if each.path not in without), key=lambda each: each.first)
     recent = [each for each in files if not each.hour]
-    if recent and (len(recent) >= rules.recent_files or now - recent[0].made >= rules.recent_seconds):
+    if recent and (
+        len(recent) >= rules.recent_files or now - min(each.made for each in recent) >= rules.recent_seconds
+    ):
         return _up_to(recent, rules.most)
     hours: dict[tuple[int, str], list[StoredFile]] = {}
     for each in files:

@@ -98,12 +98,12 @@ class _Turns:
     def _turn(self, collector: "Collector") -> None:
         while collector.collect():
             pass
+        self._number += 1
+        if self._number % LET_GO_EVERY == 1:  # before what may fail: records are let go whatever becomes of the files
+            collector.let_go()
         for _ in range(_TIDY_AT_ONCE):
             if not collector.tidy():
                 break
-        if self._number % LET_GO_EVERY == 0:
-            collector.let_go()
-        self._number += 1
 
     def _anything(self) -> bool:
         """DuckDB is large: it is loaded when the first record is there, not while the platform starts."""

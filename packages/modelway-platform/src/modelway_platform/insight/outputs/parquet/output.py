@@ -1,5 +1,6 @@
 """The Parquet output: batches become objects by project and hour, small ones are put together, old ones let go; each record once."""
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from modelway_platform.insight.collect import plan
-from modelway_platform.insight.collect.engine import Engine, Written
+from modelway_platform.insight.collect.engine import Engine, TooLargeError, Written
 from modelway_platform.insight.collect.kinds import KINDS, Kind
 from modelway_platform.insight.collect.ledger import Ledger, Segment, StoredFile
 from modelway_platform.insight.outputs.journal import Batch, Journal
@@ -25,6 +26,8 @@ MOST_BATCHES = 1000
 MOST_RECORDS = 2_000_000
 _KINDS: Mapping[str, Kind] = {each.name: each for each in KINDS}
 _LET_GO_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
 
 
 def no_witness(_: str) -> None:
@@ -88,6 +91,7 @@ class ParquetOutput:
         settings.own.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._ledger = Ledger(own_ledger(settings.own))
         self._engine = Engine(settings.own / "spill")
+        self._left_alone: set[str] = set()  # too large to be put together; tried again by the next process
         self._position = read_position(settings.position)
         self._let_go_at = 0.0
         try:
@@ -182,10 +186,16 @@ class ParquetOutput:
         now = time.time()
         for name in self._settings.kinds:
             kind = _KINDS[name]
-            old = plan.next_rewrite(self._ledger.live_files(name), now, self._settings.tidiness)
+            old = plan.next_rewrite(self._ledger.live_files(name), now, self._settings.tidiness, self._left_alone)
             if not old:
                 continue
-            new = self._put(kind, self._rewritten(kind, self._fetched(old)))
+            try:
+                written = self._rewritten(kind, self._fetched(old))
+            except TooLargeError as error:
+                log.warning("objects stay as they are: %s", error)
+                self._left_alone |= {each.path for each in old}
+                continue
+            new = self._put(kind, written)
             self._witness("rewritten")
             self._ledger.replaced(old, new)
             self._witness("replaced")
