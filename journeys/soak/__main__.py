@@ -4,9 +4,11 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from journeys.soak.growth import LONG, growths, problems
+from journeys.soak.processes import Sample
 from journeys.soak.run import soak
 
 SAMPLES = 200
@@ -20,7 +22,9 @@ def main() -> int:
     given = parser.parse_args()
     seconds = given.minutes * 60
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        result = soak(Path(folder), seconds=seconds, every=max(seconds / SAMPLES, 0.5), pause=given.pause)
+        result = soak(
+            Path(folder), seconds=seconds, every=max(seconds / SAMPLES, 0.5), pause=given.pause, told=_Progress(seconds)
+        )
     found = problems(result.samples, LONG)
     for each in (*found, *result.unexplained[:20]):
         print(each)
@@ -46,6 +50,22 @@ def main() -> int:
         )
     )
     return 1 if found or result.unexplained else 0
+
+
+class _Progress:
+    """A line a minute on standard error: how far it is, and what each process holds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._minutes = seconds / 60
+        self._began = time.monotonic()
+        self._said = 0
+
+    def __call__(self, sample: Sample) -> None:
+        minutes = (time.monotonic() - self._began) / 60
+        if int(minutes) > self._said:
+            self._said = int(minutes)
+            held = ", ".join(f"{name} {each.bytes / 2**20:.0f}" for name, each in sorted(sample.processes.items()))
+            print(f"{minutes:.0f} of {self._minutes:.0f} min, {sample.requests} requests; MiB: {held}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A platform with a canary and a mirror under load of every kind, looked at until the time is over: what grew, and what failed."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,20 @@ class Result:
     unexplained: list[str]
 
 
-def soak(folder: Path, *, seconds: float, requests: int = 0, every: float, pause: float, leak: int = 0) -> Result:
+def say_nothing(_: Sample) -> None:
+    """For those who look at the end."""
+
+
+def soak(
+    folder: Path,
+    *,
+    seconds: float,
+    requests: int = 0,
+    every: float,
+    pause: float,
+    leak: int = 0,
+    told: Callable[[Sample], None] = say_nothing,
+) -> Result:
     """Runs everything.
 
     Args:
@@ -81,6 +95,7 @@ def soak(folder: Path, *, seconds: float, requests: int = 0, every: float, pause
         every: Seconds from sample to sample.
         pause: Seconds that each caller rests between requests.
         leak: Bytes that the first version keeps of each request: what a run is to find.
+        told: Called with each sample.
     """
     platform = RunningPlatform(folder)
     platform.options = ("--console-port", str(free_ports(1)[0]))
@@ -95,6 +110,7 @@ def soak(folder: Path, *, seconds: float, requests: int = 0, every: float, pause
             while time.monotonic() < ends or traffic.requests < requests:
                 time.sleep(every)
                 samples.append(look(platform.processes(), platform.home, traffic.requests))
+                told(samples[-1])
         return Result(samples, dict(sorted(traffic.answers.items())), traffic.unexplained)
     finally:
         platform.destroy()
