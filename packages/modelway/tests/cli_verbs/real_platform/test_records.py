@@ -105,7 +105,7 @@ def test_collected_records_are_asked(modelway: Run, served: Served, tmp_path: Pa
         ["vision", "digits", "v1", "2"],
     ]
     assert len(modelway("logs", "ask", "p99", "vision/digits/v1").stdout.splitlines()) == 2
-    assert "quantile" in modelway("logs", "ask", "p99", "--sql").stdout
+    assert "ORDER BY p99_ms" in modelway("logs", "ask", "p99", "--sql").stdout
     assert modelway("logs", "ask", "p99", "a//b").returncode == 2
     assert "there are: traffic" in modelway("logs", "ask", "everything").stderr
 
