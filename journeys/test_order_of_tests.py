@@ -30,13 +30,6 @@ def test_a_file_that_is_not_whole_orders_nothing(tmp_path: Path, text: str) -> N
     assert order_of_tests.read_seconds(tmp_path / "none.json") == {}
 
 
-def test_units_that_are_listed_are_there() -> None:
-    root = order_of_tests.KNOWN.parent.parent
-    assert [
-        unit for unit in order_of_tests.read_seconds(order_of_tests.KNOWN) if not (root / unit.split("::")[0]).is_file()
-    ] == []
-
-
 def test_the_longest_is_begun_first_and_all_are_run(tmp_path: Path) -> None:
     (tmp_path / "journeys").mkdir()
     (tmp_path / "scripts").mkdir()
