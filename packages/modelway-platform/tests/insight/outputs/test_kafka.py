@@ -109,7 +109,9 @@ def test_connections_are_encrypted_and_each_end_shows_its_certificate(store: Sto
             for wrong in (known, {"ca_file": str(cert)}):  # theirs is of nobody known; ours is not shown
                 with pytest.raises(AwayError):
                     delivery(store, broker, security="tls", seconds=2, **wrong).turn()
-            drain(delivery(store, broker, security="tls", ca_file=str(cert), **known))
+            out = delivery(store, broker, security="tls", ca_file=str(cert), **known)
+            drain(out)
+            out.close()
             assert [each["request_id"] for each in broker.records()] == ids
         finally:
             broker.close()

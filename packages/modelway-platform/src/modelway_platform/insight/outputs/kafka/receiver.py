@@ -34,6 +34,16 @@ class _Outcome:
             self.failed[fault_of_kafka(error)] += 1
 
 
+class _Connections:
+    """What they say in between; that all brokers are away is said behind why each is."""
+
+    def __init__(self) -> None:
+        self.fault: Fault | None = None
+
+    def hear(self, error: KafkaError) -> None:
+        self.fault = likelier(fault_of_kafka(error), self.fault)
+
+
 class KafkaReceiver:
     """`receiver.Receiver` for Kafka.
 
@@ -46,7 +56,7 @@ class KafkaReceiver:
         self._target = target
         self._source = source
         self._producer: Producer | None = None
-        self._heard: Fault | None = None
+        self._connections = _Connections()
 
     def send(self, piece: Piece) -> int:
         if self._producer is None:
@@ -74,8 +84,8 @@ class KafkaReceiver:
         if left or outcome.failed:
             self.close()  # what is still on its way must not arrive behind what is sent next
             fault = outcome.failed.most_common(1)[0][0] if outcome.failed else Fault.SILENT
-            raise AwayError(self._told(likelier(fault, self._heard), topic))
-        self._heard = None
+            raise AwayError(self._told(likelier(fault, self._connections.fault), topic))
+        self._connections.fault = None
         return outcome.refused
 
     def close(self) -> None:
@@ -85,8 +95,10 @@ class KafkaReceiver:
             self._producer = None
 
     def _connect(self) -> Producer:
-        self._heard = None
-        given = self._target.settings() | {"error_cb": self._hear}
+        self._connections = (
+            _Connections()
+        )  # of this producer alone, which would hold on to a receiver that it told itself
+        given = self._target.settings() | {"error_cb": self._connections.hear}
         try:
             return Producer(given, logger=_quiet)
         except KafkaException as error:
@@ -94,11 +106,6 @@ class KafkaReceiver:
             raise AwayError(
                 f"no producer can be made of the settings ({_error_of(error).name()}); correct {files} of the output, or user and mechanism"
             ) from None
-
-    def _hear(self, error: KafkaError) -> None:
-        """What connections say in between; that all brokers are away is said behind why each is."""
-        fault = fault_of_kafka(error)
-        self._heard = likelier(fault, self._heard)
 
     def _told(self, fault: Fault, topic: str) -> str:
         said = f"topic {topic}" if fault in {Fault.NO_SUCH_TARGET, Fault.FORBIDDEN} else ""
