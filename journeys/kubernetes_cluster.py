@@ -123,6 +123,7 @@ class KubernetesCluster:
             f"--service-account-signing-key-file={self.folder / 'accounts.key'}",
             *("--service-account-issuer=https://kubernetes.default.svc", "--authorization-mode=RBAC"),
             *("--endpoint-reconciler-type=none", "--disable-admission-plugins=ServiceAccount"),
+            "--kubelet-preferred-address-types=InternalIP,Hostname",  # no name server here knows nodes
         )
         self._until("the API server", lambda: self.ask("GET", "/readyz") == "ok")
 
