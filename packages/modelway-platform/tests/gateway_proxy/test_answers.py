@@ -198,11 +198,11 @@ def test_what_is_behind_an_answer_reaches_nobody(  # noqa: PLR0917
             peer.send(ANSWERS[name] + extra)
         written.release()
         try:
-            peer.request()
+            while peer.request():  # the gateway ends it: a replica that does may do so while the next request comes
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext")
         except (Ended, ConnectionResetError):
             given_up.release()
             raise
-        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext")
 
     only = replica(script)
     gateway.table(only)

@@ -93,6 +93,18 @@ def test_many_events_are_kept_as_one_after_another(database: Database) -> None:
         assert other == one
 
 
+def test_what_is_done_is_noted_as_other_events_are(database: Database) -> None:
+    """And raises nothing where it cannot be: tests/store/test_postgres."""
+    events = Events(database, clock=iter([1.0, 2.0]).__next__)
+    events.note("Route", "a/b", "Normal", "Applied", "revision 1")
+    events.note("Route", "a/b", "Normal", "Applied", "revision 1")
+    events.note_all([Happened(kind="Route", name="a/b", type="Normal", reason="Deleted", message="revision 2", at=3.0)])
+    assert [(each.message, each.count) for each in events.list("Route", "a/b")] == [
+        ("revision 1", 2),
+        ("revision 2", 1),
+    ]
+
+
 def test_keys_open_until_revoked_and_are_kept_as_hashes(database: Database) -> None:
     keys = Keys(database)
     record, secret = keys.create(KeySpec(name="nightly", role="caller"))
