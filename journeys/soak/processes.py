@@ -12,7 +12,8 @@ class Held:
     """One process at one moment.
 
     Args:
-        bytes: Of memory: its own and its share of what it has in common with others (PSS).
+        bytes: Of memory that is no file's (`Anonymous` of smaps_rollup): what a leak adds to. How much of a library or program
+            a process has in memory depends on who else runs it on the machine, and on what the system takes back.
         threads: How many.
         descriptors: Open files, sockets and pipes.
     """
@@ -65,12 +66,12 @@ def name_of(pid: int) -> str:
 def _held(pid: int) -> Held | None:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        pss = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+        own = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Anonymous:"))
         threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
         descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
     except (OSError, StopIteration):
         return None
-    return Held(pss, threads, descriptors)
+    return Held(own, threads, descriptors)
 
 
 def _size(path: Path) -> int | None:
