@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -93,6 +94,7 @@ def running_node(cluster: KubernetesCluster, box: Box, folder: Path) -> Generato
     command += [f"--docker-endpoint=unix://{box.socket}", f"--pod-infra-container-image={_PAUSE}"]
     try:
         with running_program(command, folder / "kubelet.log", lambda: _is_ready(cluster)):
+            _runs_pods(cluster)
             yield
     finally:
         _unmount_below(root)
@@ -110,6 +112,19 @@ def _is_ready(cluster: KubernetesCluster) -> bool:
         conditions = {each["type"]: each["status"] for each in node["status"].get("conditions", [])}
         return conditions.get("Ready") == "True" and not node["spec"].get("taints")
     return False
+
+
+def _runs_pods(cluster: KubernetesCluster) -> None:
+    """Whether the machine lets a kubelet run anything at all; skips by name where it does not."""
+    spec = {"containers": [{"name": "probe", "image": _PAUSE, "imagePullPolicy": "Never"}], "nodeName": NAME}
+    path = "/api/v1/namespaces/default/pods"
+    cluster.ask("POST", path, {"metadata": {"name": "probe"}, "spec": {**spec, "terminationGracePeriodSeconds": 0}})
+    ends = time.monotonic() + 90
+    while (status := cluster.ask("GET", f"{path}/probe")["status"])["phase"] != "Running":
+        if time.monotonic() > ends:
+            pytest.skip(f"a kubelet runs no pods here: {status}")
+        time.sleep(0.2)
+    cluster.ask("DELETE", f"{path}/probe", {"gracePeriodSeconds": 0})
 
 
 def _unmount_below(root: Path) -> None:
