@@ -1,5 +1,6 @@
 """What is particular to PostgreSQL: how it is asked, and what is said when the server is not what it should be."""
 
+import contextvars
 import os
 import signal
 import socket
@@ -222,3 +223,17 @@ def test_what_is_done_stays_done_though_nothing_can_be_said_of_it(
     assert "Route a/b: Applied: revision 2 configured by ada" in caplog.text
     events.note("Route", "a/b", "Normal", "Applied", "revision 3 configured by ada")
     assert [each.message for each in events.list("Route", "a/b")] == ["revision 3 configured by ada"]
+
+
+def test_what_a_call_has_begun_goes_on_without_its_end(postgres_database: Database) -> None:
+    """As a build does that somebody wants tried again: its task has the context of the call that began it."""
+    with answered_within(-1):
+        context = contextvars.copy_context()
+
+    def write() -> None:
+        with postgres_database.write() as connection:
+            connection.execute(insert(schema.counters).values(name="x", value=1))
+
+    context.run(write)
+    with postgres_database.read() as connection:
+        assert len(connection.execute(select(schema.counters.c.name)).all()) == 1
